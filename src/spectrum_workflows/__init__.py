@@ -1,0 +1,56 @@
+"""Reference workflows for HEP and radio astronomy that run unchanged anywhere.
+
+>>> spec = load_spec("workflows/hep/ttbar.toml")
+>>> with connect(load_site()) as place:
+...     outcome = run(spec, place)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spectrum_workflows.errors import SpectrumError
+    from spectrum_workflows.front import check, load_spec, make_data, plot, run, save
+    from spectrum_workflows.record import compare
+    from spectrum_workflows.sites import connect, load_site
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "SpectrumError": "errors",
+    "check": "front",
+    "compare": "record",
+    "connect": "sites",
+    "load_site": "sites",
+    "load_spec": "front",
+    "make_data": "front",
+    "plot": "front",
+    "run": "front",
+    "save": "front",
+}
+
+__all__ = [
+    "SpectrumError",
+    "check",
+    "compare",
+    "connect",
+    "load_site",
+    "load_spec",
+    "make_data",
+    "plot",
+    "run",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that this import stays light."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,178 @@
+"""The words shared by the engine, the front door and every science.
+
+A science ("domain") is a folder that ends in ``DOMAIN = Domain(...)`` and one
+line under the entry-point group ``spectrum_workflows.domains``.  Nothing else
+in the package knows which sciences exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from spectrum_workflows.errors import MissingExtraError, SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[np.float64]]
+
+GROUP = "spectrum_workflows.domains"
+
+OnError = Literal["raise", "keep"]
+Report = Callable[[str, int, int], None]
+"""``report(stage, done, total)``: called as partitions finish."""
+
+
+class Partition(Protocol):
+    """A small frozen value that names one piece of the input."""
+
+    @property
+    def size(self) -> int:
+        """Events or visibilities in this partition."""
+
+    @property
+    def where(self) -> str:
+        """The partition in words, for people: file and range."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is going to do, known before anything is computed.
+
+    Attributes
+    ----------
+    partitions : tuple of Partition
+        In the order in which their results are merged.
+    bytes_to_read : int
+        Compressed bytes, as stored, of one pass over the data.
+    largest_memory : int
+        Estimated bytes needed by the largest single task.
+    warnings : tuple of str
+        What the user should know before running.
+    """
+
+    partitions: tuple[Partition, ...]
+    bytes_to_read: int
+    largest_memory: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Events or visibilities in all partitions."""
+        return sum(p.size for p in self.partitions)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A partition that could not be computed: a value, never a silence."""
+
+    where: str
+    size: int
+    error: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What it took to compute some partitions."""
+
+    cpu_seconds: float = 0.0
+    bytes_read: int = 0
+    failures: tuple[Failure, ...] = ()
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.cpu_seconds + other.cpu_seconds,
+            self.bytes_read + other.bytes_read,
+            self.failures + other.failures,
+        )
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One science: its spec, and the plain functions that act on it.
+
+    Attributes
+    ----------
+    name : str
+        The value of ``workflow`` in a spec.
+    spec : type
+        Pydantic model of the run spec.
+    inputs : callable
+        ``inputs(spec, data)``: URLs of the input files or sets below ``data``,
+        whether they exist or not; nothing is opened.
+    plan : callable
+        ``plan(spec, data) -> Plan``; opens files, computes nothing.
+    run : callable
+        ``run(spec, plan, *, client, on_error, report) -> (result, Tally)``.
+    arrays : callable
+        ``arrays(result)``: the named float64 arrays that *are* the result;
+        the digest is taken over them.
+    summary : callable
+        ``summary(result)``: JSON-ready numbers a person asks for first.
+    files : callable
+        ``files(result)`` yields ``(name, bytes)`` for everything to be saved.
+    read : callable
+        ``read(folder)``: the arrays back from what ``files`` made.
+    deviation : callable
+        ``deviation(name, a, b) -> (found, allowed)``: when two arrays count
+        as equivalent.
+    plot : callable
+        ``plot(result)``: a matplotlib figure.
+    make : callable
+        ``make(spec, data, *, size, report)``: writes the synthetic data the
+        spec names below ``data`` and returns their URLs.
+    """
+
+    name: str
+    spec: type[Any]
+    inputs: Callable[..., list[str]]
+    plan: Callable[..., Plan]
+    run: Callable[..., tuple[Any, Tally]]
+    arrays: Callable[[Any], Arrays]
+    summary: Callable[[Any], dict[str, Any]]
+    files: Callable[[Any], Iterator[tuple[str, bytes]]]
+    read: Callable[[str], Arrays]
+    deviation: Callable[..., tuple[float, float]]
+    plot: Callable[[Any], Any]
+    make: Callable[..., list[str]]
+
+
+def names() -> list[str]:
+    """Names of the registered domains, sorted."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def get(name: str) -> Domain:
+    """Load one registered domain.
+
+    Raises
+    ------
+    SpecError
+        No such domain is registered.
+    MissingExtraError
+        Its libraries are not installed.
+    """
+    found = list(entry_points(group=GROUP, name=name))
+    if not found:
+        known = ", ".join(names()) or "none"
+        raise SpecError(f"unknown workflow {name!r}", remedy=f"installed: {known}")
+    try:
+        domain = found[0].load()
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the {name} workflow needs {error.name or error}",
+            remedy=f"pip install 'spectrum-workflows[{name}]'",
+        ) from error
+    assert isinstance(domain, Domain)
+    return domain
+
+
+def fraction_done(plan: Plan, failures: Iterable[Failure]) -> float:
+    """Share of the planned events or visibilities that a result holds."""
+    lost = sum(f.size for f in failures)
+    return 1.0 - lost / plan.size if plan.size else 1.0

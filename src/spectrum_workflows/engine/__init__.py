@@ -1,0 +1,11 @@
+"""The engine: a pure function per partition, merged in a fixed tree.
+
+``each`` says what to compute, ``merged`` computes it: as a plain streaming
+loop without a client, or on Dask workers with one.  For a given ``fan_in``
+both give the same bits, whatever the number of workers.
+"""
+
+from spectrum_workflows.engine.merging import merged
+from spectrum_workflows.engine.parts import Parts, each
+
+__all__ = ["Parts", "each", "merged"]

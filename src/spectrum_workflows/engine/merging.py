@@ -1,0 +1,101 @@
+"""The merge tree: the same bits from a plain loop and from any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from spectrum_workflows import storage
+from spectrum_workflows.domain import Tally
+from spectrum_workflows.engine.parts import Part, Parts, compute, fold
+
+R = TypeVar("R")
+
+
+def merged(
+    parts: Parts[R],
+    merge: Callable[[R, R], R],
+    *,
+    fan_in: int = 8,
+    done: Callable[[int], None] | None = None,
+) -> tuple[R | None, Tally]:
+    """Compute the parts and merge them in a fixed tree, in item order.
+
+    Every node of the tree folds ``fan_in`` neighbours from left to right, so
+    the order of floating-point operations depends on the number of items and
+    on ``fan_in`` alone.
+
+    Parameters
+    ----------
+    parts : Parts
+        From `each`; its client says where.
+    merge : callable
+        ``merge(a, b)``, associative up to rounding; must not change its
+        arguments.
+    fan_in : int
+        Children per node, at least 2.
+    done : callable, optional
+        ``done(n)`` whenever n partitions in all have finished.
+
+    Returns
+    -------
+    value
+        The merged value; ``None`` for no items or where all failed.
+    tally : Tally
+        CPU seconds, bytes read and failures of all partitions.
+
+    Raises
+    ------
+    SpectrumError
+        A partition failed and ``on_error`` is ``"raise"``.
+    """
+    if fan_in < 2:
+        raise ValueError(f"fan_in must be at least 2, not {fan_in}")
+    report = done or (lambda _: None)
+    if parts.client is None:
+        root = _streamed(parts, merge, fan_in, report)
+    else:
+        from spectrum_workflows.engine.submission import submitted
+
+        root = submitted(parts, merge, fan_in, report)
+    return root.value, root.tally
+
+
+def _streamed(
+    parts: Parts[R], merge: Callable[[R, R], R], fan_in: int, done: Callable[[int], None]
+) -> Part[R]:
+    """The tree as nested lazy streams: one unfinished node per level is alive."""
+    stores, total = storage.current_stores(), len(parts.items)
+
+    def leaves() -> Iterator[Part[R]]:
+        for n, item in enumerate(parts.items, start=1):
+            yield compute(parts.fn, parts.on_error, stores, item, *parts.shared)
+            done(n)
+
+    level: Iterator[Part[R]] = leaves()
+    width = total
+    while width > 1:
+        level = _nodes(level, merge, fan_in)
+        width = -(-width // fan_in)
+    return next(level, Part(None, Tally()))
+
+
+def _nodes(
+    children: Iterator[Part[R]], merge: Callable[[R, R], R], fan_in: int
+) -> Iterator[Part[R]]:
+    """The next level of the tree; keeps no reference to what it has handed on."""
+    yield from iter(partial(_next_node, children, merge, fan_in), None)
+
+
+def _next_node(
+    children: Iterator[Part[R]], merge: Callable[[R, R], R], fan_in: int
+) -> Part[R] | None:
+    node = next(children, None)
+    if node is None:
+        return None
+    for child in islice(children, fan_in - 1):
+        node = fold(merge, [node, child])
+        del child
+    return node

@@ -1,0 +1,138 @@
+"""What is computed for one partition, wherever it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from spectrum_workflows import storage
+from spectrum_workflows.domain import Failure, OnError, Partition, Tally
+from spectrum_workflows.errors import PartitionError, SpectrumError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+R = TypeVar("R")
+
+ATTEMPTS = 3
+"""Tries of a partition whose reading fails for a reason that may pass."""
+
+_PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+
+
+@dataclass(frozen=True)
+class Part(Generic[R]):
+    """A value, or ``None`` where every partition under it failed, and its cost."""
+
+    value: R | None
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Parts(Generic[R]):
+    """A computation over partitions that has not happened yet; made by `each`."""
+
+    fn: Callable[..., R]
+    items: tuple[Partition, ...]
+    shared: tuple[Any, ...]
+    client: Client | None
+    label: str
+    on_error: OnError
+
+
+def each(
+    fn: Callable[..., R],
+    items: Sequence[Partition],
+    *shared: Any,
+    client: Client | None = None,
+    label: str = "part",
+    on_error: OnError = "raise",
+) -> Parts[R]:
+    """Describe ``fn(item, *shared)`` for every item; nothing is computed yet.
+
+    Parameters
+    ----------
+    fn : callable
+        A plain function; it may read through ``storage`` and touches nothing
+        else of the outside world.
+    items : sequence of Partition
+        In the order in which their results will be merged.
+    *shared
+        Values that every call needs (a model image, a density grid); sent
+        once per worker, not once per task.
+    client : distributed.Client, optional
+        Where to compute; ``None`` is a plain loop in this process.
+    label : str
+        How the tasks are called on the dashboard.
+    on_error : {"raise", "keep"}
+        Stop at the first partition that fails, or go on without it and list
+        it in the tally.
+    """
+    return Parts(fn, tuple(items), shared, client, label, on_error)
+
+
+def compute(
+    parts_fn: Callable[..., R],
+    on_error: OnError,
+    stores: storage.Stores,
+    item: Partition,
+    *shared: Any,
+) -> Part[R]:
+    """Compute one partition and account for it; runs on the worker."""
+    started = time.thread_time()
+    with storage.using(stores), storage.counting() as counter:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                value: R | None = parts_fn(item, *shared)
+                failures: tuple[Failure, ...] = ()
+                break
+            except Exception as error:
+                if attempt < ATTEMPTS and _may_pass(error):
+                    time.sleep(0.1 * 3**attempt)
+                    continue
+                if on_error == "raise":
+                    if isinstance(error, SpectrumError):
+                        raise
+                    raise as_spectrum_error(error, item) from error
+                value, failures = None, (failure(item, error, attempt),)
+                break
+    return Part(value, Tally(time.thread_time() - started, counter.bytes_read, failures))
+
+
+def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
+    """Merge siblings from left to right, stepping over those that failed."""
+    started = time.thread_time()
+    values = [c.value for c in children if c.value is not None]
+    value = reduce(merge, values) if values else None
+    tally = sum((c.tally for c in children), Tally())
+    spent = time.thread_time() - started
+    return Part(value, replace(tally, cpu_seconds=tally.cpu_seconds + spent))
+
+
+def failure(item: Partition, error: BaseException, attempts: int) -> Failure:
+    """The value that stands for a partition which could not be computed."""
+    return Failure(item.where, item.size, _in_words(error), attempts)
+
+
+def as_spectrum_error(error: BaseException, item: Partition) -> SpectrumError:
+    """The error to show: our own as it is, any other with its partition named."""
+    if isinstance(error, SpectrumError):
+        return error
+    remedy = "--on-error keep finishes without it"
+    return PartitionError(_in_words(error), item.where, remedy)
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, SpectrumError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _may_pass(error: Exception) -> bool:
+    ours = isinstance(error, SpectrumError)
+    return isinstance(error, OSError) and not ours and not isinstance(error, _PERMANENT)

@@ -1,0 +1,211 @@
+"""The merge tree on Dask: explicit futures, and only a window of them at a time."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import cloudpickle
+import dask
+from distributed import as_completed
+
+from spectrum_workflows import storage
+from spectrum_workflows.domain import Partition, Tally
+from spectrum_workflows.engine.parts import Part, Parts, as_spectrum_error, compute, failure, fold
+from spectrum_workflows.errors import SiteError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+R = TypeVar("R")
+
+MERGE_PRIORITY = 10
+LOOK_EVERY = 2.0  # seconds between two looks at how many workers there are
+OUTSTANDING = 256  # partitions that may always be under way: a queue, not data
+
+
+@dataclass
+class Group:
+    """Neighbouring partitions under way, and the merge submitted with them."""
+
+    index: int
+    leaves: list[Future]
+    node: Future
+
+
+@dataclass
+class Run(Generic[R]):
+    """The state of one running tree; lives on the client only."""
+
+    client: Client
+    parts: Parts[R]
+    merge: Callable[[R, R], R]
+    fan_in: int
+    nonce: str = field(default_factory=lambda: secrets.token_hex(3))
+    shared: list[Future] = field(default_factory=list)
+    groups: dict[int, Group] = field(default_factory=dict)
+    nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
+    watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
+
+    def key(self, *words: object) -> str:
+        """A task key that is readable on the dashboard and never used again."""
+        return "-".join(str(w) for w in (self.parts.label, self.nonce, *words))
+
+    def width(self, level: int) -> int:
+        """Number of nodes on a level; level 0 holds the partitions."""
+        n = len(self.parts.items)
+        for _ in range(level):
+            n = -(-n // self.fan_in)
+        return n
+
+
+def submitted(
+    parts: Parts[R], merge: Callable[[R, R], R], fan_in: int, done: Callable[[int], None]
+) -> Part[R]:
+    """Compute the tree of `merged` on the workers of ``parts.client``."""
+    assert parts.client is not None
+    if not parts.items:
+        return Part(None, Tally())
+    run = Run(parts.client, parts, merge, fan_in)
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
+        run.shared = [_hold(run, n, value) for n, value in enumerate(parts.shared)]
+        try:
+            value: Part[R] = _drive(run, done).result()
+        finally:
+            alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
+            run.client.cancel([*alive, *run.nodes.values(), *run.shared], force=True)
+    return value
+
+
+def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
+    """Keep the window full and the tree growing until its root is there."""
+    events = as_completed(loop=run.client.loop)
+    todo = iter(range(run.width(1)))
+    finished, window, looked = 0, 0, -LOOK_EVERY
+    while True:
+        if time.monotonic() - looked > LOOK_EVERY:
+            window, looked = _window(run), time.monotonic()
+        room = window - len(run.groups)
+        if room > window // 2:
+            events.update(_submit_groups(run, islice(todo, room)))
+        future = next(events)
+        level, index = run.watched.pop(future.key, (-1, -1))
+        if level == 0:
+            if future.status == "error" and run.parts.on_error == "raise":
+                raise as_spectrum_error(future.exception(), run.parts.items[index])
+            finished += 1
+            done(finished)
+        elif level > 0:
+            fresh = _grow(run, level, index, future)
+            if fresh is None:
+                return future
+            events.update(fresh)
+
+
+def _window(run: Run[R]) -> int:
+    """Groups that may be outstanding: enough that no worker waits for the client."""
+    slots: int = sum(run.client.nthreads().values())
+    return 1 + max(OUTSTANDING, 4 * slots) // run.fan_in
+
+
+def _hold(run: Run[R], n: int, value: Any) -> Future:
+    """Send a shared value once; it can be rebuilt when every worker that had it is gone."""
+    return run.client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=run.key("shared", n))
+
+
+@lru_cache(maxsize=32)
+def _loaded(by_value: bytes) -> Any:
+    """What was pickled on the client, once per worker process.
+
+    Dask's own pickling prefers a reference to a module, which on a worker may
+    be an older one than the user has just edited.
+    """
+    return cloudpickle.loads(by_value)
+
+
+def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
+    return compute(*_loaded(by_value), item, *shared)
+
+
+def _fold(by_value: bytes, children: list[Part[Any]]) -> Part[Any]:
+    return fold(_loaded(by_value), children)
+
+
+def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
+    """Submit the partitions of some groups, each group with its merge."""
+    groups = [(g, range(g * run.fan_in, min((g + 1) * run.fan_in, run.width(0)))) for g in indices]
+    numbers = [n for _, members in groups for n in members]
+    if not numbers:
+        return []
+    by_value = cloudpickle.dumps((run.parts.fn, run.parts.on_error, storage.current_stores()))
+    task = partial(_compute, by_value)
+    leaves = run.client.map(
+        task,
+        [run.parts.items[n] for n in numbers],
+        *([s] * len(numbers) for s in run.shared),
+        key=[run.key(f"{n:05d}") for n in numbers],
+    )
+    run.watched |= {f.key: (0, n) for f, n in zip(leaves, numbers, strict=True)}
+    stream = iter(leaves)
+    children = [list(islice(stream, len(members))) for _, members in groups]
+    nodes = _submit_merges(run, 1, [g for g, _ in groups], children)
+    for (g, _), own, node in zip(groups, children, nodes, strict=True):
+        run.groups[g] = Group(g, own, node)
+    return [*leaves, *nodes]
+
+
+def _submit_merges(
+    run: Run[R], level: int, indices: list[int], children: list[list[Future]]
+) -> list[Future]:
+    tries = secrets.token_hex(1)
+    keys = [run.key("merge", tries, f"L{level}", f"{i:05d}") for i in indices]
+    task = partial(_fold, cloudpickle.dumps(run.merge))
+    nodes: list[Future] = run.client.map(task, children, key=keys, priority=MERGE_PRIORITY)
+    run.watched |= {k: (level, i) for k, i in zip(keys, indices, strict=True)}
+    return nodes
+
+
+def _grow(run: Run[R], level: int, index: int, node: Future) -> list[Future] | None:
+    """React to a finished merge; ``None`` when it was the root."""
+    if node.status != "finished":
+        return _mend(run, level, index, node)
+    if level == 1:
+        del run.groups[index]
+    if run.width(level) == 1:
+        return None
+    run.nodes[level, index] = node
+    first = index // run.fan_in * run.fan_in
+    family = [(level, i) for i in range(first, min(first + run.fan_in, run.width(level)))]
+    if not all(member in run.nodes for member in family):
+        return []
+    children = [run.nodes.pop(member) for member in family]
+    return _submit_merges(run, level + 1, [index // run.fan_in], [children])
+
+
+def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
+    """Put failures in the place of partitions that took their workers down with them.
+
+    A kernel's own exceptions never come here: `compute` has turned them into
+    values.  What does is a partition whose workers died (memory, a segmentation
+    fault) more often than the scheduler allows.
+    """
+    group = run.groups.get(index) if level == 1 else None
+    lost = [n for n, leaf in enumerate(group.leaves) if leaf.status == "error"] if group else []
+    if group is None or not lost:
+        if node.status == "error":
+            raise as_spectrum_error(node.exception(), run.parts.items[0])
+        raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
+    for n in lost:
+        item = run.parts.items[index * run.fan_in + n]
+        error = group.leaves[n].exception()
+        tries = getattr(error, "allowed_failures", 0) + 1
+        stand_in: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
+        key = run.key("failed", f"{index * run.fan_in + n:05d}")
+        group.leaves[n] = run.client.submit(cloudpickle.loads, cloudpickle.dumps(stand_in), key=key)
+    [group.node] = _submit_merges(run, 1, [index], [group.leaves])
+    return [group.node]

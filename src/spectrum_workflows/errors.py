@@ -1,0 +1,61 @@
+"""Errors that say what went wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SpectrumError(Exception):
+    """Root of every error this package raises on purpose.
+
+    Each concrete error is also the builtin a caller would catch anyway
+    (``ValueError``, ``FileNotFoundError``, ...).
+
+    Parameters
+    ----------
+    what : str
+        What went wrong, in the user's words.
+    where : str, optional
+        The file, key or partition it happened in.
+    remedy : str, optional
+        What to do about it.
+    """
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.remedy = what, where, remedy
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.where, self.remedy)
+
+
+class SpecError(SpectrumError, ValueError):
+    """A run spec or site profile that cannot be used as written."""
+
+
+class DataError(SpectrumError, ValueError):
+    """Input data that is readable but is not what the run needs."""
+
+
+class DataNotFoundError(SpectrumError, FileNotFoundError):
+    """Input data that is not there."""
+
+
+class OutputError(SpectrumError, OSError):
+    """Results that cannot be written where they should go."""
+
+
+class SiteError(SpectrumError, RuntimeError):
+    """A site that cannot be reached or does not give workers."""
+
+
+class PartitionError(SpectrumError, RuntimeError):
+    """A partition whose computation failed for a reason of its own."""
+
+
+class MissingExtraError(SpectrumError, ImportError):
+    """An optional part of the package that is not installed."""

@@ -1,0 +1,195 @@
+"""One set of functions for library, command line and notebook."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from spectrum_workflows import domain, progress, record, storage
+from spectrum_workflows.domain import OnError, Plan
+from spectrum_workflows.errors import DataError, DataNotFoundError, PartitionError, SpecError
+from spectrum_workflows.record import Outcome
+from spectrum_workflows.sites import Place
+from spectrum_workflows.specs import parse, read_toml
+
+
+def load_spec(source: str | Path) -> Any:
+    """Read a run spec.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path or URL of a TOML file with at least ``workflow`` and ``name``.
+
+    Returns
+    -------
+    model
+        The frozen spec of its domain; ``spec.changed(...)`` gives variants.
+
+    Raises
+    ------
+    SpecError
+        Not a spec, an unknown key, a bad value.
+    DataNotFoundError
+        There is no such file.
+    """
+    where = str(source)
+    try:
+        text = storage.read_bytes(where)
+    except DataNotFoundError:
+        raise DataNotFoundError("no such spec", where, "give the path of a TOML file") from None
+    table = read_toml(text, where=where)
+    if not isinstance(table.get("workflow"), str):
+        known = " or ".join(f'"{n}"' for n in domain.names())
+        raise SpecError("not a run spec", where, f"it needs a line: workflow = {known}")
+    model = domain.get(table["workflow"]).spec
+    if "folder" in model.model_fields:
+        table |= {"folder": where.rpartition("/")[0] or "."}
+    return parse(model, table, where=where)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a run would do; printing it shows the plan in words."""
+
+    name: str
+    plan: Plan
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The plan as JSON-ready numbers."""
+        return {
+            "name": self.name,
+            "partitions": len(self.plan.partitions),
+            "size": self.plan.size,
+            "bytes_to_read": self.plan.bytes_to_read,
+            "largest_memory": self.plan.largest_memory,
+            "warnings": list(self.plan.warnings),
+        }
+
+    def __str__(self) -> str:
+        plan = self.plan
+        lines = [
+            f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions",
+            f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB",
+            f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
+        ]
+        return "\n".join([*lines, *(f"  warning: {w}" for w in plan.warnings)])
+
+
+def check(spec: Any, place: Place) -> Check:
+    """Plan a run without computing anything.
+
+    Raises
+    ------
+    SpectrumError
+        The run could not work: missing files or branches, bad sizes, ...
+    """
+    with storage.using(place.stores):
+        return Check(spec.name, domain.get(spec.workflow).plan(spec, place.data))
+
+
+def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
+    """Run a spec at a place, with progress.
+
+    Parameters
+    ----------
+    spec : model
+        From `load_spec`.
+    place : Place
+        From `connect`.
+    on_error : {"raise", "keep"}
+        Stop at the first partition that fails, or finish the others: the
+        outcome then says which are missing and what fraction it holds.
+
+    Raises
+    ------
+    SpectrumError
+        Bad input, or a partition that failed.
+    """
+    science = domain.get(spec.workflow)
+    started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
+    with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
+        plan = science.plan(spec, place.data)
+        result, tally = science.run(
+            spec, plan, client=place.client, on_error=on_error, report=report
+        )
+    if result is None:
+        why = tally.failures[0].error if tally.failures else "there was nothing to compute"
+        raise PartitionError(f"no partition could be computed: {why}")
+    driver = time.thread_time() - cpu
+    return Outcome(
+        spec=spec,
+        plan=plan,
+        result=result,
+        tally=tally,
+        digest=record.digest(science.arrays(result)),
+        started=started.isoformat(timespec="seconds"),
+        seconds=time.perf_counter() - clock,
+        cpu_seconds=driver + (tally.cpu_seconds if place.client else 0.0),
+        workers=place.workers,
+        machine=record.machine(),
+    )
+
+
+def plot(outcome: Outcome) -> Any:
+    """A matplotlib figure of what people look at first."""
+    return outcome.domain.plot(outcome.result)
+
+
+def save(outcome: Outcome, place: Place) -> str:
+    """Write results and record into a new folder at the place; returns its URL.
+
+    Raises
+    ------
+    OutputError
+        The place's results root cannot be written to.
+    """
+    with storage.using(place.stores):
+        return record.save(outcome, place.results)
+
+
+def make_data(
+    spec: Any, place: Place, *, size: int | None = None, overwrite: bool = False
+) -> list[str]:
+    """Write the synthetic data a spec names below the place's data root.
+
+    What is there already is kept, unless ``overwrite``.
+
+    Parameters
+    ----------
+    spec : model
+        A spec with a ``[synthetic]`` table.
+    place : Place
+    size : int, optional
+        Events per sample or number of visibilities; the spec's own otherwise.
+    overwrite : bool
+        Replace existing files.
+
+    Returns
+    -------
+    list of str
+        URLs of the input, made or found.
+
+    Raises
+    ------
+    DataError
+        Only a part of the input is there.
+    OutputError
+        The data root cannot be written to.
+    """
+    science = domain.get(spec.workflow)
+    with storage.using(place.stores), progress.shown() as report:
+        inputs = science.inputs(spec, place.data)
+        there = [url for url in inputs if storage.exists(url)]
+        if there and not overwrite:
+            if len(there) < len(inputs):
+                lost = ", ".join(sorted(set(inputs) - set(there)))
+                raise DataError(f"some of the input exists, but not {lost}", remedy="--overwrite")
+            return inputs
+        return science.make(spec, place.data, size=size, report=report)

@@ -1,0 +1,86 @@
+"""Do two runs agree: identical, equivalent, or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from spectrum_workflows import domain
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.record.digest import digest
+from spectrum_workflows.record.writing import damaged, read_record
+
+if TYPE_CHECKING:
+    from spectrum_workflows.domain import Arrays, Domain
+
+Verdict = Literal["identical", "equivalent", "different"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The verdict on two runs.
+
+    Attributes
+    ----------
+    verdict : {"identical", "equivalent", "different"}
+        *Identical*: the same bits.  *Equivalent*: within the domain's
+        tolerance, as between two CPU types.
+    deviations : dict
+        Array name to ``(found, allowed)`` for every array that is not
+        bit-identical.
+    notes : tuple of str
+        What else differs: arrays that only one run has, other specs.
+    """
+
+    verdict: Verdict
+    deviations: dict[str, tuple[float, float]]
+    notes: tuple[str, ...] = ()
+
+
+def compare(folder_a: str, folder_b: str) -> Comparison:
+    """Compare the results of two saved runs.
+
+    Raises
+    ------
+    DataNotFoundError
+        One of the folders holds no finished run.
+    DataError
+        Runs of two different sciences, or objects that do not match their
+        own record.
+    """
+    a, b = read_record(folder_a), read_record(folder_b)
+    if a["workflow"] != b["workflow"]:
+        raise DataError(f"a {a['workflow']} run and a {b['workflow']} run cannot be compared")
+    for folder, record in ((folder_a, a), (folder_b, b)):
+        if bad := damaged(folder, record):
+            raise DataError(f"{', '.join(bad)} is not what was recorded", folder, "run it again")
+    science = domain.get(a["workflow"])
+    notes: tuple[str, ...] = ()
+    if a["spec_digest"] != b["spec_digest"]:
+        notes = ("the two specs differ",)
+    for folder, record in ((folder_a, a), (folder_b, b)):
+        if record["partial"]:
+            notes += (f"{folder} is partial: it holds {record['fraction']:.4%} of its input",)
+    return compare_arrays(science, science.read(folder_a), science.read(folder_b), notes)
+
+
+def compare_arrays(
+    science: Domain, a: Arrays, b: Arrays, notes: tuple[str, ...] = ()
+) -> Comparison:
+    """Compare two sets of result arrays by the rules of their science."""
+    for name in sorted(a.keys() ^ b.keys()):
+        notes += (f"only in the {'first' if name in a else 'second'}: {name}",)
+    common = sorted(a.keys() & b.keys())
+    shapes = [n for n in common if a[n].shape != b[n].shape]
+    notes += tuple(f"{n}: shape {a[n].shape} against {b[n].shape}" for n in shapes)
+    found = {
+        n: science.deviation(n, a[n], b[n])
+        for n in common
+        if n not in shapes and digest({n: a[n]}) != digest({n: b[n]})
+    }
+    if shapes or a.keys() != b.keys():
+        return Comparison("different", found, notes)
+    if not found:
+        return Comparison("identical", found, notes)
+    close = all(have <= allowed for have, allowed in found.values())
+    return Comparison("equivalent" if close else "different", found, notes)

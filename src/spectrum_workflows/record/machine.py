@@ -1,0 +1,51 @@
+"""The software and the processor a run used."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import distributions
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+RELEVANT = (
+    "astropy",
+    "awkward",
+    "boost-histogram",
+    "dask",
+    "distributed",
+    "ducc0",
+    "fsspec",
+    "hist",
+    "numba",
+    "numpy",
+    "python-casacore",
+    "s3fs",
+    "scipy",
+    "spectrum-workflows",
+    "uproot",
+    "xarray",
+    "zarr",
+)
+
+
+def machine() -> dict[str, Any]:
+    """Versions, CPU features and native threads of this process.
+
+    Two runs are expected to be *identical* when these agree, and *equivalent*
+    when only the CPU features differ.
+    """
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]
+    found = {d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"]}
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu_features": sorted([*simd.get("baseline", []), *simd.get("found", [])]),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "native_threads": {str(p["prefix"]): int(p["num_threads"]) for p in threadpool_info()},
+        "versions": {name: found[name] for name in RELEVANT if name in found},
+    }

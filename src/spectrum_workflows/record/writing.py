@@ -1,0 +1,115 @@
+"""Results go into a folder of their own; ``record.json``, last, is the commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from contextlib import suppress
+from typing import Any
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, DataNotFoundError
+from spectrum_workflows.record.outcome import Outcome
+from spectrum_workflows.specs import spec_digest
+
+RECORD = "record.json"
+SCHEMA = 1
+
+
+def save(outcome: Outcome, results: str) -> str:
+    """Write everything a run produced below ``results``.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    results : str
+        URL of the folder that gets one folder per run.
+
+    Returns
+    -------
+    str
+        URL of the run's own folder, which no other run can have.
+
+    Raises
+    ------
+    OutputError
+        The place cannot be written to.
+    """
+    stamp = outcome.started.translate(str.maketrans("", "", "-:")).removesuffix("+0000")
+    folder = storage.join(results, f"{outcome.spec.name}-{stamp}-{secrets.token_hex(3)}")
+    try:
+        objects = []
+        for name, data in outcome.domain.files(outcome.result):
+            storage.write_bytes(storage.join(folder, name), data)
+            objects.append({"name": name, "size": len(data), "sha256": _sha256(data)})
+        record = json.dumps(_record(outcome, objects), indent=1)
+        storage.write_bytes(storage.join(folder, RECORD), record.encode())
+    except BaseException:
+        with suppress(OSError):
+            storage.remove(folder)
+        raise
+    return folder
+
+
+def read_record(folder: str) -> dict[str, Any]:
+    """The record of a finished run.
+
+    Raises
+    ------
+    DataNotFoundError
+        There is no record: the run did not finish, or this is not a run.
+    DataError
+        What is there is not a record.
+    """
+    url = storage.join(folder, RECORD)
+    try:
+        record = json.loads(storage.read_bytes(url))
+    except DataNotFoundError:
+        raise DataNotFoundError(
+            "no record.json: not a run, or one that did not finish", folder
+        ) from None
+    except ValueError as error:
+        raise DataError(f"not a run record: {error}", url) from None
+    if not isinstance(record, dict) or "digest" not in record or "workflow" not in record:
+        raise DataError("not a run record", url)
+    return record
+
+
+def damaged(folder: str, record: dict[str, Any]) -> list[str]:
+    """Names of the objects whose size or hash is not what the record says."""
+    bad = []
+    for entry in record["objects"]:
+        try:
+            data = storage.read_bytes(storage.join(folder, entry["name"]))
+        except DataNotFoundError:
+            bad.append(entry["name"])
+            continue
+        if len(data) != entry["size"] or _sha256(data) != entry["sha256"]:
+            bad.append(entry["name"])
+    return bad
+
+
+def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    plan = outcome.plan
+    return {
+        "schema": SCHEMA,
+        **outcome.summary,
+        "started": outcome.started,
+        "spec": outcome.spec.model_dump(mode="json"),
+        "spec_digest": spec_digest(outcome.spec),
+        "plan": {
+            "partitions": [p.where for p in plan.partitions],
+            "size": plan.size,
+            "bytes_to_read": plan.bytes_to_read,
+            "largest_memory": plan.largest_memory,
+            "warnings": plan.warnings,
+        },
+        "workers": outcome.workers,
+        "machine": outcome.machine,
+        "objects": objects,
+    }
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,123 @@
+"""Specs: what to compute, parsed once at the door into frozen models."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from spectrum_workflows.errors import SpecError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class FrozenModel(BaseModel):
+    """A model that cannot change and takes no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def changed(self, **changes: Any) -> Self:
+        """Return a validated copy with some values replaced.
+
+        Nested tables are given as mappings and merged:
+        ``spec.changed(cuts={"jet_pt": 40.0})``.
+
+        Raises
+        ------
+        SpecError
+            The changed spec is not valid.
+        """
+        merged = _merge(self.model_dump(exclude_unset=True), changes)
+        hidden = [n for n, f in type(self).model_fields.items() if f.exclude]
+        merged |= {n: getattr(self, n) for n in hidden if n not in changes}
+        return parse(type(self), merged, where="changed spec")
+
+
+def parse(model: type[M], table: Mapping[str, Any], *, where: str) -> M:
+    """Validate a parsed TOML table, with errors a person can act on.
+
+    Raises
+    ------
+    SpecError
+        Unknown key (the closest known one is suggested), missing or bad value.
+    """
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise _explain(error, model, where) from None
+
+
+def read_toml(text: bytes, *, where: str) -> dict[str, Any]:
+    """Parse TOML bytes.
+
+    Raises
+    ------
+    SpecError
+        The text is not UTF-8 TOML.
+    """
+    try:
+        return tomllib.loads(text.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpecError(f"not valid TOML: {error}", where) from None
+
+
+def spec_digest(spec: BaseModel) -> str:
+    """SHA-256 over the spec's canonical JSON: the same for the same question."""
+    canonical = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def closest(word: str, known: list[str]) -> str:
+    """A ``did you mean`` remedy naming the nearest known words."""
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if near:
+        return "did you mean " + " or ".join(near) + "?"
+    return "known here: " + ", ".join(sorted(known)[:12]) if known else ""
+
+
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(old)
+    for key, value in new.items():
+        before = out.get(key)
+        nested = isinstance(value, Mapping) and isinstance(before, Mapping)
+        out[key] = _merge(before, value) if nested else value  # type: ignore[arg-type]
+    return out
+
+
+def _explain(error: ValidationError, model: type[BaseModel], where: str) -> SpecError:
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    path = ".".join(str(p) for p in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, first["loc"][:-1])
+        word = str(first["loc"][-1])
+        return SpecError(f"unknown key {path!r}{more}", where, closest(word, known))
+    if first["type"] == "missing":
+        return SpecError(f"missing key {path!r}{more}", where, "add it to the file")
+    said = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
+    return SpecError(f"{path + ': ' if path else ''}{said}{given}{more}", where)
+
+
+def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Keys allowed at ``path``, following model-valued fields where there are any."""
+    for step in path:
+        field = model.model_fields.get(str(step))
+        inner = _model_in(field.annotation) if field else None
+        if inner is None:
+            continue  # an index, a mapping's key, or a discriminator
+        model = inner
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The first model mentioned in an annotation such as ``dict[str, Sample]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(part) for part in getattr(annotation, "__args__", ()))
+    return next((m for m in inner if m is not None), None)

@@ -1,0 +1,65 @@
+"""What every test may ask for: shared data, programs, workers."""
+
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def _shared(folder: str) -> Path:
+    path = SHARED / folder
+    if not path.is_dir():
+        pytest.skip(f"the shared material ({folder}) is not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_hep() -> Path:
+    """Real and simulated NanoAOD files."""
+    return _shared("data/hep")
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Path:
+    """Results of the fields' own programs."""
+    return _shared("reference")
+
+
+@pytest.fixture(scope="session")
+def unpacked_radio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every shared Measurement Set, unpacked."""
+    archives = sorted(_shared("data/radio").glob("*.tar.gz"))
+    folder = tmp_path_factory.mktemp("radio")
+    for archive in archives:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """``program("wsclean")``: its path; without it the test skips, or fails in CI."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None and os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is not installed; `make services` should have done it")
+        if path is None:
+            pytest.skip(f"{name} is not installed; `make services` does it")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def dask_client() -> Iterator[Client]:
+    """Two worker processes of one thread each."""
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
+        yield client

@@ -1,0 +1,73 @@
+"""Small partitions and kernels for the engine's tests."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrum_workflows.errors import DataError
+
+
+@dataclass(frozen=True)
+class Item:
+    n: int
+    size: int = 10
+
+    @property
+    def where(self) -> str:
+        return f"item {self.n}"
+
+
+def items(count: int) -> list[Item]:
+    return [Item(n) for n in range(count)]
+
+
+def waves(item: Item, scale: float = 1.0) -> NDArray[np.float64]:
+    """Values whose sum depends on the order of summation."""
+    return scale * np.exp(np.sin(np.arange(7.0) + 1.7 * item.n) * 20)
+
+
+def add(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    return a + b
+
+
+def fails_at_three(item: Item) -> int:
+    if item.n == 3:
+        raise DataError("three is not a number we like", "item 3", "leave it out")
+    return 1
+
+
+def divides(item: Item) -> float:
+    return 1 / (item.n - 3)
+
+
+def dies_at_three(item: Item) -> int:
+    if item.n == 3:
+        os._exit(1)
+    return 1
+
+
+def dies_once(item: Item, marker: str) -> NDArray[np.float64]:
+    """Take the worker down the first time partition 5 is computed."""
+    if item.n == 5 and not Path(marker).exists():
+        Path(marker).touch()
+        os._exit(1)
+    return waves(item)
+
+
+def flaky(item: Item, folder: str) -> int:
+    """Fail twice with an error that may pass, then work."""
+    tries = len(list(Path(folder).glob(f"{item.n}-*")))
+    if tries < 2:
+        Path(folder, f"{item.n}-{tries}").touch()
+        raise TimeoutError("the store did not answer")
+    return 1
+
+
+def interval(item: Item) -> list[tuple[float, float, int]]:
+    start = time.time()
+    time.sleep(0.3)
+    return [(start, time.time(), os.getpid())]

@@ -1,0 +1,214 @@
+"""The same bits from a plain loop and from any number of workers."""
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spectrum_workflows.engine import each, merged
+from spectrum_workflows.errors import DataError, PartitionError, SpectrumError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import items as kit  # noqa: E402
+
+cloudpickle.register_pickle_by_value(kit)
+
+SLOW = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+
+
+def by_definition(count: int, fan_in: int) -> np.ndarray:
+    """The tree written down once more, level by level."""
+    level = [kit.waves(i) for i in kit.items(count)]
+    while len(level) > 1:
+        groups = [level[i : i + fan_in] for i in range(0, len(level), fan_in)]
+        level = []
+        for group in groups:
+            total = group[0]
+            for value in group[1:]:
+                total = total + value
+            level.append(total)
+    return level[0]
+
+
+@given(count=st.integers(1, 200), fan_in=st.integers(2, 9))
+@settings(deadline=None, derandomize=True)
+def test_serial_follows_the_tree(count: int, fan_in: int) -> None:
+    value, _ = merged(each(kit.waves, kit.items(count)), kit.add, fan_in=fan_in)
+    assert value.tobytes() == by_definition(count, fan_in).tobytes()
+
+
+@given(count=st.integers(1, 150), fan_in=st.integers(2, 9))
+@SLOW
+def test_workers_give_the_same_bits(dask_client: Client, count: int, fan_in: int) -> None:
+    value, _ = merged(each(kit.waves, kit.items(count), client=dask_client), kit.add, fan_in=fan_in)
+    assert value.tobytes() == by_definition(count, fan_in).tobytes()
+
+
+def test_order_matters_to_the_bits() -> None:
+    """The property above would be empty if any order gave the same bits."""
+    straight = np.add.reduce([kit.waves(i) for i in kit.items(100)])
+    assert straight.tobytes() != by_definition(100, 8).tobytes()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_any_number_of_workers(workers: int) -> None:
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "processes": False}
+    with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
+        value, _ = merged(each(kit.waves, kit.items(77), client=client), kit.add)
+    assert value.tobytes() == by_definition(77, 8).tobytes()
+
+
+def test_nothing_to_do(dask_client: Client) -> None:
+    for client in (None, dask_client):
+        value, tally = merged(each(kit.waves, [], client=client), kit.add)
+        assert value is None
+        assert tally.failures == ()
+
+
+def test_shared_values_reach_every_task(dask_client: Client) -> None:
+    parts = each(kit.waves, kit.items(20), 3.0)
+    there = each(kit.waves, kit.items(20), 3.0, client=dask_client)
+    assert merged(parts, kit.add)[0].tobytes() == merged(there, kit.add)[0].tobytes()
+
+
+def test_serial_holds_one_node_per_level() -> None:
+    alive, most = 0, 0
+
+    class Value:
+        def __init__(self) -> None:
+            nonlocal alive, most
+            alive += 1
+            most = max(most, alive)
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    merged(each(lambda _: Value(), kit.items(512)), lambda *_: Value(), fan_in=8)
+    assert most <= 3 + 3  # a node on each of three levels, and what one merge handles
+
+
+def test_partitions_run_at_the_same_time(dask_client: Client) -> None:
+    parts = each(kit.interval, kit.items(6), client=dask_client)
+    spans, _ = merged(parts, lambda a, b: a + b)
+    assert len({pid for _, _, pid in spans}) == 2
+    overlaps = [
+        (a, b) for a in spans for b in spans if a[2] != b[2] and a[0] < b[1] and b[0] < a[1]
+    ]
+    assert overlaps
+
+
+def test_progress_counts_to_the_end(dask_client: Client) -> None:
+    for client in (None, dask_client):
+        seen: list[int] = []
+        merged(each(kit.waves, kit.items(30), client=client), kit.add, done=seen.append)
+        assert seen == list(range(1, 31))
+
+
+@pytest.mark.parametrize("where", ["serial", "workers"])
+class TestFailures:
+    @pytest.fixture()
+    def client(self, where: str, dask_client: Client) -> Client | None:
+        return dask_client if where == "workers" else None
+
+    def test_our_errors_arrive_as_they_are(self, client: Client | None) -> None:
+        with pytest.raises(DataError, match="item 3: three is not .* leave it out"):
+            merged(each(kit.fails_at_three, kit.items(10), client=client), int.__add__)
+
+    def test_other_errors_name_their_partition(self, client: Client | None) -> None:
+        with pytest.raises(PartitionError, match="item 3: ZeroDivisionError"):
+            merged(each(kit.divides, kit.items(10), client=client), float.__add__)
+
+    def test_keep_goes_on_and_says_so(self, client: Client | None) -> None:
+        parts = each(kit.fails_at_three, kit.items(10), client=client, on_error="keep")
+        value, tally = merged(parts, int.__add__)
+        assert value == 9
+        [failure] = tally.failures
+        assert (failure.where, failure.size, failure.attempts) == ("item 3", 10, 1)
+        assert "three is not a number" in failure.error
+
+    def test_everything_failed(self, client: Client | None) -> None:
+        only = [kit.Item(3), kit.Item(3)]
+        parts = each(kit.fails_at_three, only, client=client, on_error="keep")
+        value, tally = merged(parts, int.__add__)
+        assert value is None
+        assert len(tally.failures) == 2
+
+    def test_what_may_pass_is_tried_again(self, client: Client | None, tmp_path: Path) -> None:
+        parts = each(kit.flaky, kit.items(2), str(tmp_path), client=client)
+        assert merged(parts, int.__add__)[0] == 2
+
+    def test_a_failing_merge_is_raised(self, client: Client | None) -> None:
+        with pytest.raises((ZeroDivisionError, SpectrumError)):
+            merged(each(kit.fails_at_three, kit.items(2), client=client), lambda a, b: 1 // (a - b))
+
+
+@pytest.fixture()
+def own_client() -> Client:
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
+        yield client
+
+
+def test_a_killed_worker_changes_nothing(own_client: Client, tmp_path: Path) -> None:
+    parts = each(kit.dies_once, kit.items(20), str(tmp_path / "died"), client=own_client)
+    value, tally = merged(parts, kit.add)
+    assert (tmp_path / "died").exists()
+    assert value.tobytes() == by_definition(20, 8).tobytes()
+    assert tally.failures == ()
+
+
+def test_a_partition_that_kills_is_a_failure(own_client: Client) -> None:
+    parts = each(kit.dies_at_three, kit.items(12), client=own_client, on_error="keep")
+    value, tally = merged(parts, int.__add__)
+    assert value + len(tally.failures) == 12
+    assert "item 3" in [f.where for f in tally.failures]
+    assert all(f.attempts == 4 for f in tally.failures)
+
+
+def test_nothing_stays_on_the_scheduler(own_client: Client) -> None:
+    merged(each(kit.waves, kit.items(50), 2.0, client=own_client), kit.add)
+    with pytest.raises(DataError):
+        merged(each(kit.fails_at_three, kit.items(50), client=own_client), int.__add__)
+    deadline = time.monotonic() + 10
+    while left := own_client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_an_edited_kernel_gives_the_new_answer(dask_client: Client, tmp_path: Path) -> None:
+    source = tmp_path / "my_kernel.py"
+
+    def kernel(text: str):
+        source.write_text(text)
+        spec = importlib.util.spec_from_file_location("my_kernel", source)
+        module = importlib.util.module_from_spec(spec)
+        exec(compile(text, source, "exec"), module.__dict__)
+        sys.modules["my_kernel"] = module
+        cloudpickle.register_pickle_by_value(module)
+        return module.answer
+
+    try:
+        old = kernel("def answer(item):\n    return 1\n")
+        assert merged(each(old, kit.items(5), client=dask_client), int.__add__)[0] == 5
+        new = kernel("def answer(item):\n    return 2\n")
+        assert merged(each(new, kit.items(5), client=dask_client), int.__add__)[0] == 10
+    finally:
+        sys.modules.pop("my_kernel", None)
+
+
+def test_fan_in_must_merge_something() -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        merged(each(kit.waves, kit.items(3)), kit.add, fan_in=1)

@@ -1,0 +1,82 @@
+"""Specs are parsed once, at the door, with errors a person can act on."""
+
+import pickle
+
+import pytest
+from pydantic import Field
+
+from spectrum_workflows import errors
+from spectrum_workflows.errors import SpecError, SpectrumError
+from spectrum_workflows.specs import FrozenModel, closest, parse, read_toml, spec_digest
+
+
+class Cut(FrozenModel):
+    pt: float = Field(30.0, gt=0)
+
+
+class Example(FrozenModel):
+    name: str
+    cut: Cut = Cut()
+    samples: dict[str, Cut] = Field(default_factory=dict)
+    folder: str = Field("", exclude=True)
+
+
+def test_unknown_key_suggests_the_right_one() -> None:
+    with pytest.raises(SpecError, match=r"x\.toml: unknown key 'nmae'.*did you mean name\?"):
+        parse(Example, {"name": "a", "nmae": "b"}, where="x.toml")
+    with pytest.raises(SpecError, match=r"unknown key 'samples\.tt\.ptt'.*did you mean pt\?"):
+        parse(Example, {"name": "a", "samples": {"tt": {"ptt": 1.0}}}, where="x.toml")
+
+
+@pytest.mark.parametrize("pt", [-1.0, 0.0, float("nan"), float("inf"), "thirty"])
+def test_bad_numbers(pt: object) -> None:
+    with pytest.raises(SpecError, match=r"cut\.pt: ") as caught:
+        parse(Example, {"name": "a", "cut": {"pt": pt}}, where="x.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_key() -> None:
+    with pytest.raises(SpecError, match="missing key 'name'"):
+        parse(Example, {}, where="x.toml")
+
+
+def test_not_toml() -> None:
+    for text in (b"a = ", b"\xff\xfe"):
+        with pytest.raises(SpecError, match=r"x\.toml: not valid TOML"):
+            read_toml(text, where="x.toml")
+
+
+def test_changed_merges_validates_and_leaves_the_original() -> None:
+    spec = parse(Example, {"name": "a", "samples": {"tt": {}}, "folder": "here"}, where="x")
+    other = spec.changed(cut={"pt": 40.0}, samples={"wj": {"pt": 1.0}})
+    assert (spec.cut.pt, other.cut.pt) == (30.0, 40.0)
+    assert set(other.samples) == {"tt", "wj"}
+    assert other.folder == "here"
+    with pytest.raises(SpecError, match="unknown key 'cut.pz'"):
+        spec.changed(cut={"pz": 1})
+    with pytest.raises(ValueError, match="frozen"):
+        spec.name = "b"
+
+
+def test_digest_is_of_the_question_not_of_its_place() -> None:
+    a = parse(Example, {"name": "a", "folder": "here"}, where="x")
+    b = parse(Example, {"name": "a", "folder": "there", "cut": {"pt": 30}}, where="y")
+    assert spec_digest(a) == spec_digest(b)
+    assert spec_digest(a) != spec_digest(a.changed(cut={"pt": 31}))
+
+
+def test_closest() -> None:
+    assert closest("Jet_ptt", ["Jet_pt", "Jet_eta"]).startswith("did you mean Jet_pt")
+    assert "b" in closest("zzz", ["a", "b"])
+
+
+def test_every_error_is_also_a_builtin_and_survives_pickling() -> None:
+    kinds = [
+        k for k in vars(errors).values() if isinstance(k, type) and k.__bases__[0] is SpectrumError
+    ]
+    assert len(kinds) >= 6
+    for kind in kinds:
+        assert any(b.__module__ == "builtins" for b in kind.__mro__[2:-3]), kind
+        error = pickle.loads(pickle.dumps(kind("what", "where", "remedy")))
+        assert type(error) is kind
+        assert str(error) == "where: what; remedy"
