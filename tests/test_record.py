@@ -43,7 +43,7 @@ def test_name_and_shape_count() -> None:
     assert len({digest({"a": a}), digest({"b": a}), digest({"a": a.reshape(2, 2)})}) == 3
 
 
-@pytest.fixture()
+@pytest.fixture
 def science() -> Domain:
     """A domain whose only rule is a relative tolerance of 1e-12."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import domain, progress, record, storage
-from spectrum_workflows.domain import OnError, Plan
+from spectrum_workflows.domain import OnError, Plan, Tally
 from spectrum_workflows.errors import DataError, DataNotFoundError, PartitionError, SpecError
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
@@ -115,7 +116,8 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     science = domain.get(spec.workflow)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
-        plan = science.plan(spec, place.data)
+        with storage.counting() as opening:
+            plan = science.plan(spec, place.data)
         result, tally = science.run(
             spec, plan, client=place.client, on_error=on_error, report=report
         )
@@ -127,7 +129,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         spec=spec,
         plan=plan,
         result=result,
-        tally=tally,
+        tally=tally + Tally(bytes_read=opening.bytes_read),
         digest=record.digest(science.arrays(result)),
         started=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - clock,
@@ -138,7 +140,11 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
 
 
 def plot(outcome: Outcome) -> Any:
-    """A matplotlib figure of what people look at first."""
+    """A matplotlib figure of what people look at first; a notebook shows it."""
+    if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():
+        from IPython.core.pylabtools import select_figure_formats
+
+        select_figure_formats(shell, {"png"})
     return outcome.domain.plot(outcome.result)
 
 

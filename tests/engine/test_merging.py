@@ -16,7 +16,7 @@ from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import DataError, PartitionError, SpectrumError
 
 sys.path.insert(0, str(Path(__file__).parent))
-import items as kit  # noqa: E402
+import items as kit
 
 cloudpickle.register_pickle_by_value(kit)
 
@@ -119,7 +119,7 @@ def test_progress_counts_to_the_end(dask_client: Client) -> None:
 
 @pytest.mark.parametrize("where", ["serial", "workers"])
 class TestFailures:
-    @pytest.fixture()
+    @pytest.fixture
     def client(self, where: str, dask_client: Client) -> Client | None:
         return dask_client if where == "workers" else None
 
@@ -155,7 +155,7 @@ class TestFailures:
             merged(each(kit.fails_at_three, kit.items(2), client=client), lambda a, b: 1 // (a - b))
 
 
-@pytest.fixture()
+@pytest.fixture
 def own_client() -> Client:
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:

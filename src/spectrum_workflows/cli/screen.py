@@ -51,8 +51,8 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
             table.add_row(title, "completeness", f"[bold red]{share}[/bold red]")
         for failure in summary["failures"]:
             table.add_row("", "failed", f"{failure['where']}: {failure['error']}")
-        rows = [(k, v) for k, v in summary.items() if k not in HIDDEN]
-        for n, (key, value) in enumerate(_flat(rows)):
+        shown = {k: v for k, v in summary.items() if k not in HIDDEN}
+        for n, (key, value) in enumerate(_rows(shown)):
             table.add_row(title if n == 0 else "", key, value)
         table.add_row("", "digest", summary["digest"][:16] + "…")
         for name in _written(folder):
@@ -73,19 +73,38 @@ def comparison(found: Comparison, *, json: bool) -> None:
         text(f"  {name}: differs by {have:.3g}, allowed {allowed:.3g}")
 
 
-def _flat(rows: list[tuple[str, Any]], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested numbers as ``key.key`` and a short text each."""
+def _rows(summary: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested numbers as lines: a name, and what belongs together beside it."""
     out = []
-    for key, value in rows:
-        if isinstance(value, dict):
-            out += _flat(list(value.items()), f"{prefix}{key}.")
-        elif isinstance(value, float):
-            out.append((prefix + key, f"{value:.6g}"))
-        elif isinstance(value, int) and not isinstance(value, bool):
-            out.append((prefix + key, f"{value:,}"))
+    for key, value in summary.items():
+        if isinstance(value, dict) and any(isinstance(v, dict) for v in value.values()):
+            plain = {k: v for k, v in value.items() if not isinstance(v, dict)}
+            out += _rows({key: plain} if plain else {}, prefix)
+            out += _rows({k: v for k, v in value.items() if k not in plain}, f"{prefix}{key}.")
+        elif isinstance(value, dict):
+            out.append((prefix + key, _together(value)))
         else:
-            out.append((prefix + key, str(value)))
+            out.append((prefix + key, _short(value)))
     return out
+
+
+def _together(values: dict[str, Any]) -> str:
+    """``a 1, b 2 ± 0.1``; ``b_error`` is shown with ``b``."""
+    words = []
+    for key, value in values.items():
+        if key.removesuffix("_error") in values and key.endswith("_error"):
+            continue
+        error = values.get(f"{key}_error")
+        words.append(f"{key} {_short(value)}" + (f" ± {error:.2g}" if error is not None else ""))
+    return ", ".join(words)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
 
 
 def _written(folder: str) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import islice, starmap
 from typing import TypeVar
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Tally
+from spectrum_workflows.domain import Partition, Tally
 from spectrum_workflows.engine.parts import Part, Parts, compute, fold
 
 R = TypeVar("R")
@@ -67,15 +67,14 @@ def _streamed(
     parts: Parts[R], merge: Callable[[R, R], R], fan_in: int, done: Callable[[int], None]
 ) -> Part[R]:
     """The tree as nested lazy streams: one unfinished node per level is alive."""
-    stores, total = storage.current_stores(), len(parts.items)
+    stores, width = storage.current_stores(), len(parts.items)
 
-    def leaves() -> Iterator[Part[R]]:
-        for n, item in enumerate(parts.items, start=1):
-            yield compute(parts.fn, parts.on_error, stores, item, *parts.shared)
-            done(n)
+    def leaf(n: int, item: Partition) -> Part[R]:
+        part = compute(parts.fn, parts.on_error, stores, item, *parts.shared)
+        done(n)
+        return part
 
-    level: Iterator[Part[R]] = leaves()
-    width = total
+    level: Iterator[Part[R]] = starmap(leaf, enumerate(parts.items, start=1))
     while width > 1:
         level = _nodes(level, merge, fan_in)
         width = -(-width // fan_in)

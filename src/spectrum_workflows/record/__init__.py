@@ -4,6 +4,15 @@ from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.machine import machine
 from spectrum_workflows.record.outcome import Outcome
-from spectrum_workflows.record.writing import read_record, save
+from spectrum_workflows.record.writing import damaged, read_record, save
 
-__all__ = ["Comparison", "Outcome", "compare", "digest", "machine", "read_record", "save"]
+__all__ = [
+    "Comparison",
+    "Outcome",
+    "compare",
+    "damaged",
+    "digest",
+    "machine",
+    "read_record",
+    "save",
+]

@@ -1,0 +1,61 @@
+# Two commands: `make demo` and `make test`.  Each makes its own environment first.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := environments/requirements.lock
+SERVICES := environments/services.txt
+# Two test processes use both cores of a small machine; PYTEST_ARGS= runs in one.
+PYTEST_ARGS ?= -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint services lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+env: $(READY)  ## make .venv from the lock (needs Python >= 3.11 with venv)
+
+demo: env  ## run both workflows on small generated data
+	@$(BIN)/spectrum demo
+
+test: env lint  ## check style and types, then run every test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: env  ## ruff and mypy
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy --no-error-summary
+
+services:  ## install the system programs that some tests and benchmarks use
+	@sh environments/services.sh $(SERVICES)
+
+lock: $(BIN)/uv  ## resolve the dependencies anew
+	@$(BIN)/uv --no-config pip compile pyproject.toml --all-extras --group test --group dev \
+	  --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
+	  --no-emit-index-url --custom-compile-command "make lock" --output-file $(LOCK)
+	@sh environments/conda_from_lock.sh $(LOCK) > environments/environment.yml
+	@echo "wrote $(LOCK) and environments/environment.yml"
+
+clean:  ## remove .venv and what the tools leave behind
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+
+# uv lives inside .venv, so nothing is installed outside this folder.
+$(BIN)/uv:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "make: $(PYTHON) not found; install Python 3.11 or newer, or say which: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $$("$(PYTHON)" --version) is too old; Python 3.11 or newer is needed: make PYTHON=python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: $(PYTHON) has no venv; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(READY): $(LOCK) pyproject.toml | $(BIN)/uv
+	@$(BIN)/uv --no-config pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK)
+	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,5 @@
+"""``python -m spectrum_workflows`` is the ``spectrum`` command."""
+
+from spectrum_workflows.cli import main
+
+main()

@@ -1,0 +1,22 @@
+"""High-energy physics: selections of collision events, as histograms."""
+
+from __future__ import annotations
+
+from spectrum_workflows.domain import Domain
+from spectrum_workflows.hep import workflow
+from spectrum_workflows.hep.spec import HepSpec
+
+DOMAIN = Domain(
+    name="hep",
+    spec=HepSpec,
+    inputs=workflow.inputs,
+    plan=workflow.plan,
+    run=workflow.run,
+    arrays=workflow.arrays,
+    summary=workflow.summary,
+    files=workflow.files,
+    read=workflow.read,
+    deviation=workflow.deviation,
+    plot=workflow.plot,
+    make=workflow.make,
+)

@@ -1,0 +1,1 @@
+"""Selections that come with the package, each a plain function in a file."""

@@ -1,0 +1,169 @@
+"""Fill, merge and normalise histograms: pure functions over hist.Hist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import hist
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
+from spectrum_workflows.hep.types import Filled, HepResult, Observable
+from spectrum_workflows.specs import closest
+
+
+def empty(name: str, spec: HistogramSpec) -> hist.Hist:
+    """An empty histogram with float64 sums of weights and of their squares."""
+    transform = hist.axis.transform.log if spec.log else None
+    axis = hist.axis.Regular(
+        spec.bins, spec.start, spec.stop, name="x", label=spec.label or name, transform=transform
+    )
+    return hist.Hist(axis, storage=hist.storage.Weight(), name=name)
+
+
+def filled(
+    sample: str,
+    observables: Mapping[str, Any],
+    histograms: Mapping[str, HistogramSpec],
+    *,
+    events: int,
+) -> Filled:
+    """Histogram what ``select`` returned for one partition.
+
+    Parameters
+    ----------
+    sample : str
+        Whose events these are.
+    observables : mapping of region to Observable or array, shape (n_selected,)
+        From ``select``.
+    histograms : mapping of name to HistogramSpec
+        What to fill.
+    events : int
+        Events that were looked at.
+
+    Raises
+    ------
+    SpecError
+        A histogram asks for a region that ``select`` does not return.
+    DataError
+        A value is not finite, or a region is not one number per event.
+    """
+    regions = {region: _checked(region, found) for region, found in observables.items()}
+    out = {}
+    for name, spec in histograms.items():
+        region = spec.observable or name
+        if region not in regions:
+            raise SpecError(
+                f"select returns no region {region!r}",
+                f"histograms.{name}",
+                closest(region, list(regions)),
+            )
+        found = regions[region]
+        out[sample, name] = empty(name, spec).fill(found.values, weight=found.weights)
+    selected = {(sample, region): len(found.values) for region, found in regions.items()}
+    return Filled(out, selected, {sample: events})
+
+
+def merge(a: Filled, b: Filled) -> Filled:
+    """Sum two fills; associative, and exact as long as weights are 1."""
+    return Filled(
+        _summed(a.histograms, b.histograms),
+        _summed(a.selected, b.selected),
+        _summed(a.events, b.events),
+    )
+
+
+def normalised(total: Filled, spec: HepSpec) -> HepResult:
+    """Scale every simulated sample to the luminosity.
+
+    The weight is cross section x luminosity / N with N the events *processed*
+    of the sample, so that a run which lost partitions still estimates the
+    same yields.  Samples without a processed event give empty histograms.
+    """
+    weights = {name: _weight(name, total.events.get(name, 0), spec) for name in spec.samples}
+    histograms = {}
+    for sample in spec.samples:
+        for name, axis in spec.histograms.items():
+            found = total.histograms.get((sample, name))
+            histograms[sample, name] = empty(name, axis) if found is None else found
+            histograms[sample, name] = histograms[sample, name] * weights[sample]
+    regions = list(dict.fromkeys(region for _, region in total.selected))
+    selected = {
+        (sample, region): total.selected.get((sample, region), 0)
+        for sample in spec.samples
+        for region in regions
+    }
+    events = {sample: total.events.get(sample, 0) for sample in spec.samples}
+    return HepResult(spec, histograms, selected, events, weights)
+
+
+def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
+    """The named float64 arrays that are the result.
+
+    ``sample/histogram/values`` and ``.../variances`` have shape (bins + 2,)
+    with underflow first and overflow last; ``sample/region/entries`` and
+    ``sample/events`` have shape (1,).
+    """
+    out: dict[str, NDArray[np.float64]] = {}
+    for (sample, name), h in result.histograms.items():
+        view = h.view(flow=True)
+        out[f"{sample}/{name}/values"] = np.array(view.value, np.float64)
+        out[f"{sample}/{name}/variances"] = np.array(view.variance, np.float64)
+    for (sample, region), n in result.selected.items():
+        out[f"{sample}/{region}/entries"] = np.array([n], np.float64)
+    for sample, n in result.events.items():
+        out[f"{sample}/events"] = np.array([n], np.float64)
+    return out
+
+
+def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
+    """Largest relative difference of two arrays, and how large it may be.
+
+    Numbers of events must be equal; sums of weights may differ by rounding.
+    """
+    if name.endswith(("/entries", "/events")):
+        return float(np.max(np.abs(a - b), initial=0.0)), 0.0
+    scale = np.maximum(np.abs(a), np.abs(b))
+    apart = np.abs(a - b)
+    relative = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
+    return float(np.max(relative, initial=0.0)), 1e-12
+
+
+def _weight(name: str, events: int, spec: HepSpec) -> float:
+    sample = spec.samples[name]
+    if sample.data or spec.normalisation == "none" or not events:
+        return 1.0
+    assert sample.cross_section is not None
+    assert spec.luminosity is not None
+    return sample.cross_section * spec.luminosity / events
+
+
+def _checked(region: str, found: Any) -> Observable:
+    if not isinstance(found, Observable):
+        found = Observable(np.asarray(found))
+    values = np.asarray(found.values)
+    weights = None if found.weights is None else np.asarray(found.weights)
+    if values.ndim != 1 or (weights is not None and weights.shape != values.shape):
+        shapes = f"{values.shape}" + ("" if weights is None else f", weights {weights.shape}")
+        raise DataError(
+            f"region {region!r} has shape {shapes}",
+            "select",
+            "return one number per selected event",
+        )
+    for what in (values,) if weights is None else (values, weights):
+        bad = int(np.count_nonzero(~np.isfinite(what)))
+        if bad:
+            raise DataError(
+                f"region {region!r} holds {bad} numbers that are not finite",
+                "select",
+                "exclude those events",
+            )
+    return Observable(values, weights)
+
+
+def _summed(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> dict[Any, Any]:
+    both = {**a, **b}
+    return {key: a[key] + b[key] if key in a and key in b else both[key] for key in both}

@@ -1,0 +1,178 @@
+"""Open ROOT files through storage, with errors in words; each worker keeps a few open.
+
+Damage is found where the format lets one find it: ZLIB, LZMA and LZ4 baskets
+and RNTuple pages carry checksums.  ZSTD and uncompressed TTree baskets have
+none, for any reader; only damage that breaks their structure is seen.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import uproot
+from uproot.source.fsspec import FSSpecSource
+from uproot.source.futures import TrivialExecutor
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.specs import closest
+
+KEEP_OPEN = 4
+"""Files kept open per thread: opening a real NanoAOD file costs a second."""
+
+_DAMAGED = "copy the file again"
+
+
+@dataclass(frozen=True)
+class OpenTree:
+    """A TTree or RNTuple of an open file.
+
+    Attributes
+    ----------
+    url : str
+        Where it is.
+    tree : uproot.TTree or uproot RNTuple
+        The tree.
+    uuid : str
+        Identity of the file's content, from its header.
+    nbytes : int
+        Size of the file.
+    """
+
+    url: str
+    tree: Any
+    uuid: str
+    nbytes: int
+
+    @property
+    def requested_bytes(self) -> int:
+        """Bytes asked of the file since it was opened."""
+        return int(self.tree.file.source.num_requested_bytes)
+
+
+@dataclass
+class _Cache(threading.local):
+    trees: OrderedDict[tuple[Any, ...], OpenTree] = field(default_factory=OrderedDict)
+
+
+_cache = _Cache()
+
+
+def opened(url: str, tree: str) -> OpenTree:
+    """Open a tree, or find it among those this thread has open.
+
+    A file that was replaced in the meantime is opened anew.
+
+    Raises
+    ------
+    DataNotFoundError
+        There is no such file.
+    DataError
+        It is a folder, empty, not a ROOT file, truncated, damaged, or has no
+        such tree.
+    """
+    fs, path = storage.locate(url)
+    try:
+        info = fs.info(path)
+    except FileNotFoundError:
+        raise storage.missing(url) from None
+    key = (url, tree, storage.current_stores(), repr(sorted(info.items(), key=str)))
+    found = _cache.trees.get(key)
+    if found is None:
+        if info["type"] == "directory":
+            raise DataError("is a folder, not a ROOT file", url, "name a file in it")
+        found = _opened(url, tree, int(info["size"]))
+        _cache.trees[key] = found
+        while len(_cache.trees) > KEEP_OPEN:
+            _close(_cache.trees.popitem(last=False)[1])
+    _cache.trees.move_to_end(key)
+    return found
+
+
+def close_all() -> None:
+    """Close the files this thread has open."""
+    while _cache.trees:
+        _close(_cache.trees.popitem()[1])
+
+
+def _close(opened: OpenTree) -> None:
+    opened.tree.file.close()
+
+
+def _opened(url: str, tree: str, nbytes: int) -> OpenTree:
+    _check_header(url, nbytes)
+    single = TrivialExecutor()  # one thread inside a task
+    options: dict[str, Any] = {
+        "object_cache": None,
+        "array_cache": None,
+        "decompression_executor": single,
+        "interpretation_executor": single,
+        "use_threads": False,
+    }
+    try:
+        if storage.is_local(url):
+            file = uproot.open(storage.open_read(url), **options)
+        else:
+            stores = storage.current_stores().for_url(url)
+            file = uproot.open({url: None}, handler=FSSpecSource, **options, **stores)
+    except (OSError, MemoryError, SpectrumError):
+        raise
+    except Exception as error:
+        raise damaged(url, error) from error
+    try:
+        return OpenTree(url, _tree(file, tree, url), str(file.file.uuid), nbytes)
+    except BaseException:
+        file.file.close()
+        raise
+    finally:
+        storage.count(int(file.file.source.num_requested_bytes))
+
+
+def _tree(file: Any, name: str, url: str) -> Any:
+    try:
+        names = {key.partition(";")[0]: kind for key, kind in file.classnames().items()}
+        if name not in names:
+            trees = [n for n, kind in names.items() if _is_tree(kind)]
+            remedy = closest(name, trees) or "it holds no tree at all"
+            raise DataError(f"no tree {name!r}", url, remedy)
+        if not _is_tree(names[name]):
+            raise DataError(f"{name!r} is a {names[name]}, not a tree", url, "name a tree")
+        return file[name]
+    except (OSError, MemoryError, SpectrumError):
+        raise
+    except Exception as error:
+        raise damaged(url, error) from error
+
+
+def damaged(where: str, error: BaseException) -> DataError:
+    """The error for bytes that do not decode."""
+    said = f"{type(error).__name__}: {error}".strip().splitlines()[0][:120]
+    return DataError(f"damaged ROOT file ({said})", where, _DAMAGED)
+
+
+def _is_tree(classname: str) -> bool:
+    return classname in ("TTree", "TNtuple", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
+
+
+def _check_header(url: str, nbytes: int) -> None:
+    """Compare the size the file says it has with the size it has.
+
+    Layout: ROOT file header (root.cern, TFile): "root", version, fBEGIN, fEND;
+    fEND has 8 bytes in versions from 1,000,000 (large files).
+    """
+    if not nbytes:
+        raise DataError("empty file, not a ROOT file", url, _DAMAGED)
+    with storage.open_read(url) as file:
+        header = file.read(32)
+    if header[:4] != b"root":
+        raise DataError("not a ROOT file", url, "the hep workflow reads ROOT files only")
+    if len(header) < 20:
+        raise DataError(f"truncated ROOT file: only {nbytes} bytes", url, _DAMAGED)
+    (version,) = struct.unpack_from(">i", header, 4)
+    (end,) = struct.unpack_from(">q" if version >= 1_000_000 else ">I", header, 12)
+    if nbytes < end:
+        raise DataError(f"truncated ROOT file: {nbytes} of {end} bytes", url, _DAMAGED)

@@ -1,0 +1,135 @@
+"""Find the ``select`` function a spec names, and ship it to workers by value."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.specs import closest
+
+Select = Callable[..., Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A selection function and its cuts, in a form that any worker can load.
+
+    A function from a file travels as its own code, so that a worker which
+    has seen an older version of the file still computes the new one; a
+    function from an installed package travels as its name.
+
+    Attributes
+    ----------
+    code : bytes
+        The function, pickled.
+    cuts : tuple of (str, value)
+        Keyword arguments for it.
+    """
+
+    code: bytes
+    cuts: tuple[tuple[str, float], ...]
+
+    def __call__(self, events: Any) -> Mapping[str, Any]:
+        """Apply the selection to an awkward record array of events."""
+        return _function(self.code)(events, **dict(self.cuts))
+
+
+def find(select: str, cuts: Mapping[str, float], *, folder: str = "") -> Selection:
+    """Load ``module:function`` or ``file.py:function`` and bind its cuts.
+
+    Parameters
+    ----------
+    select : str
+        As in the spec.
+    cuts : mapping
+        Keyword arguments by name; the rest keep their defaults.
+    folder : str
+        What a relative file name is relative to.
+
+    Raises
+    ------
+    SpecError
+        No such file, module, function or cut; the closest name is suggested.
+    """
+    source, _, name = select.rpartition(":")
+    module = _from_file(source, folder) if source.endswith(".py") else _installed(source)
+    function = getattr(module, name, None)
+    if not callable(function):
+        known = [n for n, f in vars(module).items() if callable(f) and not n.startswith("_")]
+        raise SpecError(f"no function {name!r} in {source}", "select", closest(name, known))
+    _check_cuts(function, cuts)
+    return Selection(cloudpickle.dumps(function), tuple(sorted(cuts.items())))
+
+
+def _check_cuts(function: Select, cuts: Mapping[str, float]) -> None:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
+    known = [p.name for p in parameters]
+    for cut in cuts:
+        if cut not in known:
+            raise SpecError(f"unknown cut {cut!r}", f"cuts.{cut}", closest(cut, known))
+    for p in parameters:
+        if p.default is p.empty and p.kind is not p.VAR_POSITIONAL and p.name not in cuts:
+            raise SpecError(f"cut {p.name!r} has no default", "cuts", "give it a value")
+
+
+def _installed(source: str) -> ModuleType:
+    try:
+        return importlib.import_module(source)
+    except ModuleNotFoundError as error:
+        if error.name and source.startswith(error.name):
+            remedy = "name an installed module, or a file ending in .py"
+            raise SpecError(f"no module {source!r}", "select", remedy) from None
+        raise SpecError(f"importing {source} failed: {error}", "select") from error
+
+
+def _from_file(source: str, folder: str) -> ModuleType:
+    """The file as a module of its own that pickles by value."""
+    url = storage.join(folder, source)
+    path = storage.local_path(url)
+    try:
+        text = path.read_bytes()
+    except OSError:
+        near = [p.name for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise SpecError("no such file of code", str(path), closest(path.name, near)) from None
+    digest = hashlib.sha256(text + str(path).encode()).hexdigest()[:12]
+    name = f"{path.stem}_{digest}"
+    if name not in sys.modules:
+        _load(name, path)
+    return sys.modules[name]
+
+
+def _load(name: str, path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise SpecError(f"this code does not run ({line})", str(path)) from error
+    cloudpickle.register_pickle_by_value(module)
+
+
+@lru_cache(maxsize=8)
+def _function(code: bytes) -> Select:
+    function: Select = pickle.loads(code)  # noqa: S301  (made by `find` in this run)
+    return function

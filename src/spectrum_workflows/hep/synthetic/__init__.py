@@ -1,0 +1,67 @@
+"""Seeded generators of NanoAOD-shaped events with physics in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spectrum_workflows import storage
+from spectrum_workflows.domain import Report
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.synthetic.nanoaod import generate, write_sample
+
+__all__ = ["generate", "make", "write_sample"]
+
+
+def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[str]:
+    """Write every sample file that a spec names.
+
+    Parameters
+    ----------
+    spec : HepSpec
+        Its ``[synthetic]`` table says how many events and which seed; each
+        sample says which ``generator`` makes it (its own name if left out).
+    data : str
+        URL that relative file names are resolved against.
+    size : int, optional
+        Events per sample, instead of the spec's.
+    report : callable
+        ``report(sample, done, total)`` as events are written.
+
+    Returns
+    -------
+    list of str
+        URLs of the files, in the order of the spec.
+
+    Raises
+    ------
+    SpecError
+        The spec has no ``[synthetic]`` table: it names real data.
+        Or a sample asks for a process that cannot be generated.
+    OutputError
+        The place cannot be written to.
+    """
+    if spec.synthetic is None:
+        remedy = "add one, or say where the real data is with --data"
+        raise SpecError("the spec has no [synthetic] table", spec.name, remedy)
+    urls = []
+    for name, sample in spec.samples.items():
+        total = size or spec.synthetic.events
+        parts = len(sample.files)
+        for k, file in enumerate(sample.files):
+            url = storage.join(data, file)
+            before, after = total * k // parts, total * (k + 1) // parts
+            write_sample(
+                url,
+                sample.generator or name,
+                events=after - before,
+                seed=spec.synthetic.seed + 1000 * k,
+                cluster_events=spec.synthetic.cluster_events,
+                done=_progress(report, name, before, total),
+            )
+            urls.append(url)
+    return urls
+
+
+def _progress(report: Report, name: str, before: int, total: int) -> Callable[[int], None]:
+    return lambda n: report(f"generate {name}", before + n, total)

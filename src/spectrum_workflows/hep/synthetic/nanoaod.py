@@ -1,0 +1,159 @@
+"""Write generated events as NanoAOD-shaped ROOT files."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import OutputError, SpecError
+from spectrum_workflows.hep.synthetic import detector
+from spectrum_workflows.hep.synthetic.processes import PROCESSES
+from spectrum_workflows.specs import closest
+
+_TYPES = {
+    "charge": np.int32,
+    "cutBased": np.int32,
+    "jetId": np.int32,
+    "hadronFlavour": np.int32,
+    "tightId": np.bool_,
+}
+"""Types of fields as in NanoAOD; all others are float32."""
+
+
+def generate(
+    process: str, n: int, rng: np.random.Generator, *, first: int = 0
+) -> dict[str, ak.Array]:
+    """Generate events as columns and collections named as in NanoAOD.
+
+    Parameters
+    ----------
+    process : str
+        One of `processes.PROCESSES`.
+    n : int
+        Number of events.
+    rng : numpy.random.Generator
+        The only source of randomness.
+    first : int
+        Event number of the first, counted from 0.
+
+    Returns
+    -------
+    dict
+        ``Electron``, ``Muon`` and ``Jet``: shape (n, var), records;
+        ``MET_pt``, ``MET_phi``, ``run``, ``luminosityBlock``, ``event``,
+        ``genWeight``: shape (n,).
+
+    Raises
+    ------
+    SpecError
+        There is no such process.
+    """
+    if process not in PROCESSES:
+        raise SpecError(f"no generator {process!r}", remedy=closest(process, list(PROCESSES)))
+    hard = PROCESSES[process](n, rng)
+    met_pt, met_phi = detector.missing_momentum(hard, rng)
+    number = np.arange(first, first + n)
+    return {
+        "Electron": _records(detector.electrons(hard, rng)),
+        "Muon": _records(detector.muons(hard, rng)),
+        "Jet": _records(detector.jets(hard, rng)),
+        "MET_pt": ak.Array(met_pt.astype(np.float32)),
+        "MET_phi": ak.Array(met_phi.astype(np.float32)),
+        "run": ak.Array(np.ones(n, np.uint32)),
+        "luminosityBlock": ak.Array((1 + number // 1000).astype(np.uint32)),
+        "event": ak.Array((1 + number).astype(np.uint64)),
+        "genWeight": ak.Array(np.ones(n, np.float32)),
+    }
+
+
+def write_sample(
+    url: str,
+    process: str,
+    *,
+    events: int,
+    seed: int,
+    cluster_events: int = 25_000,
+    done: Callable[[int], None] | None = None,
+) -> None:
+    """Write one file of generated events, all of it or nothing.
+
+    The events depend on process, seed, number of events and cluster size
+    alone; so does the identity (UUID) of the file.
+
+    Parameters
+    ----------
+    url : str
+        Where to write.
+    process : str
+        One of `processes.PROCESSES`.
+    events, seed, cluster_events : int
+        How many, which, and how many per cluster.
+    done : callable, optional
+        ``done(n)`` whenever n events in all are written.
+
+    Raises
+    ------
+    OutputError
+        The place cannot be written to.
+    SpecError
+        There is no such process.
+    """
+    recipe = f"{process} seed {seed} events {events} clusters {cluster_events}"
+    identity = uuid.uuid5(uuid.NAMESPACE_OID, recipe)
+    root = np.random.SeedSequence([zlib.crc32(process.encode()), seed])
+    starts = range(0, events, cluster_events)
+    with (
+        _draft(url) as path,
+        uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identity) as file,
+    ):
+        tree = None
+        for start, child in zip(starts, root.spawn(len(starts)), strict=True):
+            n = min(cluster_events, events - start)
+            chunk = generate(process, n, np.random.default_rng(child), first=start)
+            if tree is None:
+                types = {name: column.type for name, column in chunk.items()}
+                tree = file.mktree("Events", types, title="generated events, not a measurement")
+            tree.extend(chunk)
+            if done:
+                done(start + n)
+
+
+def _records(collection: detector.Collection) -> ak.Array:
+    fields: dict[str, np.ndarray[Any, Any]] = {
+        name: values.astype(_TYPES.get(name, np.float32))
+        for name, values in collection.columns.items()
+    }
+    return ak.unflatten(ak.zip(fields), collection.counts)
+
+
+@contextmanager
+def _draft(url: str) -> Iterator[str]:
+    """A local file that becomes ``url`` if the block succeeds."""
+    local = storage.is_local(url)
+    try:
+        final = storage.local_path(url) if local else None
+        folder = final.parent if final else Path(tempfile.gettempdir())
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{uuid.uuid4().hex}.root.part"
+        try:
+            yield str(draft)
+            if final:
+                draft.replace(final)
+            else:
+                fs, path = storage.locate(url)
+                fs.put_file(str(draft), path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        remedy = "choose another place with --data"
+        raise OutputError(f"cannot write ({error.strerror or error})", url, remedy) from error

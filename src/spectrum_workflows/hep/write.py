@@ -1,0 +1,108 @@
+"""Results as bytes: JSON that reads back exactly, ROOT and PNG for everybody else."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep.plot import panel
+from spectrum_workflows.hep.types import HepResult
+
+JSON_NAME = "histograms.json"
+ROOT_NAME = "histograms.root"
+
+
+def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
+    """Everything to be saved of a result.
+
+    Yields
+    ------
+    (name, content)
+        ``histograms.json``: axes, labels, all contents with flow bins, exact;
+        ``histograms.root``: the same as TH1D, in a folder per sample;
+        ``<histogram>.png``: one picture each.
+    """
+    text = json.dumps(as_table(result), indent=1, ensure_ascii=False, allow_nan=False)
+    yield JSON_NAME, text.encode()
+    yield ROOT_NAME, _root(result, uuid.uuid5(uuid.NAMESPACE_OID, text))
+    for name in result.spec.histograms:
+        with io.BytesIO() as out:
+            panel(result, name).savefig(out, format="png", dpi=120, metadata={"Software": None})
+            yield f"{name}.png", out.getvalue()
+
+
+def read(folder: str) -> dict[str, NDArray[np.float64]]:
+    """The arrays of a saved result, the same bits as `histogram.arrays`.
+
+    Raises
+    ------
+    DataNotFoundError
+        There is no ``histograms.json`` in the folder.
+    DataError
+        It is not one of ours.
+    """
+    url = storage.join(folder, JSON_NAME)
+    text = storage.read_bytes(url)
+    try:
+        arrays = json.loads(text)["arrays"]
+        return {name: np.array(values, np.float64) for name, values in arrays.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"not a saved result ({error!r})", url, "save the run again") from None
+
+
+def as_table(result: HepResult) -> dict[str, Any]:
+    """The result as JSON-ready values; floats keep all their digits.
+
+    ``arrays`` holds ``sample/histogram/values`` and ``.../variances`` with
+    underflow first and overflow last, ``sample/region/entries`` and
+    ``sample/events``.
+    """
+    spec = result.spec
+    return {
+        "name": spec.name,
+        "normalisation": spec.normalisation,
+        "luminosity": spec.luminosity,
+        "samples": {
+            name: {
+                "label": sample.label or name,
+                "data": sample.data,
+                "cross_section": sample.cross_section,
+                "events": result.events[name],
+                "weight": result.weights[name],
+            }
+            for name, sample in spec.samples.items()
+        },
+        "counts": result.counts,
+        "histograms": {
+            name: {
+                "observable": axis.observable or name,
+                "label": axis.label,
+                "bins": axis.bins,
+                "start": axis.start,
+                "stop": axis.stop,
+                "log": axis.log,
+            }
+            for name, axis in spec.histograms.items()
+        },
+        "arrays": {name: array.tolist() for name, array in histogram.arrays(result).items()},
+    }
+
+
+def _root(result: HepResult, identity: uuid.UUID) -> bytes:
+    """A ROOT file with TH1D ``sample/histogram``; sums of squared weights included."""
+    out = io.BytesIO()
+    with uproot.recreate(out, uuid_function=lambda: identity) as file:
+        for (sample, name), h in result.histograms.items():
+            file[f"{sample}/{name}"] = h
+        file.file.sink.flush()
+        return out.getvalue()  # complete after every write; leaving closes the buffer

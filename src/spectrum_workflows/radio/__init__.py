@@ -1,0 +1,24 @@
+"""Radio interferometric imaging: visibilities to a deconvolved image."""
+
+from spectrum_workflows.domain import Domain
+from spectrum_workflows.radio.plot import plot
+from spectrum_workflows.radio.read import inputs
+from spectrum_workflows.radio.results import arrays, deviation, files, read, summary
+from spectrum_workflows.radio.spec import RadioSpec
+from spectrum_workflows.radio.synthetic import make
+from spectrum_workflows.radio.workflow import plan, run
+
+DOMAIN = Domain(
+    name="radio",
+    spec=RadioSpec,
+    inputs=inputs,
+    plan=plan,
+    run=run,
+    arrays=arrays,
+    summary=summary,
+    files=files,
+    read=read,
+    deviation=deviation,
+    plot=plot,
+    make=make,
+)

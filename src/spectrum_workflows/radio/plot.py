@@ -1,0 +1,125 @@
+"""Pictures: images with sky coordinates, the beam and a colour scale with units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.types import ARCSEC
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spectrum_workflows.radio.types import Image, ImagingResult
+
+COLOURS = "inferno"
+BEAM_INSET = 0.05  # of the image side, from its lower left corner
+PSF_FIELD = 0.25  # of the image side, shown around the PSF's peak
+
+
+def plot(result: ImagingResult) -> Figure:
+    """The restored image (without CLEAN: the dirty image) with beam and scale."""
+    from matplotlib.figure import Figure
+
+    image = result.dirty if result.image is None else result.image
+    kind = "dirty image" if result.image is None else "restored image"
+    title = f"{result.observation.object_name or result.name}: {kind}, {result.weighting} weights"
+    figure = Figure(figsize=(7.4, 6.2), layout="constrained")
+    _show_sky(figure, 111, result, (title, image))
+    return figure
+
+
+def plot_panels(result: ImagingResult) -> Figure:
+    """Dirty image and, where they were made, residual and PSF, side by side."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    panels = [("dirty image", result.dirty)]
+    if result.residual is not None:
+        panels.append(("residual", result.residual))
+    count = len(panels) + (result.psf is not None)
+    layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 0.96))  # leaves room for the titles
+    figure = Figure(figsize=(6.6 * count, 5.8), layout=layout)
+    for number, panel in enumerate(panels, start=1):
+        _show_sky(figure, (1, count, number), result, panel)
+    if result.psf is not None:
+        _show_psf(figure.add_subplot(1, count, count), result, result.psf)
+    return figure
+
+
+def celestial(result: ImagingResult) -> Any:
+    """The image's world coordinates, an ``astropy.wcs.WCS`` of RA and Dec."""
+    from astropy.wcs import WCS
+
+    npix, cell = result.geometry.npix, np.degrees(result.geometry.cell)
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
+    wcs.wcs.crval = np.degrees(result.observation.phase_centre)
+    wcs.wcs.cdelt = [-cell, cell]
+    wcs.wcs.crpix = [npix // 2 + 1, npix // 2 + 1]
+    wcs.wcs.radesys, wcs.wcs.equinox = "FK5", 2000.0
+    return wcs
+
+
+def _show_sky(figure: Figure, place: Any, result: ImagingResult, panel: tuple[str, Image]) -> None:
+    """One image: residuals linear within 5 rms, others arcsinh up to the peak."""
+    from matplotlib.colors import AsinhNorm, Normalize
+
+    title, image = panel
+    where = place if isinstance(place, tuple) else (place,)
+    axes = figure.add_subplot(*where, projection=celestial(result))
+    rms = robust_rms(image) or float(np.abs(image).max()) or 1.0
+    top = max(float(image.max()), 5 * rms)
+    if title == "residual":
+        drawn = axes.imshow(image, origin="lower", norm=Normalize(-5 * rms, 5 * rms), cmap=COLOURS)
+        figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam", extend="both")
+    else:
+        scale = AsinhNorm(linear_width=3 * rms, vmin=-3 * rms, vmax=top)
+        drawn = axes.imshow(image, origin="lower", norm=scale, cmap=COLOURS)
+        figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam").set_ticks(_ticks(rms, top))
+    axes.set(xlabel="RA (J2000)", ylabel="Dec (J2000)")
+    axes.set_title(title, pad=10)
+    _draw_beam(axes, result)
+
+
+def _ticks(rms: float, top: float) -> list[float]:
+    """Zero, and 1 and 3 times powers of ten up to the peak."""
+    start, stop = int(np.floor(np.log10(3 * rms))), int(np.ceil(np.log10(top)))
+    steps = [m * 10.0**e for e in range(start, stop + 1) for m in (1, 3)]
+    return [0.0, *(value for value in steps if 2 * rms < value <= top)]
+
+
+def _draw_beam(axes: Axes, result: ImagingResult) -> None:
+    """The beam's half-power ellipse; angles grow from north towards east (left)."""
+    from matplotlib.patches import Ellipse
+
+    if result.beam is None:
+        return
+    npix, pixel = result.geometry.npix, result.geometry.cell / ARCSEC
+    at = max(BEAM_INSET * npix, result.beam.bmaj / pixel)
+    size = (result.beam.bmin / pixel, result.beam.bmaj / pixel)
+    axes.add_patch(Ellipse((at, at), *size, angle=result.beam.bpa, fc="white", ec="none"))
+
+
+def _show_psf(axes: Axes, result: ImagingResult, psf: Image) -> None:
+    """The middle of the PSF, with offsets in arcsec; sidelobes stand out."""
+    from matplotlib.colors import AsinhNorm
+
+    npix, pixel = psf.shape[0], result.geometry.cell / ARCSEC
+    half = max(16, int(PSF_FIELD * npix / 2))
+    middle = slice(npix // 2 - half, npix // 2 + half)
+    edge = (half + 0.5) * pixel
+    drawn = axes.imshow(
+        psf[middle, middle],
+        origin="lower",
+        cmap="viridis",
+        extent=(edge, -edge + pixel, -edge, edge - pixel),
+        norm=AsinhNorm(linear_width=0.02, vmin=min(-0.05, float(psf.min())), vmax=1.0),
+    )
+    bar = axes.figure.colorbar(drawn, ax=axes, pad=0.02)
+    bar.set_ticks([-0.03, 0, 0.03, 0.1, 0.3, 1], labels=["-0.03", "0", "0.03", "0.1", "0.3", "1"])
+    axes.set(xlabel="east (arcsec)", ylabel="north (arcsec)")
+    axes.set_title("PSF", pad=10)

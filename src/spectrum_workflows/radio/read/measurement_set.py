@@ -1,0 +1,178 @@
+"""Reading Measurement Sets (version 2, CASA memo 229) with python-casacore."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio import stokes
+from spectrum_workflows.radio.read.row_index import RowIndex, row_index, selected
+from spectrum_workflows.radio.types import Slab, Visibilities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+BLOCK_BYTES = 16 << 20
+"""Correlated data held at a time while they are combined to Stokes I."""
+
+
+@contextmanager
+def opened(url: str, subtable: str = "") -> Iterator[Any]:
+    """A casacore table, without locks and without chatter.
+
+    Raises
+    ------
+    DataError
+        It is not a Measurement Set, or is damaged.
+    """
+    import casacore.tables as casa
+
+    path = storage.local_path(url)
+    name = f"{path}::{subtable}" if subtable else str(path)
+    try:
+        with casa.table(name, ack=False, lockoptions="usernoread") as table:
+            yield table
+    except RuntimeError as error:
+        if not (path / "table.dat").is_file():
+            remedy = "name a folder that casacore can open"
+            raise DataError("not a Measurement Set", url, remedy) from None
+        said = str(error).splitlines()[0].replace(str(path), path.name)
+        remedy = "the set is damaged or incomplete: copy it again"
+        raise DataError(f"{subtable or 'main table'} unreadable ({said})", url, remedy) from error
+
+
+def index(url: str, chosen: tuple[int, int]) -> RowIndex:
+    """The rows of each time of the chosen field and data description."""
+    stamp = (storage.local_path(url) / "table.dat").stat().st_mtime_ns
+    return row_index(opened, url, stamp, chosen)
+
+
+def correlations(url: str, data_description: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Correlation types and channel frequencies (Hz) of a data description."""
+    with opened(url, "DATA_DESCRIPTION") as table:
+        window = table.getcell("SPECTRAL_WINDOW_ID", data_description)
+        polarization = table.getcell("POLARIZATION_ID", data_description)
+    with opened(url, "POLARIZATION") as table:
+        types = np.asarray(table.getcell("CORR_TYPE", polarization))
+    with opened(url, "SPECTRAL_WINDOW") as table:
+        return types, np.asarray(table.getcell("CHAN_FREQ", window), np.float64)
+
+
+def read(slab: Slab) -> Visibilities:
+    """Stokes I of one slab, rows in (time, antenna1, antenna2) order.
+
+    At most `BLOCK_BYTES` of correlated data are in memory besides the result.
+
+    Raises
+    ------
+    DataError
+        The set cannot be read.
+    """
+    types, frequency = correlations(slab.url, slab.data_description)
+    hand = stokes.hands(types.tolist(), slab.url)
+    with opened(slab.url) as table:
+        rows, place = _rows(table, slab)
+        shape = (len(rows), slab.chan_stop - slab.chan_start)
+        out = Visibilities(
+            uvw=np.empty((len(rows), 3)),
+            frequency=frequency[slab.chan_start : slab.chan_stop],
+            visibility=np.empty(shape, np.complex64),
+            weight=np.empty(shape, np.float32),
+            unflagged=0,
+        )
+        unflagged = 0
+        step = max(1, BLOCK_BYTES // (8 * shape[1] * len(hand)))
+        for start in range(0, len(rows), step):
+            block = slice(start, start + step)
+            unflagged += _read_block(table, slab, hand, (rows[block], place[block]), out)
+    storage.count(slab.size * visibility_bytes(len(types)))
+    return _rising(replace(out, unflagged=unflagged))
+
+
+def visibility_bytes(ncorr: int) -> int:
+    """Bytes of one visibility: data (8) and flags (1) of all its correlations."""
+    return ncorr * 9
+
+
+def _rows(table: Any, slab: Slab) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Table rows of a slab, and the place of each in (time, antenna1, antenna2) order."""
+    chosen = (slab.field, slab.data_description)
+    at = index(slab.url, chosen)
+    first = int(at.first[slab.time_start : slab.time_stop].min())
+    stop = int(at.last[slab.time_start : slab.time_stop].max()) + 1
+    time, antenna1, antenna2 = (
+        np.asarray(table.getcol(name, first, stop - first))
+        for name in ("TIME", "ANTENNA1", "ANTENNA2")
+    )
+    keep = selected(table, chosen, first, stop)
+    keep &= (time >= at.time[slab.time_start]) & (time <= at.time[slab.time_stop - 1])
+    rows = np.flatnonzero(keep)
+    order = np.lexsort((antenna2[rows], antenna1[rows], time[rows]))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first + rows, place
+
+
+def _read_block(
+    table: Any,
+    slab: Slab,
+    hand: tuple[int, ...],
+    block: tuple[NDArray[np.int64], NDArray[np.int64]],
+    out: Visibilities,
+) -> int:
+    """Read some rows, put their Stokes I where it belongs, count the unflagged."""
+    rows, place = block
+    span = int(rows[-1] - rows[0]) + 1
+    if span <= 2 * len(rows):
+        view, start, count, source = table, int(rows[0]), span, rows - rows[0]
+    else:
+        view, start, count, source = table.selectrows(rows), 0, len(rows), np.arange(len(rows))
+    uvw = np.empty((count, 3))
+    view.getcolslicenp("UVW", uvw, [0], [2], [1], start, count)
+    data, flag, weight = _pieces(view, slab, hand, (start, count))
+    flag[np.asarray(view.getcol("FLAG_ROW", start, count))] = True
+    flag[~np.isfinite(uvw).all(axis=1)] = True
+    out.uvw[place] = np.nan_to_num(uvw[source], posinf=0.0, neginf=0.0)
+    unflagged: int = stokes.combine((data, flag, weight), source, place, out.visibility, out.weight)
+    return unflagged
+
+
+def _pieces(
+    view: Any, slab: Slab, hand: tuple[int, ...], rows: tuple[int, int]
+) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]]:
+    """Data, flags and weights of the parallel hands: (n, nchan, nhand) each."""
+    start, count = rows
+    step = max(hand[-1] - hand[0], 1)
+    window = ([slab.chan_start, hand[0]], [slab.chan_stop - 1, hand[-1]], [1, step])
+    shape = (count, slab.chan_stop - slab.chan_start, len(hand))
+
+    def cut(name: str, dtype: type) -> NDArray[Any]:
+        values: NDArray[Any] = np.empty(shape, dtype)
+        view.getcolslicenp(name, values, *window, start, count)
+        return values
+
+    if "WEIGHT_SPECTRUM" in view.colnames() and view.iscelldefined("WEIGHT_SPECTRUM", start):
+        weight = cut("WEIGHT_SPECTRUM", np.float32)
+    else:
+        weight = np.asarray(view.getcol("WEIGHT", start, count), np.float32)[:, None, list(hand)]
+    return cut(slab.column, np.complex64), cut("FLAG", np.bool_), weight
+
+
+def _rising(data: Visibilities) -> Visibilities:
+    """Channels in order of rising frequency, as the gridder wants them."""
+    order = np.argsort(data.frequency, kind="stable")
+    if np.array_equal(order, np.arange(len(order))):
+        return data
+    return replace(
+        data,
+        frequency=data.frequency[order],
+        visibility=np.ascontiguousarray(data.visibility[:, order]),
+        weight=np.ascontiguousarray(data.weight[:, order]),
+    )

@@ -1,0 +1,126 @@
+"""What a Measurement Set says about itself, and whether it can be imaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.radio import stokes
+from spectrum_workflows.radio.read.measurement_set import (
+    correlations,
+    index,
+    opened,
+    visibility_bytes,
+)
+from spectrum_workflows.radio.read.row_index import ROWS
+from spectrum_workflows.radio.types import Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spectrum_workflows.radio.spec import RadioSpec
+
+
+def describe(spec: RadioSpec, url: str) -> Observation:
+    """Read everything about a Measurement Set but its visibilities.
+
+    Raises
+    ------
+    DataError
+        It is not a Measurement Set, or cannot be imaged.
+    SpecError
+        The spec must choose, or chooses what the set does not hold.
+    """
+    with opened(url) as table:
+        missing = {"UVW", "FLAG", "WEIGHT", "TIME", "DATA_DESC_ID"} - set(table.colnames())
+        if missing:
+            remedy = "name a Measurement Set"
+            raise DataError(f"no column {', '.join(sorted(missing))}", url, remedy)
+        fields, descriptions = _present(table)
+    if not fields:
+        raise DataError("the set has no rows", url, "name another one")
+    field = _chosen(spec.field, fields, "field", url)
+    description = _chosen(spec.data_description, descriptions, "data_description", url)
+    types, frequency = correlations(url, description)
+    stokes.hands(types.tolist(), url)
+    at = index(url, (field, description))
+    if not len(at.time):
+        remedy = "choose another field or data_description"
+        raise DataError("no cross-correlations of this field", url, remedy)
+    _check_column(spec.column, url, (len(frequency), len(types)), int(at.first[0]))
+    name, centre = _field(url, field)
+    return Observation(
+        url=url,
+        column=spec.column,
+        telescope=_telescope(url),
+        object_name=name,
+        field=field,
+        data_description=description,
+        phase_centre=centre,
+        frequency=frequency,
+        rows_per_time=at.count,
+        longest_baseline=_longest_baseline(url),
+        visibility_bytes=visibility_bytes(len(types)),
+    )
+
+
+def _present(table: Any) -> tuple[list[int], list[int]]:
+    """Field and data description numbers that occur in the main table."""
+    fields: set[int] = set()
+    descriptions: set[int] = set()
+    for start in range(0, table.nrows(), ROWS):
+        count = min(ROWS, table.nrows() - start)
+        fields |= set(np.unique(table.getcol("FIELD_ID", start, count)).tolist())
+        descriptions |= set(np.unique(table.getcol("DATA_DESC_ID", start, count)).tolist())
+    return sorted(fields), sorted(descriptions)
+
+
+def _chosen(wanted: int | None, present: Sequence[int], key: str, url: str) -> int:
+    """The number the spec gives, or the only one there is."""
+    listed = ", ".join(map(str, present))
+    if wanted is None and len(present) > 1:
+        raise SpecError(f"the set holds several of them ({listed})", url, f"choose one: {key} = N")
+    if wanted is not None and wanted not in present:
+        raise SpecError(f"{key} {wanted} is not in the set", url, f"it holds {listed}")
+    return present[0] if wanted is None else wanted
+
+
+def _check_column(column: str, url: str, shape: tuple[int, int], row: int) -> None:
+    """Refuse a set without the data column, or with cells of another shape."""
+    with opened(url) as table:
+        if column not in table.colnames():
+            there = [n for n in ("DATA", "CORRECTED_DATA") if n in table.colnames()]
+            remedy = f"it has {', '.join(there) or 'neither DATA nor CORRECTED_DATA'}"
+            raise DataError(f"no column {column}", url, remedy)
+        found = tuple(np.shape(table.getcell(column, row)))
+    if found != shape:
+        remedy = "the set is damaged: write it again"
+        raise DataError(f"{column} has shape {found}, not {shape}", url, remedy)
+
+
+def _longest_baseline(url: str) -> float:
+    """Largest hypot(u, v), m."""
+    longest = 0.0
+    with opened(url) as table:
+        for start in range(0, table.nrows(), ROWS):
+            u, v, _ = np.asarray(table.getcol("UVW", start, min(ROWS, table.nrows() - start))).T
+            longest = max(longest, float(np.nanmax(np.hypot(u, v))))
+    return longest
+
+
+def _field(url: str, field: int) -> tuple[str, tuple[float, float]]:
+    """Name and phase centre (J2000, rad) of a field."""
+    with opened(url, "FIELD") as table:
+        frame = table.getcolkeywords("PHASE_DIR").get("MEASINFO", {}).get("Ref", "J2000")
+        if frame not in {"J2000", "ICRS"}:
+            remedy = "convert it with CASA's fixvis or chgcentre"
+            raise DataError(f"phase centre in {frame}, not J2000", url, remedy)
+        ra, dec = np.asarray(table.getcell("PHASE_DIR", field))[0]
+        return str(table.getcell("NAME", field)), (float(ra) % (2 * np.pi), float(dec))
+
+
+def _telescope(url: str) -> str:
+    with opened(url, "OBSERVATION") as table:
+        return str(table.getcell("TELESCOPE_NAME", 0)) if table.nrows() else ""

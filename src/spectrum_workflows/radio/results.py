@@ -1,0 +1,95 @@
+"""The result of a run: its arrays, its numbers, its files."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows import storage
+from spectrum_workflows.radio import fits
+from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.plot import plot, plot_panels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spectrum_workflows.radio.types import Image, ImagingResult
+
+IMAGES = ("dirty", "image", "model", "psf", "residual")
+ALLOWED_DEVIATION = 1e-6
+
+
+def arrays(result: ImagingResult) -> dict[str, Image]:
+    """The images that were made, by name."""
+    found = {name: getattr(result, name) for name in IMAGES}
+    return {name: image for name, image in found.items() if image is not None}
+
+
+def summary(result: ImagingResult) -> dict[str, Any]:
+    """The numbers a person asks for first, ready for JSON.
+
+    ``peak`` and ``rms`` are Jy/beam: the largest pixel of the restored (else
+    dirty) image, and the robust rms (1.4826 × median absolute deviation) of
+    the residual (else dirty) image.
+    """
+    shown = result.dirty if result.image is None else result.image
+    noise = result.dirty if result.residual is None else result.residual
+    row, column = np.unravel_index(int(np.argmax(shown)), shown.shape)
+    beam = None
+    if result.beam:
+        beam = {
+            "bmaj_arcsec": result.beam.bmaj,
+            "bmin_arcsec": result.beam.bmin,
+            "bpa_deg": result.beam.bpa,
+        }
+    image: dict[str, Any] = {
+        "peak": float(shown[row, column]),
+        "peak_pixel": [int(row), int(column)],
+        "rms": robust_rms(noise),
+        "unit": "Jy/beam",
+        "beam": beam,
+        "npix": result.geometry.npix,
+        "weighting": result.weighting,
+        "visibilities": result.visibilities,
+        "weight_sum": result.weight_sum,
+        "self_check": asdict(result.self_check) if result.self_check else None,
+        "stop": result.stop.name.lower(),
+        "major_cycles": result.major,
+        "iterations": result.iterations,
+        "threshold": result.threshold,
+    }
+    if result.model is not None:
+        image["model_flux_jy"] = float(result.model.sum())
+    return {"image": image}
+
+
+def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:
+    """Everything to be saved: a FITS file per image, and pictures."""
+    for name, image in arrays(result).items():
+        yield f"{name}.fits", fits.encode(result, name, image)
+    for name, draw in (("image.png", plot), ("panels.png", plot_panels)):
+        buffer = io.BytesIO()
+        draw(result).savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+        yield name, buffer.getvalue()
+
+
+def read(folder: str) -> dict[str, Image]:
+    """The arrays back from the files of a run."""
+    urls = {name: storage.join(folder, f"{name}.fits") for name in IMAGES}
+    return {
+        name: fits.decode(storage.read_bytes(url), url)
+        for name, url in urls.items()
+        if storage.exists(url)
+    }
+
+
+def deviation(_name: str, a: Image, b: Image) -> tuple[float, float]:
+    """Largest difference relative to the peak, and what counts as equivalent."""
+    if a.shape != b.shape:
+        return float("inf"), ALLOWED_DEVIATION
+    peak = max(float(np.abs(a).max()), float(np.abs(b).max()))
+    difference = float(np.abs(a - b).max())
+    return (difference / peak if peak else difference), ALLOWED_DEVIATION

@@ -1,0 +1,170 @@
+"""Making an image: weights, dirty image and PSF, CLEAN, restoration."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.beam import fit_beam
+from spectrum_workflows.radio.cotton_schwab import cotton_schwab
+from spectrum_workflows.radio.image import restored
+from spectrum_workflows.radio.read import describe
+from spectrum_workflows.radio.self_check import PIXELS, Sample, compare
+from spectrum_workflows.radio.types import Beam, Geometry, ImagingResult, SelfCheck, Slab
+from spectrum_workflows.radio.weights import robustness
+from spectrum_workflows.radio.workflow import slab_tasks as tasks
+from spectrum_workflows.radio.workflow.passes import Passes
+from spectrum_workflows.radio.workflow.planning import geometry_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distributed import Client
+
+    from spectrum_workflows.domain import OnError, Plan, Report, Tally
+    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.types import Image
+
+
+def run(
+    spec: RadioSpec,
+    plan: Plan,
+    *,
+    client: Client | None = None,
+    on_error: OnError = "raise",
+    report: Report | None = None,
+) -> tuple[ImagingResult, Tally]:
+    """Make the image: weights, dirty image and PSF, CLEAN, restoration.
+
+    Visibilities are read again in every pass, so that memory does not grow
+    with the data.  With ``on_error="keep"`` slabs that fail in the first pass
+    are left out of all; a slab that fails later ends the run.
+
+    Raises
+    ------
+    SpectrumError
+        A slab failed, or nothing usable is left.
+    """
+    state = Passes(_slabs(plan), client, on_error, report or _silent)
+    geometry = geometry_of(spec)
+    robust = _robustness(spec, geometry, state)
+    wanted = tasks.Wanted(spec.image.psf, plan.size if spec.checks_itself else 0)
+    sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
+    _check_weight(sums.weight_sum, sums.unflagged, state.slabs[0].url)
+    result = ImagingResult(
+        name=spec.name,
+        observation=describe(spec, state.slabs[0].url),
+        geometry=geometry,
+        weighting=_weighting(spec),
+        dirty=sums.dirty / sums.weight_sum,
+        weight_sum=sums.weight_sum,
+        visibilities=sums.used,
+        psf=None if sums.psf is None else sums.psf / sums.weight_sum,
+        self_check=_self_check(sums.sample, geometry),
+    )
+    del sums
+    result = replace(result, beam=_beam(spec, result))
+    if spec.clean:
+        result = _cleaned(spec, result, partial(_residual, state, geometry, robust))
+    return result, state.tally
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Report to nobody."""
+
+
+def _residual(
+    state: Passes,
+    geometry: Geometry,
+    robust: tasks.Robustness | None,
+    model: Image,
+    major: int,
+) -> Image:
+    """A major cycle, not normalised."""
+    stage = f"major cycle {major}"
+    return state.over(stage, tasks.residual, tasks.add_images, geometry, robust, model)
+
+
+def _robustness(spec: RadioSpec, geometry: Geometry, state: Passes) -> tasks.Robustness | None:
+    """The first pass, which only uniform and Briggs weights need."""
+    weighting = spec.weighting
+    if weighting.scheme == "natural":
+        return None
+    found = state.over("weights", tasks.density_of, tasks.add_density, geometry)
+    _check_weight(found.weight_sum, found.unflagged, state.slabs[0].url)
+    if not found.grid.any():
+        remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
+        raise DataError("all visibilities lie beyond the uv grid", state.slabs[0].url, remedy)
+    coefficients = robustness(weighting.scheme, weighting.robust, found.grid)
+    return tasks.Robustness(found.grid, coefficients)
+
+
+def _cleaned(
+    spec: RadioSpec, result: ImagingResult, residual_of: Callable[[Image, int], Image]
+) -> ImagingResult:
+    """Deconvolve and restore."""
+    assert spec.clean is not None
+    assert result.psf is not None
+    assert result.beam is not None
+    found = cotton_schwab(
+        result.dirty,
+        result.psf,
+        spec.clean,
+        lambda model, major: residual_of(model, major) / result.weight_sum,
+    )
+    return replace(
+        result,
+        residual=found.residual,
+        model=found.model,
+        image=restored(found.model, found.residual, result.beam, result.geometry.cell),
+        stop=found.stop,
+        major=found.major,
+        iterations=found.iterations,
+        threshold=found.threshold,
+    )
+
+
+def _beam(spec: RadioSpec, result: ImagingResult) -> Beam | None:
+    """The restoring beam: the spec's, else the one that fits the PSF."""
+    if spec.restore:
+        return Beam(spec.restore.bmaj_arcsec, spec.restore.bmin_arcsec, spec.restore.bpa_deg)
+    if result.psf is None:
+        return None
+    try:
+        return fit_beam(result.psf, result.geometry.cell)
+    except DataError:
+        if spec.clean:
+            raise
+        return None
+
+
+def _self_check(subset: Sample | None, geometry: Geometry) -> SelfCheck | None:
+    if subset is None:
+        return None
+    started = time.process_time()
+    of_peak, of_rms = compare(subset, geometry)
+    spent = time.process_time() - started
+    return SelfCheck(geometry.epsilon, of_peak, of_rms, len(subset.weight), PIXELS, spent)
+
+
+def _check_weight(weight_sum: float, unflagged: int, url: str) -> None:
+    """Refuse to make an image of nothing."""
+    if unflagged == 0:
+        raise DataError("every visibility is flagged", url, "unflag it or choose other data")
+    if not weight_sum > 0:
+        remedy = "set WEIGHT or choose other data"
+        raise DataError("no unflagged visibility has a positive weight", url, remedy)
+
+
+def _weighting(spec: RadioSpec) -> str:
+    scheme = spec.weighting.scheme
+    return f"briggs {spec.weighting.robust:g}" if scheme == "briggs" else scheme
+
+
+def _slabs(plan: Plan) -> tuple[Slab, ...]:
+    cut = tuple(p for p in plan.partitions if isinstance(p, Slab))
+    assert len(cut) == len(plan.partitions)
+    return cut

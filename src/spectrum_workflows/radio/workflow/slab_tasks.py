@@ -1,0 +1,122 @@
+"""What is done to one slab in each pass over the data, and how two results add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.radio.gridding import gridded, gridded_psf, predicted
+from spectrum_workflows.radio.read import read
+from spectrum_workflows.radio.self_check import VISIBILITIES, Sample, sample
+from spectrum_workflows.radio.weights import density, weighted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.types import Geometry, Image, Slab, Visibilities
+
+
+@dataclass(frozen=True)
+class Density:
+    """Weights in each uv cell, in all, and how many visibilities are unflagged."""
+
+    grid: NDArray[np.float64]
+    weight_sum: float
+    unflagged: int
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """The density of all data and the coefficients that turn it into weights."""
+
+    grid: NDArray[np.float64]
+    coefficients: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the imaging pass makes besides the dirty image.
+
+    ``check_of`` is the number of visibilities in all slabs from which the
+    sample for the self-check is drawn; 0 for no self-check.
+    """
+
+    psf: bool
+    check_of: int
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Images that are not normalised yet, and what they are the sum of.
+
+    ``used`` counts the visibilities with imaging weight.
+    """
+
+    dirty: Image
+    psf: Image | None
+    weight_sum: float
+    used: int
+    unflagged: int
+    sample: Sample | None
+
+
+def density_of(slab: Slab, geometry: Geometry) -> Density:
+    """First pass, for uniform and Briggs weights only."""
+    data = read(slab)
+    weight_sum = float(data.weight.sum(dtype=np.float64))
+    return Density(density(data, geometry), weight_sum, data.unflagged)
+
+
+def add_density(a: Density, b: Density) -> Density:
+    """Merge two slabs' densities."""
+    return Density(a.grid + b.grid, a.weight_sum + b.weight_sum, a.unflagged + b.unflagged)
+
+
+def imaged(slab: Slab, geometry: Geometry, robustness: Robustness | None, wanted: Wanted) -> Sums:
+    """Imaging pass: dirty image, PSF, sum of weights and the self-check's sample."""
+    data = _read_weighted(slab, geometry, robustness)
+    share = VISIBILITIES * slab.size // max(wanted.check_of, slab.size)
+    seed = (slab.time_start, slab.chan_start)
+    return Sums(
+        dirty=gridded(data, geometry),
+        psf=gridded_psf(data, geometry) if wanted.psf else None,
+        weight_sum=float(data.weight.sum(dtype=np.float64)),
+        used=int(np.count_nonzero(data.weight)),
+        unflagged=data.unflagged,
+        sample=sample(data, max(share, 1), seed) if wanted.check_of else None,
+    )
+
+
+def add_sums(a: Sums, b: Sums) -> Sums:
+    """Merge two slabs' images."""
+    return Sums(
+        dirty=a.dirty + b.dirty,
+        psf=None if a.psf is None or b.psf is None else a.psf + b.psf,
+        weight_sum=a.weight_sum + b.weight_sum,
+        used=a.used + b.used,
+        unflagged=a.unflagged + b.unflagged,
+        sample=None if a.sample is None or b.sample is None else a.sample + b.sample,
+    )
+
+
+def residual(slab: Slab, geometry: Geometry, robustness: Robustness | None, model: Image) -> Image:
+    """Major cycle: predict the model, subtract it, grid what is left; not normalised."""
+    data = _read_weighted(slab, geometry, robustness)
+    left = data.visibility
+    left -= predicted(model, data, geometry)
+    return gridded(data, geometry)
+
+
+def add_images(a: Image, b: Image) -> Image:
+    """Merge two slabs' residuals."""
+    return a + b
+
+
+def _read_weighted(slab: Slab, geometry: Geometry, robustness: Robustness | None) -> Visibilities:
+    """One slab with its imaging weights."""
+    data = read(slab)
+    if robustness is None:
+        return data
+    return weighted(data, geometry, robustness.grid, robustness.coefficients)

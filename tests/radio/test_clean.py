@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+
+from spectrum_workflows.radio.beam import draw_beam
+from spectrum_workflows.radio.clean import convolved, minor_cycle
+from spectrum_workflows.radio.cotton_schwab import cotton_schwab
+from spectrum_workflows.radio.spec import CleanSpec
+from spectrum_workflows.radio.types import ARCSEC, Beam, Stop
+
+NPIX = 64
+
+
+@pytest.fixture(scope="module")
+def psf():
+    """A beam with sidelobes of a few percent."""
+    rows, columns = np.mgrid[:NPIX, :NPIX] - NPIX // 2
+    radius = np.hypot(rows, columns)
+    return draw_beam(Beam(6.0, 5.0, 20.0), NPIX, 2 * ARCSEC) + 0.05 * np.cos(radius) * (
+        radius > 6
+    ) / (1 + radius / 8)
+
+
+@pytest.fixture(scope="module")
+def sky():
+    image = np.zeros((NPIX, NPIX))
+    image[32, 32], image[40, 25], image[20, 45] = 1.0, 0.4, 0.2
+    return image
+
+
+class Telescope:
+    """Data minus model for a telescope whose PSF is the same everywhere."""
+
+    def __init__(self, sky, psf, noise=0.0):
+        self.psf, self.calls = psf, 0
+        rng = np.random.default_rng(5)
+        self.dirty = convolved(sky, psf) + noise * rng.normal(size=sky.shape)
+
+    def __call__(self, model, major):
+        self.calls += 1
+        assert major == self.calls
+        return self.dirty - convolved(model, self.psf)
+
+
+def deconvolve(sky, psf, *, noise=0.0, **options):
+    observe = Telescope(sky, psf, noise)
+    return cotton_schwab(observe.dirty, psf, CleanSpec(**options), observe)
+
+
+def test_minor_cycle_goes_down_to_its_level(sky, psf):
+    dirty = convolved(sky, psf)
+    model, used = minor_cycle(dirty, psf, gain=0.1, level=0.01, iterations=10_000)
+    left = dirty - convolved(model, psf)
+    assert np.abs(left).max() <= 0.01
+    assert 0 < used < 10_000
+    assert model.sum() == pytest.approx(sky.sum(), rel=0.05)
+
+
+def test_minor_cycle_changes_neither_image(sky, psf):
+    dirty = convolved(sky, psf)
+    before = dirty.copy(), psf.copy()
+    minor_cycle(dirty, psf, gain=0.1, level=0.05, iterations=100)
+    np.testing.assert_array_equal(dirty, before[0])
+    np.testing.assert_array_equal(psf, before[1])
+
+
+def test_minor_cycle_cleans_negative_peaks(psf):
+    sky = np.zeros((NPIX, NPIX))
+    sky[30, 30] = -1.0
+    model, _ = minor_cycle(convolved(sky, psf), psf, gain=0.2, level=0.01, iterations=1000)
+    assert model[30, 30] == pytest.approx(-1.0, abs=0.02)
+
+
+def test_minor_cycle_counts_iterations_exactly(sky, psf):
+    model, used = minor_cycle(convolved(sky, psf), psf, gain=0.1, level=0.0, iterations=7)
+    assert used == 7
+    assert np.count_nonzero(model) <= 7
+
+
+def test_components_at_opposite_corners(psf):
+    sky = np.zeros((NPIX, NPIX))
+    sky[1, 1] = sky[62, 62] = 1.0
+    model, _ = minor_cycle(convolved(sky, psf), psf, gain=0.1, level=0.02, iterations=5000)
+    assert model[1, 1] == pytest.approx(1.0, abs=0.03)
+    assert model[62, 62] == pytest.approx(1.0, abs=0.03)
+
+
+def test_stops_at_the_threshold(sky, psf):
+    found = deconvolve(sky, psf, threshold=0.003)
+    assert found.stop is Stop.THRESHOLD
+    assert np.abs(found.residual).max() <= 0.003 == found.threshold
+    np.testing.assert_allclose(found.model, sky, atol=0.01)
+
+
+def test_stops_at_sigma(sky, psf):
+    found = deconvolve(sky, psf, noise=0.002, sigma=4.0)
+    assert found.stop is Stop.SIGMA
+    assert np.abs(found.residual).max() <= found.threshold
+    assert found.threshold == pytest.approx(4 * 0.002, rel=0.3)
+
+
+def test_the_larger_of_two_thresholds_gives_the_reason(sky, psf):
+    assert deconvolve(sky, psf, noise=0.002, sigma=4.0, threshold=0.1).stop is Stop.THRESHOLD
+    assert deconvolve(sky, psf, noise=0.002, sigma=4.0, threshold=1e-6).stop is Stop.SIGMA
+
+
+def test_stops_at_the_iteration_limit(sky, psf):
+    found = deconvolve(sky, psf, iterations=5)
+    assert found.stop is Stop.ITERATIONS
+    assert found.iterations == 5
+
+
+def test_stops_at_the_major_cycle_limit(sky, psf):
+    found = deconvolve(sky, psf, threshold=1e-6, max_major=2)
+    assert found.stop is Stop.MAX_MAJOR
+    assert found.major == 2
+
+
+def test_stops_when_nothing_is_left(psf):
+    found = deconvolve(np.zeros((NPIX, NPIX)), psf)
+    assert found.stop is Stop.NOTHING_LEFT
+    assert found.major == found.iterations == 0
+
+
+@pytest.mark.parametrize("factor", [-3.0, np.nan, np.inf])
+def test_divergence_keeps_the_model_before_it(sky, psf, factor):
+    observe = Telescope(sky, psf)
+
+    def wrong(model, major):
+        left = observe(model, major)
+        return left if major < 2 else left + factor * observe.dirty
+
+    found = cotton_schwab(observe.dirty, psf, CleanSpec(threshold=1e-4), wrong)
+    assert found.stop is Stop.DIVERGED
+    assert found.major == 1
+    assert np.isfinite(found.residual).all()
+    np.testing.assert_array_equal(found.residual, Telescope(sky, psf)(found.model, 1))
+
+
+def test_mgain_sets_the_depth_of_a_major_cycle(sky, psf):
+    depths = {}
+    for mgain in (0.5, 0.8):
+        observe = Telescope(sky, psf)
+        peaks = []
+
+        def watch(model, major, observe=observe, peaks=peaks):
+            left = observe(model, major)
+            peaks.append(np.abs(left).max())
+            return left
+
+        cotton_schwab(observe.dirty, psf, CleanSpec(mgain=mgain, max_major=1), watch)
+        depths[mgain] = peaks[0] / np.abs(observe.dirty).max()
+    assert depths[0.5] == pytest.approx(0.5, abs=0.05)
+    assert depths[0.8] == pytest.approx(0.2, abs=0.03)

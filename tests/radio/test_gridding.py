@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from spectrum_workflows.radio.gridding import gridded, gridded_psf, predicted
+from spectrum_workflows.radio.self_check import Sample, direct_sum
+from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Visibilities
+
+CELL = 20 * ARCSEC
+
+
+@pytest.fixture(scope="module")
+def data():
+    """300 rows × 4 channels with strong w terms and some zero weights."""
+    rng = np.random.default_rng(2)
+    uvw = rng.uniform(-1000, 1000, (300, 3))
+    shape = (300, 4)
+    weight = rng.uniform(0.5, 1.5, shape).astype(np.float32)
+    weight[rng.random(shape) < 0.2] = 0
+    noise = rng.normal(size=(2, *shape))
+    return Visibilities(
+        uvw=uvw,
+        frequency=np.linspace(1.0e9, 1.1e9, 4),
+        visibility=(noise[0] + 1j * noise[1]).astype(np.complex64),
+        weight=weight,
+        unflagged=1200,
+    )
+
+
+def as_sample(data):
+    scale = data.frequency / SPEED_OF_LIGHT
+    return Sample(
+        (data.uvw[:, None, :] * scale[None, :, None]).reshape(-1, 3),
+        data.visibility.ravel(),
+        data.weight.ravel(),
+    )
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-4, 1e-5, 1e-7])
+def test_every_pixel_agrees_with_the_direct_sum(data, epsilon):
+    geometry = Geometry(64, CELL, epsilon)
+    rows, columns = np.mgrid[:64, :64].reshape(2, -1)
+    image = gridded(data, geometry)
+    direct = direct_sum(as_sample(data), geometry, rows, columns).reshape(64, 64)
+    assert np.abs(image - direct).max() <= 3 * epsilon * np.abs(direct).max()
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-6])
+def test_prediction_is_the_adjoint_of_gridding(data, epsilon):
+    geometry = Geometry(64, CELL, epsilon)
+    model = np.random.default_rng(3).normal(size=(64, 64))
+    seen = predicted(model, data, geometry).astype(np.complex128)
+    left = np.sum(data.weight * (seen.conj() * data.visibility)).real
+    right = np.sum(model * gridded(data, geometry))
+    scale = np.linalg.norm(model) * np.linalg.norm(gridded(data, geometry))
+    assert abs(left - right) <= 1e-6 * scale
+
+
+def test_a_source_lands_on_its_pixel(data):
+    geometry = Geometry(64, CELL, 1e-6)
+    model = np.zeros((64, 64))
+    model[40, 20] = 2.0  # north and east of the centre
+    east, north = 12 * CELL, 8 * CELL
+    depth = np.sqrt(1 - east**2 - north**2) - 1
+    turns = data.uvw @ [east, north, depth]
+    expected = 2 * np.exp(2j * np.pi * turns[:, None] * data.frequency / SPEED_OF_LIGHT)
+    seen = predicted(model, data, geometry)
+    used = data.weight > 0
+    assert np.abs(seen - expected)[used].max() < 1e-5
+    assert not seen[~used].any()
+
+
+def test_psf_peaks_at_the_centre_with_the_sum_of_weights(data):
+    geometry = Geometry(64, CELL, 1e-4)
+    psf = gridded_psf(data, geometry)
+    assert np.unravel_index(psf.argmax(), psf.shape) == (32, 32)
+    assert psf[32, 32] == pytest.approx(data.weight.sum(), rel=1e-4)
+
+
+def test_images_are_double_precision_and_contiguous(data):
+    image = gridded(data, Geometry(64, CELL, 1e-4))
+    assert image.dtype == np.float64
+    assert image.flags.c_contiguous

@@ -1,0 +1,57 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spectrum_workflows.radio.slabs import slabs
+from spectrum_workflows.radio.types import Observation
+
+
+def observation(rows, nchan):
+    return Observation(
+        url="x.ms",
+        column="DATA",
+        telescope="",
+        object_name="",
+        field=0,
+        data_description=0,
+        phase_centre=(0.0, 0.0),
+        frequency=1e9 + 1e6 * np.arange(nchan),
+        rows_per_time=np.array(rows),
+        longest_baseline=1.0,
+        visibility_bytes=18,
+    )
+
+
+@given(
+    rows=st.lists(st.integers(1, 60), min_size=1, max_size=40),
+    nchan=st.integers(1, 20),
+    limit=st.integers(1, 4000),
+)
+def test_every_visibility_is_in_exactly_one_slab(rows, nchan, limit):
+    cut = slabs(observation(rows, nchan), limit)
+    seen = np.zeros((len(rows), nchan), int)
+    for slab in cut:
+        times, channels = (
+            slice(slab.time_start, slab.time_stop),
+            slice(slab.chan_start, slab.chan_stop),
+        )
+        seen[times, channels] += 1
+        held = sum(rows[times]) * (slab.chan_stop - slab.chan_start)
+        assert slab.size == held
+        single = slab.time_stop - slab.time_start == 1 and slab.chan_stop - slab.chan_start == 1
+        assert slab.size <= limit or single
+    assert np.all(seen == 1)
+
+
+def test_slabs_are_about_equal():
+    cut = slabs(observation([351] * 100, 64), 351 * 64 * 30)
+    sizes = [slab.size for slab in cut]
+    assert len(cut) == 4
+    assert max(sizes) - min(sizes) <= 351 * 64
+
+
+def test_channels_are_cut_only_where_one_time_is_too_much():
+    cut = slabs(observation([100, 100], 10), 250)
+    assert len(cut) == 10
+    assert {slab.chan_stop - slab.chan_start for slab in cut} == {2}
+    assert all(slab.time_stop - slab.time_start == 1 for slab in cut)

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectrum_workflows.radio import weights
+from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Visibilities
+
+GEOMETRY = Geometry(npix=64, cell=30 * ARCSEC, epsilon=1e-4)
+
+
+def visibilities(uvw, weight=None):
+    uvw = np.atleast_2d(np.asarray(uvw, float))
+    shape = (len(uvw), 1)
+    return Visibilities(
+        uvw=uvw,
+        frequency=np.array([SPEED_OF_LIGHT]),  # metres are wavelengths
+        visibility=np.ones(shape, np.complex64),
+        weight=np.ones(shape, np.float32) if weight is None else np.float32(weight)[:, None],
+        unflagged=len(uvw),
+    )
+
+
+@pytest.fixture
+def scattered():
+    rng = np.random.default_rng(4)
+    uvw = rng.normal(0, 600, (3000, 3))
+    return visibilities(uvw, rng.uniform(0.5, 2, 3000))
+
+
+@pytest.mark.parametrize(("npix", "side"), [(512, 616), (1024, 1232), (500, 600), (4096, 4916)])
+def test_density_grid_is_the_padded_image(npix, side):
+    assert weights.density_side(npix) == side
+
+
+def test_opposite_baselines_share_a_cell(scattered):
+    mirrored = replace(scattered, uvw=-scattered.uvw)
+    np.testing.assert_array_equal(
+        weights.density(scattered, GEOMETRY), weights.density(mirrored, GEOMETRY)
+    )
+
+
+def test_cells_are_rounded_down():
+    side = weights.density_side(GEOMETRY.npix)
+    width = 1 / (side * GEOMETRY.cell)
+    grid = weights.density(visibilities([[-0.5 * width, 1.9 * width, 0]]), GEOMETRY)
+    assert grid[1, side // 2 - 1] == 1
+    assert grid.sum() == 1
+
+
+def test_density_adds_up_over_any_cut(scattered):
+    halves = [
+        replace(scattered, uvw=scattered.uvw[s], weight=scattered.weight[s])
+        for s in (slice(0, 1000), slice(1000, None))
+    ]
+    whole = weights.density(scattered, GEOMETRY)
+    np.testing.assert_allclose(sum(weights.density(h, GEOMETRY) for h in halves), whole)
+
+
+def test_uniform_weights_fill_every_cell_alike(scattered):
+    grid = weights.density(scattered, GEOMETRY)
+    made = weights.weighted(scattered, GEOMETRY, grid, weights.robustness("uniform", 0.0, grid))
+    filled = weights.density(made, GEOMETRY)
+    np.testing.assert_allclose(filled[grid > 0], 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("robust", "like"), [(5.0, "natural"), (-5.0, "uniform")])
+def test_briggs_goes_from_uniform_to_natural(scattered, robust, like):
+    grid = weights.density(scattered, GEOMETRY)
+    made = weights.weighted(
+        scattered, GEOMETRY, grid, weights.robustness("briggs", robust, grid)
+    ).weight
+    if like == "natural":
+        expected = scattered.weight
+    else:
+        expected = weights.weighted(scattered, GEOMETRY, grid, (0.0, 1.0)).weight
+    usable = expected > 0
+    ratio = made[usable] / expected[usable]
+    np.testing.assert_allclose(ratio / ratio.mean(), 1.0, rtol=1e-3)
+
+
+def test_briggs_formula_in_one_cell():
+    data = visibilities([[10.0, 10.0, 0], [10.5, 10.5, 0], [500.0, 20.0, 0]], [2.0, 1.0, 4.0])
+    grid = weights.density(data, GEOMETRY)
+    a, b = weights.robustness("briggs", 0.5, grid)
+    scale = (5 * 10**-0.5) ** 2 / ((3.0**2 + 4.0**2) / 7.0)
+    made = weights.weighted(data, GEOMETRY, grid, (a, b)).weight[:, 0]
+    expected = [2 / (1 + 3 * scale), 1 / (1 + 3 * scale), 4 / (1 + 4 * scale)]
+    np.testing.assert_allclose(made, expected, rtol=1e-6)
+
+
+def test_beyond_the_grid_there_is_no_weight():
+    beyond = 1 / (2 * GEOMETRY.cell) + 100
+    data = visibilities([[beyond, 0.0, 0], [0.0, beyond, 0], [5.0, 5.0, 0]])
+    grid = weights.density(data, GEOMETRY)
+    made = weights.weighted(data, GEOMETRY, grid, (0.0, 1.0)).weight[:, 0]
+    assert made.tolist() == [0, 0, 1]

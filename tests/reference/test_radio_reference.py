@@ -1,0 +1,188 @@
+"""Radio images against WSClean 3.1 and CASA, and against the simulated truth.
+
+Where the numbers come from: ``../shared/reference/README.md``.
+"""
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.image import restored
+from spectrum_workflows.radio.read import read
+from spectrum_workflows.radio.self_check import Sample, direct_sum
+from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Beam, Geometry
+from spectrum_workflows.specs import parse
+
+HERE = Path(__file__).parent
+BOX = np.s_[5:61, 400:506]  # away from all sources
+
+# name: column, row, flux in Jy; sources on pixel centres (sim_truth.json)
+ON_GRID = {
+    "P0_centre": (256, 256, 1.0),
+    "P1_ongrid_inner": (300, 280, 0.5),
+    "P2_ongrid_corner": (460, 440, 0.8),
+    "P3_ongrid_edge": (40, 256, 0.4),
+}
+
+# bmaj, bmin in arcsec (key_numbers.json)
+BEAMS = {
+    "natural": {"WSClean": (85.4876, 74.9528), "CASA": (75.4870, 70.2864)},
+    "uniform": {"WSClean": (45.1560, 43.5794), "CASA": (48.6273, 43.9179)},
+    "briggs": {"WSClean": (48.1819, 46.2389), "CASA": (51.7304, 47.0991)},
+}
+
+
+def spec_of(name, **changes):
+    table = tomllib.loads((HERE / f"{name}.toml").read_text())
+    return parse(DOMAIN.spec, table, where=name).changed(**changes)
+
+
+@cache
+def imaged(root, name, scheme, data_set=None):
+    spec = spec_of(name, weighting={"scheme": scheme})
+    spec = spec.changed(data_set=data_set or spec.data_set)
+    return DOMAIN.run(spec, DOMAIN.plan(spec, str(root)))[0]
+
+
+@pytest.fixture(scope="session")
+def wsclean(shared_reference):
+    """``wsclean(name)``: image and header of one of the reference FITS files."""
+
+    def load(name):
+        with fits.open(shared_reference / "radio" / f"wsclean_{name}.fits.gz") as hdus:
+            return hdus[0].data[0, 0].astype(np.float64), dict(hdus[0].header)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def cleaned(unpacked_radio):
+    return imaged(unpacked_radio, "radio_clean_briggs", "briggs")
+
+
+@pytest.fixture(scope="session")
+def j1008(unpacked_radio):
+    return imaged(unpacked_radio, "radio_j1008", "natural")
+
+
+def worst(ours, theirs):
+    return np.abs(ours - theirs).max() / np.abs(theirs).max()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "file", "allowed"),
+    [("natural", "natural", 1e-5), ("briggs", "briggs0", 2e-4), ("uniform", "uniform", 2e-3)],
+)
+def test_dirty_images(unpacked_radio, wsclean, scheme, file, allowed):
+    ours = imaged(unpacked_radio, "radio_dirty", scheme).dirty
+    theirs, _ = wsclean(f"nn_dirty_{file}-dirty")
+    assert worst(ours, theirs) < allowed
+
+
+@pytest.mark.parametrize(("scheme", "file"), [("natural", "natural"), ("briggs", "briggs0")])
+def test_psfs(unpacked_radio, wsclean, scheme, file):
+    ours = imaged(unpacked_radio, "radio_dirty", scheme, "sim_vlac_330").psf
+    theirs, _ = wsclean(f"dirty_{file}-psf")
+    assert worst(ours, theirs) < 1e-3
+
+
+def test_dirty_image_with_noise(unpacked_radio, wsclean):
+    ours = imaged(unpacked_radio, "radio_dirty", "briggs", "sim_vlac_330").dirty
+    theirs, _ = wsclean("dirty_briggs0-dirty")
+    assert worst(ours, theirs) < 2e-4
+
+
+@pytest.mark.parametrize("program", ["WSClean", "CASA"])
+@pytest.mark.parametrize("scheme", ["natural", "uniform", "briggs"])
+def test_beams_lie_between_the_programs(unpacked_radio, scheme, program):
+    beam = imaged(unpacked_radio, "radio_dirty", scheme).beam
+    bmaj, bmin = BEAMS[scheme][program]
+    assert beam.bmaj == pytest.approx(bmaj, rel=0.15)
+    assert beam.bmin == pytest.approx(bmin, rel=0.15)
+
+
+@pytest.mark.parametrize("name", ON_GRID)
+def test_cleaned_sources(cleaned, wsclean, name):
+    column, row, flux = ON_GRID[name]
+    theirs, _ = wsclean("clean_cs_briggs0-image")
+    assert cleaned.image[row, column] == pytest.approx(theirs[row, column], rel=0.005)
+    assert cleaned.image[row, column] == pytest.approx(flux, rel=0.01)
+
+
+def test_residual_noise(cleaned, wsclean):
+    theirs, _ = wsclean("clean_cs_briggs0-residual")
+    assert cleaned.residual[BOX].std() == pytest.approx(theirs[BOX].std(), rel=0.1)
+
+
+def test_image_restored_with_their_beam(cleaned, wsclean):
+    theirs, header = wsclean("clean_cs_briggs0-image")
+    beam = Beam(header["BMAJ"] * 3600, header["BMIN"] * 3600, header["BPA"])
+    ours = restored(cleaned.model, cleaned.residual, beam, cleaned.geometry.cell)
+    assert (ours - theirs).std() < 1e-4
+
+
+def test_clean_reached_its_threshold(cleaned):
+    image = DOMAIN.summary(cleaned)["image"]
+    assert image["stop"] == "threshold"
+    assert np.abs(cleaned.residual).max() <= 0.005
+    assert image["rms"] == pytest.approx(1.35e-3, rel=0.1)
+
+
+def test_truth_table_is_the_simulation(shared_reference):
+    truth = json.loads((shared_reference / "radio" / "sim_truth.json").read_text())
+    listed = {s["name"]: (s["px"], s["py"], s["flux"]) for s in truth["sources"]}
+    for name, values in ON_GRID.items():
+        assert listed[name] == values
+
+
+def test_a_real_calibrator_has_one_jansky_at_the_centre(j1008):
+    row, column = np.unravel_index(j1008.dirty.argmax(), j1008.dirty.shape)
+    assert (row, column) == (256, 256)
+    assert j1008.dirty.max() == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_real_calibrator_cleaned(j1008):
+    corner = j1008.image[20:201, 20:201]
+    assert corner.std() == pytest.approx(5.0e-3, abs=0.5e-3)
+    assert j1008.stop.name == "SIGMA"
+
+
+def test_every_self_check_holds(unpacked_radio, cleaned, j1008):
+    for result in (cleaned, j1008, imaged(unpacked_radio, "radio_dirty", "uniform")):
+        check = result.self_check
+        assert check.error_peak <= 3 * check.epsilon
+        assert check.visibilities > 50_000
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-4, 1e-6])
+def test_all_data_summed_directly(unpacked_radio, epsilon):
+    spec = spec_of("radio_dirty", image={"epsilon": epsilon, "psf": False}, self_check=False)
+    plan = DOMAIN.plan(spec, str(unpacked_radio))
+    dirty = DOMAIN.run(spec, plan)[0].dirty
+    data = read(plan.partitions[0])
+    wavelengths = data.uvw[:, None, :] * (data.frequency[None, :, None] / SPEED_OF_LIGHT)
+    every = Sample(wavelengths.reshape(-1, 3), data.visibility.ravel(), data.weight.ravel())
+    rows = np.array([0, 0, 511, 511, 256, 280, 440, 256, 37, 300])
+    columns = np.array([0, 511, 0, 511, 256, 300, 460, 40, 101, 255])
+    geometry = Geometry(512, 14 * ARCSEC, epsilon)
+    direct = direct_sum(every, geometry, rows, columns) / data.weight.sum(dtype=np.float64)
+    assert np.abs(dirty[rows, columns] - direct).max() <= 3 * epsilon * dirty.max()
+
+
+@pytest.mark.parametrize("name", ["radio_clean_briggs", "radio_j1008"])
+def test_serial_and_workers_give_the_same_bits(unpacked_radio, dask_client, name):
+    spec = spec_of(name, clean={"max_major": 2})
+    whole = DOMAIN.plan(spec, str(unpacked_radio))
+    spec = spec.changed(partition={"max_visibilities": whole.size // 6})
+    plan = DOMAIN.plan(spec, str(unpacked_radio))
+    assert len(plan.partitions) >= 6
+    serial = DOMAIN.arrays(DOMAIN.run(spec, plan)[0])
+    parallel = DOMAIN.arrays(DOMAIN.run(spec, plan, client=dask_client)[0])
+    for key, image in serial.items():
+        assert image.tobytes() == parallel[key].tobytes(), key

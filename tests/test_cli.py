@@ -1,0 +1,167 @@
+"""The front door: what it prints, where it writes, how it refuses."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spectrum_workflows import shipped
+from spectrum_workflows.cli import main
+
+REFERENCE = Path(__file__).parent / "reference"
+Spectrum = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def spectrum(monkeypatch, capsys, tmp_path: Path) -> Spectrum:
+    """Call the command in this process; gives exit code, stdout and stderr."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SPECTRUM_SITE", "serial")
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["spectrum", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        return int(stopped.value.code or 0), said.out, said.err
+
+    return call
+
+
+def test_help_teaches(spectrum: Spectrum) -> None:
+    code, out, _ = spectrum("--help")
+    assert code == 0
+    for word in ("spectrum demo", "spectrum check SPEC", "--site serial", "compare"):
+        assert word in " ".join(out.split())
+    for command in ("run", "check", "compare", "demo", "data"):
+        assert spectrum(command, "--help")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [str(Path(sys.executable).with_name("spectrum"))],
+        [sys.executable, "-m", "spectrum_workflows"],
+    ],
+)
+def test_installed_command_and_module(command: list[str]) -> None:
+    ran = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip()[0].isdigit()
+
+
+def test_run_prints_one_json_object(spectrum: Spectrum, shared_hep: Path, tmp_path: Path) -> None:
+    spec = REFERENCE / "hep_ttbar.toml"
+    code, out, _ = spectrum("run", spec, "--data", shared_hep, "--out", tmp_path / "r", "--json")
+    assert code == 0
+    said = json.loads(out)
+    assert said["counts"] == {"4j1b": 35, "4j2b": 73}
+    wanted = {"workflow", "digest", "partitions", "failures", "seconds", "cpu_seconds"}
+    assert wanted | {"bytes_read"} <= set(said)
+    assert said["bytes_read"] > 0
+    record = json.loads(Path(said["folder"], "record.json").read_text())
+    assert record["digest"] == said["digest"]
+    assert {o["name"] for o in record["objects"]} == {
+        p.name for p in Path(said["folder"]).iterdir()
+    } - {"record.json"}
+
+
+def test_run_shows_a_table(spectrum: Spectrum, shared_hep: Path) -> None:
+    code, out, _ = spectrum("run", REFERENCE / "hep_ttbar.toml", "--data", shared_hep)
+    assert code == 0
+    assert "4j1b 35, 4j2b 73" in out
+    assert "histograms.root" in out
+
+
+def test_compare(spectrum: Spectrum, shared_hep: Path, tmp_path: Path) -> None:
+    folders = []
+    for name in ("hep_ttbar", "hep_ttbar", "hep_zero"):
+        run = ("run", REFERENCE / f"{name}.toml", "--data", shared_hep, "--out", tmp_path)
+        folders.append(json.loads(spectrum(*run, "--json")[1])["folder"])
+    assert len(set(folders)) == 3
+    assert spectrum("compare", *folders[:2]) == (0, "identical\n", "")
+    code, out, _ = spectrum("compare", folders[0], folders[2])
+    assert code == 1
+    assert out.startswith("different\n")
+    verdict = json.loads(spectrum("compare", *folders[:2], "--json")[1])["verdict"]
+    assert verdict == "identical"
+    Path(folders[0], "histograms.json").write_text("{}")
+    code, _, err = spectrum("compare", *folders[:2])
+    assert code == 2
+    assert "histograms.json is not what was recorded" in err
+    Path(folders[1], "record.json").unlink()
+    assert "did not finish" in spectrum("compare", *folders[:2])[2]
+
+
+def test_check_computes_nothing(spectrum: Spectrum, shared_hep: Path, tmp_path: Path) -> None:
+    code, out, _ = spectrum("check", REFERENCE / "hep_ttbar.toml", "--data", shared_hep)
+    assert code == 0
+    assert "1,000 entries in 1 partitions" in out
+    assert not (tmp_path / "home" / "spectrum").exists()
+
+
+def test_a_partial_result_says_so(spectrum: Spectrum, tmp_path: Path) -> None:
+    """A file is damaged where only reading its data can tell."""
+    spec = shipped.folder("workflows") / "hep/ttbar.toml"
+    files = spectrum("data", "make", spec, "--data", tmp_path, "--size", 3000)[1].split()
+    run = ("run", spec, "--data", tmp_path, "--out", tmp_path / "r", "--json")
+    whole = json.loads(spectrum(*run)[1])
+    assert not whole["partial"]
+    _damage(Path(files[-1]))
+    code, out, err = spectrum(*run)
+    assert (code, out) == (2, "")
+    assert files[-1] in err
+    code, out, _ = spectrum(*run, "--on-error", "keep")
+    said = json.loads(out)
+    assert code == 0
+    assert said["partial"]
+    assert said["fraction"] == pytest.approx(1 - 1 / len(files))
+    assert said["counts"] != whole["counts"]
+    [failure] = said["failures"]
+    assert files[-1] in failure["where"]
+    assert failure["size"] == 3000
+
+
+def _damage(path: Path) -> None:
+    """Overwrite half of one basket of a branch that the analysis reads."""
+    import uproot
+
+    with uproot.open(path) as file:
+        branch = file["Events"]["Jet_pt"]
+        seek, size = int(branch.member("fBasketSeek")[0]), int(branch.member("fBasketBytes")[0])
+    assert size > 0
+    data = bytearray(path.read_bytes())
+    data[seek + size // 2 : seek + size] = bytes(size - size // 2)
+    path.write_bytes(data)
+
+
+BAD = [
+    (("run", "nowhere.toml"), "nowhere.toml: no such spec"),
+    (("run", "{tmp}/bad.toml"), "not valid TOML"),
+    (("run", "{tmp}/empty.toml"), 'it needs a line: workflow = "hep" or "radio"'),
+    (("run", "{tmp}/other.toml"), "unknown workflow 'chemistry'"),
+    (("run", "{ref}/hep_ttbar.toml", "--site", "labtop"), "did you mean laptop"),
+    (("run", "{ref}/hep_ttbar.toml", "--data", "{tmp}/none"), "no such file"),
+    (("run", "{ref}/hep_ttbar.toml", "--self-check"), "no self-check"),
+    (("run", "{ref}/hep_ttbar.toml", "--out", "{tmp}/bad.toml"), "--out"),
+    (("check", "{ref}/hep_ttbar.toml", "--data", "{tmp}/none"), "no such file"),
+    (("data", "make", "{ref}/hep_ttbar.toml", "--data", "{tmp}/d"), "synthetic"),
+    (("compare", "{tmp}", "{tmp}"), "not a run"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), BAD, ids=[b[1] + b[0][0] for b in BAD])
+def test_bad_input_is_one_line(spectrum: Spectrum, tmp_path: Path, words, says: str) -> None:
+    (tmp_path / "bad.toml").write_text("workflow = ")
+    (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "other.toml").write_text('workflow = "chemistry"\n')
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = spectrum(*(w.format(tmp=tmp_path, ref=REFERENCE) for w in words))
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+    shutil.rmtree(tmp_path / "home", ignore_errors=True)
+    assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,188 @@
+"""What the package is installed with and from: lock, conda, containers, Binder, wheel."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+LOCK = ROOT / "environments" / "requirements.lock"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def locked() -> list[Requirement]:
+    """The requirements of the lock file."""
+    pins = re.findall(r"^([a-z0-9].*?) \\$", LOCK.read_text(), flags=re.MULTILINE)
+    return [Requirement(pin) for pin in pins]
+
+
+def declared() -> list[Requirement]:
+    """What pyproject.toml asks for: dependencies, extras, the groups test and dev."""
+    project, groups = PROJECT["project"], PROJECT["dependency-groups"]
+    extras = [r for extra in project["optional-dependencies"].values() for r in extra]
+    grouped = [r for r in groups["test"] + groups["dev"] if isinstance(r, str)]
+    texts = project["dependencies"] + extras + grouped
+    return [Requirement(t) for t in texts if not t.startswith(project["name"])]
+
+
+# The lock, and what is made from it
+
+
+def test_every_package_of_the_lock_has_a_hash() -> None:
+    blocks = re.split(r"\n(?=[a-z0-9])", LOCK.read_text())[1:]
+    assert len(blocks) > 100
+    assert [b.splitlines()[0] for b in blocks if "--hash=sha256:" not in b] == []
+
+
+def test_the_lock_names_no_place() -> None:
+    text = LOCK.read_text()
+    assert "://" not in text
+    assert "--index-url" not in text
+    assert "--find-links" not in text
+    assert [line for line in text.splitlines() if line.lstrip("# ").startswith("/")] == []
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+def test_the_lock_satisfies_what_is_declared(python: str) -> None:
+    machine = default_environment() | {"python_version": python, "python_full_version": python}
+    pins = {
+        pin.name: str(pin.specifier).removeprefix("==")
+        for pin in locked()
+        if pin.marker is None or pin.marker.evaluate(machine)
+    }
+    wanted = [r for r in declared() if r.marker is None or r.marker.evaluate(machine)]
+    assert len(wanted) > 20
+    missing = [str(r) for r in wanted if not r.specifier.contains(pins.get(r.name, "0"))]
+    assert missing == [], "run `make lock`"
+
+
+def test_the_conda_environment_holds_the_versions_of_the_lock() -> None:
+    script = ROOT / "environments" / "conda_from_lock.sh"
+    made = subprocess.run(["sh", script, LOCK], capture_output=True, check=True, text=True).stdout
+    path = ROOT / "environments" / "environment.yml"
+    assert path.read_text() == made, "run `make lock`"
+    python, pip, section = yaml.safe_load(made)["dependencies"]
+    assert (python, pip) == ("python=3.11", "pip")
+    assert {str(Requirement(r)) for r in section["pip"]} == {str(r) for r in locked()}
+
+
+@pytest.mark.parametrize("recipe", ["Containerfile", "apptainer.def"])
+def test_a_container_recipe_copies_files_that_exist_and_installs_the_lock(recipe: str) -> None:
+    text = (ROOT / "environments" / recipe).read_text()
+    assert "Not built by the developers" in text
+    assert "--require-hashes --requirement environments/requirements.lock" in text
+    copied = re.findall(
+        r"^(?:COPY ([\w./ ]+) \S+|    (?!cd )([\w./]+) /srv/\S+)$", text, re.MULTILINE
+    )
+    names = [name for pair in copied for name in " ".join(pair).split()]
+    needed = {"environments", "pyproject.toml", "src", "workflows", "README.md", "LICENSE"}
+    assert needed <= {*names}
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+# Binder
+
+
+def test_binder_installs_the_lock_and_nothing_else() -> None:
+    lines = (ROOT / "binder" / "requirements.txt").read_text().splitlines()
+    assert [ln for ln in lines if not ln.startswith("#")] == [
+        "-r ../environments/requirements.lock"
+    ]
+    assert (ROOT / "binder" / "runtime.txt").read_text().strip() == "python-3.11"
+
+
+def test_binder_makes_the_data_of_specs_that_exist() -> None:
+    script = ROOT / "binder" / "postBuild"
+    assert os.access(script, os.X_OK)
+    names = re.findall(r"\bworkflows/[\w/]+\.toml", script.read_text())
+    assert len(names) >= 2
+    assert [name for name in names if not (ROOT / name).is_file()] == []
+
+
+def test_repo2docker_accepts_the_repository() -> None:
+    pytest.importorskip("repo2docker")
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    recipe = run.stdout
+    assert "RUN ./binder/postBuild" in recipe
+    assert "conda environment for python=3.11" in run.stderr
+    whole = recipe.index("COPY --chown=0:0 src/ ${REPO_DIR}/")
+    install = recipe.index('pip install --no-cache-dir -r "binder/requirements.txt"')
+    assert whole < install, "the lock would not be there yet"
+
+
+# What the package imports, and its wheel
+
+
+def third_party(folder: Path) -> set[str]:
+    """Distributions that the Python files below a folder import, also inside functions."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(str(node.module).partition(".")[0])
+    outside = found - {*sys.stdlib_module_names} - {"spectrum_workflows"}
+    return {OTHER_NAMES.get(name, name).replace("_", "-") for name in outside}
+
+
+OTHER_NAMES = {"casacore": "python-casacore", "IPython": "ipywidgets"}
+
+
+@pytest.mark.parametrize("science", ["hep", "radio"])
+def test_a_science_declares_what_it_imports(science: str) -> None:
+    project = PROJECT["project"]
+    texts = project["dependencies"] + project["optional-dependencies"][science]
+    imported = third_party(ROOT / "src" / "spectrum_workflows" / science)
+    assert "numpy" in imported
+    assert imported - {Requirement(t).name for t in texts} == set()
+
+
+def test_the_core_declares_what_it_imports() -> None:
+    package = ROOT / "src" / "spectrum_workflows"
+    core = third_party(package) - third_party(package / "hep") - third_party(package / "radio")
+    assert "typer" in core
+    assert core - {requirement.name for requirement in declared()} == set()
+
+
+def test_the_extras_are_those_of_the_readme() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    parts = {"hep", "radio", "notebooks", "slurm", "s3", "xrootd", "gateway"}
+    assert extras.keys() == parts | {"all"}
+    assert {*Requirement(extras["all"][0]).extras} == parts
+    assert PROJECT["project"]["requires-python"] == ">=3.11"
+
+
+def test_the_wheel_works_without_the_checkout(tmp_path: Path) -> None:
+    """What a ``pip install`` gives: sites and specs travel inside the package."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run([*build, "--directory", tmp_path], cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    script = (
+        "import json, spectrum_workflows as s\n"
+        "from spectrum_workflows import shipped, sites\n"
+        "spec = s.load_spec(shipped.folder('workflows') / 'hep' / 'ttbar.toml')\n"
+        "print(json.dumps([s.__file__, sorted(sites.site_names()), spec.name]))"
+    )
+    env = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, cwd=tmp_path, env=env, check=False, capture_output=True)
+    assert run.returncode == 0, run.stderr.decode()
+    file, sites, name = json.loads(run.stdout)
+    assert Path(file).is_relative_to(tmp_path)
+    assert {"laptop", "serial"} <= {*sites}
+    assert name == "ttbar"

@@ -1,0 +1,62 @@
+"""One digest for serial and for three, two and one workers, in both sciences."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client, LocalCluster
+
+from spectrum_workflows import load_site, load_spec, make_data, run, shipped
+from spectrum_workflows.record import Outcome
+from spectrum_workflows.sites import Place
+
+WORKFLOWS = shipped.folder("workflows")
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def at(data: Path, client: Client | None = None) -> Place:
+    return Place(load_site("serial"), str(data), str(data), client=client)
+
+
+@pytest.fixture
+def generated(tmp_path: Path) -> tuple[Any, Path]:
+    """Two samples of forty clusters each."""
+    spec = load_spec(WORKFLOWS / "hep/dimuon.toml").changed(
+        synthetic={"events": 40_000, "cluster_events": 1_000}, partition={"max_events": 2_000}
+    )
+    make_data(spec, at(tmp_path))
+    return spec, tmp_path
+
+
+@pytest.fixture
+def real(shared_hep: Path) -> tuple[Any, Path]:
+    return load_spec(REFERENCE / "hep_ttbar.toml").changed(partition={"max_events": 59}), shared_hep
+
+
+@pytest.fixture
+def radio(unpacked_radio: Path) -> tuple[Any, Path]:
+    spec = load_spec(REFERENCE / "radio_clean_briggs.toml")
+    return (
+        spec.changed(partition={"max_visibilities": 15_000}, clean={"max_major": 1}),
+        unpacked_radio,
+    )
+
+
+def test_any_number_of_workers(generated, real, radio) -> None:
+    cases = [generated, real, radio]
+    serial: list[Outcome] = [run(spec, at(data)) for spec, data in cases]
+    generated_parts, real_parts, radio_parts = (len(o.plan.partitions) for o in serial)
+    assert generated_parts >= 20
+    assert real_parts == 17
+    assert radio_parts >= 6
+    assert serial[1].summary["counts"] == {"4j1b": 35, "4j2b": 73}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=3, **options) as cluster, Client(cluster) as client:
+        for workers in (3, 2, 1):
+            cluster.scale(workers)
+            while len(client.nthreads()) != workers:
+                time.sleep(0.1)
+            found = [run(spec, at(data, client)) for spec, data in cases]
+            assert [o.workers for o in found] == [workers] * 3
+            assert [o.digest for o in found] == [o.digest for o in serial]
