@@ -55,6 +55,13 @@ def test_storage_options_become_a_frozen_value(tmp_path: Path) -> None:
     assert load_site(write(tmp_path, text)).stores.for_url("s3://b/x") == {"anon": True}
 
 
+@pytest.mark.parametrize("name", ["secret", "key", "token", "password", "aws_secret_access_key"])
+def test_profiles_hold_no_credentials(tmp_path: Path, name: str) -> None:
+    text = f'data = "a"\nresults = "b"\n[storage."s3://b"]\n{name} = "x"\n'
+    with pytest.raises(SpecError, match="is a credential"):
+        load_site(write(tmp_path, text))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

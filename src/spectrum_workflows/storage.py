@@ -112,26 +112,15 @@ def exists(url: str) -> bool:
     return bool(fs.exists(path))
 
 
-def size(url: str) -> int:
-    """Size of one file in bytes.
-
-    Raises
-    ------
-    DataNotFoundError
-        There is no such file.
-    """
-    fs, path = locate(url)
-    try:
-        return int(fs.size(path))
-    except FileNotFoundError:
-        raise missing(url) from None
-
-
 def missing(url: str) -> DataNotFoundError:
     """The error for data that is not there."""
     return DataNotFoundError(
         "no such file", url, "check the name, or say where the data is with --data"
     )
+
+
+def _forbidden(url: str) -> DataError:
+    return DataError("not allowed to read this", url, "check its permissions or your credentials")
 
 
 def read_bytes(url: str) -> bytes:
@@ -141,12 +130,16 @@ def read_bytes(url: str) -> bytes:
     ------
     DataNotFoundError
         There is no such file.
+    DataError
+        Reading it is not allowed.
     """
     fs, path = locate(url)
     try:
         data: bytes = fs.cat_file(path)
     except (FileNotFoundError, IsADirectoryError):
         raise missing(url) from None
+    except PermissionError as error:
+        raise _forbidden(url) from error
     count(len(data))
     return data
 
@@ -158,12 +151,16 @@ def open_read(url: str) -> IO[bytes]:
     ------
     DataNotFoundError
         There is no such file.
+    DataError
+        Reading it is not allowed.
     """
     fs, path = locate(url)
     try:
         return fs.open(path, "rb")  # type: ignore[no-any-return]
     except FileNotFoundError:
         raise missing(url) from None
+    except PermissionError as error:
+        raise _forbidden(url) from error
 
 
 def write_bytes(url: str, data: bytes) -> None:

@@ -45,7 +45,9 @@ def divides(item: Item) -> float:
 
 
 def dies_at_three(item: Item) -> int:
+    """Take every worker down; not before its nanny knows it, or it is never replaced."""
     if item.n == 3:
+        time.sleep(1)
         os._exit(1)
     return 1
 
@@ -67,7 +69,17 @@ def flaky(item: Item, folder: str) -> int:
     return 1
 
 
-def interval(item: Item) -> list[tuple[float, float, int]]:
-    start = time.time()
-    time.sleep(0.3)
-    return [(start, time.time(), os.getpid())]
+def meets(item: Item, folder: str) -> bool:
+    """Wait until two processes are in this function; ``False`` if that never happens."""
+    Path(folder, str(os.getpid())).touch()
+    deadline = time.monotonic() + 30
+    while len(list(Path(folder).iterdir())) < 2:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def pauses(item: Item, factor: float) -> int:
+    time.sleep(0.01 * factor)
+    return 1

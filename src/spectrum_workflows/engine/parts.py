@@ -108,7 +108,10 @@ def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
     """Merge siblings from left to right, stepping over those that failed."""
     started = time.thread_time()
     values = [c.value for c in children if c.value is not None]
-    value = reduce(merge, values) if values else None
+    try:
+        value = reduce(merge, values) if values else None
+    except Exception as error:
+        raise as_merge_error(error) from error
     tally = sum((c.tally for c in children), Tally())
     spent = time.thread_time() - started
     return Part(value, replace(tally, cpu_seconds=tally.cpu_seconds + spent))
@@ -127,9 +130,18 @@ def as_spectrum_error(error: BaseException, item: Partition) -> SpectrumError:
     return PartitionError(_in_words(error), item.where, remedy)
 
 
+def as_merge_error(error: BaseException) -> SpectrumError:
+    """The error to show when results could be computed but not merged."""
+    if isinstance(error, SpectrumError):
+        return error
+    return PartitionError(f"merging results failed ({_in_words(error)})")
+
+
 def _in_words(error: BaseException) -> str:
     if isinstance(error, SpectrumError):
         return str(error)
+    if type(error).__name__ == "KilledWorker":  # distributed's, which is not imported here
+        return "every worker that tried it died: it may need more memory than a worker has"
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 

@@ -7,16 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cloudpickle
 import dask
-from distributed import as_completed
+from distributed import as_completed, wait
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition, Tally
-from spectrum_workflows.engine.parts import Part, Parts, as_spectrum_error, compute, failure, fold
+from spectrum_workflows.engine.parts import (
+    Part,
+    Parts,
+    as_merge_error,
+    as_spectrum_error,
+    compute,
+    failure,
+    fold,
+)
 from spectrum_workflows.errors import SiteError
 
 if TYPE_CHECKING:
@@ -33,7 +41,6 @@ OUTSTANDING = 256  # partitions that may always be under way: a queue, not data
 class Group:
     """Neighbouring partitions under way, and the merge submitted with them."""
 
-    index: int
     leaves: list[Future]
     node: Future
 
@@ -46,15 +53,20 @@ class Run(Generic[R]):
     parts: Parts[R]
     merge: Callable[[R, R], R]
     fan_in: int
-    nonce: str = field(default_factory=lambda: secrets.token_hex(3))
+    nonce: str = field(default_factory=lambda: f"0x{secrets.token_hex(3)}")
+    merges: Iterator[int] = field(default_factory=count)
     shared: list[Future] = field(default_factory=list)
     groups: dict[int, Group] = field(default_factory=dict)
     nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
     watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
 
-    def key(self, *words: object) -> str:
-        """A task key that is readable on the dashboard and never used again."""
-        return "-".join(str(w) for w in (self.parts.label, self.nonce, *words))
+    def key(self, kind: str, number: int) -> str:
+        """A task key that is readable on the dashboard and never used again.
+
+        Every kind of task is a group of its own to the scheduler, which then
+        holds back partitions that no worker is free for.
+        """
+        return f"{self.parts.label}-{kind}-{self.nonce}-{number:05d}"
 
     def width(self, level: int) -> int:
         """Number of nodes on a level; level 0 holds the partitions."""
@@ -75,7 +87,11 @@ def submitted(
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
         run.shared = [_hold(run, n, value) for n, value in enumerate(parts.shared)]
         try:
-            value: Part[R] = _drive(run, done).result()
+            root = _drive(run, done)
+            wait(root)
+            if root.status == "error":
+                raise as_merge_error(root.exception())
+            value: Part[R] = root.result()
         finally:
             alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
             run.client.cancel([*alive, *run.nodes.values(), *run.shared], force=True)
@@ -142,28 +158,31 @@ def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
     numbers = [n for _, members in groups for n in members]
     if not numbers:
         return []
-    by_value = cloudpickle.dumps((run.parts.fn, run.parts.on_error, storage.current_stores()))
-    task = partial(_compute, by_value)
-    leaves = run.client.map(
-        task,
-        [run.parts.items[n] for n in numbers],
-        *([s] * len(numbers) for s in run.shared),
-        key=[run.key(f"{n:05d}") for n in numbers],
-    )
+    leaves = _submit_parts(run, numbers)
     run.watched |= {f.key: (0, n) for f, n in zip(leaves, numbers, strict=True)}
     stream = iter(leaves)
     children = [list(islice(stream, len(members))) for _, members in groups]
     nodes = _submit_merges(run, 1, [g for g, _ in groups], children)
     for (g, _), own, node in zip(groups, children, nodes, strict=True):
-        run.groups[g] = Group(g, own, node)
+        run.groups[g] = Group(own, node)
     return [*leaves, *nodes]
+
+
+def _submit_parts(run: Run[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
+    by_value = cloudpickle.dumps((run.parts.fn, run.parts.on_error, storage.current_stores()))
+    futures: list[Future] = run.client.map(
+        partial(_compute, by_value),
+        [run.parts.items[n] for n in numbers],
+        *([s] * len(numbers) for s in run.shared),
+        key=[run.key(kind, n) for n in numbers],
+    )
+    return futures
 
 
 def _submit_merges(
     run: Run[R], level: int, indices: list[int], children: list[list[Future]]
 ) -> list[Future]:
-    tries = secrets.token_hex(1)
-    keys = [run.key("merge", tries, f"L{level}", f"{i:05d}") for i in indices]
+    keys = [run.key("merge", next(run.merges)) for _ in indices]
     task = partial(_fold, cloudpickle.dumps(run.merge))
     nodes: list[Future] = run.client.map(task, children, key=keys, priority=MERGE_PRIORITY)
     run.watched |= {k: (level, i) for k, i in zip(keys, indices, strict=True)}
@@ -172,8 +191,13 @@ def _submit_merges(
 
 def _grow(run: Run[R], level: int, index: int, node: Future) -> list[Future] | None:
     """React to a finished merge; ``None`` when it was the root."""
-    if node.status != "finished":
+    if node.status == "error":
         return _mend(run, level, index, node)
+    if node.status in ("pending", "lost"):  # its worker has died meanwhile; it is computed again
+        run.watched[node.key] = (level, index)
+        return [node]
+    if node.status == "cancelled":
+        raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
     if level == 1:
         del run.groups[index]
     if run.width(level) == 1:
@@ -188,24 +212,31 @@ def _grow(run: Run[R], level: int, index: int, node: Future) -> list[Future] | N
 
 
 def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
-    """Put failures in the place of partitions that took their workers down with them.
+    """Find out which partitions take their workers down, and put failures in their place.
 
     A kernel's own exceptions never come here: `compute` has turned them into
     values.  What does is a partition whose workers died (memory, a segmentation
-    fault) more often than the scheduler allows.
+    fault) more often than the scheduler allows.  It may only have been waiting
+    beside the guilty one, so each is tried once more, one at a time.
     """
     group = run.groups.get(index) if level == 1 else None
     lost = [n for n, leaf in enumerate(group.leaves) if leaf.status == "error"] if group else []
     if group is None or not lost:
-        if node.status == "error":
-            raise as_spectrum_error(node.exception(), run.parts.items[0])
-        raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
+        raise as_merge_error(node.exception())
     for n in lost:
-        item = run.parts.items[index * run.fan_in + n]
-        error = group.leaves[n].exception()
-        tries = getattr(error, "allowed_failures", 0) + 1
-        stand_in: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
-        key = run.key("failed", f"{index * run.fan_in + n:05d}")
-        group.leaves[n] = run.client.submit(cloudpickle.loads, cloudpickle.dumps(stand_in), key=key)
+        [again] = _submit_parts(run, [index * run.fan_in + n], kind="again")
+        wait(again)
+        if again.status == "error":
+            again = _stand_in(run, index * run.fan_in + n, again.exception())
+        group.leaves[n] = again
     [group.node] = _submit_merges(run, 1, [index], [group.leaves])
     return [group.node]
+
+
+def _stand_in(run: Run[R], number: int, error: BaseException) -> Future:
+    """A finished partition that holds nothing but its failure."""
+    item = run.parts.items[number]
+    tries = 2 * (getattr(error, "allowed_failures", 0) + 1)
+    part: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
+    key = run.key("failed", number)
+    return run.client.submit(cloudpickle.loads, cloudpickle.dumps(part), key=key)

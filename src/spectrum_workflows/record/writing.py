@@ -71,8 +71,8 @@ def read_record(folder: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise DataError(f"not a run record: {error}", url) from None
-    if not isinstance(record, dict) or "digest" not in record or "workflow" not in record:
-        raise DataError("not a run record", url)
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise DataError("not a run record that this version can read", url)
     return record
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import site_config_path, user_config_path
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from spectrum_workflows import shipped
 from spectrum_workflows.errors import SpecError
@@ -18,6 +18,7 @@ from spectrum_workflows.storage import Stores
 
 VARIABLE = "SPECTRUM_SITE"
 DEFAULT = "laptop"
+CREDENTIAL = re.compile(r"(?i)secret|passw|token|credential|^(access_?)?key(_?id)?$")
 
 
 class Cluster(FrozenModel):
@@ -51,6 +52,18 @@ class Site(FrozenModel):
     results: str
     cluster: Cluster | None = None
     storage: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
+
+    @field_validator("storage")
+    @classmethod
+    def _no_credentials(cls, storage: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for options in storage.values():
+            for name in options:
+                if CREDENTIAL.search(name):
+                    raise ValueError(
+                        f"{name} is a credential, and profiles hold none: leave it to the "
+                        "library's own chain (environment, provider profile, token file)"
+                    )
+        return storage
 
     @property
     def stores(self) -> Stores:
