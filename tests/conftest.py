@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 from distributed import Client, LocalCluster
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.load_profile("house")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
 
 def _shared(folder: str) -> Path:
     path = SHARED / folder
+    if not path.is_dir() and os.environ.get("CI") == "true":
+        pytest.fail(f"CI needs the shared material ({folder}) beside the checkout")
     if not path.is_dir():
         pytest.skip(f"the shared material ({folder}) is not beside this checkout")
     return path

@@ -125,6 +125,39 @@ def test_a_partial_result_says_so(spectrum: Spectrum, tmp_path: Path) -> None:
     assert failure["size"] == 3000
 
 
+def test_data_make_never_touches_what_it_did_not_make(spectrum: Spectrum, tmp_path: Path) -> None:
+    spec = shipped.folder("workflows") / "hep/dimuon.toml"
+    make = ("data", "make", spec, "--data", tmp_path)
+    (tmp_path / "zmumu.root").write_text("years of work")
+    for overwrite in ((), ("--overwrite",)):
+        code, _, err = spectrum(*make, *overwrite)
+        assert code == 2
+        assert "zmumu.root: this file is not synthetic data" in err
+    assert (tmp_path / "zmumu.root").read_text() == "years of work"
+    (tmp_path / "zmumu.root").unlink()
+    assert spectrum(*make, "--size", 1000)[0] == 0
+    before = {p: p.read_bytes() for p in tmp_path.glob("*.root")}
+    assert spectrum(*make)[0] == 0
+    code, _, err = spectrum(*make, "--size", 2000)
+    assert code == 2
+    assert "--overwrite makes it anew" in err
+    assert {p: p.read_bytes() for p in tmp_path.glob("*.root")} == before
+    assert spectrum(*make, "--size", 2000, "--overwrite")[0] == 0
+    assert all(p.read_bytes() != b for p, b in before.items())
+
+
+def test_a_picture_that_fails_costs_no_numbers(spectrum: Spectrum, tmp_path: Path) -> None:
+    spec = tmp_path / "bad_label.toml"
+    text = (shipped.folder("workflows") / "hep/dimuon.toml").read_text()
+    spec.write_text(text.replace("m(µµ) [GeV]", r"$m_{\\mu$"))
+    assert spectrum("data", "make", spec, "--data", tmp_path, "--size", 1000)[0] == 0
+    code, out, _ = spectrum("run", spec, "--data", tmp_path, "--out", tmp_path / "r", "--json")
+    assert code == 0
+    record = json.loads(Path(json.loads(out)["folder"], "record.json").read_text())
+    assert "histograms.json" in [o["name"] for o in record["objects"]]
+    assert "pictures could be drawn" in record["notes"][0]
+
+
 def _damage(path: Path) -> None:
     """Overwrite half of one basket of a branch that the analysis reads."""
     import uproot

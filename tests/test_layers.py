@@ -39,7 +39,7 @@ LAYERS = {
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
     "sites": ("sites", "sites.*"),
-    "front": ("", "__main__", "front", "cli", "cli.*", "progress"),
+    "front": ("", "__main__", "examples", "front", "cli", "cli.*", "progress"),
 }
 """Every module of the package, by name or pattern; "" is the package's own ``__init__``."""
 

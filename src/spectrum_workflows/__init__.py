@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectrum_workflows.errors import SpectrumError
-    from spectrum_workflows.front import check, load_spec, make_data, plot, run, save
+    from spectrum_workflows.examples import make_data
+    from spectrum_workflows.front import check, load_spec, plot, run, save
     from spectrum_workflows.record import compare
     from spectrum_workflows.sites import connect, load_site
 
@@ -25,7 +26,7 @@ _HOME = {
     "connect": "sites",
     "load_site": "sites",
     "load_spec": "front",
-    "make_data": "front",
+    "make_data": "examples",
     "plot": "front",
     "run": "front",
     "save": "front",

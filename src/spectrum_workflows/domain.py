@@ -53,12 +53,18 @@ class Plan:
         Estimated bytes needed by the largest single task.
     warnings : tuple of str
         What the user should know before running.
+    inputs : tuple of (str, str)
+        URL and content identity of every input, as far as known.
+    code : str
+        Digest of the user-visible code that decides the result.
     """
 
     partitions: tuple[Partition, ...]
     bytes_to_read: int
     largest_memory: int
     warnings: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    code: str = ""
 
     @property
     def size(self) -> int:
@@ -115,7 +121,9 @@ class Domain:
     summary : callable
         ``summary(result)``: JSON-ready numbers a person asks for first.
     files : callable
-        ``files(result)`` yields ``(name, bytes)`` for everything to be saved.
+        ``files(result)`` yields ``(name, bytes)`` for all numbers to be saved.
+    pictures : callable
+        ``pictures(result)`` yields ``(name, figure)`` for what is drawn beside them.
     read : callable
         ``read(folder)``: the arrays back from what ``files`` made.
     deviation : callable
@@ -136,6 +144,7 @@ class Domain:
     arrays: Callable[[Any], Arrays]
     summary: Callable[[Any], dict[str, Any]]
     files: Callable[[Any], Iterator[tuple[str, bytes]]]
+    pictures: Callable[[Any], Iterator[tuple[str, Any]]]
     read: Callable[[str], Arrays]
     deviation: Callable[..., tuple[float, float]]
     plot: Callable[[Any], Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import domain, progress, record, storage
 from spectrum_workflows.domain import OnError, Plan, Tally
-from spectrum_workflows.errors import DataError, DataNotFoundError, PartitionError, SpecError
+from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
 from spectrum_workflows.specs import parse, read_toml
@@ -136,7 +137,14 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         cpu_seconds=driver + (tally.cpu_seconds if place.client else 0.0),
         workers=place.workers,
         machine=record.machine(),
+        worker_machines=_machines(place),
     )
+
+
+def _machines(place: Place) -> tuple[dict[str, Any], ...]:
+    """What the workers run on, each kind once."""
+    found = place.client.run(record.machine).values() if place.client else ()
+    return tuple({json.dumps(m, sort_keys=True): m for m in found}.values())
 
 
 def plot(outcome: Outcome) -> Any:
@@ -158,44 +166,3 @@ def save(outcome: Outcome, place: Place) -> str:
     """
     with storage.using(place.stores):
         return record.save(outcome, place.results)
-
-
-def make_data(
-    spec: Any, place: Place, *, size: int | None = None, overwrite: bool = False
-) -> list[str]:
-    """Write the synthetic data a spec names below the place's data root.
-
-    What is there already is kept, unless ``overwrite``.
-
-    Parameters
-    ----------
-    spec : model
-        A spec with a ``[synthetic]`` table.
-    place : Place
-    size : int, optional
-        Events per sample or number of visibilities; the spec's own otherwise.
-    overwrite : bool
-        Replace existing files.
-
-    Returns
-    -------
-    list of str
-        URLs of the input, made or found.
-
-    Raises
-    ------
-    DataError
-        Only a part of the input is there.
-    OutputError
-        The data root cannot be written to.
-    """
-    science = domain.get(spec.workflow)
-    with storage.using(place.stores), progress.shown() as report:
-        inputs = science.inputs(spec, place.data)
-        there = [url for url in inputs if storage.exists(url)]
-        if there and not overwrite:
-            if len(there) < len(inputs):
-                lost = ", ".join(sorted(set(inputs) - set(there)))
-                raise DataError(f"some of the input exists, but not {lost}", remedy="--overwrite")
-            return inputs
-        return science.make(spec, place.data, size=size, report=report)

@@ -109,3 +109,11 @@ def test_deviation_allows_rounding_of_sums_but_not_of_counts():
     assert found > allowed
     found, allowed = histogram.deviation("a/h/entries", a, a + np.array([0, 0, 1]))
     assert (found, allowed) == (1.0, 0.0)
+
+
+def test_what_has_no_logarithm_is_underflow() -> None:
+    spec = HistogramSpec(bins=4, start=1.0, stop=100.0, log=True)
+    values = np.array([-5.0, 0.0, 0.5, 10.0, 200.0])
+    found = histogram.filled("a", {"x": Observable(values)}, {"x": spec}, events=5)
+    view = found.histograms["a", "x"].view(flow=True)
+    assert (view.value[0], view.value[1:-1].sum(), view.value[-1]) == (3, 1, 1)

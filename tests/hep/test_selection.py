@@ -69,3 +69,17 @@ def test_an_edited_file_gives_the_new_answer_here_and_on_live_workers(tmp_path, 
         assert apply(pickle.loads(pickle.dumps(selection))) == [scale, 2 * scale]
         remote = dask_client.submit(apply, selection, pure=False)
         assert remote.result() == [scale, 2 * scale]
+
+
+def test_two_edits_within_a_second_are_two_answers(tmp_path, monkeypatch):
+    """Compiled files are told apart by whole seconds: they must play no part."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    answers, digests = [], set()
+    for cut in (30, 40, 50):
+        (tmp_path / "mine.py").write_text(f"def select(events):\n    return {cut}\n")
+        selection = find("mine.py:select", {}, folder=str(tmp_path))
+        answers.append(selection(None))
+        digests.add(selection.digest)
+    assert answers == [30, 40, 50]
+    assert len(digests) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.py"]

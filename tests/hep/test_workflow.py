@@ -1,5 +1,6 @@
 """Plan, run and save on generated events, serial and on workers."""
 
+import io
 import json
 import subprocess
 import sys
@@ -67,7 +68,7 @@ def test_saved_results_read_back_to_the_same_bits(outcome, tmp_path):
     for name, content in DOMAIN.files(result):
         (tmp_path / name).write_bytes(content)
         names.append(name)
-    assert names == ["histograms.json", "histograms.root", "4j1b.png", "4j2b.png"]
+    assert names == ["histograms.json", "histograms.root"]
     arrays, back = DOMAIN.arrays(result), DOMAIN.read(str(tmp_path))
     assert digest(back) == digest(arrays)
     assert list(back) == list(arrays)
@@ -77,16 +78,43 @@ def test_saved_results_read_back_to_the_same_bits(outcome, tmp_path):
         assert np.array_equal(h.variances(flow=True), arrays["ttbar/4j2b/variances"])
         assert np.array_equal(h.axis().edges(), np.linspace(50, 550, 51))
         assert h.axis().all_members["fTitle"] == "m(bjj) [GeV]"
-    for name in ("4j1b.png", "4j2b.png"):
-        content = (tmp_path / name).read_bytes()
-        assert content.startswith(b"\x89PNG")
-        assert len(content) > 10_000
 
 
-def test_saving_twice_gives_the_same_json_and_pictures(outcome):
+def drawn(result):
+    """Every picture as it would be saved."""
+    found = {}
+    for name, figure in DOMAIN.pictures(result):
+        figure.savefig(buffer := io.BytesIO(), format="png")
+        found[name] = buffer.getvalue()
+    return found
+
+
+def test_there_is_a_picture_of_every_histogram(outcome):
+    _, result, _ = outcome
+    first = drawn(result)
+    assert list(first) == ["4j1b.png", "4j2b.png"]
+    assert all(len(content) > 10_000 for content in first.values())
+    assert drawn(result) == first
+
+
+def test_saving_twice_gives_the_same_json(outcome):
     _, result, _ = outcome
     first, second = dict(DOMAIN.files(result)), dict(DOMAIN.files(result))
     assert {n for n in first if first[n] != second[n]} <= {"histograms.root"}  # holds the time
+
+
+def test_data_is_never_weighted(ttbar_spec, generated, tmp_path):
+    code = "import numpy as np\nfrom spectrum_workflows.hep.types import Observable\n"
+    code += "def select(events, **cuts):\n    n = len(events)\n"
+    code += "    return {'4j1b': Observable(np.ones(n), np.full(n, 2.0)), '4j2b': np.ones(n)}\n"
+    (tmp_path / "mine.py").write_text(code)
+    names = list(ttbar_spec.samples)
+    spec = ttbar_spec.changed(
+        select="mine.py:select", folder=str(tmp_path), samples={names[0]: {"data": True}}
+    )
+    plan = DOMAIN.plan(spec, str(generated))
+    with pytest.raises(SpecError, match=f"weights region '4j1b' of '{names[0]}', which is data"):
+        DOMAIN.run(spec, plan, client=None, on_error="raise", report=lambda *_: None)
 
 
 def test_reading_a_folder_without_or_with_a_foreign_result(tmp_path):

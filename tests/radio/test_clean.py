@@ -4,6 +4,7 @@ import pytest
 from spectrum_workflows.radio.beam import draw_beam
 from spectrum_workflows.radio.clean import convolved, minor_cycle
 from spectrum_workflows.radio.cotton_schwab import cotton_schwab
+from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import ARCSEC, Beam, Stop
 
@@ -96,6 +97,24 @@ def test_stops_at_sigma(sky, psf):
     assert found.stop is Stop.SIGMA
     assert np.abs(found.residual).max() <= found.threshold
     assert found.threshold == pytest.approx(4 * 0.002, rel=0.3)
+
+
+def test_sidelobes_taken_for_noise_do_not_end_the_cleaning(sky, psf):
+    rings = np.hypot(*(np.mgrid[:NPIX, :NPIX] - NPIX // 2))
+    poor = psf + 0.15 * np.cos(rings / 2) * (rings > 6)
+    observe = Telescope(sky, poor, 0.001)
+    first = 4 * robust_rms(observe.dirty)
+    assert first > 0.2 * np.abs(observe.dirty).max()  # below which a minor cycle does not go
+    found = cotton_schwab(observe.dirty, poor, CleanSpec(sigma=4.0), observe)
+    assert found.stop is Stop.SIGMA
+    assert found.threshold < 2 * 4 * 0.001
+
+
+def test_the_noise_itself_is_not_cleaned(sky, psf):
+    found = deconvolve(sky, psf, noise=0.02, sigma=2.0)
+    assert found.stop is Stop.SIGMA
+    assert found.threshold == pytest.approx(2 * 0.02, rel=0.3)
+    assert robust_rms(found.residual) > 0.6 * 0.02
 
 
 def test_the_larger_of_two_thresholds_gives_the_reason(sky, psf):

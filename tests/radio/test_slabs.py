@@ -15,10 +15,13 @@ def observation(rows, nchan):
         field=0,
         data_description=0,
         phase_centre=(0.0, 0.0),
+        frame="FK5",
+        spectral_frame="TOPOCENT",
         frequency=1e9 + 1e6 * np.arange(nchan),
         rows_per_time=np.array(rows),
         longest_baseline=1.0,
         visibility_bytes=18,
+        identity="",
     )
 
 

@@ -1,6 +1,8 @@
 """Whole runs: plans, passes, failures, and the same bits everywhere."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -35,6 +37,15 @@ def test_a_plan_knows_what_it_will_read(small):
     assert plan.largest_memory > 0
     assert not plan.warnings
     assert "times 0:2" in plan.partitions[0].where
+    [(url, identity)] = plan.inputs
+    assert [url] == DOMAIN.inputs(spec_of(), str(small))
+    assert DOMAIN.plan(spec_of(), str(small)).inputs[0][1] == identity
+
+
+def test_another_set_has_another_identity(small, altered):
+    root = altered(lambda table: table.addrows(1))
+    identities = {DOMAIN.plan(spec_of(), str(place)).inputs[0][1] for place in (small, root)}
+    assert len(identities) == 2
 
 
 def test_clean_finds_the_sky(small):
@@ -211,3 +222,12 @@ def test_a_set_deleted_after_planning(small, tmp_path):
     shutil.rmtree(tmp_path / "small.ms")
     with pytest.raises((DataError, PartitionError, FileNotFoundError)):
         DOMAIN.run(spec, plan)
+
+
+def test_workers_load_no_pictures_and_no_fits():
+    code = (
+        "import sys, spectrum_workflows.radio.workflow.slab_tasks;"
+        "print(*{'matplotlib', 'astropy', 'distributed'} & sys.modules.keys())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert found.stdout.split() == []

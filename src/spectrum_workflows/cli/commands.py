@@ -57,6 +57,8 @@ OnErrorOption = Annotated[
     OnErrorChoice,
     typer.Option(help="Stop at the first failing partition, or keep the others' result."),
 ]
+RunA = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of a saved run.")]
+RunB = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of another.")]
 SelfCheck = Annotated[
     bool, typer.Option("--self-check", help="Measure the image's accuracy whatever its size.")
 ]
@@ -108,10 +110,10 @@ def check_command(
 
 
 @app.command("compare")
-def compare_command(a: str, b: str, json: Json = False) -> None:
+def compare_command(a: RunA, b: RunB, json: Json = False) -> None:
     """Say whether two saved runs are identical, equivalent or different.
 
-    A and B are the folders of two runs. Exits with 1 if they are different.
+    Exits with 1 if they are different.
     """
     from spectrum_workflows.record import compare
 
@@ -129,6 +131,7 @@ def demo_command(
 ) -> None:
     """Make synthetic data, find the top quark in it and deconvolve a radio image."""
     from spectrum_workflows import front, storage
+    from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import connect, load_site
 
     data, results = storage.join(out, "data"), storage.join(out, "results")
@@ -138,7 +141,7 @@ def demo_command(
         for name in ("hep/ttbar.toml", "radio/vla_sim.toml"):
             spec = front.load_spec(shipped.folder("workflows") / name)
             screen.note(f"{name}: making its data", quiet=json)
-            front.make_data(spec, place)
+            make_data(spec, place)
             screen.note(f"{name}: running", quiet=json)
             outcome = front.run(spec, place)
             done.append((outcome.summary, front.save(outcome, place)))
@@ -156,15 +159,16 @@ def make_command(
     size: Annotated[
         int | None, typer.Option(min=1, help="Events per sample, or visibilities.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace files that exist.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Make anew what was made before.")] = False,
 ) -> None:
     """Write the synthetic data a spec names, below the data root."""
     from spectrum_workflows import front
+    from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import Place, load_site
 
     profile = load_site(site)
     place = Place(profile, data or profile.data, profile.results)
-    for url in front.make_data(front.load_spec(spec), place, size=size, overwrite=overwrite):
+    for url in make_data(front.load_spec(spec), place, size=size, overwrite=overwrite):
         screen.text(url)
 
 
@@ -197,9 +201,6 @@ def _explained() -> Iterator[None]:
     except SpectrumError as error:
         screen.error(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        screen.error("interrupted; nothing was saved")
-        sys.exit(130)
 
 
 def main() -> None:

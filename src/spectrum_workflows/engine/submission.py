@@ -94,7 +94,7 @@ def submitted(
             value: Part[R] = root.result()
         finally:
             alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
-            run.client.cancel([*alive, *run.nodes.values(), *run.shared], force=True)
+            run.client.cancel([*alive, *run.nodes.values()], force=True)
     return value
 
 

@@ -15,6 +15,7 @@ DOMAIN = Domain(
     arrays=workflow.arrays,
     summary=workflow.summary,
     files=workflow.files,
+    pictures=workflow.pictures,
     read=workflow.read,
     deviation=workflow.deviation,
     plot=workflow.plot,

@@ -62,7 +62,10 @@ def filled(
                 closest(region, list(regions)),
             )
         found = regions[region]
-        out[sample, name] = empty(name, spec).fill(found.values, weight=found.weights)
+        values = found.values
+        if spec.log:  # what has no logarithm lies below every axis
+            values = np.where(values > 0, values, np.nextafter(0, 1))
+        out[sample, name] = empty(name, spec).fill(values, weight=found.weights)
     selected = {(sample, region): len(found.values) for region, found in regions.items()}
     return Filled(out, selected, {sample: events})
 
@@ -79,9 +82,11 @@ def merge(a: Filled, b: Filled) -> Filled:
 def normalised(total: Filled, spec: HepSpec) -> HepResult:
     """Scale every simulated sample to the luminosity.
 
-    The weight is cross section x luminosity / N with N the events *processed*
-    of the sample, so that a run which lost partitions still estimates the
-    same yields.  Samples without a processed event give empty histograms.
+    The weight is cross section x luminosity / N with N the *number* of events
+    processed of the sample (the AGC's definition; generator weights do not
+    enter N).  Simulation that lost partitions therefore still estimates the
+    same yields; data that did has fewer events.  Samples without a processed
+    event give empty histograms.
     """
     weights = {name: _weight(name, total.events.get(name, 0), spec) for name in spec.samples}
     histograms = {}

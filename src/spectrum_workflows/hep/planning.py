@@ -24,6 +24,7 @@ class Job:
     columns: tuple[str, ...]
     selection: Selection
     histograms: dict[str, HistogramSpec]
+    data: frozenset[str]
 
 
 def inputs(spec: HepSpec, data: str) -> list[str]:
@@ -70,13 +71,22 @@ def plan(spec: HepSpec, data: str) -> Plan:
     warnings += _rehearse(task, partitions[0])
     if spec.user_code:
         warnings.append(f"runs the code in {spec.user_code} on every worker")
-    return Plan(tuple(partitions), nbytes, memory, tuple(warnings))
+    identities = {p.url: f"{p.uuid} {p.nbytes}" for p in partitions}
+    return Plan(
+        tuple(partitions),
+        nbytes,
+        memory,
+        warnings=tuple(warnings),
+        inputs=tuple(identities.items()),
+        code=task.selection.digest,
+    )
 
 
 def job(spec: HepSpec) -> Job:
     """What every task of a run needs besides its partition."""
     selection = find(spec.select, spec.cuts, folder=spec.folder)
-    return Job(tuple(dict.fromkeys(spec.columns)), selection, dict(spec.histograms))
+    data = frozenset(name for name, sample in spec.samples.items() if sample.data)
+    return Job(tuple(dict.fromkeys(spec.columns)), selection, dict(spec.histograms), data)
 
 
 def _checked(sample: str, found: list[FileFacts]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import pickle
 import sys
@@ -36,11 +35,14 @@ class Selection:
     ----------
     code : bytes
         The function, pickled.
+    digest : str
+        SHA-256 of the source file that holds it.
     cuts : tuple of (str, value)
         Keyword arguments for it.
     """
 
     code: bytes
+    digest: str
     cuts: tuple[tuple[str, float], ...]
 
     def __call__(self, events: Any) -> Mapping[str, Any]:
@@ -72,7 +74,8 @@ def find(select: str, cuts: Mapping[str, float], *, folder: str = "") -> Selecti
         known = [n for n, f in vars(module).items() if callable(f) and not n.startswith("_")]
         raise SpecError(f"no function {name!r} in {source}", "select", closest(name, known))
     _check_cuts(function, cuts)
-    return Selection(cloudpickle.dumps(function), tuple(sorted(cuts.items())))
+    digest = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+    return Selection(cloudpickle.dumps(function), digest, tuple(sorted(cuts.items())))
 
 
 def _check_cuts(function: Select, cuts: Mapping[str, float]) -> None:
@@ -107,21 +110,19 @@ def _from_file(source: str, folder: str) -> ModuleType:
     except OSError:
         near = [p.name for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise SpecError("no such file of code", str(path), closest(path.name, near)) from None
-    digest = hashlib.sha256(text + str(path).encode()).hexdigest()[:12]
-    name = f"{path.stem}_{digest}"
+    name = f"{path.stem}_{hashlib.sha256(text + str(path).encode()).hexdigest()[:12]}"
     if name not in sys.modules:
-        _load(name, path)
+        _load(name, path, text)
     return sys.modules[name]
 
 
-def _load(name: str, path: Path) -> None:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+def _load(name: str, path: Path, text: bytes) -> None:
+    """Run exactly this text; the import system might take an older, compiled one."""
+    module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, str(path), "exec"), module.__dict__)  # noqa: S102  (the user's own)
     except Exception as error:
         del sys.modules[name]
         line = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
+from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.planning import Job, inputs, job, plan
@@ -23,6 +24,7 @@ __all__ = [
     "files",
     "inputs",
     "make",
+    "pictures",
     "plan",
     "plot",
     "read",
@@ -55,13 +57,26 @@ def run(
     report("select", 0, total)
     sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
     value, tally = sums
-    report("select", total, total)
     return (None if value is None else histogram.normalised(value, spec)), tally
 
 
 def process(events: Events, task: Job) -> Filled:
-    """Read one partition, select, fill: what runs on workers."""
+    """Read one partition, select, fill: what runs on workers.
+
+    Raises
+    ------
+    SpecError
+        ``select`` weights events of a sample that is data.
+    """
     found = task.selection(read_events(events, task.columns))
+    if events.sample in task.data:
+        for region, observable in found.items():
+            if getattr(observable, "weights", None) is not None:
+                raise SpecError(
+                    f"select weights region {region!r} of {events.sample!r}, which is data",
+                    "select",
+                    "return weights for simulation only",
+                )
     return histogram.filled(events.sample, found, task.histograms, events=events.size)
 
 
@@ -89,6 +104,14 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
     from spectrum_workflows.hep import write
 
     return write.files(result)
+
+
+def pictures(result: HepResult) -> Iterator[tuple[str, Any]]:
+    """A figure per histogram."""
+    from spectrum_workflows.hep.plot import panel
+
+    for name in result.spec.histograms:
+        yield f"{name}.png", panel(result, name)
 
 
 def read(folder: str) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
-from spectrum_workflows.hep.plot import panel
 from spectrum_workflows.hep.types import HepResult
 
 JSON_NAME = "histograms.json"
@@ -23,22 +22,17 @@ ROOT_NAME = "histograms.root"
 
 
 def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
-    """Everything to be saved of a result.
+    """All numbers to be saved of a result.
 
     Yields
     ------
     (name, content)
         ``histograms.json``: axes, labels, all contents with flow bins, exact;
-        ``histograms.root``: the same as TH1D, in a folder per sample;
-        ``<histogram>.png``: one picture each.
+        ``histograms.root``: the same as TH1D, in a folder per sample.
     """
     text = json.dumps(as_table(result), indent=1, ensure_ascii=False, allow_nan=False)
     yield JSON_NAME, text.encode()
     yield ROOT_NAME, _root(result, uuid.uuid5(uuid.NAMESPACE_OID, text))
-    for name in result.spec.histograms:
-        with io.BytesIO() as out:
-            panel(result, name).savefig(out, format="png", dpi=120, metadata={"Software": None})
-            yield f"{name}.png", out.getvalue()
 
 
 def read(folder: str) -> dict[str, NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from spectrum_workflows.domain import Domain
 from spectrum_workflows.radio.plot import plot
 from spectrum_workflows.radio.read import inputs
-from spectrum_workflows.radio.results import arrays, deviation, files, read, summary
+from spectrum_workflows.radio.results import arrays, deviation, files, pictures, read, summary
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import make
 from spectrum_workflows.radio.workflow import plan, run
@@ -17,6 +17,7 @@ DOMAIN = Domain(
     arrays=arrays,
     summary=summary,
     files=files,
+    pictures=pictures,
     read=read,
     deviation=deviation,
     plot=plot,

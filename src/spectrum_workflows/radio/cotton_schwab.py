@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,9 @@ def cotton_schwab(
 
     A minor cycle stops at (1 - mgain) of the peak it started from, or at the
     threshold.  ``sigma`` times the robust rms of the residual is a threshold
-    that is renewed in every major cycle, until a minor cycle has gone down to
-    it: otherwise the noise itself would be cleaned, cycle after cycle.
+    that is renewed in every major cycle.  Once a minor cycle has gone down to
+    it, it is kept as soon as the highest peak left may be noise: sidelobes
+    that were taken for noise are cleaned, the noise itself is not.
 
     Parameters
     ----------
@@ -59,7 +61,10 @@ def cotton_schwab(
         peak = float(np.abs(now.residual).max())
         if not peak <= allowed:  # also where it is not a number
             return replace(before, stop=Stop.DIVERGED)
-        threshold, at_threshold = held or _threshold(clean, now.residual)
+        rms = robust_rms(now.residual) if clean.sigma else 0.0
+        threshold, at_threshold = _threshold(clean, rms)
+        if held and peak <= highest_of_noise(now.residual.size) * rms:
+            threshold, at_threshold = held
         now = replace(now, threshold=threshold)
         stop = at_threshold if peak <= threshold else _exhausted(now, clean)
         if stop is not None:
@@ -79,10 +84,14 @@ def cotton_schwab(
         )
 
 
-def _threshold(clean: CleanSpec, residual: Image) -> tuple[float, Stop]:
+def highest_of_noise(samples: int) -> float:
+    """The peak, in units of the rms, that so many samples of Gaussian noise may reach."""
+    return math.sqrt(2 * math.log(samples))
+
+
+def _threshold(clean: CleanSpec, rms: float) -> tuple[float, Stop]:
     """The level to reach, Jy/beam, and what to call reaching it."""
-    fixed = clean.threshold or 0.0
-    noise = clean.sigma * robust_rms(residual) if clean.sigma else 0.0
+    fixed, noise = clean.threshold or 0.0, (clean.sigma or 0.0) * rms
     return (noise, Stop.SIGMA) if noise > fixed else (fixed, Stop.THRESHOLD)
 
 

@@ -70,13 +70,13 @@ def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
         keys = (f"{key}{number}" for key in ("CTYPE", "CRVAL", "CDELT", "CRPIX", "CUNIT"))
         cards += [(key, value, "") for key, value in zip(keys, values, strict=True)]
     cards += [
-        ("RADESYS", "FK5", ""),
+        ("RADESYS", observation.frame, ""),
         ("EQUINOX", 2000.0, ""),
-        ("SPECSYS", "TOPOCENT", ""),
+        ("SPECSYS", observation.spectral_frame, ""),
         ("BTYPE", "Beam" if name == "psf" else "Intensity", ""),
         ("BUNIT", "JY/PIXEL" if name == "model" else "JY/BEAM", ""),
-        ("OBJECT", observation.object_name, ""),
-        ("TELESCOP", observation.telescope, ""),
+        ("OBJECT", _ascii(observation.object_name), ""),
+        ("TELESCOP", _ascii(observation.telescope), ""),
         ("ORIGIN", "spectrum-workflows", ""),
         ("WEIGHT", result.weighting, "imaging weights"),
         ("NVIS", result.visibilities, "visibilities with weight"),
@@ -88,6 +88,12 @@ def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
             ("BPA", result.beam.bpa, "north through east, deg"),
         ]
     return cards
+
+
+def _ascii(text: str) -> str:
+    """The characters that a FITS header may hold; others become question marks."""
+    plain = text.encode("ascii", "replace").decode()
+    return "".join(c if c.isprintable() else "?" for c in plain)
 
 
 def _history(result: ImagingResult) -> list[str]:

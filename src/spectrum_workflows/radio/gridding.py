@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ducc0 import wgridder
 
-from spectrum_workflows.radio.types import Geometry, Visibilities
+from spectrum_workflows.radio.types import SINGLE_EPSILON, Geometry, Visibilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.types import Image
-
-SINGLE_EPSILON = 5e-5
-"""Smallest accuracy for which single precision arithmetic is used."""
 
 
 def gridded(data: Visibilities, geometry: Geometry) -> Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.radio.gridding import SINGLE_EPSILON
+from spectrum_workflows.radio.types import SINGLE_EPSILON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def task_bytes(slabs: Sequence[Slab], geometry: Geometry) -> int:
     largest = max(slab.size for slab in slabs)
     plane = 8 * geometry.npix**2
     gridder = int(1.7**2 * plane * (1 if single else 2))
-    return PROCESS + largest * visibility + gridder + 6 * plane
+    return PROCESS + largest * visibility + gridder + 8 * plane
 
 
 def session_bytes(geometry: Geometry) -> int:

@@ -60,7 +60,7 @@ def celestial(result: ImagingResult) -> Any:
     wcs.wcs.crval = np.degrees(result.observation.phase_centre)
     wcs.wcs.cdelt = [-cell, cell]
     wcs.wcs.crpix = [npix // 2 + 1, npix // 2 + 1]
-    wcs.wcs.radesys, wcs.wcs.equinox = "FK5", 2000.0
+    wcs.wcs.radesys, wcs.wcs.equinox = result.observation.frame, 2000.0
     return wcs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from spectrum_workflows.radio.plot import plot, plot_panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from matplotlib.figure import Figure
 
     from spectrum_workflows.radio.types import Image, ImagingResult
 
@@ -67,13 +68,15 @@ def summary(result: ImagingResult) -> dict[str, Any]:
 
 
 def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:
-    """Everything to be saved: a FITS file per image, and pictures."""
+    """All numbers to be saved: a FITS file per image."""
     for name, image in arrays(result).items():
         yield f"{name}.fits", fits.encode(result, name, image)
-    for name, draw in (("image.png", plot), ("panels.png", plot_panels)):
-        buffer = io.BytesIO()
-        draw(result).savefig(buffer, format="png", dpi=120, metadata={"Software": None})
-        yield name, buffer.getvalue()
+
+
+def pictures(result: ImagingResult) -> Iterator[tuple[str, Figure]]:
+    """What is drawn beside them: the image, and the images it came from."""
+    yield "image.png", plot(result)
+    yield "panels.png", plot_panels(result)
 
 
 def read(folder: str) -> dict[str, Image]:

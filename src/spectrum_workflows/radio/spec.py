@@ -40,7 +40,7 @@ class WeightingSpec(FrozenModel):
 class PartitionSpec(FrozenModel):
     """How finely the data are cut; never depends on the number of workers."""
 
-    max_visibilities: int = Field(12_000_000, gt=0)
+    max_visibilities: int = Field(10_000_000, gt=0)
 
 
 class CleanSpec(FrozenModel):
@@ -116,14 +116,14 @@ class SyntheticSpec(FrozenModel):
 class RadioSpec(FrozenModel):
     """One image from one data set.
 
-    ``data_set`` has no suffix: the reader takes ``NAME.zarr``, else
-    ``NAME.ms``, below the data root.  ``field`` and ``data_description`` are
-    row numbers of the Measurement Set's subtables and may be left out where
-    the set has only one of them.
+    ``data_set`` has no suffix, so that the spec stays the same for other
+    forms of the data: the reader takes ``NAME.ms`` below the data root.
+    ``field`` and ``data_description`` are row numbers of the Measurement Set's
+    subtables and may be left out where the set has only one of them.
     """
 
     workflow: Literal["radio"] = "radio"
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=r"^[^/\s]+$")
     data_set: str = Field(min_length=1)
     column: Literal["DATA", "CORRECTED_DATA"] = "DATA"
     field: int | None = Field(None, ge=0)

@@ -20,6 +20,9 @@ ARCSEC = float(np.pi / (180 * 3600))
 SPEED_OF_LIGHT = 299_792_458.0
 """In m/s, exact (SI)."""
 
+SINGLE_EPSILON = 5e-5
+"""Smallest accuracy for which single precision arithmetic is used."""
+
 
 @dataclass(frozen=True)
 class Slab:
@@ -68,7 +71,10 @@ class Observation:
     field, data_description : int
         The chosen rows of the subtables.
     phase_centre : tuple of float
-        Right ascension and declination, rad (J2000).
+        Right ascension and declination, rad.
+    frame, spectral_frame : str
+        Of the phase centre and of the frequencies, as FITS calls them
+        (RADESYS, SPECSYS).
     frequency : ndarray of float64, shape (nchan,)
         Channel centres, Hz.
     rows_per_time : ndarray of int64, shape (ntime,)
@@ -76,7 +82,9 @@ class Observation:
     longest_baseline : float
         Largest ``hypot(u, v)``, m.
     visibility_bytes : int
-        Stored bytes per visibility (all correlations, flags and weights).
+        Stored bytes per visibility: data and flags of all correlations.
+    identity : str
+        What can be said of the set's content without reading it.
     """
 
     url: str
@@ -86,10 +94,13 @@ class Observation:
     field: int
     data_description: int
     phase_centre: tuple[float, float]
+    frame: str
+    spectral_frame: str
     frequency: NDArray[np.float64]
     rows_per_time: NDArray[np.int64]
     longest_baseline: float
     visibility_bytes: int
+    identity: str
 
 
 @dataclass(frozen=True)

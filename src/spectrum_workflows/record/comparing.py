@@ -58,6 +58,10 @@ def compare(folder_a: str, folder_b: str) -> Comparison:
     notes: tuple[str, ...] = ()
     if a["spec_digest"] != b["spec_digest"]:
         notes = ("the two specs differ",)
+    if a["code"] != b["code"]:
+        notes += ("the selection's code differs",)
+    if sorted(a["inputs"].values()) != sorted(b["inputs"].values()):
+        notes += ("the two runs read different input",)
     for folder, record in ((folder_a, a), (folder_b, b)):
         if record["partial"]:
             notes += (f"{folder} is partial: it holds {record['fraction']:.4%} of its input",)

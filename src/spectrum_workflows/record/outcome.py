@@ -33,6 +33,8 @@ class Outcome:
         Workers when the run began; 0 for no cluster.
     machine : dict
         See `record.machine`.
+    worker_machines : tuple of dict
+        The same of the workers; one entry where all are alike.
     """
 
     spec: Any
@@ -45,6 +47,7 @@ class Outcome:
     cpu_seconds: float
     workers: int
     machine: dict[str, Any]
+    worker_machines: tuple[dict[str, Any], ...]
 
     @property
     def domain(self) -> domain.Domain:

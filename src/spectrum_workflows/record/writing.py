@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from contextlib import suppress
 from typing import Any
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError
 from spectrum_workflows.record.outcome import Outcome
+from spectrum_workflows.record.pictures import pictures
 from spectrum_workflows.specs import spec_digest
 
 RECORD = "record.json"
@@ -38,18 +38,17 @@ def save(outcome: Outcome, results: str) -> str:
     """
     stamp = outcome.started.translate(str.maketrans("", "", "-:")).removesuffix("+0000")
     folder = storage.join(results, f"{outcome.spec.name}-{stamp}-{secrets.token_hex(3)}")
-    try:
-        objects = []
-        for name, data in outcome.domain.files(outcome.result):
-            storage.write_bytes(storage.join(folder, name), data)
-            objects.append({"name": name, "size": len(data), "sha256": _sha256(data)})
-        record = json.dumps(_record(outcome, objects), indent=1)
-        storage.write_bytes(storage.join(folder, RECORD), record.encode())
-    except BaseException:
-        with suppress(OSError):
-            storage.remove(folder)
-        raise
+    objects = [_written(folder, name, data) for name, data in outcome.domain.files(outcome.result)]
+    drawn, trouble = pictures(outcome)
+    objects += [_written(folder, name, data) for name, data in drawn.items()]
+    record = _record(outcome, objects) | {"notes": [trouble] if trouble else []}
+    storage.write_bytes(storage.join(folder, RECORD), json.dumps(record, indent=1).encode())
     return folder
+
+
+def _written(folder: str, name: str, data: bytes) -> dict[str, Any]:
+    storage.write_bytes(storage.join(folder, name), data)
+    return {"name": name, "size": len(data), "sha256": _sha256(data)}
 
 
 def read_record(folder: str) -> dict[str, Any]:
@@ -105,8 +104,11 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
             "largest_memory": plan.largest_memory,
             "warnings": plan.warnings,
         },
+        "inputs": dict(plan.inputs),
+        "code": plan.code,
         "workers": outcome.workers,
         "machine": outcome.machine,
+        "worker_machines": outcome.worker_machines,
         "objects": objects,
     }
 

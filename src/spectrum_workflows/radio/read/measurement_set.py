@@ -11,7 +11,7 @@ import numpy as np
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import stokes
-from spectrum_workflows.radio.read.row_index import RowIndex, row_index, selected
+from spectrum_workflows.radio.read.row_index import RowIndex, row_index, rows_of
 from spectrum_workflows.radio.types import Slab, Visibilities
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 4 << 20
 """Correlated data held at a time while they are combined to Stokes I."""
 
 
@@ -50,7 +50,8 @@ def opened(url: str, subtable: str = "") -> Iterator[Any]:
 
 def index(url: str, chosen: tuple[int, int]) -> RowIndex:
     """The rows of each time of the chosen field and data description."""
-    stamp = (storage.local_path(url) / "table.dat").stat().st_mtime_ns
+    files = [p.stat() for p in storage.local_path(url).glob("table.*") if p.suffix != ".lock"]
+    stamp = (max(f.st_mtime_ns for f in files), sum(f.st_size for f in files))
     return row_index(opened, url, stamp, chosen)
 
 
@@ -73,13 +74,17 @@ def read(slab: Slab) -> Visibilities:
     Raises
     ------
     DataError
-        The set cannot be read.
+        The set cannot be read, or has changed since the run was planned.
     """
     types, frequency = correlations(slab.url, slab.data_description)
     hand = stokes.hands(types.tolist(), slab.url)
     with opened(slab.url) as table:
-        rows, place = _rows(table, slab)
+        rows, place = rows_of(table, slab, index(slab.url, (slab.field, slab.data_description)))
         shape = (len(rows), slab.chan_stop - slab.chan_start)
+        if shape[0] * shape[1] != slab.size:
+            raise DataError(
+                "the set has changed since the run was planned", slab.where, "run again"
+            )
         out = Visibilities(
             uvw=np.empty((len(rows), 3)),
             frequency=frequency[slab.chan_start : slab.chan_stop],
@@ -90,8 +95,8 @@ def read(slab: Slab) -> Visibilities:
         unflagged = 0
         step = max(1, BLOCK_BYTES // (8 * shape[1] * len(hand)))
         for start in range(0, len(rows), step):
-            block = slice(start, start + step)
-            unflagged += _read_block(table, slab, hand, (rows[block], place[block]), out)
+            block = tuple(np.asarray(what[start : start + step]) for what in (rows, place))
+            unflagged += _read_block(table, slab, hand, block, out)
     storage.count(slab.size * visibility_bytes(len(types)))
     return _rising(replace(out, unflagged=unflagged))
 
@@ -101,36 +106,17 @@ def visibility_bytes(ncorr: int) -> int:
     return ncorr * 9
 
 
-def _rows(table: Any, slab: Slab) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Table rows of a slab, and the place of each in (time, antenna1, antenna2) order."""
-    chosen = (slab.field, slab.data_description)
-    at = index(slab.url, chosen)
-    first = int(at.first[slab.time_start : slab.time_stop].min())
-    stop = int(at.last[slab.time_start : slab.time_stop].max()) + 1
-    time, antenna1, antenna2 = (
-        np.asarray(table.getcol(name, first, stop - first))
-        for name in ("TIME", "ANTENNA1", "ANTENNA2")
-    )
-    keep = selected(table, chosen, first, stop)
-    keep &= (time >= at.time[slab.time_start]) & (time <= at.time[slab.time_stop - 1])
-    rows = np.flatnonzero(keep)
-    order = np.lexsort((antenna2[rows], antenna1[rows], time[rows]))
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return first + rows, place
-
-
 def _read_block(
     table: Any,
     slab: Slab,
     hand: tuple[int, ...],
-    block: tuple[NDArray[np.int64], NDArray[np.int64]],
+    block: tuple[NDArray[np.int64], ...],
     out: Visibilities,
 ) -> int:
     """Read some rows, put their Stokes I where it belongs, count the unflagged."""
     rows, place = block
     span = int(rows[-1] - rows[0]) + 1
-    if span <= 2 * len(rows):
+    if span == len(rows):  # other rows may have other shapes
         view, start, count, source = table, int(rows[0]), span, rows - rows[0]
     else:
         view, start, count, source = table.selectrows(rows), 0, len(rows), np.arange(len(rows))

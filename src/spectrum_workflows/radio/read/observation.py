@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read.measurement_set import (
@@ -19,8 +22,17 @@ from spectrum_workflows.radio.types import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from spectrum_workflows.radio.spec import RadioSpec
+
+
+FRAMES = {"J2000": "FK5", "ICRS": "ICRS"}
+"""Direction frames that can be imaged: casacore's name and FITS' RADESYS."""
+
+SPECTRAL_FRAMES = {1: "LSRK", 2: "LSRD", 3: "BARYCENT", 4: "GEOCENTR", 5: "TOPOCENT"}
+SPECTRAL_FRAMES |= {6: "GALACTOC", 7: "LOCALGRP", 8: "CMBDIPOL"}
+"""casacore's MFrequency types and FITS' SPECSYS."""
 
 
 def describe(spec: RadioSpec, url: str) -> Observation:
@@ -50,7 +62,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         remedy = "choose another field or data_description"
         raise DataError("no cross-correlations of this field", url, remedy)
     _check_column(spec.column, url, (len(frequency), len(types)), int(at.first[0]))
-    name, centre = _field(url, field)
+    name, centre, frame = _field(url, field)
     return Observation(
         url=url,
         column=spec.column,
@@ -59,11 +71,25 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         field=field,
         data_description=description,
         phase_centre=centre,
+        frame=frame,
+        spectral_frame=_spectral_frame(url, description),
         frequency=frequency,
         rows_per_time=at.count,
         longest_baseline=_longest_baseline(url),
         visibility_bytes=visibility_bytes(len(types)),
+        identity=_identity(storage.local_path(url)),
     )
+
+
+def _identity(path: Path) -> str:
+    """Digest of the set's table description and of its files' names and sizes."""
+    sizes = sorted(
+        (str(file.relative_to(path)), file.stat().st_size)
+        for file in path.rglob("*")
+        if file.is_file() and file.name != "table.lock"
+    )
+    described = (path / "table.dat").read_bytes() + json.dumps(sizes).encode()
+    return f"{hashlib.sha256(described).hexdigest()} {sum(size for _, size in sizes)}"
 
 
 def _present(table: Any) -> tuple[list[int], list[int]]:
@@ -110,15 +136,29 @@ def _longest_baseline(url: str) -> float:
     return longest
 
 
-def _field(url: str, field: int) -> tuple[str, tuple[float, float]]:
-    """Name and phase centre (J2000, rad) of a field."""
+def _field(url: str, field: int) -> tuple[str, tuple[float, float], str]:
+    """Name, phase centre (rad) and its frame, of a field."""
     with opened(url, "FIELD") as table:
-        frame = table.getcolkeywords("PHASE_DIR").get("MEASINFO", {}).get("Ref", "J2000")
-        if frame not in {"J2000", "ICRS"}:
+        measure = table.getcolkeywords("PHASE_DIR").get("MEASINFO", {})
+        frame = measure.get("Ref", "J2000")
+        if column := measure.get("VarRefCol"):
+            code, codes = table.getcell(column, field), measure.get("TabRefCodes", ())
+            names = {int(c): str(n) for c, n in zip(codes, measure["TabRefTypes"], strict=True)}
+            frame = names.get(int(code), f"frame {code}")
+        if frame not in FRAMES:
             remedy = "convert it with CASA's fixvis or chgcentre"
-            raise DataError(f"phase centre in {frame}, not J2000", url, remedy)
+            raise DataError(f"phase centre in {frame}, not J2000 or ICRS", url, remedy)
         ra, dec = np.asarray(table.getcell("PHASE_DIR", field))[0]
-        return str(table.getcell("NAME", field)), (float(ra) % (2 * np.pi), float(dec))
+        name = str(table.getcell("NAME", field))
+        return name, (float(ra) % (2 * np.pi), float(dec)), FRAMES[frame]
+
+
+def _spectral_frame(url: str, description: int) -> str:
+    """Frame of the frequencies as a FITS SPECSYS; empty where FITS has none."""
+    with opened(url, "DATA_DESCRIPTION") as table:
+        window = table.getcell("SPECTRAL_WINDOW_ID", description)
+    with opened(url, "SPECTRAL_WINDOW") as table:
+        return SPECTRAL_FRAMES.get(int(table.getcell("MEAS_FREQ_REF", window)), "")
 
 
 def _telescope(url: str) -> str:

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-ROWS = 1 << 20
+    from spectrum_workflows.radio.types import Slab
+
+    Numbers = NDArray[np.int64]
+    Rows = range | NDArray[np.int64]
+
+ROWS = 1 << 17
 """Rows whose identifiers are in memory at a time."""
 
 
@@ -53,7 +60,7 @@ def selected(table: Any, chosen: tuple[int, int], start: int, stop: int) -> NDAr
 def row_index(
     opened: Any,
     url: str,
-    stamp: int,  # noqa: ARG001 - a part of the cache's key
+    stamp: tuple[int, int],  # noqa: ARG001 - a part of the cache's key
     chosen: tuple[int, int],
 ) -> RowIndex:
     """Read the identifiers of all rows; remembered per process.
@@ -63,8 +70,8 @@ def row_index(
     opened : callable
         ``opened(url)``: the table as a context manager.
     url : str
-    stamp : int
-        When the set was changed: another value reads it again.
+    stamp : tuple of int
+        When the set was changed, and its size: other values read it again.
     chosen : tuple of int
         Field and data description.
     """
@@ -80,6 +87,62 @@ def row_index(
         return _grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
     columns = ("time", "first", "last", "count")
     return _grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
+
+
+def rows_of(table: Any, slab: Slab, at: RowIndex) -> tuple[Rows, Rows]:
+    """Rows of a slab, and the place of each in (time, antenna1, antenna2) order.
+
+    Parameters
+    ----------
+    table : casacore.tables.table
+    slab : Slab
+    at : RowIndex
+        Of the slab's field and data description.
+
+    Returns
+    -------
+    rows, place : ndarray of int64, or range
+        Ranges, which need no memory, where the table is in that order already.
+    """
+    span = _ordered_span(_identified(table, slab, at))
+    if span:
+        return span, range(len(span))
+    pieces = list(_identified(table, slab, at))
+    row, key = (np.concatenate([piece[n] for piece in pieces]) for n in (0, 1))
+    place = np.empty_like(row)
+    place[np.argsort(key, kind="stable")] = np.arange(len(row))
+    return row, place
+
+
+def _identified(table: Any, slab: Slab, at: RowIndex) -> Iterator[tuple[Numbers, Numbers]]:
+    """Rows of a slab and keys that sort by (time, antenna1, antenna2), piece by piece."""
+    chosen, times = (slab.field, slab.data_description), at.time[slab.time_start : slab.time_stop]
+    first = int(at.first[slab.time_start : slab.time_stop].min())
+    stop = int(at.last[slab.time_start : slab.time_stop].max()) + 1
+    for start in range(first, stop, ROWS):
+        count = min(ROWS, stop - start)
+        time = np.asarray(table.getcol("TIME", start, count))
+        keep = selected(table, chosen, start, start + count)
+        keep &= (time >= times[0]) & (time <= times[-1])
+        pair = np.asarray(table.getcol("ANTENNA1", start, count), np.int64) << 16
+        pair |= np.asarray(table.getcol("ANTENNA2", start, count))
+        key = (np.searchsorted(times, time[keep]) << 32) | pair[keep]
+        yield start + np.flatnonzero(keep), key
+
+
+def _ordered_span(pieces: Iterator[tuple[Numbers, Numbers]]) -> range | None:
+    """The rows as a range, if they are contiguous and in order."""
+    span, latest = range(0), -1
+    for row, key in pieces:
+        if not len(row):
+            continue
+        follows = not span or (row[0] == span.stop and key[0] >= latest)
+        contiguous = row[-1] - row[0] + 1 == len(row) and np.all(key[1:] >= key[:-1])
+        if not (follows and contiguous):
+            return None
+        span = range(span.start if span else int(row[0]), int(row[-1]) + 1)
+        latest = int(key[-1])
+    return span
 
 
 def _grouped(

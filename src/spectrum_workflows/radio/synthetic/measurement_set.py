@@ -91,7 +91,9 @@ def _create(path: Path, nchan: int) -> Any:
     rows = max(1, TILE_BYTES // (16 * nchan))
     tiles = {"DATA": [2, nchan, rows], "FLAG": [2, nchan, 8 * rows]}
     tiles |= {"UVW": [3, 4096], "WEIGHT": [2, 16384], "SIGMA": [2, 16384]}
-    managers = [("IncrementalStMan", list(SLOW_COLUMNS), {})]
+    managers: list[tuple[str, list[str], dict[str, Any]]] = [
+        ("IncrementalStMan", list(SLOW_COLUMNS), {})
+    ]
     managers += [
         ("TiledColumnStMan", [name], {"DEFAULTTILESHAPE": tile}) for name, tile in tiles.items()
     ]

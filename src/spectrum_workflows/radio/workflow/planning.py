@@ -36,6 +36,7 @@ def plan(spec: RadioSpec, data: str) -> Plan:
         bytes_to_read=sum(slab.size for slab in cut) * observation.visibility_bytes,
         largest_memory=memory.task_bytes(cut, geometry),
         warnings=_undersampled(spec, observation),
+        inputs=((observation.url, observation.identity),),
     )
 
 
@@ -58,6 +59,8 @@ def _check_memory(geometry: Geometry) -> None:
 
 def _undersampled(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
     """A warning where a pixel is more than half the finest fringe."""
+    if not observation.longest_baseline > 0:
+        return ("every baseline has length 0: are the set's UVW filled in?",)
     shortest = SPEED_OF_LIGHT / float(observation.frequency.max())
     nyquist = shortest / (2 * observation.longest_baseline) / ARCSEC
     if spec.image.cell_arcsec <= nyquist:

@@ -1,0 +1,79 @@
+"""Synthetic data for the specs that describe some, made once and never over real data."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from spectrum_workflows import domain, progress, storage
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.sites import Place
+
+
+def make_data(
+    spec: Any, place: Place, *, size: int | None = None, overwrite: bool = False
+) -> list[str]:
+    """Write the synthetic data a spec names below the place's data root.
+
+    What was made before by the same recipe is kept.  A small file beside the
+    data, ``NAME.synthetic.json``, says what was made and how: without it,
+    existing files are somebody's own, and are never replaced.
+
+    Parameters
+    ----------
+    spec : model
+        A spec with a ``[synthetic]`` table.
+    place : Place
+    size : int, optional
+        Events per sample or number of visibilities; the spec's own otherwise.
+    overwrite : bool
+        Replace what was made before by another recipe.
+
+    Returns
+    -------
+    list of str
+        URLs of the input, made or found.
+
+    Raises
+    ------
+    DataError
+        Input is there that was not made here, or made by another recipe.
+    OutputError
+        The data root cannot be written to.
+    """
+    science = domain.get(spec.workflow)
+    note = storage.join(place.data, f"{spec.name}.synthetic.json")
+    with storage.using(place.stores), progress.shown() as report:
+        inputs = science.inputs(spec, place.data)
+        before = json.loads(storage.read_bytes(note)) if storage.exists(note) else {}
+        there = [url for url in inputs if storage.exists(url)]
+        _check_own(there, before)
+        recipe = _recipe(spec, size or before.get("recipe", {}).get("size"))
+        if there and not overwrite:
+            if before["recipe"] == recipe and len(there) == len(inputs):
+                return inputs
+            raise DataError(
+                "the synthetic data here was made otherwise, or is incomplete",
+                note,
+                "--overwrite makes it anew",
+            )
+        made = science.make(spec, place.data, size=size, report=report)
+        text = json.dumps({"recipe": _recipe(spec, size), "urls": made}, indent=1)
+        storage.write_bytes(note, text.encode())
+        return made
+
+
+def _recipe(spec: Any, size: int | None) -> dict[str, Any]:
+    synthetic = getattr(spec, "synthetic", None)
+    table = synthetic.model_dump(mode="json") if synthetic else None
+    return {"size": size, "synthetic": table}
+
+
+def _check_own(there: list[str], before: dict[str, Any]) -> None:
+    foreign = sorted(set(there) - set(before.get("urls", ())))
+    if foreign:
+        raise DataError(
+            "this file is not synthetic data of this spec, and stays as it is",
+            foreign[0],
+            "give another folder with --data",
+        )
