@@ -28,7 +28,10 @@ def shown() -> Iterator[Report]:
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
-        yield report
+        try:
+            yield report
+        finally:
+            bars.refresh()  # in a notebook the last state would not be drawn
 
 
 def _in_notebook() -> bool:
