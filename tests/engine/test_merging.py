@@ -84,6 +84,16 @@ def test_shared_values_reach_every_task(dask_client: Client) -> None:
     assert merged(parts, kit.add)[0].tobytes() == merged(there, kit.add)[0].tobytes()
 
 
+def test_one_pass_after_another_with_shared_values(dask_client: Client) -> None:
+    """As in an iterative workflow: nothing of one pass may disturb the next."""
+    for n in range(20):
+        parts = each(kit.waves, kit.items(9), 1.0 + n, client=dask_client, label="pass")
+        value, _ = merged(parts, kit.add)
+        assert (
+            value.tobytes() == merged(each(kit.waves, kit.items(9), 1.0 + n), kit.add)[0].tobytes()
+        )
+
+
 def test_serial_holds_one_node_per_level() -> None:
     alive, most = 0, 0
 
