@@ -8,11 +8,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := environments/requirements.lock
 SERVICES := environments/services.txt
-# Two test processes use both cores of a small machine; PYTEST_ARGS= runs in one.
-PYTEST_ARGS ?= -n 2
+# Two test processes use both cores of a small machine, and a third mostly waits for the batch
+# system; PYTEST_ARGS= runs all in one.
+PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint services lock clean
+.PHONY: help env demo test lint services proof cluster lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +33,14 @@ lint: env  ## ruff and mypy
 
 services:  ## install the system programs that some tests and benchmarks use
 	@sh environments/services.sh $(SERVICES)
+
+WITH_SERVICES := $(BIN)/python tests/services/with_services.py slurm gateway --
+
+proof: env  ## run the notebooks at every site, on a real SLURM and Dask Gateway of this machine
+	@$(WITH_SERVICES) $(BIN)/spectrum proof
+
+cluster: env  ## open a shell in which this machine has a real SLURM and Dask Gateway
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $${SHELL:-sh}
 
 lock: $(BIN)/uv  ## resolve the dependencies anew
 	@$(BIN)/uv --no-config pip compile pyproject.toml --all-extras --group test --group dev \

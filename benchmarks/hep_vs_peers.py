@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ import numpy as np  # noqa: E402
 import uproot  # noqa: E402
 
 from bootstrap_hep import bootstrap, generated  # noqa: E402
+from report import machine  # noqa: E402
 from spectrum_workflows import load_spec  # noqa: E402
 from spectrum_workflows.hep import DOMAIN, rootfile  # noqa: E402
 
@@ -208,15 +208,9 @@ def report(timed: dict[str, Timed], absent: list[str], *, events: int) -> dict[s
         "bars": BARS,
         "holds": all(ratios.get(name, 0.0) >= bar for name, bar in BARS.items()),
         "absent": absent,
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {cpu_model()}",
+        "machine": machine(),
         "date": date.today().isoformat(),
     }
-
-
-def cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "?")
 
 
 def show(found: dict[str, Any]) -> None:

@@ -28,7 +28,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -40,6 +39,7 @@ from pathlib import Path
 
 import numpy as np
 
+from report import finished, machine
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.self_check import Sample, direct_sum, pixels
@@ -225,15 +225,6 @@ def make_data(cases: tuple[Case, ...], work: Path) -> None:
             DOMAIN.make(spec, str(work))
 
 
-def machine() -> str:
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
-
-
 def show(found: list[dict], flat: dict | None) -> None:
     print(f"{machine()}, {datetime.now(UTC).date()}; CPU seconds, one thread, epsilon {EPSILON:g}")
     print(
@@ -290,8 +281,11 @@ def main() -> None:
     flat = flatness(found)
     holds = all(row["holds"] for row in found) and (flat is None or flat["holds"])
     if options.json:
-        report = {"cases": found, "flatness": flat, "holds": holds, "machine": machine()}
-        print(json.dumps({**report, "date": datetime.now(UTC).isoformat(timespec="seconds")}))
+        named = {f"{r['visibilities']:.0e}_{r['npix']}_{r['channels']}ch": r for r in found}
+        ratios = {name: row["ratio"] for name, row in named.items()}
+        bars = {name: row["bar"] for name, row in named.items() if row["bar"]}
+        report = finished(ratios, bars, cases=found, flatness=flat)
+        print(json.dumps(report | {"holds": holds}))
     else:
         show(found, flat)
     sys.exit(0 if holds else 1)

@@ -13,6 +13,12 @@ from hypothesis import settings
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The groups that take longest, those with real services, are begun first."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

@@ -39,7 +39,7 @@ LAYERS = {
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
     "sites": ("sites", "sites.*"),
-    "front": ("", "__main__", "examples", "front", "cli", "cli.*", "progress"),
+    "front": ("", "__main__", "examples", "front", "cli", "cli.*", "progress", "proof", "proof.*"),
 }
 """Every module of the package, by name or pattern; "" is the package's own ``__init__``."""
 
@@ -250,3 +250,23 @@ def test_hep_and_radio_are_alike() -> None:
     for domain in ("hep", "radio"):
         rooms = {f"{domain}.{room}" for room in ("types", "read", "plot", "synthetic", "workflow")}
         assert rooms <= MODULES.keys()
+
+
+SCIENCE_FILES = {".py", ".toml", ".ipynb"}
+PLACES = re.compile(
+    r"(?i)slurm|sbatch|squeue|gateway|jobqueue|kubernetes|LocalCluster|\blaptop\b|\bhtcondor\b|"
+    r"\b(lumi|leonardo|juwels|jureca|marenostrum|lxplus|coffea-casa|perlmutter|(?<!root\.)cern|desy|nersc)\b"
+)
+
+
+@pytest.mark.parametrize("folder", ["workflows", *(f"src/{PACKAGE}/{d}" for d in ("hep", "radio"))])
+def test_the_sciences_name_no_site_scheduler_or_facility(folder: str) -> None:
+    files = [p for p in (SOURCE.parents[1] / folder).rglob("*") if p.suffix in SCIENCE_FILES]
+    assert len(files) >= 4
+    named = [f"{p}: {m[0]}" for p in files for m in PLACES.finditer(p.read_text())]
+    assert named == []
+
+
+def test_the_engine_names_no_site_scheduler_or_facility() -> None:
+    for path in (SOURCE / "engine").glob("*.py"):
+        assert PLACES.findall(path.read_text()) == []

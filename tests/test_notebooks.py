@@ -10,7 +10,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from spectrum_workflows.proof.kernel import execute
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "workflows"
@@ -70,13 +71,8 @@ def executed(name: str, home: Path) -> dict[str, Any]:
     last = f"{READ}\nprint(json.dumps({{{shown}}}, default=float))"
     notebook.cells.append(nbformat.v4.new_code_cell(last))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPECTRUM_", "XDG_", "CI"))}
-    client = NotebookClient(
-        notebook,
-        timeout=240,
-        kernel_name="python3",
-        resources={"metadata": {"path": str((FOLDER / name).parent)}},
-    )
-    client.execute(env=kept | {"HOME": str(home), "MPLBACKEND": "agg"})
+    environment = kept | {"HOME": str(home), "MPLBACKEND": "agg"}
+    execute(notebook, (FOLDER / name).parent, environment)
     return json.loads(notebook.cells[-1].outputs[0].text)
 
 

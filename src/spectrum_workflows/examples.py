@@ -47,7 +47,7 @@ def make_data(
         inputs = science.inputs(spec, place.data)
         before = json.loads(storage.read_bytes(note)) if storage.exists(note) else {}
         there = [url for url in inputs if storage.exists(url)]
-        _check_own(there, before)
+        _check_own(there, before, place.data)
         recipe = _recipe(spec, size or before.get("recipe", {}).get("size"))
         if there and not overwrite:
             if before["recipe"] == recipe and len(there) == len(inputs):
@@ -58,7 +58,8 @@ def make_data(
                 "--overwrite makes it anew",
             )
         made = science.make(spec, place.data, size=size, report=report)
-        text = json.dumps({"recipe": _recipe(spec, size), "urls": made}, indent=1)
+        names = [_name(url, place.data) for url in made]
+        text = json.dumps({"recipe": _recipe(spec, size), "names": names}, indent=1)
         storage.write_bytes(note, text.encode())
         return made
 
@@ -69,8 +70,13 @@ def _recipe(spec: Any, size: int | None) -> dict[str, Any]:
     return {"size": size, "synthetic": table}
 
 
-def _check_own(there: list[str], before: dict[str, Any]) -> None:
-    foreign = sorted(set(there) - set(before.get("urls", ())))
+def _name(url: str, data: str) -> str:
+    """A URL below the data root without that root, which may be written in several ways."""
+    return url.removeprefix(data.rstrip("/") + "/")
+
+
+def _check_own(there: list[str], before: dict[str, Any], data: str) -> None:
+    foreign = sorted(url for url in there if _name(url, data) not in before.get("names", ()))
     if foreign:
         raise DataError(
             "this file is not synthetic data of this spec, and stays as it is",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,16 +114,17 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     Raises
     ------
     SpectrumError
-        Bad input, or a partition that failed.
+        Bad input, a partition that failed, or a site that gave no workers.
     """
     science = domain.get(spec.workflow)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
         with storage.counting() as opening:
             plan = science.plan(spec, place.data)
-        result, tally = science.run(
-            spec, plan, client=place.client, on_error=on_error, report=report
-        )
+        with _trouble_first(place):
+            result, tally = science.run(
+                spec, plan, client=place.client, on_error=on_error, report=report
+            )
     if result is None:
         why = tally.failures[0].error if tally.failures else "there was nothing to compute"
         raise PartitionError(f"no partition could be computed: {why}")
@@ -141,9 +144,21 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     )
 
 
+@contextmanager
+def _trouble_first(place: Place) -> Iterator[None]:
+    """Say why the workers were given up, not how the client noticed."""
+    try:
+        yield
+    except Exception as error:
+        if place.trouble is None:
+            raise
+        raise place.trouble from error
+
+
 def _machines(place: Place) -> tuple[dict[str, Any], ...]:
     """What the workers run on, each kind once."""
-    found = place.client.run(record.machine).values() if place.client else ()
+    client = place.client
+    found = client.run(record.machine, on_error="ignore").values() if client else ()
     return tuple({json.dumps(m, sort_keys=True): m for m in found}.values())
 
 

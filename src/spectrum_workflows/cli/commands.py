@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from spectrum_workflows import __version__, shipped
-from spectrum_workflows.cli import screen
+from spectrum_workflows.cli import proof_command, screen, sites_commands
+from spectrum_workflows.cli.options import (
+    Data,
+    Json,
+    OnErrorChoice,
+    OnErrorOption,
+    Out,
+    RunA,
+    RunB,
+    SelfCheck,
+    Set,
+    SiteOption,
+    Spec,
+    changes,
+)
 from spectrum_workflows.errors import SpecError, SpectrumError
 
 app = typer.Typer(
@@ -28,46 +42,22 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum check SPEC` says what a run would read and need, before anything runs
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
+* `spectrum sites` lists the sites; `spectrum sites show slurm` shows the job it would submit
+* `spectrum proof` runs the notebooks at every site and compares their results
 """,
 )
 data_app = typer.Typer(no_args_is_help=True, help="Make the data that specs name.")
 app.add_typer(data_app, name="data")
-
-
-class OnErrorChoice(StrEnum):
-    """What to do when a partition fails."""
-
-    RAISE = "raise"
-    KEEP = "keep"
-
-
-Spec = Annotated[str, typer.Argument(metavar="SPEC", help="TOML file saying what to compute.")]
-SiteOption = Annotated[
-    str | None,
-    typer.Option("--site", metavar="NAME|FILE", help="Where to compute; default: SPECTRUM_SITE."),
-]
-Data = Annotated[
-    str | None, typer.Option("--data", metavar="URL", help="Data root; replaces the site's.")
-]
-Out = Annotated[
-    str | None, typer.Option("--out", metavar="URL", help="Results root; replaces the site's.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-OnErrorOption = Annotated[
-    OnErrorChoice,
-    typer.Option(help="Stop at the first failing partition, or keep the others' result."),
-]
-RunA = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of a saved run.")]
-RunB = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of another.")]
-SelfCheck = Annotated[
-    bool, typer.Option("--self-check", help="Measure the image's accuracy whatever its size.")
-]
+app.add_typer(sites_commands.app, name="sites")
+app.command("proof")(proof_command.proof)
+app.command("schema")(sites_commands.schema)
 
 
 @app.command("run")
 def run_command(
     spec: Spec,
     site: SiteOption = None,
+    change: Set = None,
     data: Data = None,
     out: Out = None,
     on_error: OnErrorOption = OnErrorChoice.RAISE,
@@ -81,7 +71,7 @@ def run_command(
     wanted = front.load_spec(spec)
     if self_check:
         wanted = _with_self_check(wanted)
-    profile = load_site(site)
+    profile = load_site(site, changes=changes(change))
     storage.check_writable(out or profile.results)
     with connect(profile, data=data, results=out) as place:
         outcome = front.run(wanted, place, on_error=on_error.value)
@@ -94,13 +84,17 @@ def run_command(
 
 @app.command("check")
 def check_command(
-    spec: Spec, site: SiteOption = None, data: Data = None, json: Json = False
+    spec: Spec,
+    site: SiteOption = None,
+    change: Set = None,
+    data: Data = None,
+    json: Json = False,
 ) -> None:
     """Say what a run would do: partitions, bytes to read, memory. Computes nothing."""
     from spectrum_workflows import front
     from spectrum_workflows.sites import Place, load_site
 
-    profile = load_site(site)
+    profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
     found = front.check(front.load_spec(spec), place)
     if json:
@@ -127,6 +121,7 @@ def compare_command(a: RunA, b: RunB, json: Json = False) -> None:
 def demo_command(
     out: Annotated[str, typer.Option(help="Folder for data and results.")] = "spectrum-demo",
     site: SiteOption = None,
+    change: Set = None,
     json: Json = False,
 ) -> None:
     """Make synthetic data, find the top quark in it and deconvolve a radio image."""
@@ -137,7 +132,7 @@ def demo_command(
     data, results = storage.join(out, "data"), storage.join(out, "results")
     storage.check_writable(results)
     done: list[tuple[dict[str, Any], str]] = []
-    with connect(load_site(site), data=data, results=results) as place:
+    with connect(load_site(site, changes=changes(change)), data=data, results=results) as place:
         for name in ("hep/ttbar.toml", "radio/vla_sim.toml"):
             spec = front.load_spec(shipped.folder("workflows") / name)
             screen.note(f"{name}: making its data", quiet=json)
@@ -155,6 +150,7 @@ def demo_command(
 def make_command(
     spec: Spec,
     site: SiteOption = None,
+    change: Set = None,
     data: Data = None,
     size: Annotated[
         int | None, typer.Option(min=1, help="Events per sample, or visibilities.")
@@ -166,7 +162,7 @@ def make_command(
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import Place, load_site
 
-    profile = load_site(site)
+    profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
     for url in make_data(front.load_spec(spec), place, size=size, overwrite=overwrite):
         screen.text(url)
@@ -205,5 +201,10 @@ def _explained() -> Iterator[None]:
 
 def main() -> None:
     """Entry point of the ``spectrum`` command."""
+    warnings.showwarning = _as_one_line
     with _explained():
         app()
+
+
+def _as_one_line(message: Warning | str, *_: Any, **__: Any) -> None:
+    screen.note(f"spectrum: warning: {message}")

@@ -60,6 +60,25 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(table)
 
 
+def table(rows: list[dict[str, Any]], *, title: str) -> None:
+    """Rows with the same keys, under their names."""
+    shown = Table(title=title, title_justify="left")
+    for column in rows[0] if rows else ():
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(_short(value) for value in row.values()))
+    Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(shown)
+
+
+def profile(name: str, values: dict[str, Any], origins: dict[str, str]) -> None:
+    """A site profile as TOML, with the origin of every value as a comment."""
+    lines = [(f"{key} = {json_module.dumps(value)}", key) for key, value in values.items()]
+    width = min(60, max(len(line) for line, _ in lines))
+    text(f"# site {name}")
+    for line, key in lines:
+        text(f"{line:<{width}}  # {origins.get(key, 'default')}")
+
+
 def comparison(found: Comparison, *, json: bool) -> None:
     """A verdict, and the arrays that differ."""
     if json:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from inspect import signature
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from spectrum_workflows.errors import SiteError
-from spectrum_workflows.sites.profile import Site
-from spectrum_workflows.specs import closest
+from spectrum_workflows.sites.deployment import Deployment
+from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
+from spectrum_workflows.sites.watch import Watch, connected
 from spectrum_workflows.storage import Stores
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ class Place:
         Root URLs.
     client : distributed.Client or None
         ``None`` means a plain loop in this process.
-    cluster : object or None
-        What `close` shuts down.
+    watch : Watch or None
+        Looks after the workers; ``None`` where they are somebody else's.
     """
 
     site: Site
     data: str
     results: str
     client: Client | None = None
-    cluster: Any = None
+    watch: Watch | None = None
 
     @property
     def stores(self) -> Stores:
@@ -45,14 +45,18 @@ class Place:
     @property
     def workers(self) -> int:
         """Workers connected now; 0 without a cluster."""
-        return len(self.client.nthreads()) if self.client else 0
+        return len(connected(self.client)) if self.client else 0
+
+    @property
+    def trouble(self) -> SiteError | None:
+        """Why the workers were given up, if they were."""
+        return self.watch.trouble if self.watch else None
 
     def close(self) -> None:
         """Give the workers back."""
-        if self.client is not None:
-            self.client.close()
-        if self.cluster is not None:
-            self.cluster.close()
+        if self.watch is not None:
+            self.watch.stop()
+            self.watch.deployment.close()
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +66,10 @@ class Place:
 
 
 def connect(site: Site, *, data: str | None = None, results: str | None = None) -> Place:
-    """Start or reach the site's workers.
+    """Start or reach the site's workers, and wait for the first of them.
+
+    Python, Dask and this package are compared on both sides before work
+    starts.
 
     Parameters
     ----------
@@ -74,29 +81,39 @@ def connect(site: Site, *, data: str | None = None, results: str | None = None) 
     Raises
     ------
     SiteError
-        The workers could not be started.
+        The workers could not be started, did not come within the site's
+        patience, or have other software.
     """
     data, results = data or site.data, results or site.results
     if site.cluster is None:
         return Place(site, data, results)
-    from distributed import Client, LocalCluster
-
-    _check_options(site.cluster.options)
+    watch = Watch(_started(site), site.workers.patience)
+    place = Place(site, data, results, watch.deployment.client, watch)
     try:
-        cluster = LocalCluster(**site.cluster.options)
-    except (TypeError, ValueError, OSError, RuntimeError) as error:
-        raise SiteError(f"the local cluster did not start: {error}") from error
-    return Place(site, data, results, Client(cluster), cluster)
+        watch.start()
+        watch.await_first()
+    except BaseException:
+        place.close()
+        raise
+    return place
 
 
-def _check_options(options: dict[str, Any]) -> None:
-    """Find a misspelt option before LocalCluster hands it to a worker that dies of it."""
-    from distributed import LocalCluster, Nanny, Worker
+def _started(site: Site) -> Deployment:
+    match site.cluster:
+        case Local() as cluster:
+            from spectrum_workflows.sites.local import start_local
 
-    makers = (LocalCluster.__init__, Nanny.__init__, Worker.__init__)
-    known = sorted({name for maker in makers for name in signature(maker).parameters})
-    for name in options:
-        if name not in known:
-            raise SiteError(
-                f"LocalCluster has no option {name!r}", "[cluster]", closest(name, known)
-            )
+            return start_local(site, cluster)
+        case Slurm() as cluster:
+            from spectrum_workflows.sites.slurm import start_slurm
+
+            return start_slurm(site, cluster)
+        case Gateway() as cluster:
+            from spectrum_workflows.sites.gateway import start_gateway
+
+            return start_gateway(site, cluster)
+        case Existing() as cluster:
+            from spectrum_workflows.sites.local import join
+
+            return join(site, cluster)
+    raise AssertionError(f"no such kind of cluster: {site.cluster}")

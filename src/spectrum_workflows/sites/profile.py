@@ -1,37 +1,188 @@
-"""Site profiles: TOML files that say where to compute."""
+"""Site profiles: what a TOML file may say about where to compute."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from platformdirs import site_config_path, user_config_path
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from spectrum_workflows import shipped
-from spectrum_workflows.errors import SpecError
-from spectrum_workflows.specs import FrozenModel, closest, parse, read_toml
+from spectrum_workflows.specs import FrozenModel
 from spectrum_workflows.storage import Stores
 
-VARIABLE = "SPECTRUM_SITE"
-DEFAULT = "laptop"
-CREDENTIAL = re.compile(r"(?i)secret|passw|token|credential|^(access_?)?key(_?id)?$")
+CREDENTIAL = re.compile(
+    r"(?i)(secret|passw|passphrase|token|credential|connection_?string|(^|_)(key|pat)(_?id)?$)"
+    r"(?!.*_(file|path|profile)$)"
+)
+"""Names of options and variables that hold a secret, not of a file that does."""
+ASSIGNED = re.compile(r"(\w+)=\S")
+
+
+def _seconds(value: Any) -> Any:
+    from dask.utils import parse_timedelta
+
+    try:
+        return parse_timedelta(value)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ValueError('not a duration: give seconds, or words such as "10 minutes"') from None
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | float)]
+"""A duration: a number of seconds, or ``"10 minutes"``, ``"1 hour"``."""
 
 
 class Cluster(FrozenModel):
-    """How workers come about; extra keys are the deployment library's own."""
+    """How workers come about.
+
+    Keys that are not named here go to the deployment library under its own
+    names.
+
+    Attributes
+    ----------
+    insecure : bool
+        Talk plain TCP (or HTTP) although the scheduler can be reached from
+        other machines.  Whoever reaches it can then run code as you.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    kind: Literal["local"]
+    insecure: bool = False
 
     @property
     def options(self) -> dict[str, Any]:
         """The keys that are handed on unchanged."""
         return dict(self.model_extra or {})
+
+
+class Local(Cluster):
+    """Worker processes on this machine; other keys are `distributed.LocalCluster`'s."""
+
+    kind: Literal["local"]
+
+
+class Slurm(Cluster):
+    """Batch jobs; other keys are `dask_jobqueue.SLURMCluster`'s."""
+
+    kind: Literal["slurm"]
+
+
+class Gateway(Cluster):
+    """A cluster that a Dask Gateway server starts.
+
+    Keys that are not named here are the cluster options of that server.
+
+    Attributes
+    ----------
+    address : str
+        URL of the server.
+    proxy_address, public_address, auth : str, optional
+        As for `dask_gateway.Gateway`; passwords and tokens come from Dask's
+        own configuration and environment, never from a profile.
+    """
+
+    kind: Literal["gateway"]
+    address: str
+    proxy_address: str | int | None = None
+    public_address: str | None = None
+    auth: str | None = None
+
+
+class Existing(FrozenModel):
+    """A scheduler that somebody else has started.
+
+    Attributes
+    ----------
+    address : str
+        ``tls://host:port``, or ``tcp://`` on loopback.
+    tls_ca_file, tls_client_cert, tls_client_key : str, optional
+        Files; without them Dask's own configuration is asked.
+    """
+
+    kind: Literal["existing"]
+    address: str
+    tls_ca_file: str | None = None
+    tls_client_cert: str | None = None
+    tls_client_key: str | None = None
+    insecure: bool = False
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The certificate files that are named, below the names of `distributed.Security`."""
+        named = {
+            "tls_ca_file": self.tls_ca_file,
+            "tls_client_cert": self.tls_client_cert,
+            "tls_client_key": self.tls_client_key,
+        }
+        return {k: str(Path(v).expanduser()) for k, v in named.items() if v is not None}
+
+
+class Workers(FrozenModel):
+    """How many workers, and how long to wait for them.
+
+    Attributes
+    ----------
+    count : int, optional
+        A fixed number of workers; without it, what the deployment library
+        starts by itself (one per core of this machine), else 1.
+    min, max : int, optional
+        As many as there is work for, within these bounds; instead of
+        ``count``.
+    patience : float
+        Seconds without any worker after which a run is given up.
+    renew_before : float
+        Seconds before its time limit at which a job is replaced by a new one;
+        longer than the longest partition.
+    """
+
+    count: Annotated[int, Field(ge=1)] | None = None
+    min: Annotated[int, Field(ge=1)] = 1
+    max: Annotated[int, Field(ge=1)] | None = None
+    patience: Annotated[Seconds, Field(gt=0)] = 300.0
+    renew_before: Annotated[Seconds, Field(ge=0)] = 300.0
+
+    @model_validator(mode="after")
+    def _count_or_bounds(self) -> Workers:
+        if self.count is not None and self.max is not None:
+            raise ValueError("give count, or min and max, not both")
+        if self.max is None and self.min > 1:
+            raise ValueError("min needs max")
+        if self.max is not None and self.min > self.max:
+            raise ValueError(f"min ({self.min}) is larger than max ({self.max})")
+        return self
+
+
+class Software(FrozenModel):
+    """What a batch job does before its worker starts.
+
+    Attributes
+    ----------
+    modules : tuple of str
+        Loaded with ``module load``, in this order.
+    prologue : tuple of str
+        Shell lines, after the modules: activate an environment, set limits.
+    python : str, optional
+        The interpreter; without it the one that submits, which on a shared
+        file system is the same for all.
+    image : str, optional
+        An Apptainer image; ``python`` is then the one inside.
+    image_options : tuple of str
+        Options of ``apptainer exec``, such as ``--bind /scratch``.
+    """
+
+    modules: tuple[str, ...] = ()
+    prologue: tuple[str, ...] = ()
+    python: str | None = None
+    image: str | None = None
+    image_options: tuple[str, ...] = ()
+
+    @field_validator("prologue")
+    @classmethod
+    def _no_credentials(cls, prologue: tuple[str, ...]) -> tuple[str, ...]:
+        for name in (name for line in prologue for name in ASSIGNED.findall(line)):
+            if CREDENTIAL.search(name):
+                raise ValueError(f"{name} would stand in the job script; workers inherit it")
+        return prologue
 
 
 class Site(FrozenModel):
@@ -41,8 +192,12 @@ class Site(FrozenModel):
     ----------
     data, results : str
         Root URLs for input and for the folders of finished runs.
-    cluster : Cluster, optional
+    cluster : Local, Slurm, Gateway or Existing, optional
         Absent: a plain loop in this process.
+    workers : Workers
+        How many, and how long to wait.
+    software : Software
+        What a batch job does before its worker starts.
     storage : dict
         fsspec options per URL prefix; no credentials.
     """
@@ -50,96 +205,32 @@ class Site(FrozenModel):
     description: str = ""
     data: str
     results: str
-    cluster: Cluster | None = None
+    cluster: Annotated[Local | Slurm | Gateway | Existing, Field(discriminator="kind")] | None = (
+        None
+    )
+    workers: Workers = Workers()
+    software: Software = Software()
     storage: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
 
     @field_validator("storage")
     @classmethod
     def _no_credentials(cls, storage: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for options in storage.values():
-            for name in options:
-                if CREDENTIAL.search(name):
-                    raise ValueError(
-                        f"{name} is a credential, and profiles hold none: leave it to the "
-                        "library's own chain (environment, provider profile, token file)"
-                    )
+        for name in (name for options in storage.values() for name in options):
+            if CREDENTIAL.search(name):
+                raise ValueError(
+                    f"{name} is a credential, and profiles hold none: leave it to the "
+                    "library's own chain (environment, provider profile, token file)"
+                )
         return storage
+
+    @model_validator(mode="after")
+    def _software_is_for_jobs(self) -> Site:
+        if self.software != Software() and not isinstance(self.cluster, Slurm):
+            raise ValueError('[software] is for batch jobs: it needs [cluster] kind = "slurm"')
+        return self
 
     @property
     def stores(self) -> Stores:
         """The storage options as the frozen value that travels with tasks."""
         pairs = ((prefix, tuple(sorted(o.items()))) for prefix, o in self.storage.items())
         return Stores(tuple(sorted(pairs)))
-
-
-def load_site(name: str | Path | None = None) -> Site:
-    """Read a site profile.
-
-    Parameters
-    ----------
-    name : str or Path, optional
-        A file, or the name of a profile.  Without it: the environment
-        variable ``SPECTRUM_SITE``, else ``site.toml`` in the user's or the
-        system's configuration folder, else the laptop profile.
-
-    Raises
-    ------
-    SpecError
-        There is no such profile, or it is not valid.
-    """
-    path = _find(str(name) if name else os.environ.get(VARIABLE, ""))
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"cannot read the profile ({error.strerror})", str(path)) from None
-    table = _expanded(read_toml(text, where=str(path)), str(path))
-    for root in ("data", "results"):
-        if isinstance(table.get(root), str):
-            table[root] = os.path.expanduser(table[root])  # noqa: PTH111  URLs are no Paths
-    return parse(Site, table, where=str(path))
-
-
-def site_names() -> dict[str, Path]:
-    """Profiles that can be named: the user's, the system's, the shipped ones."""
-    found: dict[str, Path] = {}
-    for folder in _folders():
-        for path in sorted(folder.glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def _folders() -> Iterator[Path]:
-    yield user_config_path("spectrum-workflows")
-    yield site_config_path("spectrum-workflows")
-    yield shipped.folder("environments")
-
-
-def _find(name: str) -> Path:
-    if name.endswith(".toml") or os.sep in name:
-        return Path(name).expanduser()
-    known = site_names()
-    if name in known:
-        return known[name]
-    if name:
-        raise SpecError(f"unknown site {name!r}", remedy=closest(name, list(known)))
-    return known.get("site", known[DEFAULT])
-
-
-def _expanded(value: Any, where: str) -> Any:
-    """Replace ``${VAR}`` in every string of a parsed TOML value."""
-    if isinstance(value, Mapping):
-        return {k: _expanded(v, where) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_expanded(v, where) for v in value]
-    if not isinstance(value, str):
-        return value
-
-    def variable(match: re.Match[str]) -> str:
-        try:
-            return os.environ[match[1]]
-        except KeyError:
-            raise SpecError(
-                f"the variable {match[1]} is not set", where, f"export {match[1]}=... first"
-            ) from None
-
-    return re.sub(r"\$\{(\w+)\}", variable, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ def opened(url: str, subtable: str = "") -> Iterator[Any]:
     """
     import casacore.tables as casa
 
+    os.environ.setdefault("HOME", os.sep)  # casacore wants one, which a bare container lacks
     path = storage.local_path(url)
     name = f"{path}::{subtable}" if subtable else str(path)
     try:

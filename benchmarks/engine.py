@@ -1,0 +1,122 @@
+"""What the engine costs: no-op partitions against bare `Client.map`, and memory.
+
+Both on one LocalCluster of two workers, alternately; wall time of submitting,
+computing and, for ours, merging.  Memory is the peak of the process that holds
+client and scheduler, above what it had before.  Ends with the time from
+`connect` to the first result on every site that can be reached; start it with
+the real services for all of them:
+
+    python tests/services/with_services.py slurm gateway -- python benchmarks/engine.py
+
+The largest size takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import cloudpickle
+import psutil
+from distributed import Client, wait
+
+import noop
+from noop import Item, add, nothing
+from report import finished, show
+from spectrum_workflows import SpectrumError, connect, load_site
+from spectrum_workflows.engine import each, merged
+
+SIZES = (1_000, 10_000, 100_000)
+BAR = 1.5  # engine over bare map, at most
+GROWTH = 1.5  # peak memory of ten times the partitions over that of one time, at most
+SITES = ("serial", "laptop", "slurm", "cloud")
+
+
+def measured(work: Callable[[], object]) -> tuple[float, int]:
+    """Wall seconds, and the growth of this process's resident memory at its peak."""
+    process, done = psutil.Process(), threading.Event()
+    before = peak = process.memory_info().rss
+
+    def look() -> None:
+        nonlocal peak
+        while not done.wait(0.1):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    started = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    return seconds, peak - before
+
+
+def engine(client: Client, items: list[Item]) -> None:
+    value, _ = merged(each(nothing, items, client=client, label="bench"), add)
+    assert value == sum(item.n for item in items)
+
+
+def bare(client: Client, items: list[Item]) -> None:
+    futures = client.map(nothing, items, pure=False)
+    wait(futures)
+    assert futures[-1].result() == items[-1].n
+
+
+def first_task(name: str) -> float | str:
+    """Seconds from `connect` to the first result, or why there is none."""
+    cloudpickle.register_pickle_by_value(noop)  # elsewhere this folder cannot be imported
+    started = time.perf_counter()
+    try:
+        with connect(load_site(name, changes={"workers.patience": 60})) as place:
+            each_item = each(nothing, [Item(7)], client=place.client)
+            assert merged(each_item, add)[0] == 7
+            return round(time.perf_counter() - started, 2)
+    except SpectrumError as error:
+        return str(error)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--largest", type=int, default=SIZES[-1], help="leave larger sizes out")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    ratios: dict[str, float] = {}
+    growth: dict[int, int] = {}
+    sizes = [size for size in SIZES if size <= options.largest]
+    changes = {"workers.count": 2}
+    with connect(load_site("laptop", changes=changes)) as place:
+        engine(place.client, [Item(n) for n in range(500)])  # workers import what they need
+        for size in sizes:
+            items = [Item(n) for n in range(size)]
+            repeats = 3 if size <= 10_000 else 1
+            ours, theirs = [], []
+            for _ in range(repeats):
+                ours.append(measured(partial(engine, place.client, items)))
+                theirs.append(measured(partial(bare, place.client, items)))
+                print(f"{size:,}: {ours[-1][0]:.1f} s, bare {theirs[-1][0]:.1f} s", file=sys.stderr)
+            ratios[f"wall_{size}"] = min(ours)[0] / min(theirs)[0]
+            growth[size] = max(memory for _, memory in ours)
+            ratios[f"memory_{size}"] = growth[size] / max(memory for _, memory in theirs)
+    bars = {f"wall_{size}": BAR for size in sizes}
+    if len(sizes) > 2:
+        slack = 16 << 20  # what a process allocates anyway in a while
+        ratios["memory_growth"] = (growth[sizes[-1]] + slack) / (growth[sizes[-2]] + slack)
+        bars["memory_growth"] = GROWTH
+    found = finished(
+        ratios,
+        bars,
+        at_most=True,
+        peak_memory_growth_mb={size: round(m / 1e6, 1) for size, m in growth.items()},
+        seconds_to_first_task={name: first_task(name) for name in SITES},
+    )
+    show(found, as_json=options.json)
+    sys.exit(0 if found["holds"] else 1)
+
+
+if __name__ == "__main__":
+    main()

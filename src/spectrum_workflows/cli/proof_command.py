@@ -1,0 +1,51 @@
+"""``spectrum proof``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spectrum_workflows.cli import screen
+from spectrum_workflows.cli.options import Json
+
+Sites = Annotated[
+    list[str] | None,
+    typer.Option("--site", metavar="NAME|FILE", help="A site; give it several times."),
+]
+Notebooks = Annotated[
+    list[str] | None,
+    typer.Option("--notebook", metavar="FILE", help="A notebook; give it several times."),
+]
+Folder = Annotated[str, typer.Option(help="Folder for data, results and the table.")]
+
+
+def proof(
+    site: Sites = None,
+    notebook: Notebooks = None,
+    out: Folder = "spectrum-proof",
+    json: Json = False,
+) -> None:
+    """Run the quick-start notebooks at several sites and compare their results.
+
+    The files are the same, byte for byte; only SPECTRUM_SITE differs.  One more
+    run has workers whose NumPy uses no AVX-512.  Writes proof.json and proof.md;
+    exits with 1 unless all results are the same.
+    """
+    from spectrum_workflows import proof as proofs
+
+    sites = site or list(proofs.SITES)
+    found = proofs.prove(
+        sites,
+        notebook or proofs.quick_starts(),
+        folder=out,
+        report=lambda line: screen.note(line, quiet=json),
+    )
+    proofs.write(found, out)
+    if json:
+        screen.as_json(found.summary)
+    else:
+        screen.table(proofs.shown(found), title="Proof")
+        screen.text("the results are the same" if found.holds else "NOT PROVED")
+    if not found.holds:
+        raise typer.Exit(1)

@@ -1,0 +1,235 @@
+"""Keeps as many SLURM jobs as wanted: dask-jobqueue itself never replaces one."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.profile import Workers
+from spectrum_workflows.sites.queue import LIVE, NOT_ITS_FAULT, Entry, Job, listed, steps
+
+if TYPE_CHECKING:
+    from dask_jobqueue import SLURMCluster
+
+LOOK_EVERY = 5.0  # seconds between two looks at the queue while something is missing
+LOOK_RARELY = 30.0  # while jobs only wait, or all is well
+FUTILE = 3  # jobs in a row that end of themselves before their worker connects
+STEADY = 30.0  # seconds without need after which an adaptive pool shrinks
+PAUSES = (5.0, 300.0)  # seconds before the next job after one refused or futile: first, longest
+FLUSH = 20.0  # seconds that copying results away from a leaving worker may take
+
+
+@dataclass
+class Pool:
+    """The jobs of one run.
+
+    Attributes
+    ----------
+    cluster : dask_jobqueue.SLURMCluster
+    job_name : str
+        Common to all jobs of the run.
+    wanted : Workers
+    logs : Path
+        Folder of the jobs' output.
+    futile : int
+        Jobs in a row that ended before their worker connected.
+    """
+
+    cluster: SLURMCluster
+    job_name: str
+    wanted: Workers
+    logs: Path
+    futile: int = 0
+    refused: str = ""  # what SLURM said to the last job, if it was not taken
+    unanswered: str = ""  # why the last look at the queue failed, if it did
+    queue: dict[str, Entry] = field(default_factory=dict)
+    looked: float = -LOOK_RARELY
+    whole: float = field(default_factory=time.monotonic)  # when no worker was missing, last
+    pause: float = 0.0
+    not_before: float = 0.0  # the next submission
+    draining: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)  # workers that have connected once
+    made: set[Any] = field(default_factory=set)  # every job object there has been
+    needs: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def tend(self) -> None:
+        """Look at the jobs and put right what is wrong.
+
+        Raises
+        ------
+        SiteError
+            SLURM takes no job at all, or one job after the other ends before
+            its worker connects.
+        """
+        busy = self.cluster.sync(self._busy)
+        due = self._queue_is_due(busy)
+        if due and not self._look():
+            return
+        jobs = self._jobs(busy, known=due)
+        self._count_futile(jobs)
+        todo = steps(
+            jobs,
+            count=self._count(),
+            renew_before=self.wanted.renew_before,
+            draining=tuple(self.draining),
+        )
+        if todo.drain:
+            self.cluster.sync(self._drain, todo.drain)
+        more = todo.submit if time.monotonic() >= self.not_before else 0
+        gone = (*todo.drop, *todo.release)
+        self.draining -= {*gone}
+        if gone or more:
+            self._change(gone, more)
+
+    def why(self) -> str:
+        """Why there is no worker: what squeue says of our jobs, else SLURM's last refusal."""
+        self._look()
+        live = [(n, e) for n, e in self.queue.items() if e.state in LIVE]
+        words = [f"job {n} is {e.state} ({e.reason or 'no reason given'})" for n, e in live[:3]]
+        return self.unanswered or ", ".join(words) or self.refused or "no job is in the queue"
+
+    def close(self) -> None:
+        """End all jobs and the scheduler."""
+        for job in self.made | {*self.cluster.workers.values()}:
+            job.status = type(job.status).closed  # closing asserts it, and nothing else sets it
+        with suppress(RuntimeError, OSError, AssertionError):
+            self.cluster.close()
+
+    async def _busy(self) -> dict[str, bool]:
+        """Name of every connected worker, and whether it has tasks."""
+        workers = self.cluster.scheduler.workers.values()
+        return {str(state.name): bool(state.processing) for state in workers}
+
+    def _queue_is_due(self, connected: Mapping[str, bool]) -> bool:
+        """Often while workers are missing, rarely when all is well: squeue is a shared good."""
+        now, names = time.monotonic(), self.cluster.worker_spec.keys()
+        complete = bool(names) and names <= connected.keys()
+        self.whole = now if complete else self.whole
+        waited = now - self.whole
+        pause = LOOK_RARELY if complete else min(LOOK_RARELY, LOOK_EVERY + waited / 10)
+        return now - self.looked >= pause
+
+    def _look(self) -> bool:
+        """Ask squeue; a controller that does not answer now may do so later."""
+        self.looked = time.monotonic()
+        try:
+            self.queue, self.unanswered = listed(self.job_name), ""
+        except SiteError as error:
+            self.unanswered = str(error)
+        return not self.unanswered
+
+    def _jobs(self, busy: Mapping[str, bool], *, known: bool) -> list[Job]:
+        """Our jobs; one that a fresh look did not show is over."""
+        passed = time.monotonic() - self.looked
+        found = []
+        for name in list(self.cluster.worker_spec):
+            number = getattr(self.cluster.workers.get(name), "job_id", None)
+            entry = self.queue.get(str(number), Entry("" if known else "PENDING"))
+            entry = replace(entry, left=entry.left - passed)
+            found.append(Job(name, entry, name in busy, busy.get(name, False)))
+        return found
+
+    def _count(self) -> int:
+        """Workers wanted now; an adaptive pool shrinks only after a while."""
+        if self.wanted.max is None:
+            return self.wanted.count or 1
+        now = time.monotonic()
+        need = self.cluster.sync(self._adaptive_target)
+        self.needs.append((now, min(max(need, self.wanted.min), self.wanted.max)))
+        while self.needs[0][0] < now - STEADY:
+            self.needs.popleft()
+        return max(count for _, count in self.needs)
+
+    async def _adaptive_target(self) -> int:
+        return int(self.cluster.scheduler.adaptive_target())
+
+    def _count_futile(self, jobs: Sequence[Job]) -> None:
+        """Notice jobs that die of themselves before they are of any use."""
+        self.met |= {job.name for job in jobs if job.connected}
+        over = [j for j in jobs if not j.alive and j.entry.state not in NOT_ITS_FAULT]
+        new = sum(job.name not in self.met for job in over)
+        if any(job.connected for job in jobs):
+            self.futile = 0
+        else:
+            self.futile += new
+        if new:
+            self._wait_longer()
+        if self.futile >= FUTILE:
+            raise SiteError(
+                f"{self.futile} jobs in a row ended before their worker connected"
+                f"{self._last_words()}",
+                str(self.logs),
+                "correct [software] or [cluster] in the profile",
+            )
+
+    def _wait_longer(self) -> None:
+        first, longest = PAUSES
+        self.pause = min(max(first, 2 * self.pause), longest)
+        self.not_before = time.monotonic() + self.pause
+
+    def _last_words(self) -> str:
+        """The end of the newest job's error output."""
+        logs = sorted(self.logs.glob(f"{self.job_name}-*.err"), key=lambda p: p.stat().st_mtime)
+        lines = logs[-1].read_text(errors="replace").split("\n") if logs else []
+        said = [line.strip() for line in lines if line.strip()]
+        return f" (its last words: {said[-1]})" if said else ""
+
+    async def _drain(self, names: Sequence[str]) -> None:
+        """Give the workers no more tasks, and copy their results to others.
+
+        Where nobody could take the results the scheduler leaves a worker as it
+        is; it is asked again at the next look.
+        """
+        there = await self._busy()
+        retired = await self._flush([n for n in names if n in there])
+        self.draining |= retired | {n for n in names if n not in there}
+
+    async def _flush(self, names: Sequence[str]) -> set[str]:
+        scheduler = self.cluster.scheduler
+        if not names:
+            return set()
+        flushed = scheduler.retire_workers(names=list(names), close_workers=False, remove=False)
+        with suppress(TimeoutError):
+            return {str(w["name"]) for w in (await asyncio.wait_for(flushed, FLUSH)).values()}
+        return set()
+
+    async def _settled(self) -> None:
+        await self.cluster
+
+    def _change(self, gone: Sequence[str], more: int) -> None:
+        """Forget jobs and ask for others."""
+
+        async def changed() -> None:
+            await self._flush([n for n in gone if n in await self._busy()])  # its newest results
+            for name in gone:
+                self.cluster.worker_spec.pop(name, None)
+                if getattr(self.cluster.workers.get(name), "job_id", "") is None:
+                    del self.cluster.workers[name]
+            for _ in range(more):
+                self.cluster.worker_spec.update(self.cluster.new_worker_spec())
+            try:  # Ctrl-C cancels this, but must not orphan a submission under way
+                await asyncio.shield(asyncio.ensure_future(self._settled()))
+            finally:
+                self.made |= {*self.cluster.workers.values()}
+
+        self.looked = -LOOK_RARELY
+        try:
+            self.cluster.sync(changed)
+        except RuntimeError as error:
+            found = re.search(r"stderr:\n(.*)", str(error), re.DOTALL)
+            said = " ".join((found[1] if found else str(error)).split())
+            self.refused = f"SLURM refused the job ({said})"
+            self._wait_longer()
+            if not any(job.job_id for job in self.made):
+                raise SiteError(self.refused, remedy="correct [cluster] in the profile") from None
+        else:
+            self.refused = ""
+            self.pause = 0.0 if self.futile == 0 else self.pause

@@ -1,0 +1,189 @@
+"""Workers in SLURM jobs, through dask-jobqueue."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from spectrum_workflows.errors import MissingExtraError, SiteError
+from spectrum_workflows.sites.caretaker import Caretaker
+from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options, missing
+from spectrum_workflows.sites.pool import Pool
+from spectrum_workflows.sites.profile import Site, Slurm, Software
+from spectrum_workflows.sites.security import certificate_files, warn_insecure
+
+OURS = {
+    "security": "certificates are made for every run",
+    "protocol": "it is TLS, or plain TCP with insecure = true",
+    "n_workers": "write count below [workers]",
+    "loop": "leave it out",
+    "asynchronous": "leave it out",
+    "python": "write python below [software]",
+    "job_script_prologue": "write prologue below [software]",
+}
+DEATH_TIMEOUT = 30  # seconds after which a worker that finds no scheduler ends its job
+
+
+def start_slurm(site: Site, cluster: Slurm) -> Deployment:
+    """Start a scheduler here and ask SLURM for worker jobs.
+
+    Certificates and job logs go into a folder of the run below the user's
+    cache folder, or below ``shared_temp_directory``, which the nodes must
+    see.  A caretaker process empties the queue if this one is killed.
+
+    Raises
+    ------
+    SiteError
+        SLURM is not here, or refuses the job.
+    """
+    from distributed import Client
+
+    options = job_options(site, cluster)
+    name = f"{options.pop('job_name')}-{secrets.token_hex(3)}"
+    with ExitStack() as stack:  # what has been begun when something fails, or at Ctrl-C
+        folder = run_folder(options, name)
+        caretaker = Caretaker.start(name, folder)
+        stack.callback(caretaker.leave)
+        options.setdefault("log_directory", str(folder))
+        if cluster.insecure:
+            warn_insecure("the scheduler")
+        else:
+            options["security"] = certificate_files(folder)
+        started = _scheduler(name, options)
+        pool = Pool(started, name, site.workers, Path(options["log_directory"]))
+        stack.callback(pool.close)
+        pool.tend()
+        client = Client(started)
+        stack.pop_all()
+
+    def close() -> None:
+        with ExitStack() as rest:
+            rest.callback(caretaker.finish, keep=pool.futile > 0)
+            rest.callback(pool.close)
+            rest.callback(client.close)
+
+    return Deployment(client, close, pool.tend, pool.why)
+
+
+def _jobqueue() -> Any:
+    """The module dask_jobqueue; its import makes Ctrl-C end Python, which is put right again.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        import dask_jobqueue.slurm
+    except ImportError:
+        raise missing("dask-jobqueue", "slurm") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
+    return dask_jobqueue
+
+
+def _scheduler(name: str, options: dict[str, Any]) -> Any:
+    """A cluster object, which is a scheduler in this process, without jobs yet."""
+    try:
+        return _jobqueue().SLURMCluster(job_name=name, **options)
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        raise SiteError(f"no scheduler for SLURM jobs could be started: {error}") from error
+
+
+def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
+    """What `dask_jobqueue.SLURMCluster` is given, certificates and folders apart.
+
+    Raises
+    ------
+    SiteError
+        A key that it does not have, or that cannot be set.
+    """
+    library = _jobqueue()
+    classes = (library.slurm.SLURMJob, library.core.Job, library.JobQueueCluster)
+    makers = tuple(one.__init__ for one in classes)
+    check_options(cluster.options, makers, ours=OURS, library="SLURMCluster")
+    options: dict[str, Any] = {"job_name": "spectrum", "death_timeout": DEATH_TIMEOUT}
+    options |= {"processes": 1} | cluster.options | _software(site.software)
+    if options["processes"] != 1:
+        raise SiteError(
+            "processes must be 1: a job with several workers is not replaced when one dies",
+            "[cluster]",
+            "ask for more, smaller jobs",
+        )
+    scheduler = {"dashboard_address": LOOPBACK} | dict(options.get("scheduler_options", {}))
+    extra = [*options.get("worker_extra_args", ())]
+    if "--dashboard-address" not in extra:
+        extra += ["--dashboard-address", LOOPBACK]
+    if "log_directory" in options:
+        options["log_directory"] = str(Path(options["log_directory"]).expanduser())
+    return options | {"scheduler_options": scheduler, "worker_extra_args": extra}
+
+
+def _software(software: Software) -> dict[str, Any]:
+    """The part of the job script before the worker, and the worker's interpreter."""
+    lines = [*(f"module load {shlex.quote(m)}" for m in software.modules), *software.prologue]
+    found: dict[str, Any] = {"job_script_prologue": lines} if lines else {}
+    if software.image is not None:
+        image = str(Path(software.image).expanduser())
+        inside = [*software.image_options, image, software.python or "python"]
+        found["python"] = shlex.join(["apptainer", "exec", *inside])
+    elif software.python is not None:
+        found["python"] = software.python
+    return found
+
+
+def run_folder(options: dict[str, Any], name: str) -> Path:
+    """A new folder that only the user can read, on a file system the nodes share.
+
+    Raises
+    ------
+    SiteError
+        It cannot be made.
+    """
+    shared = options.pop("shared_temp_directory", None)
+    parent = Path(shared).expanduser() if shared else user_cache_path("spectrum-workflows")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = parent / name
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise SiteError(
+            f"cannot make a folder for certificates and job logs ({error.strerror})",
+            str(parent),
+            "set shared_temp_directory below [cluster]",
+        ) from error
+    return folder
+
+
+def job_script(site: Site, cluster: Slurm) -> str:
+    """The job that would be submitted, with stand-ins for what each run makes anew.
+
+    Raises
+    ------
+    SiteError
+        dask-jobqueue is not installed, or does not take the profile.
+    """
+    options = job_options(site, cluster)
+    from distributed import Security
+
+    for name in ("scheduler_options", "shared_temp_directory"):
+        options.pop(name, None)
+    options["log_directory"] = None
+    if not cluster.insecure:
+        files = {"tls_worker_cert": "RUN/cert.pem", "tls_worker_key": "RUN/key.pem"}
+        security = Security(tls_ca_file="RUN/ca_file.pem", **files)
+        options |= {"protocol": "tls://", "security": security}
+    try:
+        return str(_jobqueue().slurm.SLURMJob("SCHEDULER", name="WORKER", **options).job_script())
+    except (TypeError, ValueError) as error:
+        raise SiteError(f"dask-jobqueue does not take this profile: {error}") from error
