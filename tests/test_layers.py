@@ -27,8 +27,10 @@ LAYERS = {
     "edges": (
         *(
             "storage",
+            "storage.*",
             "shipped",
             "hep.rootfile",
+            "hep.source",
             "hep.selection",
             "hep.planning",
             "radio.fits",
@@ -54,7 +56,7 @@ LAYERS = {
 
 PURE = {"numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"}
 EDGES = {
-    *("astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
+    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),
 }
 DASK = {"dask", "distributed"}

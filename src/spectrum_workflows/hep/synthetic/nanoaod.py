@@ -150,8 +150,7 @@ def _draft(url: str) -> Iterator[str]:
             if final:
                 draft.replace(final)
             else:
-                fs, path = storage.locate(url)
-                fs.put_file(str(draft), path)
+                storage.put_file(draft, url)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
