@@ -17,10 +17,11 @@ ORDER = ("words", "pure", "edges", "engine", "workflow", "sites", "front")
 """Imports go from right to left, or stay within one layer."""
 
 LAYERS = {
-    "words": ("errors", "domain", "specs", "*.types", "*.spec"),
+    "words": ("errors", "domain", "specs", "*.types", "*.spec", "hep.systematics"),
     "pure": (
         *("hep.analyses", "hep.analyses.*"),
-        *("hep.fit", "hep.histogram", "hep.partition"),
+        *("hep.closure", "hep.fit", "hep.fit.*", "hep.histogram", "hep.observables"),
+        "hep.partition",
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
         *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
     ),
@@ -31,6 +32,7 @@ LAYERS = {
             "hep.rootfile",
             "hep.selection",
             "hep.planning",
+            "hep.runs",
             "radio.fits",
             "radio.results",
         ),
@@ -43,7 +45,10 @@ LAYERS = {
 }
 """Every module of the package, by name or pattern; "" is the package's own ``__init__``."""
 
-PURE = {"numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"}
+PURE = {
+    *("numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"),
+    *("correctionlib", "pyhf"),
+}
 EDGES = {
     *("astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),

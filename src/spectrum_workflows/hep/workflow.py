@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep import closure, histogram, runs
 from spectrum_workflows.hep.histogram import arrays, deviation
-from spectrum_workflows.hep.planning import Job, inputs, job, plan
+from spectrum_workflows.hep.planning import GENERATED, Job, inputs, job, plan
+from spectrum_workflows.hep.read import entries
 from spectrum_workflows.hep.read import read as read_events
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.types import Events, Filled, FitResult, HepResult
+from spectrum_workflows.hep.types import Events, FileRead, Filled, FitResult, HepResult
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,7 +61,10 @@ def run(
     report("select", 0, total)
     sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
     value, tally = sums
-    return (None if value is None else histogram.normalised(value, spec)), tally
+    if value is None:
+        return None, tally
+    result = histogram.normalised(value, spec, closure.missing(value.files, plan.partitions))
+    return result, tally
 
 
 def process(events: Events, task: Job) -> Filled:
@@ -68,16 +75,29 @@ def process(events: Events, task: Job) -> Filled:
     SpecError
         ``select`` weights events of a sample that is data.
     """
-    found = task.selection(read_events(events, task.columns))
-    if events.sample in task.data:
+    sample, columns = events.sample, task.columns_of(events.sample)
+    arrays = read_events(events, columns)
+    found = task.select(sample, arrays)
+    if sample in task.data:
         for region, observable in found.items():
             if getattr(observable, "weights", None) is not None:
                 raise SpecError(
-                    f"select weights region {region!r} of {events.sample!r}, which is data",
+                    f"select weights region {region!r} of {sample!r}, which is data",
                     "select",
                     "return weights for simulation only",
                 )
-    return histogram.filled(events.sample, found, task.histograms, events=events.size)
+    weighted = task.weighted(sample)
+    filled = histogram.filled(
+        sample,
+        found,
+        task.histograms,
+        events=events.size,
+        variations=task.variations[sample],
+        generated=np.asarray(arrays[GENERATED]) if weighted else None,
+    )
+    stands_for = runs.generated(events.url, events.tree) if weighted else 0.0
+    file = FileRead(len(arrays), entries(events), stands_for)
+    return replace(filled, files={(sample, events.url): file})
 
 
 def summary(result: HepResult) -> dict[str, Any]:
