@@ -36,7 +36,7 @@ LAYERS = {
             "radio.fits",
             "radio.results",
         ),
-        *("*.read", "*.read.*", "*.write", "*.plot", "*.synthetic", "*.synthetic.*"),
+        *("*.read", "*.read.*", "*.write", "*.plot", "*.plot.*", "*.synthetic", "*.synthetic.*"),
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
