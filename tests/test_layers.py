@@ -19,10 +19,11 @@ ORDER = ("words", "pure", "edges", "engine", "workflow", "sites", "front")
 STRIPS = ("bandpass", "cost", "coverage", "cutting", "interpolation", "operator", "planner")
 
 LAYERS = {
-    "words": ("errors", "domain", "specs", "*.types", "*.spec"),
+    "words": ("errors", "domain", "specs", "*.types", "*.spec", "hep.systematics"),
     "pure": (
         *("hep.analyses", "hep.analyses.*"),
-        *("hep.fit", "hep.histogram", "hep.partition"),
+        *("hep.closure", "hep.fit", "hep.fit.*", "hep.histogram", "hep.observables"),
+        "hep.partition",
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
         *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
         *("radio.strips", *(f"radio.strips.{room}" for room in STRIPS)),
@@ -36,19 +37,12 @@ LAYERS = {
             "hep.source",
             "hep.selection",
             "hep.planning",
+            "hep.runs",
             "radio.fits",
             "radio.results",
         ),
-        *(
-            "*.read",
-            "*.read.*",
-            "*.convert",
-            "*.convert.*",
-            "*.write",
-            "*.plot",
-            "*.synthetic",
-            "*.synthetic.*",
-        ),
+        *("*.convert", "*.convert.*", "*.plot", "*.plot.*", "*.read", "*.read.*"),
+        *("*.synthetic", "*.synthetic.*", "*.write"),
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
@@ -57,7 +51,10 @@ LAYERS = {
 }
 """Every module of the package, by name or pattern; "" is the package's own ``__init__``."""
 
-PURE = {"numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"}
+PURE = {
+    *("numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"),
+    *("correctionlib", "pyhf"),
+}
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),

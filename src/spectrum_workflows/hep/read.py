@@ -108,6 +108,11 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
     return arrays
 
 
+def entries(events: Events) -> int:
+    """How many entries there are in the tree that a partition belongs to."""
+    return int(opened(events.url, events.tree).tree.num_entries)
+
+
 def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:
     """No events, but with the types that the file's events have."""
     found = opened(url, tree).tree
