@@ -17,10 +17,10 @@ ORDER = ("words", "pure", "edges", "engine", "workflow", "sites", "front")
 """Imports go from right to left, or stay within one layer."""
 
 LAYERS = {
-    "words": ("errors", "domain", "specs", "*.types", "*.spec"),
+    "words": ("errors", "domain", "specs", "*.types", "*.spec", "hep.fallback"),
     "pure": (
         *("hep.analyses", "hep.analyses.*"),
-        *("hep.fit", "hep.histogram", "hep.partition"),
+        *("hep.columns", "hep.fit", "hep.histogram", "hep.partition", "hep.quality"),
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
         *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
     ),
@@ -30,7 +30,10 @@ LAYERS = {
             "shipped",
             "hep.rootfile",
             "hep.selection",
-            "hep.planning",
+            "hep.job",
+            "hep.looking",
+            "hep.plan_cache",
+            "hep.preparing",
             "radio.fits",
             "radio.results",
         ),

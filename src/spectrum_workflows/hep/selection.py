@@ -8,7 +8,7 @@ import inspect
 import pickle
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +48,10 @@ class Selection:
     def __call__(self, events: Any) -> Mapping[str, Any]:
         """Apply the selection to an awkward record array of events."""
         return _function(self.code)(events, **dict(self.cuts))
+
+    def with_cuts(self, cuts: Mapping[str, float]) -> Selection:
+        """The same selection with some cuts replaced."""
+        return replace(self, cuts=tuple(sorted({**dict(self.cuts), **cuts}.items())))
 
 
 def find(select: str, cuts: Mapping[str, float], *, folder: str = "") -> Selection:

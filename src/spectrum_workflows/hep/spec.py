@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from spectrum_workflows.hep import fallback
+from spectrum_workflows.hep.fallback import FallbackSpec
 from spectrum_workflows.specs import FrozenModel
 
 Name = Annotated[str, Field(pattern=r"^[^/\s]+$")]
@@ -59,6 +61,8 @@ class SampleSpec(FrozenModel):
         URLs, or names below the data root.
     cross_section : float
         In pb; times branching fractions and filter efficiency, if any.
+    events : tuple of int
+        Events in each file, if known: then no file is opened to plan a run.
     label : str
         Name in legends.
     data : bool
@@ -69,9 +73,16 @@ class SampleSpec(FrozenModel):
 
     files: Annotated[tuple[str, ...], Field(min_length=1)]
     cross_section: PositiveFloat | None = None
+    events: tuple[NonNegativeInt, ...] = ()
     label: str = ""
     data: bool = False
     generator: str = ""
+
+    @model_validator(mode="after")
+    def _a_number_per_file(self) -> Self:
+        if self.events and len(self.events) != len(self.files):
+            raise ValueError(f"events has {len(self.events)} numbers for {len(self.files)} files")
+        return self
 
 
 class PartitionSpec(FrozenModel):
@@ -100,6 +111,16 @@ class HepSpec(FrozenModel):
         Name of the TTree or RNTuple.
     columns : tuple of str
         Branches to read; ``select`` sees nothing else.
+    simulation_columns : tuple of str
+        Branches that data does not have; ``select`` sees them in simulation.
+    fallbacks : mapping of str to FallbackSpec
+        What may stand in for a column that a file does not have.
+    triggers : tuple of str
+        Only events in which at least one of these bits is set, in data and
+        simulation.
+    good_runs : str
+        List of good runs, beside the spec: a JSON file in the format of CMS
+        certification.  Data in other luminosity blocks is left out.
     normalisation : {"events", "none"}
         Weight every simulated event by cross section x luminosity / events
         processed of its sample, or count events.
@@ -114,6 +135,10 @@ class HepSpec(FrozenModel):
     select: Annotated[str, Field(pattern=r"^[^:]+:[A-Za-z_]\w*$")]
     tree: str = "Events"
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    simulation_columns: tuple[str, ...] = ()
+    fallbacks: dict[str, FallbackSpec] = Field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    good_runs: str = ""
     normalisation: Literal["events", "none"] = "events"
     luminosity: PositiveFloat | None = None
     cuts: dict[str, bool | int | float] = Field(default_factory=dict)
@@ -135,6 +160,15 @@ class HepSpec(FrozenModel):
                 raise ValueError(
                     f'samples.{name} needs cross_section (in pb), or set normalisation = "none"'
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _fallbacks_say_what_they_mean(self) -> Self:
+        known = {*self.columns, *self.simulation_columns}
+        for name, described in self.fallbacks.items():
+            fallback.check(name, described)
+            if name not in known:
+                raise ValueError(f"fallbacks.{name}: {name} is not among the columns")
         return self
 
     def changed(self, **changes: Any) -> Self:

@@ -10,8 +10,9 @@ from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.histogram import arrays, deviation
-from spectrum_workflows.hep.planning import Job, inputs, job, plan
-from spectrum_workflows.hep.read import read as read_events
+from spectrum_workflows.hep.job import Job, job
+from spectrum_workflows.hep.planning import inputs, plan
+from spectrum_workflows.hep.preparing import prepared
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events, Filled, FitResult, HepResult
 
@@ -68,7 +69,8 @@ def process(events: Events, task: Job) -> Filled:
     SpecError
         ``select`` weights events of a sample that is data.
     """
-    found = task.selection(read_events(events, task.columns))
+    arrays, selection = prepared(events, task)
+    found = selection(arrays)
     if events.sample in task.data:
         for region, observable in found.items():
             if getattr(observable, "weights", None) is not None:
