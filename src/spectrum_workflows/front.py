@@ -101,6 +101,19 @@ def check(spec: Any, place: Place) -> Check:
         return Check(spec.name, domain.get(spec.workflow).plan(spec, place.data))
 
 
+def glance(spec: Any, place: Place) -> None:
+    """Refuse what cannot work before workers are asked for: a look at some of the input.
+
+    Raises
+    ------
+    SpectrumError
+        As `check`.
+    """
+    known = storage.join(place.results, KNOWN)
+    with storage.using(place.stores):
+        domain.get(spec.workflow).plan(spec, place.data, known=known, glance=True)
+
+
 def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     """Run a spec at a place, with progress.
 

@@ -66,13 +66,15 @@ def run_command(
 ) -> None:
     """Run a spec at a site and save the result in a folder of its own."""
     from spectrum_workflows import front, storage
-    from spectrum_workflows.sites import connect, load_site
+    from spectrum_workflows.sites import Place, connect, load_site
 
     wanted = front.load_spec(spec)
     if self_check:
         wanted = _with_self_check(wanted)
     profile = load_site(site, changes=changes(change))
     storage.check_writable(out or profile.results)
+    if profile.cluster is not None:
+        front.glance(wanted, Place(profile, data or profile.data, out or profile.results))
     with connect(profile, data=data, results=out) as place:
         outcome = front.run(wanted, place, on_error=on_error.value)
         folder = front.save(outcome, place)

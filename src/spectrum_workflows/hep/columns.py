@@ -106,10 +106,11 @@ def refuse_missing(names: Iterable[str], have: Sequence[str], *, tree: str, url:
     prefix = column.partition("_")[0] + "_"
     near = [name for name in have if name.startswith(prefix)] or list(have)
     more = f" (nor {', '.join(map(repr, missing[1:]))})" if missing[1:] else ""
-    computed = [k for k, d in DEFINITIONS.items() if d.gives == column]
-    stand_in = f'definition = "{computed[0]}"' if computed else "what may stand in for it"
-    remedy = f"{closest(column, near)} or say with its working point in [fallbacks.{column}] "
-    raise DataError(f"no branch {column!r} in {tree}{more}", url, f"{remedy}{stand_in}")
+    computed = [name for name, d in DEFINITIONS.items() if d.gives == column]
+    source = f'the definition "{computed[0]}"' if computed else "another branch"
+    remedy = f"to let {source} stand in, say so with its working point in [fallbacks.{column}]"
+    near_words = closest(column, near)
+    raise DataError(f"no branch {column!r} in {tree}{more}", url, f"{near_words} {remedy}".strip())
 
 
 def definition(name: str, where: str) -> Definition:

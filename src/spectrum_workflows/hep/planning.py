@@ -44,6 +44,7 @@ def plan(
     client: Client | None = None,
     known: str = "",
     report: Report = lambda *_: None,
+    glance: bool = False,
 ) -> Plan:
     """Cut all files into partitions; nothing is computed.
 
@@ -64,6 +65,9 @@ def plan(
         URL of a folder where findings are kept for the next plan, if any.
     report : callable
         ``report(stage, done, total)`` as files are looked into.
+    glance : bool
+        Only the first file of every sample: what can be refused before
+        workers are asked for.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def plan(
         The selection cannot be used as written.
     """
     task = job(spec)
-    files = list(_files(spec, data))
+    files = list(_files(spec, data, first=glance))
     ask = [file for file, count in files if count is None or file.form]
     found = _looked_into(ask, spec, task.wanted, client=client, known=known, report=report)
     partitions: list[Events] = []
@@ -99,11 +103,11 @@ def plan(
     )
 
 
-def _files(spec: HepSpec, data: str) -> Iterator[tuple[File, int | None]]:
-    """Every file, and how many events the spec says it has."""
+def _files(spec: HepSpec, data: str, *, first: bool = False) -> Iterator[tuple[File, int | None]]:
+    """Every file, or the first of each sample; and how many events the spec says it has."""
     typed = set()  # of data and of simulation, whether types will be known
     for sample, described in spec.samples.items():
-        for n, name in enumerate(described.files):
+        for n, name in enumerate(described.files[: 1 if first else None]):
             count = described.events[n] if described.events else None
             form = (
                 not n and bool(spec.fallbacks) if described.events else described.data not in typed

@@ -26,6 +26,7 @@ def plan(
     client: Client | None = None,  # noqa: ARG001  (one set is soon looked at)
     known: str = "",  # noqa: ARG001
     report: Report = lambda *_: None,  # noqa: ARG001
+    glance: bool = False,  # noqa: ARG001
 ) -> Plan:
     """Look at the data set and cut it into slabs; no visibility is read.
 
