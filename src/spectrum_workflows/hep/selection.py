@@ -130,7 +130,9 @@ def _load(name: str, path: Path, text: bytes) -> None:
     except Exception as error:
         del sys.modules[name]
         line = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise SpecError(f"this code does not run ({line})", str(path)) from error
+        alone = isinstance(error, ModuleNotFoundError)
+        remedy = "install what it imports on both sides, or put it into this file" if alone else ""
+        raise SpecError(f"this code does not run ({line})", str(path), remedy) from error
     cloudpickle.register_pickle_by_value(module)
 
 

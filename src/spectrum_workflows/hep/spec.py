@@ -177,6 +177,6 @@ class HepSpec(FrozenModel):
 
     @property
     def user_code(self) -> str:
-        """The file of code this spec names, or an empty string."""
+        """What code this spec names that is not part of this package, or an empty string."""
         source = self.select.rpartition(":")[0]
-        return source if source.endswith(".py") else ""
+        return "" if source.partition(".")[0] == "spectrum_workflows" else source
