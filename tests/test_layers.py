@@ -19,11 +19,13 @@ ORDER = ("words", "pure", "edges", "engine", "workflow", "sites", "front")
 STRIPS = ("bandpass", "cost", "coverage", "cutting", "interpolation", "operator", "planner")
 
 LAYERS = {
-    "words": ("errors", "domain", "specs", "*.types", "*.spec", "hep.systematics"),
+    "words": (
+        *("errors", "domain", "specs", "*.types", "*.spec"),
+        *("hep.fallback", "hep.systematics"),
+    ),
     "pure": (
-        *("hep.analyses", "hep.analyses.*"),
-        *("hep.closure", "hep.fit", "hep.fit.*", "hep.histogram", "hep.observables"),
-        "hep.partition",
+        *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
+        *("hep.histogram", "hep.observables", "hep.partition", "hep.quality"),
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
         *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
         *("radio.strips", *(f"radio.strips.{room}" for room in STRIPS)),
@@ -36,7 +38,10 @@ LAYERS = {
             "hep.rootfile",
             "hep.source",
             "hep.selection",
-            "hep.planning",
+            "hep.job",
+            "hep.looking",
+            "hep.plan_cache",
+            "hep.preparing",
             "hep.runs",
             "radio.fits",
             "radio.results",

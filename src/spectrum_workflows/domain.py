@@ -169,7 +169,11 @@ class Domain:
         ``inputs(spec, data)``: URLs of the input files or sets below ``data``,
         whether they exist or not; nothing is opened.
     plan : callable
-        ``plan(spec, data) -> Plan``; opens files, computes nothing.
+        ``plan(spec, data, *, client=None, known="", report=..., glance=False)
+        -> Plan``; opens files, on the client's workers if there is one, and
+        computes nothing.  Below the URL ``known`` it may keep what it found
+        in them, so that the next plan need not open them again.  A ``glance``
+        looks at some of the input only, to refuse what cannot work.
     run : callable
         ``run(spec, plan, *, client, on_error, report) -> (result, Tally)``.
     arrays : callable

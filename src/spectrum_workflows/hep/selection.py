@@ -8,7 +8,7 @@ import inspect
 import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +48,10 @@ class Selection:
     def __call__(self, events: Any, **options: Any) -> Mapping[str, Any]:
         """Apply the selection to an awkward record array of events."""
         return _function(self.code)(events, **dict(self.cuts), **options)
+
+    def with_cuts(self, cuts: Mapping[str, float]) -> Selection:
+        """The same selection with some cuts replaced."""
+        return replace(self, cuts=tuple(sorted({**dict(self.cuts), **cuts}.items())))
 
 
 def find(
@@ -134,7 +138,9 @@ def _load(name: str, path: Path, text: bytes) -> None:
     except Exception as error:
         del sys.modules[name]
         line = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise SpecError(f"this code does not run ({line})", str(path)) from error
+        alone = isinstance(error, ModuleNotFoundError)
+        remedy = "install what it imports on both sides, or put it into this file" if alone else ""
+        raise SpecError(f"this code does not run ({line})", str(path), remedy) from error
     cloudpickle.register_pickle_by_value(module)
 
 

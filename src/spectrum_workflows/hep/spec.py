@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from spectrum_workflows.hep import fallback
+from spectrum_workflows.hep.fallback import FallbackSpec
 from spectrum_workflows.hep.systematics import FitSpec
 from spectrum_workflows.specs import FrozenModel, closest
 
@@ -60,6 +62,8 @@ class SampleSpec(FrozenModel):
         URLs, or names below the data root.
     cross_section : float
         In pb; times branching fractions and filter efficiency, if any.
+    events : tuple of int
+        Events in each file, if known: then no file is opened to plan a run.
     label : str
         Name in legends.
     data : bool
@@ -75,11 +79,18 @@ class SampleSpec(FrozenModel):
 
     files: Annotated[tuple[str, ...], Field(min_length=1)]
     cross_section: PositiveFloat | None = None
+    events: tuple[NonNegativeInt, ...] = ()
     label: str = ""
     data: bool = False
     generator: str = ""
     varies: str = ""
     variations: tuple[Name, ...] | None = None
+
+    @model_validator(mode="after")
+    def _a_number_per_file(self) -> Self:
+        if self.events and len(self.events) != len(self.files):
+            raise ValueError(f"events has {len(self.events)} numbers for {len(self.files)} files")
+        return self
 
 
 class PartitionSpec(FrozenModel):
@@ -108,6 +119,16 @@ class HepSpec(FrozenModel):
         Name of the TTree or RNTuple.
     columns : tuple of str
         Branches to read; ``select`` sees nothing else.
+    simulation_columns : tuple of str
+        Branches that data does not have; ``select`` sees them in simulation.
+    fallbacks : mapping of str to FallbackSpec
+        What may stand in for a column that a file does not have.
+    triggers : tuple of str
+        Only events in which at least one of these bits is set, in data and
+        simulation.
+    good_runs : str
+        List of good runs, beside the spec: a JSON file in the format of CMS
+        certification.  Data in other luminosity blocks is left out.
     normalisation : {"events", "genweight", "none"}
         Weight every simulated event by cross section x luminosity / events
         processed of its sample; or by its ``genWeight`` x cross section x
@@ -130,6 +151,10 @@ class HepSpec(FrozenModel):
     select: Annotated[str, Field(pattern=r"^[^:]+:[A-Za-z_]\w*$")]
     tree: str = "Events"
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    simulation_columns: tuple[str, ...] = ()
+    fallbacks: dict[str, FallbackSpec] = Field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    good_runs: str = ""
     normalisation: Literal["events", "genweight", "none"] = "events"
     luminosity: PositiveFloat | None = None
     cuts: dict[str, bool | int | float] = Field(default_factory=dict)
@@ -177,6 +202,15 @@ class HepSpec(FrozenModel):
                 _known(sample_name, self.nominal_samples, f"fit.systematics.{name}.samples")
         return self
 
+    @model_validator(mode="after")
+    def _fallbacks_say_what_they_mean(self) -> Self:
+        known = {*self.columns, *self.simulation_columns}
+        for name, described in self.fallbacks.items():
+            fallback.check(name, described)
+            if name not in known:
+                raise ValueError(f"fallbacks.{name}: {name} is not among the columns")
+        return self
+
     def changed(self, **changes: Any) -> Self:
         """Return a validated copy with some values replaced; see `FrozenModel`."""
         return super().changed(**({"folder": self.folder} | changes))
@@ -204,9 +238,9 @@ class HepSpec(FrozenModel):
 
     @property
     def user_code(self) -> str:
-        """The file of code this spec names, or an empty string."""
+        """What code this spec names that is not part of this package, or an empty string."""
         source = self.select.rpartition(":")[0]
-        return source if source.endswith(".py") else ""
+        return "" if source.partition(".")[0] == "spectrum_workflows" else source
 
 
 def _known(name: str, known: list[str], where: str) -> None:

@@ -50,7 +50,11 @@ class Events:
     start, stop : int
         Entries ``start <= entry < stop``.
     uuid, nbytes
-        Identity of the file when the run was planned.
+        Identity of the file when the run was planned; empty if it was not opened.
+    entries : int, optional
+        Entries of the whole file if only they were known, and not its identity.
+    stand_ins : tuple of str
+        Columns that the file does not have, and that another stands in for.
     """
 
     sample: str
@@ -60,6 +64,8 @@ class Events:
     stop: int
     uuid: str
     nbytes: int
+    entries: int | None = None
+    stand_ins: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

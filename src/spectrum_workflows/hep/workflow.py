@@ -12,10 +12,12 @@ from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError, SpectrumError
 from spectrum_workflows.hep import closure, histogram, runs
+from spectrum_workflows.hep.columns import GENERATED
 from spectrum_workflows.hep.histogram import arrays, deviation
-from spectrum_workflows.hep.planning import GENERATED, Job, inputs, job, plan
+from spectrum_workflows.hep.job import Job, job
+from spectrum_workflows.hep.planning import inputs, plan
+from spectrum_workflows.hep.preparing import prepared
 from spectrum_workflows.hep.read import entries
-from spectrum_workflows.hep.read import read as read_events
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import (
     Events,
@@ -96,9 +98,9 @@ def process(events: Events, task: Job) -> Filled:
     SpecError
         ``select`` weights events of a sample that is data.
     """
-    sample, columns = events.sample, task.columns_of(events.sample)
-    arrays = read_events(events, columns)
-    found = task.select(sample, arrays)
+    sample = events.sample
+    arrays, selection = prepared(events, task)
+    found = selection(arrays, **task.options(sample))
     if sample in task.data:
         for region, observable in found.items():
             if getattr(observable, "weights", None) is not None:
@@ -117,7 +119,7 @@ def process(events: Events, task: Job) -> Filled:
         generated=np.asarray(arrays[GENERATED]) if weighted else None,
     )
     stands_for = runs.generated(events.url, events.tree) if weighted else 0.0
-    file = FileRead(len(arrays), entries(events), stands_for)
+    file = FileRead(events.size, entries(events), stands_for)
     return replace(filled, files={(sample, events.url): file})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.domain import Plan
+from spectrum_workflows.domain import Plan, Report
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import memory
 from spectrum_workflows.radio.read import describe, find
@@ -13,12 +13,25 @@ from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from spectrum_workflows.radio.spec import RadioSpec
     from spectrum_workflows.radio.types import Observation
 
 
-def plan(spec: RadioSpec, data: str) -> Plan:
+def plan(
+    spec: RadioSpec,
+    data: str,
+    *,
+    client: Client | None = None,  # noqa: ARG001  (one set is soon looked at)
+    known: str = "",  # noqa: ARG001
+    report: Report = lambda *_: None,  # noqa: ARG001
+    glance: bool = False,  # noqa: ARG001
+) -> Plan:
     """Look at the data set and cut it into slabs; no visibility is read.
+
+    It is one set, looked at in this process: the other arguments are those
+    of every domain, and play no part.
 
     Raises
     ------
