@@ -28,6 +28,7 @@ LAYERS = {
         *(
             "storage",
             "shipped",
+            "hep.draft",
             "hep.rootfile",
             "hep.selection",
             "hep.planning",
@@ -48,7 +49,18 @@ LAYERS = {
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
     "sites": ("sites", "sites.*"),
-    "front": ("", "__main__", "examples", "front", "cli", "cli.*", "progress", "proof", "proof.*"),
+    "front": (
+        "",
+        "__main__",
+        "datasets",
+        "examples",
+        "front",
+        "cli",
+        "cli.*",
+        "progress",
+        "proof",
+        "proof.*",
+    ),
 }
 """Every module of the package, by name or pattern; "" is the package's own ``__init__``."""
 

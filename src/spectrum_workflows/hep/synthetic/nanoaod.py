@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import awkward as ak
 import numpy as np
 import uproot
 
-from spectrum_workflows import storage
-from spectrum_workflows.errors import OutputError, SpecError
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.draft import draft
 from spectrum_workflows.hep.synthetic import detector
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest
@@ -113,7 +110,7 @@ def write_sample(
     root = np.random.SeedSequence([zlib.crc32(process.encode()), seed])
     starts = range(0, events, cluster_events)
     with (
-        _draft(url) as path,
+        draft(url) as path,
         uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identity) as file,
     ):
         tree = None
@@ -134,26 +131,3 @@ def _records(collection: detector.Collection) -> ak.Array:
         for name, values in collection.columns.items()
     }
     return ak.unflatten(ak.zip(fields), collection.counts)
-
-
-@contextmanager
-def _draft(url: str) -> Iterator[str]:
-    """A local file that becomes ``url`` if the block succeeds."""
-    local = storage.is_local(url)
-    try:
-        final = storage.local_path(url) if local else None
-        folder = final.parent if final else Path(tempfile.gettempdir())
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{uuid.uuid4().hex}.root.part"
-        try:
-            yield str(draft)
-            if final:
-                draft.replace(final)
-            else:
-                fs, path = storage.locate(url)
-                fs.put_file(str(draft), path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        remedy = "choose another place with --data"
-        raise OutputError(f"cannot write ({error.strerror or error})", url, remedy) from error
