@@ -27,9 +27,11 @@ LAYERS = {
     "edges": (
         *(
             "storage",
+            "storage.*",
             "shipped",
             "hep.draft",
             "hep.rootfile",
+            "hep.source",
             "hep.selection",
             "hep.planning",
             "radio.fits",
@@ -66,7 +68,7 @@ LAYERS = {
 
 PURE = {"numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"}
 EDGES = {
-    *("astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
+    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),
 }
 DASK = {"dask", "distributed"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Failure, OnError, Partition, Tally
-from spectrum_workflows.errors import PartitionError, SpectrumError
+from spectrum_workflows.errors import PartitionError, SpectrumError, StoreError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -146,5 +146,5 @@ def _in_words(error: BaseException) -> str:
 
 
 def _may_pass(error: Exception) -> bool:
-    ours = isinstance(error, SpectrumError)
+    ours = isinstance(error, SpectrumError) and not isinstance(error, StoreError)
     return isinstance(error, OSError) and not ours and not isinstance(error, _PERMANENT)

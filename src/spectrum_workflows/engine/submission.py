@@ -35,6 +35,7 @@ R = TypeVar("R")
 MERGE_PRIORITY = 10
 LOOK_EVERY = 2.0  # seconds between two looks at how many workers there are
 OUTSTANDING = 256  # partitions that may always be under way: a queue, not data
+HISTORY = 512  # partitions that the scheduler remembers below a finished merge, at most
 
 
 @dataclass
@@ -85,7 +86,7 @@ def submitted(
         return Part(None, Tally())
     run = Run(parts.client, parts, merge, fan_in)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
-        run.shared = [_hold(run, n, value) for n, value in enumerate(parts.shared)]
+        run.shared = [_hold(run, "shared", n, value) for n, value in enumerate(parts.shared)]
         try:
             root = _drive(run, done)
             wait(root)
@@ -129,9 +130,9 @@ def _window(run: Run[R]) -> int:
     return 1 + max(OUTSTANDING, 4 * slots) // run.fan_in
 
 
-def _hold(run: Run[R], n: int, value: Any) -> Future:
-    """Send a shared value once; it can be rebuilt when every worker that had it is gone."""
-    return run.client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=run.key("shared", n))
+def _hold(run: Run[R], kind: str, n: int, value: Any) -> Future:
+    """Send a value once; it can be rebuilt when every worker that had it is gone."""
+    return run.client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=run.key(kind, n))
 
 
 @lru_cache(maxsize=32)
@@ -202,13 +203,24 @@ def _grow(run: Run[R], level: int, index: int, node: Future) -> list[Future] | N
         del run.groups[index]
     if run.width(level) == 1:
         return None
-    run.nodes[level, index] = node
+    run.nodes[level, index] = _without_history(run, level, node)
     first = index // run.fan_in * run.fan_in
     family = [(level, i) for i in range(first, min(first + run.fan_in, run.width(level)))]
     if not all(member in run.nodes for member in family):
         return []
     children = [run.nodes.pop(member) for member in family]
     return _submit_merges(run, level + 1, [index // run.fan_in], [children])
+
+
+def _without_history(run: Run[R], level: int, node: Future) -> Future:
+    """Hold a merge of many partitions by its value, that the scheduler may forget them.
+
+    It keeps a task until everything made of it is done, to compute it again if
+    need be: without this, every partition until the end of the run.
+    """
+    if run.fan_in**level < HISTORY:
+        return node
+    return _hold(run, "held", next(run.merges), node.result())
 
 
 def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
@@ -238,5 +250,4 @@ def _stand_in(run: Run[R], number: int, error: BaseException) -> Future:
     item = run.parts.items[number]
     tries = 2 * (getattr(error, "allowed_failures", 0) + 1)
     part: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
-    key = run.key("failed", number)
-    return run.client.submit(cloudpickle.loads, cloudpickle.dumps(part), key=key)
+    return _hold(run, "failed", number, part)

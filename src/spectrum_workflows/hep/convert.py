@@ -103,12 +103,11 @@ def convert(
             if report:
                 report("convert", done, described.entries)
     close_all()
-    fs, place = storage.locate(target)
     return {
         "url": target,
         "events": done,
         "branches": len(wanted),
-        "bytes": int(fs.size(place)),
+        "bytes": int(storage.info(target)["size"]),
         "source_bytes": int(described.baskets[:, 2].sum()),
     }
 
@@ -159,9 +158,8 @@ def _counter(branch: Any) -> str:
 def _chunks(found: OpenTree, groups: dict[str, list[str]], events: int) -> Iterator[Columns]:
     """The columns of one cluster after the other, at least one."""
     names = [name for group in groups.values() for name in group]
-    before, end = found.requested_bytes, int(found.tree.num_entries)
     try:
-        if not end:
+        if not found.tree.num_entries:
             yield _grouped(found.tree.arrays(names, entry_start=0, entry_stop=0, how=dict), groups)
         for arrays in found.tree.iterate(names, step_size=events, how=dict, library="ak"):
             yield _grouped(arrays, groups)
@@ -169,8 +167,6 @@ def _chunks(found: OpenTree, groups: dict[str, list[str]], events: int) -> Itera
         raise
     except Exception as error:
         raise damaged(found.url, error) from error
-    finally:
-        storage.count(found.requested_bytes - before)
 
 
 def _grouped(arrays: dict[str, ak.Array], groups: dict[str, list[str]]) -> Columns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -11,9 +10,6 @@ from pathlib import Path
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import OutputError
-
-COPY_BYTES = 16 << 20
-"""Bytes that are copied to a store at a time."""
 
 
 @contextmanager
@@ -39,15 +35,9 @@ def draft(url: str) -> Iterator[str]:
             if final:
                 path.replace(final)
             else:
-                _copied(path, url)
+                storage.put_file(path, url)
         finally:
             path.unlink(missing_ok=True)
     except OSError as error:
         remedy = "choose another place"
         raise OutputError(f"cannot write ({error.strerror or error})", url, remedy) from error
-
-
-def _copied(path: Path, url: str) -> None:
-    fs, target = storage.locate(url)
-    with path.open("rb") as source, fs.open(target, "wb") as sink:
-        shutil.copyfileobj(source, sink, COPY_BYTES)

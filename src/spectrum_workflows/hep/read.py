@@ -10,7 +10,6 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
 from spectrum_workflows.hep.types import Events
@@ -98,15 +97,12 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
     found = opened(events.url, events.tree)
     if (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
         raise DataError("file has changed since the run was planned", events.where, "run again")
-    before = found.requested_bytes
     try:
         arrays = _arrays(found.tree, columns, events.start, events.stop)
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
         raise damaged(events.where, error) from error
-    finally:
-        storage.count(found.requested_bytes - before)
     if len(arrays) != events.size:
         raise DataError(f"only {len(arrays)} events could be read", events.where)
     return arrays
