@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spectrum_workflows import storage
 from spectrum_workflows.cli import main
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -63,7 +64,56 @@ def test_convert_the_branches_of_a_spec(
     assert target.stat().st_size < source.stat().st_size / 4
 
 
+CATALOGUE = """
+[entries.mine]
+title = "four bytes"
+replicas = ["memory://replica"]
+licence = "CC0-1.0"
+citation = "nobody"
+source = "https://example.org/four"
+[[entries.mine.files]]
+name = "four.bin"
+size = 4
+checksum = "adler32:0{digits}"
+"""
+
+
+def test_list_fetch_and_verify(spectrum: Spectrum, tmp_path: Path) -> None:
+    storage.write_bytes("memory://replica/four.bin", b"abcd")
+    root = ("--data", tmp_path)
+    (tmp_path / "catalogue.toml").write_text(CATALOGUE.format(digits="3d8018b"))
+    listed = json.loads(spectrum("list", *root, "--json")[1])
+    assert listed["mine"]["files"][0]["size"] == 4
+    assert "agc-ttbar" in listed
+    out = " ".join(spectrum("list", *root)[1].split())
+    assert "53,446,198" in out
+    assert "not fetched" in out
+    assert spectrum("verify", *root) == (0, "no catalogued file is there\n", "")
+    assert spectrum("verify", "mine", *root)[0] == 1
+    place = f"{tmp_path}/four.bin"
+    code, out, _ = spectrum("fetch", "mine", *root)
+    assert (code, out) == (0, f"{place}: from memory://replica/four.bin\n")
+    assert spectrum("fetch", "mine", *root)[1] == f"{place}: there\n"
+    [row] = json.loads(spectrum("verify", *root, "--json")[1])["files"]
+    assert (row["state"], row["what"]) == ("verified", "adler32:03d8018b")
+    Path(place).write_bytes(b"abce")
+    code, out, _ = spectrum("verify", *root)
+    assert code == 1
+    assert "different" in out
+
+
+def test_a_copy_that_is_not_what_was_published(spectrum: Spectrum, tmp_path: Path) -> None:
+    storage.write_bytes("memory://replica/four.bin", b"abcd")
+    (tmp_path / "catalogue.toml").write_text(CATALOGUE.format(digits="0000000"))
+    code, out, err = spectrum("fetch", "mine", "--data", tmp_path)
+    assert (code, out) == (2, "")
+    assert "adler32 03d8018b, not the 00000000 published" in err
+    assert not (tmp_path / "four.bin").exists()
+
+
 BAD = [
+    (("fetch", "mein"), "no entry 'mein' in the catalogue"),
+    (("fetch", "vla-3c391", "--data", "memory://x"), "local file systems only"),
     (("convert", "{tmp}/none.ms", "{tmp}/a.zarr"), "none.ms: no such data set"),
     (("convert", "{tmp}/none.root", "{tmp}/a.root"), "no such file"),
     (

@@ -1,4 +1,4 @@
-"""Input data besides the runs: other forms of it."""
+"""Input data besides the runs: other forms of it, and the catalogue."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from spectrum_workflows import domain, progress, storage
+from spectrum_workflows import catalogue, domain, progress, storage
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.front import load_spec
 from spectrum_workflows.storage import Stores
@@ -72,6 +73,60 @@ def convert_data(
             **(options or {}),
         )
     return said | {"seconds": time.perf_counter() - started, "peak_memory": _peak_memory()}
+
+
+def fetch_data(name: str, data: str, *, stores: Stores | None = None) -> list[dict[str, str]]:
+    """Copy a catalogue entry below a local data root, with progress.
+
+    Returns
+    -------
+    list of dict
+        ``file`` and ``replica`` of each: where it is now, and came from.
+
+    Raises
+    ------
+    SpectrumError
+        There is no such entry, no replica answers, or what came is not what
+        was published.
+    """
+    rows = []
+    with storage.using(stores or Stores()), progress.shown() as report:
+        found = catalogue.entry(name, data)
+        for file in found.files:
+            place, replica = catalogue.fetch(found, file, data, partial(report, file.name))
+            rows.append({"file": place, "replica": storage.shown(replica) if replica else ""})
+    return rows
+
+
+def verify_data(
+    names: Iterable[str], data: str, *, stores: Stores | None = None
+) -> list[dict[str, str]]:
+    """Read catalogued files below a data root and compare them with what was published.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Entries; all that have a file there if none are given.
+    data : str
+        A local data root.
+
+    Returns
+    -------
+    list of dict
+        ``entry``, ``file``, ``state`` and ``what``, as `catalogue.verify` says.
+    """
+    rows = []
+    with storage.using(stores or Stores()), progress.shown() as report:
+        entries = catalogue.catalogue(data)
+        wanted = list(names)
+        for name in wanted or entries:
+            for file in catalogue.entry(name, data).files:
+                if wanted or storage.exists(storage.join(data, file.name)):
+                    state, what = catalogue.verify(file, data)
+                    row = {"entry": name, "file": file.name, "state": state, "what": what}
+                    rows.append(row)
+                    report("verify", len(rows), len(rows))
+    return rows
 
 
 def columns_of(spec: str) -> list[str]:

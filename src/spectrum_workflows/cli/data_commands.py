@@ -16,6 +16,7 @@ app = typer.Typer(
 
 * `spectrum data make SPEC` writes the synthetic data that a spec describes
 * `spectrum data convert NAME.ms s3://bucket/NAME.zarr` writes visibilities for object stores
+* `spectrum data list` shows public data sets; `fetch NAME` copies one, `verify` checks it
 * `spectrum data convert IN.root OUT.root --spec SPEC` keeps a spec's branches, compressed with ZSTD
 """,
 )
@@ -29,6 +30,11 @@ Columns = Annotated[
 ]
 OfSpec = Annotated[
     str | None, typer.Option("--spec", metavar="SPEC", help="Keep the branches that a spec reads.")
+]
+Entry = Annotated[str, typer.Argument(metavar="NAME", help="An entry: spectrum data list.")]
+Entries = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Entries; default: all with a file there."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
@@ -96,6 +102,85 @@ def convert_command(
         screen.as_json(said)
     else:
         screen.text(_in_words(said))
+
+
+@app.command("list")
+def list_command(data: Data = None, json: Json = False) -> None:
+    """List the catalogue: public data sets, their size, licence and origin.
+
+    A catalogue.toml in the data root adds entries of its own.
+    """
+    from spectrum_workflows.catalogue import catalogue
+
+    entries = catalogue(data or "")
+    if json:
+        screen.as_json({name: found.model_dump(mode="json") for name, found in entries.items()})
+        return
+    rows = [
+        {
+            "name": name,
+            "what": found.title + ("" if found.fetched_in_tests else " - not fetched in our tests"),
+            "files": len(found.files),
+            "GB": f"{found.size / 1e9:.2f}" if found.size else "?",
+            "events": f"{found.events:,}" if found.events else "",
+            "licence": found.licence,
+        }
+        for name, found in entries.items()
+    ]
+    screen.table(rows, title="Catalogue (fetch: spectrum data fetch NAME; more: --json)")
+
+
+@app.command("fetch")
+def fetch_command(
+    name: Entry,
+    data: Data = None,
+    site: SiteOption = None,
+    change: Set = None,
+    json: Json = False,
+) -> None:
+    """Copy an entry of the catalogue below the data root.
+
+    The replicas are tried in the site's order; what was interrupted goes on
+    where it was, and what comes is compared with the published checksum.
+    """
+    from spectrum_workflows import datasets
+    from spectrum_workflows.sites import load_site
+
+    profile = load_site(site, changes=changes(change))
+    rows = datasets.fetch_data(name, data or profile.data, stores=profile.stores)
+    if json:
+        screen.as_json({"files": rows})
+        return
+    for row in rows:
+        screen.text(f"{row['file']}: " + (f"from {row['replica']}" if row["replica"] else "there"))
+
+
+@app.command("verify")
+def verify_command(
+    names: Entries = None,
+    data: Data = None,
+    site: SiteOption = None,
+    change: Set = None,
+    json: Json = False,
+) -> None:
+    """Compare fetched files with their published checksums. Exits with 1 if one differs.
+
+    Of a file without a published checksum the one computed here is kept, so
+    that a later change is seen.
+    """
+    from spectrum_workflows import datasets
+    from spectrum_workflows.sites import load_site
+
+    profile = load_site(site, changes=changes(change))
+    rows = datasets.verify_data(names or (), data or profile.data, stores=profile.stores)
+    if json:
+        screen.as_json({"files": rows})
+    elif rows:
+        screen.table(rows, title="Verified")
+    else:
+        screen.text("no catalogued file is there")
+    if any(row["state"] in ("different", "missing") for row in rows):
+        raise typer.Exit(1)
 
 
 def _in_words(said: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from awkward.errors import FieldNotFoundError
 
-from spectrum_workflows import storage
+from spectrum_workflows import catalogue
 from spectrum_workflows.domain import Plan
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import histogram, partition
@@ -29,7 +29,12 @@ class Job:
 
 def inputs(spec: HepSpec, data: str) -> list[str]:
     """URLs of all files the spec names, whether they exist or not."""
-    return [storage.join(data, f) for sample in spec.samples.values() for f in sample.files]
+    return [
+        url
+        for sample in spec.samples.values()
+        for file in sample.files
+        for url in catalogue.places(file, data)
+    ]
 
 
 def plan(spec: HepSpec, data: str) -> Plan:
@@ -55,9 +60,12 @@ def plan(spec: HepSpec, data: str) -> Plan:
     task = job(spec)
     partitions: list[Events] = []
     warnings: list[str] = []
+    checksums: dict[str, str] = {}
     nbytes = memory = 0
     for sample, described in spec.samples.items():
-        found = [facts(storage.join(data, f), spec.tree, spec.columns) for f in described.files]
+        named = [place for f in described.files for place in catalogue.located(f, data)]
+        checksums |= {place.url: place.checksum for place in named}
+        found = [facts(place.url, spec.tree, spec.columns) for place in named]
         warnings += _checked(sample, found)
         for file in found:
             cut = partition.cuts(file.boundaries, spec.partition.max_events)
@@ -71,7 +79,7 @@ def plan(spec: HepSpec, data: str) -> Plan:
     warnings += _rehearse(task, partitions[0])
     if spec.user_code:
         warnings.append(f"runs the code in {spec.user_code} on every worker")
-    identities = {p.url: f"{p.uuid} {p.nbytes}" for p in partitions}
+    identities = {p.url: f"{p.uuid} {p.nbytes} {checksums[p.url]}".strip() for p in partitions}
     return Plan(
         tuple(partitions),
         nbytes,
