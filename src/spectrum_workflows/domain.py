@@ -57,6 +57,8 @@ class Plan:
         URL and content identity of every input, as far as known.
     code : str
         Digest of the user-visible code that decides the result.
+    data_bytes : int
+        Size of all inputs, as stored; 0 where it is not known.
     """
 
     partitions: tuple[Partition, ...]
@@ -65,6 +67,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     code: str = ""
+    data_bytes: int = 0
 
     @property
     def size(self) -> int:

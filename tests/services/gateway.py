@@ -11,7 +11,7 @@ from pathlib import Path
 
 PROGRAMS = ()  # it comes with the test group
 SERVERS: dict[Path, subprocess.Popen[bytes]] = {}
-IDLE = 60  # seconds after which the server ends a cluster that nobody uses
+IDLE = 300  # seconds after which the server ends a cluster that nobody uses
 
 CONFIGURATION = """\
 c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"

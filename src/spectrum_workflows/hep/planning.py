@@ -79,6 +79,7 @@ def plan(spec: HepSpec, data: str) -> Plan:
         warnings=tuple(warnings),
         inputs=tuple(identities.items()),
         code=task.selection.digest,
+        data_bytes=sum({p.url: p.nbytes for p in partitions}.values()),
     )
 
 

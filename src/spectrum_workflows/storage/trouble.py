@@ -154,8 +154,9 @@ def _status(error: BaseException) -> int:
 
 
 def _status_kind(status: int) -> Kind:
-    if status == 404:
-        return "missing"
+    known: dict[int, Kind] = {401: "denied", 403: "denied", 404: "missing"}
+    if status in known:
+        return known[status]
     return "permanent" if 300 <= status < 500 and status not in _PASSING else "passing"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from spectrum_workflows import storage
 from spectrum_workflows.domain import Plan
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import memory
@@ -37,6 +38,7 @@ def plan(spec: RadioSpec, data: str) -> Plan:
         largest_memory=memory.task_bytes(cut, geometry),
         warnings=_undersampled(spec, observation),
         inputs=((observation.url, observation.identity),),
+        data_bytes=storage.size_below(observation.url),
     )
 
 
