@@ -276,3 +276,10 @@ def test_trouble_is_sorted(error: Exception, kind: str) -> None:
 )
 def test_what_xrootd_says_is_sorted(said: str, kind: str) -> None:
     assert kind_of(OSError(said), "root://h//x") == kind
+
+
+def test_what_fsspec_calls_missing_over_http_may_be_something_else() -> None:
+    for status, kind in ((503, "passing"), (401, "denied"), (404, "missing")):
+        error = FileNotFoundError("https://h/x")
+        error.__cause__ = AnswerError(status, "")
+        assert kind_of(error, "https://h/x") == kind

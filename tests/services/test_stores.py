@@ -24,9 +24,10 @@ import buckets
 import ceph
 import faults
 import https
-import stores
 import workload
 import xrootd
+
+import stores
 from stores import Store
 
 pytestmark = pytest.mark.xdist_group("stores")
@@ -163,7 +164,7 @@ def trouble(url: str, table: dict[str, object], kind: type[Exception]) -> str:
     begun = time.monotonic()
     name = "/".join(url.split("/")[:3])
     with storage.using(Stores(((name, tuple(table.items())),))), pytest.raises(kind) as caught:
-        storage.read_ranges(url, [(0, 10)])
+        storage.read_bytes(url)
     assert time.monotonic() - begun < WITHIN
     error: BaseException | None = caught.value
     said = str(error)
@@ -273,6 +274,20 @@ def test_a_store_that_forbids(https_up: Store) -> None:
     [table] = https_up.tables.values()
     url = https_up.data.replace("/data", "/closed/x.root")
     assert "refused access" in trouble(url, table, AccessError)
+
+
+def test_a_token_that_is_renewed_in_its_file(https_up: Store, made: Path, tmp_path: Path) -> None:
+    https_up.fill(made)
+    [table] = https_up.tables.values()
+    file = tmp_path / "token"
+    file.write_text(SECRET)
+    table |= {"token_file": str(file)}
+    url = https_up.data.replace("/data", "/private/data/dimuon.root")
+    assert "refused access (401 Unauthorized)" in trouble(url, table | {"patience": 1}, AccessError)
+    right = (https_up.folder / "token").read_text()
+    threading.Timer(1, file.write_text, [right + "\n"]).start()
+    with storage.using(Stores(((https_up.data.removesuffix("data"), tuple(table.items())),))):
+        assert storage.read_bytes(url) == (made / "dimuon.root").read_bytes()
 
 
 # Trouble in the middle of a run, which must end with the same result

@@ -140,7 +140,7 @@ async def _http_client(
     """An aiohttp session; proxies and ``~/.netrc`` are found as its documentation says."""
     import aiohttp
 
-    headers = {}
+    headers = {"Accept-Encoding": "identity"}  # bytes as they are stored
     if token_file is not None:
         token = Path(token_file).expanduser().read_text().strip()
         headers["Authorization"] = f"Bearer {token}"

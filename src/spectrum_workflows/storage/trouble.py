@@ -32,6 +32,8 @@ _ROOT_DENIED = ("3010", "permission denied", "auth failed", "not authorized", "3
 def kind_of(error: BaseException, url: str) -> Kind:
     """Sort an error by what can be done: another try, new credentials, or nothing."""
     chain = [*_chain(error)]
+    if isinstance(error, FileNotFoundError) and error.__cause__:
+        return kind_of(error.__cause__, url)  # fsspec says this of whatever befell it over http
     if isinstance(error, SpectrumError):
         found: Kind = "unknown"
     elif any(_about_certificate(e) for e in chain):
@@ -174,12 +176,15 @@ def _root_kind(text: str) -> Kind:
 
 
 def _said(error: BaseException) -> str:
-    """The first line of what a library said, or else its name for it."""
-    code = next((c for e in _chain(error) if (c := _s3_code(e))), "")
-    if code:
-        return code
-    text = " ".join(str(error).split())[:160]
-    return text or type(error).__name__
+    """The store's own word for it, or else what the library said; never a URL with its query."""
+    if isinstance(error, FileNotFoundError) and error.__cause__:
+        error = error.__cause__
+    for one in _chain(error):
+        if code := _s3_code(one):
+            return code
+        if (status := _status(one)) and hasattr(one, "message"):  # aiohttp's, which quotes the URL
+            return f"{status} {one.message}"
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _s3_code(error: BaseException) -> str:
