@@ -122,9 +122,16 @@ def test_bytes_are_counted_once_on_every_level(tmp_path: Path) -> None:
 
 def test_a_url_is_shown_without_what_may_be_secret() -> None:
     assert storage.shown("https://me:word@host:1/a?X-Amz-Signature=5#x") == "https://host:1/a"
-    assert storage.shown("s3://bucket/a b") == "s3://bucket/a b"
+    assert storage.shown("s3://bucket/a b#c@d") == "s3://bucket/a b#c@d"
     assert storage.shown("root://host:1//a") == "root://host:1//a"
     assert storage.shown("/data/a?b") == "/data/a?b"
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown() -> None:
+    with pytest.raises(DataError, match="password in this URL") as caught:
+        storage.read_bytes("https://me:word@host/a")
+    assert "word@" not in str(caught.value)
+    assert storage.locate("memory://a:b/c@d")
 
 
 @pytest.mark.parametrize("url", ["s3://b/x", "root://h//x", "https://h/x", "memory://x"])
@@ -250,6 +257,8 @@ class AnswerError(OSError):
         (AnswerError(503, "SlowDown"), "passing"),
         (AnswerError(500, "InternalError"), "passing"),
         (AnswerError(429, "TooManyRequests"), "passing"),
+        (AnswerError(400, "RequestTimeout"), "passing"),
+        (ssl.SSLEOFError("EOF occurred in violation of protocol"), "passing"),
         (AnswerError(400, "ExpiredToken"), "denied"),
         (AnswerError(403, "SignatureDoesNotMatch"), "denied"),
         (AnswerError(404, "NoSuchBucket"), "missing"),

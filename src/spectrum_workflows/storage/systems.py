@@ -28,7 +28,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from spectrum_workflows.errors import DataError, MissingExtraError
-from spectrum_workflows.storage.names import is_local, scheme_of, shown
+from spectrum_workflows.storage.names import check_no_password, is_local, scheme_of, shown
 from spectrum_workflows.storage.stores import current_stores
 
 TIMEOUT = 10.0
@@ -45,10 +45,11 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     Raises
     ------
     DataError
-        No file system is known for the URL's scheme.
+        No file system is known for the URL's scheme, or it holds a password.
     MissingExtraError
         The one for it is not installed.
     """
+    check_no_password(url)
     try:
         fs, path = url_to_fs(url, **filesystem_options(url))
     except ImportError as error:
