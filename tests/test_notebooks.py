@@ -68,6 +68,9 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 HOLDS_CODE = {"hep/bring_your_own.ipynb"}
 """The notebooks that may define functions: in files that they write."""
 
+IN_ONE_PROCESS = {"hep/adl.ipynb", "hep/bring_your_own.ipynb"}
+"""Notebooks that the tests execute without workers; the quick starts have them."""
+
 READ = "import json, pathlib\nread = lambda folder: pathlib.Path(folder, 'record.json').read_text()"
 
 
@@ -91,6 +94,7 @@ def executed(name: str, home: Path) -> dict[str, Any]:
     notebook.cells.append(nbformat.v4.new_code_cell(last))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPECTRUM_", "XDG_", "CI"))}
     environment = kept | {"HOME": str(home), "MPLBACKEND": "agg"}
+    environment |= {"SPECTRUM_SITE": "serial"} if name in IN_ONE_PROCESS else {}
     execute(notebook, (FOLDER / name).parent, environment)
     return json.loads(notebook.cells[-1].outputs[0].text)
 

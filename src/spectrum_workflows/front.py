@@ -83,9 +83,12 @@ class Check:
         plan = self.plan
         lines = [
             f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions",
-            f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB",
-            f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
         ]
+        if plan.bytes_to_read:  # else nobody looked
+            lines += [
+                f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB",
+                f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
+            ]
         return "\n".join([*lines, *(f"  warning: {w}" for w in plan.warnings)])
 
 

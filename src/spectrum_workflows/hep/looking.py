@@ -82,6 +82,7 @@ class Looked:
                 self.url,
                 file.tree,
                 *(start, stop, self.uuid, self.nbytes),
+                entries=self.entries,
                 stand_ins=self.stand_ins,
             )
             for start, stop in self.cut
