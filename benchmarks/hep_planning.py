@@ -58,7 +58,7 @@ def second_plan(spec: HepSpec, files: int, folder: Path) -> float:
     wanted, known = job(spec).wanted, str(folder / "known")
     (first,) = look(asked[0], wanted, spec.partition.max_events)
     found = {file: replace(first, url=file.url, uuid=f"{k}") for k, file in enumerate(asked)}
-    name = plan_cache.question(spec.tree, wanted, spec.partition.max_events)
+    name = plan_cache.question(spec.name, spec.tree, wanted, spec.partition.max_events)
     plan_cache.keep(known, name, plan_cache.identities(asked), found)
     rootfile.close_all()
     return least(lambda: DOMAIN.plan(spec, str(folder), known=known))
