@@ -105,7 +105,7 @@ def test_check_computes_nothing(spectrum: Spectrum, shared_hep: Path, tmp_path: 
 
 def test_a_partial_result_says_so(spectrum: Spectrum, tmp_path: Path) -> None:
     """A file is damaged where only reading its data can tell."""
-    spec = shipped.folder("workflows") / "hep/ttbar.toml"
+    spec = shipped.folder("workflows") / "hep/quickstart.toml"
     files = spectrum("data", "make", spec, "--data", tmp_path, "--size", 3000)[1].split()
     run = ("run", spec, "--data", tmp_path, "--out", tmp_path / "r", "--json")
     whole = json.loads(spectrum(*run)[1])

@@ -45,6 +45,14 @@ class DataNotFoundError(SpectrumError, FileNotFoundError):
     """Input data that is not there."""
 
 
+class AccessError(SpectrumError, PermissionError):
+    """A store, or a file system, that does not let us in."""
+
+
+class StoreError(SpectrumError, ConnectionError):
+    """A store that does not answer, or answers what cannot be used."""
+
+
 class OutputError(SpectrumError, OSError):
     """Results that cannot be written where they should go."""
 

@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged
+from spectrum_workflows.engine import each, merged, submission
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -217,6 +217,26 @@ def test_nothing_stays_on_the_scheduler(own_client: Client) -> None:
     while left := own_client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
+
+
+def test_the_scheduler_forgets_what_is_merged(
+    own_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it remembers depends on what is under way, not on how much there has been."""
+    monkeypatch.setattr(submission, "HISTORY", 64)
+    monkeypatch.setattr(submission, "OUTSTANDING", 64)
+    count, seen = 600, []
+
+    def done(number: int) -> None:
+        if number == count:
+            seen.append(
+                own_client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+            )
+
+    parts = each(kit.waves, kit.items(count), client=own_client)
+    value, _ = merged(parts, kit.add, done=done)
+    assert value.tobytes() == by_definition(count, 8).tobytes()
+    assert seen[0] < count / 2
 
 
 def test_an_edited_kernel_gives_the_new_answer(dask_client: Client, tmp_path: Path) -> None:

@@ -191,11 +191,14 @@ def test_finding_a_set(small, tmp_path):
     assert find(spec_of(), str(small)) == f"{small}/small.ms"
     with pytest.raises(DataNotFoundError, match=r"small\.ms: no such data set; .*--data"):
         find(spec_of(), str(tmp_path))
-    (tmp_path / "small.zarr").mkdir()
-    with pytest.raises(DataError, match="does not read Zarr yet"):
-        find(spec_of(), str(tmp_path))
-    with pytest.raises(DataError, match="local file systems only"):
+    with pytest.raises(DataNotFoundError, match=r"small\.zarr: no such .* in Zarr form"):
         find(spec_of(), "memory://bucket")
+    (tmp_path / "small.zarr").mkdir()
+    (tmp_path / "small.zarr" / "conversion.json").write_text("{}")
+    with pytest.raises(DataError, match=r"small\.zarr: its conversion was not finished"):
+        find(spec_of(), str(tmp_path))
+    (tmp_path / "small.zarr" / "zarr.json").write_text("{}")
+    assert find(spec_of(), str(tmp_path)) == f"{tmp_path}/small.zarr"
 
 
 def test_folders_that_are_no_measurement_set(tmp_path):

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -9,8 +10,13 @@ import dask
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import ceph
 import gateway
+import https
+import rclone
 import slurm
+import stores
+import xrootd
 
 
 def running(
@@ -46,3 +52,40 @@ def gateway_up(
 ) -> Iterator[dict[str, str]]:
     """A Dask Gateway whose clusters are local processes."""
     yield from running(gateway, program, tmp_path_factory.mktemp("gateway"))
+
+
+@contextmanager
+def store(service: ModuleType, program: Callable[[str], str]) -> Iterator[stores.Store]:
+    """A store whose programs are installed."""
+    for name in service.PROGRAMS:
+        program(name)
+    with stores.running(service) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def ceph_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+    """S3 as Ceph speaks it."""
+    with store(ceph, program) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rclone_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+    """S3 as rclone speaks it."""
+    with store(rclone, program) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def xrootd_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+    """An XRootD server."""
+    with store(xrootd, program) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def https_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+    """An nginx with a certificate of its own authority."""
+    with store(https, program) as running:
+        yield running

@@ -12,6 +12,7 @@ from pathlib import Path
 PROGRAMS = ()  # it comes with the test group
 SERVERS: dict[Path, subprocess.Popen[bytes]] = {}
 IDLE = 60  # seconds after which the server ends a cluster that nobody uses
+PATIENCE = 180  # seconds without a word from a process that a busy machine may keep from its turn
 
 CONFIGURATION = """\
 c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
@@ -21,6 +22,9 @@ c.SimpleAuthenticator.password = {password!r}
 c.Proxy.address = "127.0.0.1:{port}"
 c.UnsafeLocalBackend.clusters_directory = {clusters!r}
 c.UnsafeLocalBackend.cluster_heartbeat_period = 2
+c.UnsafeLocalBackend.cluster_heartbeat_timeout = {patience}
+c.UnsafeLocalBackend.cluster_start_timeout = {patience}
+c.UnsafeLocalBackend.worker_start_timeout = {patience}
 c.ClusterConfig.scheduler_cmd = {scheduler!r}
 c.ClusterConfig.worker_cmd = {worker!r}
 c.ClusterConfig.worker_cores = 1
@@ -42,6 +46,7 @@ def up(folder: Path) -> dict[str, str]:
         scheduler=[dask, "scheduler"],
         worker=[dask, "worker"],
         idle=IDLE,
+        patience=PATIENCE,
     )
     configuration = folder / "gateway.py"
     configuration.touch(mode=0o600)

@@ -139,7 +139,7 @@ def demo_command(
     storage.check_writable(results)
     done: list[tuple[dict[str, Any], str]] = []
     with connect(load_site(site, changes=changes(change)), data=data, results=results) as place:
-        for name in ("hep/ttbar.toml", "radio/vla_sim.toml"):
+        for name in ("hep/quickstart.toml", "radio/vla_sim.toml"):
             spec = front.load_spec(shipped.folder("workflows") / name)
             screen.note(f"{name}: making its data", quiet=json)
             make_data(spec, place)

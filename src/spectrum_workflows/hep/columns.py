@@ -16,6 +16,9 @@ from spectrum_workflows.specs import closest
 CERTIFICATION = ("run", "luminosityBlock")
 """What a list of good runs is applied to."""
 
+GENERATED = "genWeight"
+"""Branch of the generator's weight of an event."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -33,6 +36,8 @@ class Wanted:
         Trigger bits, of which one must have fired.
     certified : bool
         Whether data is taken from good runs only.
+    generated : bool
+        Whether simulation is normalised by the sum of generator weights.
     """
 
     columns: tuple[str, ...]
@@ -40,6 +45,7 @@ class Wanted:
     fallbacks: Mapping[str, FallbackSpec] | None = None
     triggers: tuple[str, ...] = ()
     certified: bool = False
+    generated: bool = False
 
     def seen(self, *, data: bool) -> tuple[str, ...]:
         """Columns the selection sees, each once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectrum_workflows.hep import partition
+from spectrum_workflows.hep import partition, runs
 from spectrum_workflows.hep.columns import Wanted, refuse_missing
 from spectrum_workflows.hep.read import EXPANSION, facts, nothing
 from spectrum_workflows.hep.rootfile import opened
@@ -103,13 +103,16 @@ def look(file: File, wanted: Wanted, max_events: int) -> tuple[Looked, ...]:
     Raises
     ------
     DataNotFoundError, DataError
-        The file is not there or damaged, or a branch is missing.
+        The file is not there or damaged, or a branch or the sum of generator
+        weights is missing.
     """
     have = opened(file.url, file.tree).tree.keys()
     stand_ins = wanted.stand_ins(have, data=file.data)
     names = wanted.read(stand_ins, data=file.data)
     columns = wanted.seen(data=file.data)
     refuse_missing(names, have, tree=file.tree, url=file.url, columns=columns)
+    if wanted.generated and not file.data:
+        runs.generated(file.url, file.tree)
     found = facts(file.url, file.tree, names)
     cut = partition.cuts(found.boundaries, max_events)
     largest = max((stop - start for start, stop in cut), default=0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -90,7 +91,7 @@ def plan(
         warnings += [f"{sample}: {spec.fallbacks[n].words(n)}" for n in stand_ins]
         warnings += [f"{f.url} has no events" for f, n in mine if _entries(f, n, found) == 0]
     warnings += [COUNTED] if any(count is not None for _, count in files) else []
-    warnings += [w for f in found if f.form for w in _rehearse(task, f, found[f])][:1]
+    warnings += [w for file in found if file.form for w in _rehearsed(task, file, found)][:1]
     if spec.user_code:
         warnings.append(f"runs the code in {spec.user_code} on every worker")
     return Plan(
@@ -99,7 +100,7 @@ def plan(
         max((looked.memory for looked in found.values()), default=0),
         warnings=tuple(warnings),
         inputs=(*_identities(partitions).items(), *task.inputs),
-        code=task.selection.digest,
+        code=task.digest,
     )
 
 
@@ -204,12 +205,20 @@ def _identities(partitions: Sequence[Events]) -> dict[str, str]:
     return {p.url: f"{p.uuid} {p.nbytes}" if p.uuid else f"{p.entries} events" for p in partitions}
 
 
+def _rehearsed(task: Job, file: File, found: Mapping[File, Looked]) -> Iterator[str]:
+    """Rehearse every way in which events like those of a file are selected."""
+    alike = [name for name in task.variations if (name in task.data) == file.data]
+    ways = {task.variations[name]: name for name in reversed(alike)}
+    for sample in ways.values():
+        yield from _rehearse(task, replace(file, sample=sample), found[file])
+
+
 def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:
     """Apply the selection to no events; warn if it cannot stand that."""
     none: Any = ak.Array(ak.forms.from_json(looked.form).length_zero_array())
     events = Events(file.sample, file.url, file.tree, 0, 0, "", 0, stand_ins=looked.stand_ins)
     try:
-        found = selection(events, task)(counted(none, events, task))
+        found = selection(events, task)(counted(none, events, task), **task.options(file.sample))
     except SpectrumError:
         raise
     except (AttributeError, FieldNotFoundError) as error:
@@ -220,5 +229,6 @@ def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:
     except Exception as error:
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         return [f"the selection could not be rehearsed on no events ({line})"]
-    histogram.filled(events.sample, found, task.histograms, events=0)
+    varied = task.variations[events.sample]
+    histogram.filled(events.sample, found, task.histograms, events=0, variations=varied)
     return []

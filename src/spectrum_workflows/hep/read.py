@@ -10,7 +10,6 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep.columns import refuse_missing
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
@@ -91,7 +90,6 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
     """
     found = opened(events.url, events.tree)
     _check_unchanged(found, events)
-    before = found.requested_bytes
     try:
         arrays = _arrays(found.tree, columns, events.start, events.stop)
     except (OSError, MemoryError, SpectrumError):
@@ -99,11 +97,16 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
     except Exception as error:
         refuse_missing(columns, found.tree.keys(), tree=events.tree, url=events.url)
         raise damaged(events.where, error) from error
-    finally:
-        storage.count(found.requested_bytes - before)
     if len(arrays) != events.size:
         raise DataError(f"only {len(arrays)} events could be read", events.where)
     return arrays
+
+
+def entries(events: Events) -> int:
+    """How many entries there are in the tree that a partition belongs to."""
+    if events.entries is not None:
+        return events.entries
+    return int(opened(events.url, events.tree).tree.num_entries)
 
 
 def _check_unchanged(found: OpenTree, events: Events) -> None:

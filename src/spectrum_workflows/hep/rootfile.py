@@ -1,8 +1,9 @@
 """Open ROOT files through storage, with errors in words; each worker keeps a few open.
 
-Damage is found where the format lets one find it: ZLIB, LZMA and LZ4 baskets
-and RNTuple pages carry checksums.  ZSTD and uncompressed TTree baskets have
-none, for any reader; only damage that breaks their structure is seen.
+Their bytes come through `storage`, from any store.  Damage is found where the
+format lets one find it: ZLIB, LZMA and LZ4 baskets and RNTuple pages carry
+checksums.  ZSTD and uncompressed TTree baskets have none, for any reader; only
+damage that breaks their structure is seen.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uproot
-from uproot.source.fsspec import FSSpecSource
 from uproot.source.futures import TrivialExecutor
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.hep.source import StoreSource
 from spectrum_workflows.specs import closest
 
 KEEP_OPEN = 8
@@ -48,11 +49,6 @@ class OpenTree:
     uuid: str
     nbytes: int
 
-    @property
-    def requested_bytes(self) -> int:
-        """Bytes asked of the file since it was opened."""
-        return int(self.tree.file.source.num_requested_bytes)
-
 
 @dataclass
 class _Cache(threading.local):
@@ -74,12 +70,10 @@ def opened(url: str, tree: str) -> OpenTree:
     DataError
         It is a folder, empty, not a ROOT file, truncated, damaged, or has no
         such tree.
+    AccessError, StoreError
+        The store does not let us in, or does not answer.
     """
-    fs, path = storage.locate(url)
-    try:
-        info = fs.info(path)
-    except FileNotFoundError:
-        raise storage.missing(url) from None
+    info = storage.info(url)
     key = (url, tree, storage.current_stores(), repr(sorted(info.items(), key=str)))
     found = _cache.trees.get(key)
     if found is None:
@@ -114,11 +108,7 @@ def _opened(url: str, tree: str, nbytes: int) -> OpenTree:
         "use_threads": False,
     }
     try:
-        if storage.is_local(url):
-            file = uproot.open(storage.open_read(url), **options)
-        else:
-            stores = storage.current_stores().for_url(url)
-            file = uproot.open({url: None}, handler=FSSpecSource, **options, **stores)
+        file = uproot.open({url: None}, handler=StoreSource, nbytes=nbytes, **options)
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
@@ -128,8 +118,6 @@ def _opened(url: str, tree: str, nbytes: int) -> OpenTree:
     except BaseException:
         file.file.close()
         raise
-    finally:
-        storage.count(int(file.file.source.num_requested_bytes))
 
 
 def _tree(file: Any, name: str, url: str) -> Any:
@@ -166,8 +154,7 @@ def _check_header(url: str, nbytes: int) -> None:
     """
     if not nbytes:
         raise DataError("empty file, not a ROOT file", url, _DAMAGED)
-    with storage.open_read(url) as file:
-        header = file.read(32)
+    header = bytes(storage.read_ranges(url, [(0, min(32, nbytes))])[0])
     if header[:4] != b"root":
         raise DataError("not a ROOT file", url, "the hep workflow reads ROOT files only")
     if len(header) < 20:

@@ -117,7 +117,7 @@ class RadioSpec(FrozenModel):
     """One image from one data set.
 
     ``data_set`` has no suffix, so that the spec stays the same for other
-    forms of the data: the reader takes ``NAME.ms`` below the data root.
+    forms of the data: the reader takes ``NAME.zarr`` below the data root, else ``NAME.ms``.
     ``field`` and ``data_description`` are row numbers of the Measurement Set's
     subtables and may be left out where the set has only one of them.
     """

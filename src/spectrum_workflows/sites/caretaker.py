@@ -28,6 +28,9 @@ rm -rf -- "$3"
 A submission may have been under way then, hence several rounds.
 """
 
+LEFT: list[subprocess.Popen[bytes]] = []
+"""Caretakers still at work after their run: kept, for they are ended by nobody but themselves."""
+
 CANCELLED_WITHIN = 10.0  # seconds that finishing jobs may take to leave the queue
 ENDING = LIVE | {"COMPLETING"}
 
@@ -79,11 +82,15 @@ class Caretaker:
 
         If SLURM does not answer now, the process goes on trying for a while.
         """
-        if self._begin_to_end() and self._empty_queue():
-            self.process.kill()
-            self.process.wait()
-            if not keep:
-                shutil.rmtree(self.folder, ignore_errors=True)
+        if not self._begin_to_end():
+            return
+        if not self._empty_queue():
+            LEFT.append(self.process)
+            return
+        self.process.kill()
+        self.process.wait()
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def leave(self) -> None:
         """Empty the queue now, and let the process do so again in a while.
@@ -91,6 +98,7 @@ class Caretaker:
         For a start that failed or was interrupted: a submission may be under way.
         """
         if self._begin_to_end():
+            LEFT.append(self.process)
             self._empty_queue()
 
     def _begin_to_end(self) -> bool:

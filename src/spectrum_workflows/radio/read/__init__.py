@@ -19,25 +19,30 @@ def inputs(spec: RadioSpec, data: str) -> list[str]:
 
 
 def find(spec: RadioSpec, data: str) -> str:
-    """The URL of the spec's data set.
+    """The URL of the spec's data set: ``NAME.zarr``, else ``NAME.ms``.
 
     Raises
     ------
     DataNotFoundError
         There is no such set.
     DataError
-        There is only a Zarr form, which this version does not read.
+        There is only a Zarr set whose conversion was not finished, or only a
+        remote Measurement Set.
     """
     stem = storage.join(data, spec.data_set)
-    url = f"{stem}.ms"
-    if storage.is_local(url) and storage.exists(url):
+    url = f"{stem}.zarr"
+    if storage.exists(f"{url}/zarr.json"):
         return url
-    if storage.exists(f"{stem}.zarr"):
-        remedy = f"put the Measurement Set beside it, as {spec.data_set}.ms"
-        raise DataError("this version does not read Zarr yet", f"{stem}.zarr", remedy)
-    storage.local_path(url)  # says what to do about a remote set
+    set_url = f"{stem}.ms"
+    if storage.is_local(set_url) and storage.exists(set_url):
+        return set_url
+    if storage.exists(f"{url}/conversion.json"):
+        remedy = "run spectrum data convert again: it goes on where it was"
+        raise DataError("its conversion was not finished", url, remedy)
     remedy = "check data_set, or say where the data is with --data"
-    raise DataNotFoundError("no such data set", url, remedy)
+    if storage.is_local(set_url):
+        raise DataNotFoundError("no such data set", set_url, remedy)
+    raise DataNotFoundError("no such data set (remote sets are in Zarr form)", url, remedy)
 
 
 def describe(spec: RadioSpec, url: str) -> Observation:
@@ -50,6 +55,10 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     SpecError
         The spec must choose, or chooses what the set does not hold.
     """
+    if _is_zarr(url):
+        from spectrum_workflows.radio.read import zarr_observation
+
+        return zarr_observation.describe(spec, url)
     return observation.describe(spec, url)
 
 
@@ -61,4 +70,12 @@ def read(slab: Slab) -> Visibilities:
     DataError
         The data set cannot be read.
     """
+    if _is_zarr(slab.url):
+        from spectrum_workflows.radio.read import zarr_slab
+
+        return zarr_slab.read(slab)
     return measurement_set.read(slab)
+
+
+def _is_zarr(url: str) -> bool:
+    return url.rstrip("/").endswith(".zarr")

@@ -100,7 +100,7 @@ def read(slab: Slab) -> Visibilities:
             block = tuple(np.asarray(what[start : start + step]) for what in (rows, place))
             unflagged += _read_block(table, slab, hand, block, out)
     storage.count(slab.size * visibility_bytes(len(types)))
-    return _rising(replace(out, unflagged=unflagged))
+    return rising(replace(out, unflagged=unflagged))
 
 
 def visibility_bytes(ncorr: int) -> int:
@@ -153,7 +153,7 @@ def _pieces(
     return cut(slab.column, np.complex64), cut("FLAG", np.bool_), weight
 
 
-def _rising(data: Visibilities) -> Visibilities:
+def rising(data: Visibilities) -> Visibilities:
     """Channels in order of rising frequency, as the gridder wants them."""
     order = np.argsort(data.frequency, kind="stable")
     if np.array_equal(order, np.arange(len(order))):

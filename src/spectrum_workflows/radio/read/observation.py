@@ -53,8 +53,8 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         fields, descriptions = _present(table)
     if not fields:
         raise DataError("the set has no rows", url, "name another one")
-    field = _chosen(spec.field, fields, "field", url)
-    description = _chosen(spec.data_description, descriptions, "data_description", url)
+    field = chosen(spec.field, fields, "field", url)
+    description = chosen(spec.data_description, descriptions, "data_description", url)
     types, frequency = correlations(url, description)
     stokes.hands(types.tolist(), url)
     at = index(url, (field, description))
@@ -62,11 +62,11 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         remedy = "choose another field or data_description"
         raise DataError("no cross-correlations of this field", url, remedy)
     _check_column(spec.column, url, (len(frequency), len(types)), int(at.first[0]))
-    name, centre, frame = _field(url, field)
+    name, centre, frame = field_of(url, field)
     return Observation(
         url=url,
         column=spec.column,
-        telescope=_telescope(url),
+        telescope=telescope(url),
         object_name=name,
         field=field,
         data_description=description,
@@ -75,13 +75,13 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         spectral_frame=_spectral_frame(url, description),
         frequency=frequency,
         rows_per_time=at.count,
-        longest_baseline=_longest_baseline(url),
+        longest_baseline=longest_baseline(url),
         visibility_bytes=visibility_bytes(len(types)),
-        identity=_identity(storage.local_path(url)),
+        identity=identity(storage.local_path(url)),
     )
 
 
-def _identity(path: Path) -> str:
+def identity(path: Path) -> str:
     """Digest of the set's table description and of its files' names and sizes."""
     sizes = sorted(
         (str(file.relative_to(path)), file.stat().st_size)
@@ -103,7 +103,7 @@ def _present(table: Any) -> tuple[list[int], list[int]]:
     return sorted(fields), sorted(descriptions)
 
 
-def _chosen(wanted: int | None, present: Sequence[int], key: str, url: str) -> int:
+def chosen(wanted: int | None, present: Sequence[int], key: str, url: str) -> int:
     """The number the spec gives, or the only one there is."""
     listed = ", ".join(map(str, present))
     if wanted is None and len(present) > 1:
@@ -126,7 +126,7 @@ def _check_column(column: str, url: str, shape: tuple[int, int], row: int) -> No
         raise DataError(f"{column} has shape {found}, not {shape}", url, remedy)
 
 
-def _longest_baseline(url: str) -> float:
+def longest_baseline(url: str) -> float:
     """Largest hypot(u, v), m."""
     longest = 0.0
     with opened(url) as table:
@@ -136,7 +136,7 @@ def _longest_baseline(url: str) -> float:
     return longest
 
 
-def _field(url: str, field: int) -> tuple[str, tuple[float, float], str]:
+def field_of(url: str, field: int) -> tuple[str, tuple[float, float], str]:
     """Name, phase centre (rad) and its frame, of a field."""
     with opened(url, "FIELD") as table:
         measure = table.getcolkeywords("PHASE_DIR").get("MEASINFO", {})
@@ -161,6 +161,7 @@ def _spectral_frame(url: str, description: int) -> str:
         return SPECTRAL_FRAMES.get(int(table.getcell("MEAS_FREQ_REF", window)), "")
 
 
-def _telescope(url: str) -> str:
+def telescope(url: str) -> str:
+    """Name of the telescope, if the set has an observation."""
     with opened(url, "OBSERVATION") as table:
         return str(table.getcell("TELESCOPE_NAME", 0)) if table.nrows() else ""

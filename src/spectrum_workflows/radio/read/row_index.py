@@ -82,11 +82,11 @@ def row_index(
             stop = min(start + ROWS, nrow)
             rows = start + np.flatnonzero(selected(table, chosen, start, stop))
             time = np.asarray(table.getcol("TIME", start, stop - start))[rows - start]
-            pieces.append(_grouped(time, rows, rows, np.ones_like(rows)))
+            pieces.append(grouped(time, rows, rows, np.ones_like(rows)))
     if not pieces:
-        return _grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
+        return grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
     columns = ("time", "first", "last", "count")
-    return _grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
+    return grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
 
 
 def rows_of(table: Any, slab: Slab, at: RowIndex) -> tuple[Rows, Rows]:
@@ -145,7 +145,7 @@ def _ordered_span(pieces: Iterator[tuple[Numbers, Numbers]]) -> range | None:
     return span
 
 
-def _grouped(
+def grouped(
     time: NDArray[np.float64],
     first: NDArray[np.int64],
     last: NDArray[np.int64],

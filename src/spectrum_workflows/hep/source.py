@@ -1,0 +1,90 @@
+"""The bytes of a ROOT file for uproot, read through `storage` from any store."""
+
+from __future__ import annotations
+
+from queue import Queue
+from typing import Any
+
+from uproot.source.chunk import Chunk, Source
+from uproot.source.futures import TrivialFuture
+
+from spectrum_workflows import storage
+
+AHEAD = 64 * 1024
+"""Bytes read at a time where a remote file is looked into; its records are small and near."""
+KEPT = 8
+"""Such pieces that are kept."""
+
+
+class StoreSource(Source):  # type: ignore[misc]
+    """A file of a store, as uproot wants it.
+
+    All baskets that uproot asks for at once are one vectored request.  What
+    it asks for one by one, the records that describe the file, is read ahead.
+
+    Parameters
+    ----------
+    file_path : str
+        The URL.
+    nbytes : int
+        Size of the file.
+    **_options
+        uproot's own, which are not for us.
+    """
+
+    def __init__(self, file_path: str, *, nbytes: int, **_options: Any) -> None:
+        super().__init__()
+        self._file_path, self._num_bytes, self._open = file_path, nbytes, True
+        self._ahead = 0 if storage.is_local(file_path) else AHEAD
+        self._pieces: list[tuple[int, memoryview]] = []
+
+    def chunk(self, start: int, stop: int) -> Chunk:
+        """One range of bytes, shorter where the file ends."""
+        self._check_open()
+        self._account(1, start, stop)
+        return Chunk(
+            self, start, stop, TrivialFuture(self._piece(start, min(stop, self.num_bytes)))
+        )
+
+    def chunks(self, ranges: list[tuple[int, int]], notifications: Queue[Chunk]) -> list[Chunk]:
+        """Many ranges in one vectored request."""
+        self._check_open()
+        found = []
+        data = storage.read_ranges(self._file_path, ranges)
+        for (start, stop), part in zip(ranges, data, strict=True):
+            self._account(0, start, stop)
+            found.append(Chunk(self, start, stop, TrivialFuture(part)))
+            notifications.put(found[-1])
+        self._num_requests += 1
+        return found
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return not self._open
+
+    def __enter__(self) -> StoreSource:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open = False
+        self._pieces.clear()
+
+    def _piece(self, start: int, stop: int) -> memoryview:
+        for first, data in self._pieces:
+            if first <= start and stop <= first + len(data):
+                return data[start - first : stop - first]
+        end = max(stop, min(start + self._ahead, self.num_bytes))
+        [data] = storage.read_ranges(self._file_path, [(start, end)])
+        if self._ahead:
+            self._pieces = [*self._pieces[1 - KEPT :], (start, data)]
+        return data[: stop - start]
+
+    def _account(self, requests: int, start: int, stop: int) -> None:
+        self._num_requests += requests
+        self._num_requested_chunks += 1
+        self._num_requested_bytes += stop - start
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise OSError(f"{storage.shown(self._file_path)} is closed")

@@ -1,0 +1,172 @@
+"""Streaming a Measurement Set into a Zarr set, block by block."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.radio.convert import columns as read
+from spectrum_workflows.radio.convert import schema
+from spectrum_workflows.radio.convert.grid import cells, grids
+from spectrum_workflows.radio.convert.layout import OUTPUT_CHANNELS, Block, blocks
+from spectrum_workflows.radio.convert.parts import (
+    Part,
+    axes,
+    data_columns,
+    part_of,
+    stamp,
+    stored,
+    without_cross,
+)
+from spectrum_workflows.radio.convert.target import Target, begun
+from spectrum_workflows.radio.read.measurement_set import correlations, opened
+from spectrum_workflows.radio.read.observation import longest_baseline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spectrum_workflows.domain import Report
+
+FORM = 1
+"""Raised when the same source would be written otherwise."""
+
+COORDINATES = ("UVW", "TIME_CENTROID", "EFFECTIVE_INTEGRATION_TIME")
+
+
+def convert(
+    source: str,
+    target: str,
+    *,
+    columns: Sequence[str] = (),
+    output_channels: int = OUTPUT_CHANNELS,
+    overwrite: bool = False,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Write a Measurement Set as a Zarr set in the MSv4 schema.
+
+    Memory does not grow with the set: one block of at most `layout.BLOCK_BYTES`
+    of visibilities is held at a time.  A conversion that was interrupted goes
+    on where it was; until it is complete nothing can open the target.
+
+    Parameters
+    ----------
+    source : str
+        A Measurement Set on a local file system.
+    target : str
+        URL ending in ``.zarr``.
+    columns : sequence of str
+        Data columns; all that the set has if none are given.
+    output_channels : int
+        Pieces the frequency axis is cut into: a reader of one such piece moves
+        nothing of the others.
+    overwrite : bool
+        Replace what is at the target.
+    report : callable, optional
+        ``report("convert", done, total)`` in visibilities.
+
+    Returns
+    -------
+    dict
+        ``url``, ``bytes`` stored by this call, ``parts``, ``visibilities``, and
+        ``kept``: blocks that an earlier call had stored.
+
+    Raises
+    ------
+    DataError
+        The source cannot be converted, or something else is at the target.
+    SpecError
+        A column or number that makes no sense.
+    OutputError
+        The target cannot be written to.
+    """
+    if not target.rstrip("/").endswith(".zarr"):
+        raise SpecError("the target's name must end in .zarr", target, "readers look for that")
+    if output_channels < 1:
+        raise SpecError("output_channels must be at least 1", str(output_channels))
+    chosen = data_columns(source, columns)
+    job = {"form": FORM, "source": stamp(source), "columns": chosen}
+    job |= {"output_channels": output_channels}
+    there = begun(target, job, overwrite=overwrite)
+    with opened(source) as table:
+        found = grids(table)
+        if not found:
+            raise DataError("the set has no rows", source, "name another one")
+        parts = [part_of(source, grid, chosen, output_channels, n) for n, grid in enumerate(found)]
+        total = sum(part.cut.visibilities for part in parts)
+        said = {"url": target, "parts": len(parts), "visibilities": total}
+        if there is None:
+            return said | {"bytes": 0, "kept": sum(1 for p in parts for _ in blocks(p.cut))}
+        kept = _filled(table, source, parts, there, report)
+    for part in parts:
+        _described(source, part, chosen, there)
+    there.commit({"type": "processing_set", "spectrum_workflows": {"job": job}})
+    return said | {"bytes": there.nbytes, "kept": kept}
+
+
+def _filled(
+    table: Any, source: str, parts: Sequence[Part], there: Target, report: Report | None
+) -> int:
+    """Store every chunk that is not there yet; returns the number of blocks that were."""
+    total, done, kept = sum(part.cut.visibilities for part in parts), 0, 0
+    for part in parts:
+        for name, what in part.variables.items():
+            shape, chunks = axes(part.cut, what)
+            there.create(f"{part.group}/{name}", shape, chunks, what)
+        for block in blocks(part.cut):
+            missing = [name for name in part.variables if not stored(part, name, block, there)]
+            if missing:
+                _copy(table, source, part, block, (missing, there))
+            kept += not missing
+            done += block.shape[0] * part.cut.shape[1] * block.shape[1]
+            if report:
+                report("convert", done, total)
+    return kept
+
+
+def _copy(
+    table: Any, source: str, part: Part, block: Block, missing: tuple[list[str], Target]
+) -> None:
+    """Read one block and store the variables that are missing, one after the other."""
+    names, there = missing
+    times = slice(block.time_start, block.time_stop)
+    rows = cells(table, part.grid, times, source)
+    shape = (block.shape[0], part.cut.shape[1], part.cut.shape[3])
+    found = read.Source(table, rows, block, shape)
+    window = (times, slice(None), slice(block.chan_start, block.chan_stop), slice(None))
+    if wanted := [name for name in names if name in COORDINATES]:
+        values = read.coordinates(found)
+        for name in wanted:
+            there.put(f"{part.group}/{name}", window[: values[name].ndim][:2], values[name])
+    by_name = {name: column for column, name in schema.DATA.items()}
+    for name in names:
+        path = f"{part.group}/{name}"
+        if name == "FLAG":
+            there.put(path, window, read.flags(found))
+        elif name == "WEIGHT":
+            there.put(path, window, read.weights(found))
+        elif name in by_name:
+            there.put(path, window, read.visibilities(found, by_name[name]))
+
+
+def _described(source: str, part: Part, columns: Sequence[str], there: Target) -> None:
+    """Coordinates, attributes, antennas and field of one part."""
+    types, _ = correlations(source, part.grid.data_description)
+    made = {
+        "creator": {
+            "software_name": "spectrum-workflows",
+            "version": version("spectrum-workflows"),
+        },
+        "creation_date": datetime.now(UTC).isoformat(),
+        "spectrum_workflows": {
+            "field_id": part.grid.field,
+            "data_desc_id": part.grid.data_description,
+            "longest_baseline": longest_baseline(source),
+            "every_chunk_is_stored": True,
+            "times_without_cross_correlations": without_cross(source, part.grid),
+        },
+    }
+    there.add(part.group, schema.main(source, part.grid, columns, made))
+    there.add(f"{part.group}/antenna_xds", schema.antennas(source, types.tolist()))
+    there.add(f"{part.group}/{schema.FIELDS}", schema.field_and_source(source, part.grid.field))

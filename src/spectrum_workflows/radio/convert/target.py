@@ -1,0 +1,193 @@
+"""A Zarr set that is being written: chunks first, every word about them last.
+
+Chunks are encoded by zarr-python in memory and stored as whole objects under
+their final names, so that an object that is there is complete, on a file
+system and in an object store alike.  Metadata are written when all chunks are
+there, the root's (with the consolidated metadata) as the last object: before
+that nothing can open the set.  ``conversion.json`` says meanwhile what is being
+converted; it is removed at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.errors import UnstableSpecificationWarning, ZarrUserWarning
+from zarr.storage import MemoryStore
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.convert.schema import Variable
+
+ROOT = "zarr.json"
+NOTE = "conversion.json"
+TOGETHER = 8
+"""Objects that are stored at the same time."""
+
+
+@dataclass
+class Target:
+    """Where a set is written to, what is there already, and what waits in memory.
+
+    Attributes
+    ----------
+    url : str
+    there : set of str
+        Names of the objects below ``url``.
+    objects : dict
+        Metadata and small arrays, written by `commit`, by their names.
+    arrays : dict
+        The large arrays, by their names; their chunks pass through ``objects``.
+    nbytes : int
+        Bytes stored so far by this process.
+    """
+
+    url: str
+    there: set[str]
+    objects: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, zarr.Array[Any]] = field(default_factory=dict)
+    nbytes: int = 0
+
+    def put(self, name: str, region: tuple[slice, ...], values: NDArray[Any]) -> None:
+        """Store a part of a large array that consists of whole chunks."""
+        self.arrays[name][region] = values
+        self._flush(key for key in list(self.objects) if key.startswith(f"{name}/c/"))
+
+    def add(self, group: str, described: xr.Dataset) -> None:
+        """Keep small arrays and attributes until the commit."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnstableSpecificationWarning)  # text; as xradio writes
+            described.to_zarr(
+                self._store(), group=group, zarr_format=3, consolidated=False, mode="a"
+            )
+
+    def create(
+        self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], what: Variable
+    ) -> None:
+        """Declare a large array; each chunk ends in a checksum and is stored even if empty."""
+        self.arrays[name] = zarr.create_array(
+            self._store(),
+            name=name,
+            shape=shape,
+            chunks=chunks,
+            dtype=what.dtype,
+            fill_value=what.fill,
+            dimension_names=what.dims,
+            attributes=what.attributes,
+            compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
+            config={"write_empty_chunks": True},
+        )
+
+    def commit(self, attributes: dict[str, Any]) -> None:
+        """Write all metadata, the root's last: now the set can be opened."""
+        root = zarr.open_group(self._store(), mode="a")
+        root.attrs.update(attributes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ZarrUserWarning)  # so are consolidated metadata
+            warnings.simplefilter("ignore", UnstableSpecificationWarning)
+            zarr.consolidate_metadata(self._store())
+        self._flush(key for key in list(self.objects) if key != ROOT)
+        for leftover in (key for key in self.there if key.endswith(".part")):
+            storage.remove(storage.join(self.url, leftover))
+        self._flush([ROOT])
+        storage.remove(storage.join(self.url, NOTE))
+
+    def _store(self) -> MemoryStore:
+        return MemoryStore(store_dict=self.objects)
+
+    def _flush(self, keys: Iterable[str]) -> None:
+        """Move objects from memory to their place."""
+        stores = storage.current_stores()
+
+        def move(key: str) -> int:
+            data = self.objects[key].to_bytes()
+            with storage.using(stores):
+                storage.write_bytes(storage.join(self.url, key), data)
+            return len(data)
+
+        names = list(keys)
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            self.nbytes += sum(pool.map(move, names))
+        for name in names:
+            del self.objects[name]
+
+
+def begun(url: str, job: dict[str, Any], *, overwrite: bool) -> Target | None:
+    """Begin a conversion, or take up the one that was interrupted.
+
+    Parameters
+    ----------
+    url : str
+        The set to be written.
+    job : dict
+        What is converted and how, without the time; JSON.
+    overwrite : bool
+        Remove whatever else is there.
+
+    Returns
+    -------
+    Target or None
+        None if that very conversion is complete.
+
+    Raises
+    ------
+    DataError
+        Something else is there.
+    """
+    complete = storage.exists(storage.join(url, ROOT))
+    note = storage.join(url, NOTE)
+    before = json.loads(storage.read_bytes(note)) if storage.exists(note) else None
+    if complete and not overwrite and converted_from(url) == job:
+        return None
+    if not complete and before == job:
+        return Target(url, _names(url))
+    if complete or before is not None:
+        if not overwrite:
+            what = "another set is here" if complete else "another conversion was begun here"
+            raise DataError(what, url, "--overwrite replaces it")
+        _removed(url)
+    elif _names(url):
+        raise DataError("something else is here", url, "choose another name")
+    storage.write_bytes(note, json.dumps(job, indent=1).encode())
+    return Target(url, {NOTE})
+
+
+def converted_from(url: str) -> dict[str, Any] | None:
+    """The job that a complete set says it comes from."""
+    attributes = json.loads(storage.read_bytes(storage.join(url, ROOT))).get("attributes", {})
+    found = attributes.get("spectrum_workflows", {}).get("job")
+    return found if isinstance(found, dict) else None
+
+
+def _removed(url: str) -> None:
+    """Remove a set, what makes it readable first."""
+    for name in (ROOT, NOTE):
+        with suppress(FileNotFoundError):
+            storage.remove(storage.join(url, name))
+    storage.remove(url)
+
+
+def _names(url: str) -> set[str]:
+    """Objects below a URL, relative to it."""
+    fs, path = storage.locate(url)
+    try:
+        found = fs.find(path)
+    except FileNotFoundError:
+        return set()
+    except PermissionError as error:
+        raise DataError("not allowed to look here", url, "check your credentials") from error
+    return {name[len(path.rstrip("/")) + 1 :] for name in found}

@@ -1,0 +1,109 @@
+"""The objects of a Zarr set, read through `storage` and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+from zarr.abc.store import Store
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, DataNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from zarr.abc.store import ByteRequest
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+
+class Objects(Store):
+    """Whole objects below a URL: read only, never listed.
+
+    zarr-python asks for several at a time; each is one `storage.read_bytes`, so
+    that every store works that `storage` knows, with its errors and retries.
+
+    Attributes
+    ----------
+    url : str
+    nbytes : int
+        Bytes read so far.
+    strict : bool
+        Whether a chunk that is not there is an error.  To Zarr it means the
+        fill value, which would pass for flagged data.
+    """
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = False
+
+    def __init__(self, url: str) -> None:
+        super().__init__(read_only=True)
+        self.url, self.nbytes, self.strict = url, 0, False
+        self._stores = storage.current_stores()
+        self._lock = threading.Lock()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Objects) and (self.url, self._stores) == (other.url, other._stores)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """One object, or None."""
+        if byte_range is not None:
+            raise NotImplementedError("shards are not read: the schema has plain chunks")
+        data = await asyncio.to_thread(self._read, key)
+        return None if data is None else prototype.buffer.from_bytes(data)
+
+    def _read(self, key: str) -> bytes | None:
+        url = storage.join(self.url, key)
+        try:
+            with storage.using(self._stores):
+                data = storage.read_bytes(url)
+        except DataNotFoundError:
+            if self.strict and "/c/" in key:
+                raise DataError(
+                    "a chunk is missing", url, "convert or copy the set again"
+                ) from None
+            return None
+        with self._lock:
+            self.nbytes += len(data)
+        return data
+
+    async def get_partial_values(
+        self,
+        prototype: BufferPrototype,
+        key_ranges: Iterable[tuple[str, ByteRequest | None]],
+    ) -> list[Buffer | None]:
+        """Several objects."""
+        return [await self.get(key, prototype, part) for key, part in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Whether an object is there."""
+        return await asyncio.to_thread(self._read, key) is not None
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Nothing is written."""
+        raise NotImplementedError
+
+    async def delete(self, key: str) -> None:
+        """Nothing is deleted."""
+        raise NotImplementedError
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Nothing is listed: the root's metadata name all that there is."""
+        raise NotImplementedError
+        yield prefix
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Nothing is listed."""
+        raise NotImplementedError
+        yield prefix
+
+    async def list(self) -> AsyncIterator[str]:
+        """Nothing is listed."""
+        raise NotImplementedError
+        yield ""

@@ -1,0 +1,115 @@
+"""Stokes I of one slab of a Zarr set."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.radio import stokes
+from spectrum_workflows.radio.read import zarr_set
+from spectrum_workflows.radio.read.measurement_set import rising
+from spectrum_workflows.radio.types import Visibilities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.types import Slab
+
+PIECE_BYTES = 32 << 20
+"""Visibilities that are decoded at a time while they are combined to Stokes I."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A part of the axes time, frequency and polarization that is decoded at a time."""
+
+    times: slice
+    channels: slice
+    hands: slice
+
+
+def read(slab: Slab) -> Visibilities:
+    """Stokes I of one slab, rows in (time, antenna1, antenna2) order.
+
+    Only the chunks that the slab touches are moved.
+
+    Raises
+    ------
+    DataError
+        The set cannot be read, or has changed since the run was planned.
+    """
+    with zarr_set.opened(slab.url) as (root, objects):
+        part = zarr_set.chosen(root, objects, slab)
+        hand = stokes.hands(zarr_set.types(part), slab.url)
+        known = zarr_set.times(part)[slab.time_start : slab.time_stop]
+        if len(known) != slab.time_stop - slab.time_start:
+            raise zarr_set.changed(slab)
+        times = slice(int(known[0]), int(known[-1]) + 1)
+        order, cross = zarr_set.cross_correlations(part)
+        there = zarr_set.present(part, times)[:, order] & cross
+        nrow, nchan = np.count_nonzero(there), slab.chan_stop - slab.chan_start
+        if nrow * nchan != slab.size:
+            raise zarr_set.changed(slab)
+        row = np.cumsum(there).reshape(there.shape) - 1
+        uvw = np.asarray(part.array("UVW")[times])[:, order][there]
+        out = Visibilities(
+            uvw=np.nan_to_num(uvw, posinf=0.0, neginf=0.0),
+            frequency=np.asarray(part.array("frequency")[slab.chan_start : slab.chan_stop]),
+            visibility=np.empty((nrow, nchan), np.complex64),
+            weight=np.empty((nrow, nchan), np.float32),
+            unflagged=0,
+        )
+        lost = ~np.isfinite(uvw).all(axis=1)
+        unflagged = 0
+        for window in _windows(part.array(zarr_set.COLUMNS[slab.column]), times, slab, hand):
+            here = slice(window.times.start - times.start, window.times.stop - times.start)
+            time, place = np.nonzero(there[here])
+            source = time * len(order) + order[place]
+            target = row[here][time, place]
+            block = _decoded(part, slab.column, window)
+            block[1][source[lost[target]]] = True
+            channels = slice(
+                window.channels.start - slab.chan_start, window.channels.stop - slab.chan_start
+            )
+            unflagged += stokes.combine(
+                block, source, target, out.visibility[:, channels], out.weight[:, channels]
+            )
+    return rising(replace(out, unflagged=unflagged))
+
+
+def _windows(array: Any, times: slice, slab: Slab, hand: tuple[int, ...]) -> Iterator[_Window]:
+    """The slab in windows of whole chunks, as far as it goes."""
+    step, _, width, _ = array.chunks
+    chunk = 8 * step * width * array.shape[1] * array.shape[3]
+    width *= max(1, PIECE_BYTES // chunk)
+    hands = slice(hand[0], hand[-1] + 1, max(hand[-1] - hand[0], 1))
+    for time in range(times.start - times.start % step, times.stop, step):
+        begin, end = max(time, times.start), min(time + step, times.stop)
+        for chan in range(slab.chan_start - slab.chan_start % width, slab.chan_stop, width):
+            first, last = max(chan, slab.chan_start), min(chan + width, slab.chan_stop)
+            yield _Window(slice(begin, end), slice(first, last), hands)
+
+
+def _decoded(
+    part: zarr_set.Part, column: str, window: _Window
+) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]]:
+    """Data, flags and weights of a window: (ntime × nbaseline, nchan, nhand) each."""
+    names = (zarr_set.COLUMNS[column], "FLAG", "WEIGHT")
+    arrays = [part.array(name) for name in names]
+
+    def values(array: Any) -> NDArray[Any]:
+        cut = np.asarray(array[window.times, :, window.channels, window.hands])
+        return cut.reshape(-1, *cut.shape[2:])
+
+    with ThreadPoolExecutor(len(arrays)) as pool:
+        data, flag, weight = pool.map(values, arrays)
+    return (
+        data.astype(np.complex64, copy=False),
+        flag.astype(np.bool_, copy=False),
+        weight.astype(np.float32, copy=False),
+    )

@@ -1,0 +1,50 @@
+"""Every URL goes through here: one door to local files, S3, XRootD and https.
+
+Options per URL prefix come from the site profile and hold no secrets;
+credentials are found by the libraries' own chains where they are used, and
+are read again when a store refuses them.  What a store does that may pass is
+tried again; what is wrong is said with the endpoint's and the bucket's name.
+"""
+
+from spectrum_workflows.storage.attempts import persist
+from spectrum_workflows.storage.counting import Counter, count, counting
+from spectrum_workflows.storage.names import is_local, join, local_path, shown
+from spectrum_workflows.storage.reading import (
+    exists,
+    files_below,
+    info,
+    open_read,
+    read_bytes,
+    read_ranges,
+)
+from spectrum_workflows.storage.stores import Stores, current_stores, using
+from spectrum_workflows.storage.systems import filesystem_options, locate
+from spectrum_workflows.storage.trouble import missing
+from spectrum_workflows.storage.writing import check_writable, put_file, remove, write_bytes
+
+__all__ = [
+    "Counter",
+    "Stores",
+    "check_writable",
+    "count",
+    "counting",
+    "current_stores",
+    "exists",
+    "files_below",
+    "filesystem_options",
+    "info",
+    "is_local",
+    "join",
+    "local_path",
+    "locate",
+    "missing",
+    "open_read",
+    "persist",
+    "put_file",
+    "read_bytes",
+    "read_ranges",
+    "remove",
+    "shown",
+    "using",
+    "write_bytes",
+]

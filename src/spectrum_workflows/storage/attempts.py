@@ -1,0 +1,74 @@
+"""Tries of what may pass, with a back-off and a limit in seconds."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from spectrum_workflows.storage.names import scheme_of
+from spectrum_workflows.storage.systems import forget, has_credentials, locate, patience
+from spectrum_workflows.storage.trouble import Kind, in_words, kind_of
+
+T = TypeVar("T")
+
+DENIED = 5.0  # seconds in which new credentials may come
+FIRST, LONGEST = 0.1, 4.0  # seconds between two tries
+
+_jitter = random.Random()  # noqa: S311  # when to try again, never a result
+
+
+def persist(url: str, action: Callable[[Any, str], T]) -> T:
+    """Do something at a store, and try again what may pass.
+
+    Refused credentials are read anew, from wherever the library finds them,
+    before the next try: a token that was renewed on disk is taken up in the
+    middle of a run.
+
+    Parameters
+    ----------
+    url : str
+        What it is about.
+    action : callable
+        ``action(fs, path)``; called again after a failure, so it may keep
+        what it has got so far.
+
+    Raises
+    ------
+    DataNotFoundError
+        There is no such object, bucket or file.
+    AccessError
+        The credentials are not accepted, or there are none.
+    StoreError
+        The store does not answer, or its certificate is not valid.
+    """
+    begun, tries = time.monotonic(), 0
+    while True:
+        fs, path = locate(url)
+        try:
+            return action(fs, path)
+        except Exception as error:
+            kind = kind_of(error, url)
+            spent = time.monotonic() - begun
+            if kind == "unknown":
+                raise
+            if spent >= _limit(kind, url):
+                raise in_words(kind, error, url, fs) from error
+        _before_another(kind, url, fs)
+        time.sleep(min(FIRST * 2**tries, LONGEST) * _jitter.uniform(0.5, 1.0))
+        tries += 1
+
+
+def _limit(kind: Kind, url: str) -> float:
+    """Seconds after the beginning in which another try of this kind makes sense."""
+    within = patience(url)
+    renewable = min(within, DENIED) if has_credentials(url) else 0.0
+    return {"passing": within, "denied": renewable}.get(kind, 0.0)
+
+
+def _before_another(kind: Kind, url: str, fs: Any) -> None:
+    if kind == "denied":
+        forget(fs)
+    elif scheme_of(url) == "root":
+        fs.invalidate_cache()  # file handles of a server that is gone

@@ -1,0 +1,42 @@
+"""Bytes that were read, counted per thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class Counter:
+    """Bytes read while it was the innermost counter of its thread."""
+
+    bytes_read: int = 0
+
+
+@dataclass
+class _Local(threading.local):
+    counter: Counter | None = None
+
+
+_local = _Local()
+
+
+@contextmanager
+def counting() -> Iterator[Counter]:
+    """Count the bytes that are read inside the block, in this thread."""
+    before, counter = _local.counter, Counter()
+    _local.counter = counter
+    try:
+        yield counter
+    finally:
+        _local.counter = before
+        if before is not None:
+            before.bytes_read += counter.bytes_read
+
+
+def count(nbytes: int) -> None:
+    """Report bytes that were read; for readers that do not read through `storage`."""
+    if _local.counter is not None:
+        _local.counter.bytes_read += nbytes

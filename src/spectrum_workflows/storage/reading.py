@@ -1,0 +1,205 @@
+"""Reading: whole objects, and many byte ranges in one request."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import IO, Any
+
+from spectrum_workflows.errors import StoreError
+from spectrum_workflows.storage.attempts import persist
+from spectrum_workflows.storage.counting import count
+from spectrum_workflows.storage.names import is_local, shown
+from spectrum_workflows.storage.ranges import joined
+from spectrum_workflows.storage.systems import concurrency, locate
+from spectrum_workflows.storage.trouble import missing
+
+BUFFER = 1 << 20  # bytes that a stream reads ahead
+
+
+class TruncatedError(OSError):
+    """An answer that is shorter than what was asked for."""
+
+
+def info(url: str) -> dict[str, Any]:
+    """What the store says of a file: ``size``, ``type``, and what it has of time or tag.
+
+    Raises
+    ------
+    DataNotFoundError, AccessError, StoreError
+        As `persist`.
+    """
+    found: dict[str, Any] = persist(url, lambda fs, path: fs.info(path))
+    return found
+
+
+def exists(url: str) -> bool:
+    """Whether a file or folder is there.
+
+    Raises
+    ------
+    AccessError, StoreError
+        It cannot be known.
+    """
+    try:
+        info(url)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def files_below(url: str) -> list[str]:
+    """URLs of all files below a folder, sorted; none where there is no folder."""
+    fs, _ = locate(url)
+    try:
+        paths = persist(url, lambda fs, path: sorted(fs.find(path)))
+    except FileNotFoundError:
+        return []
+    return [path if is_local(url) else fs.unstrip_protocol(path) for path in paths]
+
+
+def read_bytes(url: str) -> bytes:
+    """The whole of one (small) file.
+
+    Raises
+    ------
+    DataNotFoundError, AccessError, StoreError
+        As `persist`.
+    """
+    data: bytes = persist(url, _whole)
+    count(len(data))
+    return data
+
+
+def read_ranges(url: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+    """Byte ranges of one file, by as few requests as makes sense, all at once.
+
+    Neighbours share a request as `ranges.joined` says.  A range whose answer
+    fails or is too short is asked for again, and it alone.
+
+    Parameters
+    ----------
+    url : str
+    ranges : sequence of (start, stop)
+        Within the file, in any order.
+
+    Returns
+    -------
+    list of memoryview
+        In the same order, each of the length that was asked for.
+
+    Raises
+    ------
+    DataNotFoundError, AccessError, StoreError
+        As `persist`.
+    """
+    if is_local(url):
+        return persist(url, lambda _, path: _local_ranges(path, ranges))
+    wanted = joined(ranges)
+    got: dict[tuple[int, int], bytes] = {}
+
+    def ask(fs: Any, path: str) -> None:
+        left = [span for span in wanted if span not in got]
+        answers = _answers(fs, path, left, concurrency(url))
+        failures = []
+        for span, answer in zip(left, answers, strict=True):
+            if isinstance(answer, BaseException):
+                failures.append(answer)
+            elif len(answer) < span[1] - span[0]:
+                short = f"{len(answer)} of {span[1] - span[0]} bytes came"
+                failures.append(TruncatedError(short))
+            elif len(answer) > span[1] - span[0]:
+                raise StoreError("the server ignores byte ranges", shown(url), "stage the file")
+            else:
+                got[span] = answer
+                count(len(answer))
+        if failures:
+            raise failures[0]
+
+    persist(url, ask)
+    return [_cut(got, wanted, start, stop) for start, stop in ranges]
+
+
+def open_read(url: str) -> IO[bytes]:
+    """A seekable binary file.
+
+    Raises
+    ------
+    DataNotFoundError, AccessError, StoreError
+        As `persist`.
+    """
+    if is_local(url):
+        return persist(url, lambda fs, path: fs.open(path, "rb"))
+    return io.BufferedReader(_RangeFile(url, info(url)), BUFFER)
+
+
+class _RangeFile(io.RawIOBase):
+    """A remote file as a stream, read by `read_ranges`."""
+
+    def __init__(self, url: str, described: dict[str, Any]) -> None:
+        if described["type"] == "directory":
+            raise missing(url)
+        self.url, self.size, self.position = url, int(described["size"]), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
+        self.position = max(0, base + offset)
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        stop = min(self.position + len(buffer), self.size)
+        if stop <= self.position:
+            return 0
+        [data] = read_ranges(self.url, [(self.position, stop)])
+        buffer[: len(data)] = data
+        self.position = stop
+        return len(data)
+
+
+def _whole(fs: Any, path: str) -> bytes:
+    described = fs.info(path)
+    if described["type"] == "directory":
+        raise IsADirectoryError(path)
+    size = described["size"]
+    if not size:
+        return b"" if size == 0 else bytes(fs.cat_file(path))
+    data = bytes(fs.cat_file(path, start=0, end=size))
+    if len(data) < size:
+        raise TruncatedError(f"{len(data)} of {size} bytes came")
+    return data
+
+
+def _answers(fs: Any, path: str, spans: list[tuple[int, int]], at_a_time: int) -> list[Any]:
+    starts, stops = ([span[k] for span in spans] for k in (0, 1))
+    answers: list[Any] = fs.cat_ranges([path] * len(spans), starts, stops, batch_size=at_a_time)
+    return answers
+
+
+def _local_ranges(path: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+    found = []
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as fsspec does
+        for start, stop in ranges:
+            file.seek(start)
+            data = file.read(stop - start)
+            if len(data) < stop - start:
+                raise TruncatedError(f"{path} is shorter than it was")
+            count(len(data))
+            found.append(memoryview(data))
+    return found
+
+
+def _cut(
+    got: dict[tuple[int, int], bytes], spans: list[tuple[int, int]], start: int, stop: int
+) -> memoryview:
+    """A range out of the span that holds it."""
+    if start == stop:
+        return memoryview(b"")
+    span = spans[bisect_right(spans, start, key=lambda s: s[0]) - 1]
+    return memoryview(got[span])[start - span[0] : stop - span[0]]

@@ -1,0 +1,57 @@
+"""Options per URL prefix, in force for a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Options per URL prefix, without secrets; travels with every task.
+
+    Attributes
+    ----------
+    options : tuple
+        ``(prefix, ((name, value), ...))`` pairs.  A prefix ends where a name
+        ends: ``s3://a`` is not one of ``s3://ab``.  Of several that fit, the
+        longest is taken.
+    """
+
+    options: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
+
+    def for_url(self, url: str) -> dict[str, Any]:
+        """The options for one URL; `filesystem_options` makes fsspec's of them."""
+        fits = [(p, o) for p, o in self.options if _below(url, p)]
+        return dict(max(fits, key=lambda pair: len(pair[0]))[1]) if fits else {}
+
+
+def _below(url: str, prefix: str) -> bool:
+    rest = url.removeprefix(prefix)
+    return url.startswith(prefix) and (prefix.endswith("/") or not rest or rest[0] == "/")
+
+
+@dataclass
+class _Local(threading.local):
+    stores: Stores = field(default_factory=Stores)
+
+
+_local = _Local()
+
+
+@contextmanager
+def using(stores: Stores) -> Iterator[None]:
+    """Resolve URLs with these stores, in this thread, inside the block."""
+    before, _local.stores = _local.stores, stores
+    try:
+        yield
+    finally:
+        _local.stores = before
+
+
+def current_stores() -> Stores:
+    """The stores in force in this thread."""
+    return _local.stores

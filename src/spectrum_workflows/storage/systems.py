@@ -1,0 +1,186 @@
+"""The fsspec file system that a URL means, with the options of its store.
+
+What a site profile may say in ``[storage."PREFIX"]`` besides the file
+system's own options:
+
+======================  =========  ==================================================
+name                    schemes    meaning
+======================  =========  ==================================================
+``timeout``             all        seconds without an answer (10)
+``patience``            all        seconds in which what may pass is tried again (20)
+``concurrency``         s3         requests at a time (32)
+``ca_file``             s3, https  certificate authorities to trust
+``credential_file``     s3         a file like ``~/.aws/credentials``; see ``profile``
+``region``              s3         region name
+``token_file``          https      file with a bearer token
+======================  =========  ==================================================
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.core import url_to_fs
+
+from spectrum_workflows.errors import DataError, MissingExtraError
+from spectrum_workflows.storage.names import is_local, scheme_of, shown
+from spectrum_workflows.storage.stores import current_stores
+
+TIMEOUT = 10.0
+PATIENCE = 20.0
+CONCURRENCY = 32
+CONNECT = 5.0
+
+_EXTRAS = {"s3": "s3", "s3a": "s3", "root": "xrootd"}
+
+
+def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system and the path on it that a URL means.
+
+    Raises
+    ------
+    DataError
+        No file system is known for the URL's scheme.
+    MissingExtraError
+        The one for it is not installed.
+    """
+    try:
+        fs, path = url_to_fs(url, **filesystem_options(url))
+    except ImportError as error:
+        extra = _EXTRAS.get(scheme_of(url))
+        if extra is None:
+            raise DataError(f"cannot open this kind of URL: {error}", shown(url)) from error
+        raise MissingExtraError(
+            f"{scheme_of(url)}:// cannot be opened",
+            shown(url),
+            f"pip install 'spectrum-workflows[{extra}]'",
+        ) from error
+    except ValueError as error:
+        raise DataError(f"cannot open this kind of URL: {error}", shown(url)) from error
+    if scheme_of(url) in ("s3", "s3a"):
+        fs.retries = 1  # `persist` does it, with a limit in seconds
+    return fs, path
+
+
+def filesystem_options(url: str) -> dict[str, Any]:
+    """The keyword arguments of the fsspec file system for a URL, here and now.
+
+    They hold no secret, only the names of files that do.
+    """
+    options = current_stores().for_url(url)
+    options.pop("patience", None)
+    make = _MAKERS.get(scheme_of(url))
+    return options if make is None else make(options)
+
+
+def patience(url: str) -> float:
+    """Seconds in which what may pass is tried again; 0 for local files."""
+    return 0.0 if is_local(url) else float(current_stores().for_url(url).get("patience", PATIENCE))
+
+
+def concurrency(url: str) -> int:
+    """Requests that may be under way at a time for one reader."""
+    return int(current_stores().for_url(url).get("concurrency", CONCURRENCY))
+
+
+def has_credentials(url: str) -> bool:
+    """Whether there may be credentials that can be read anew."""
+    options = current_stores().for_url(url)
+    if scheme_of(url) in ("http", "https"):
+        return "token_file" in options
+    return not options.get("anon", False)
+
+
+def forget(fs: fsspec.AbstractFileSystem) -> None:
+    """Let the next `locate` make this file system anew, and with it its credentials."""
+    type(fs)._cache.pop(getattr(fs, "_fs_token_", None), None)
+
+
+def _s3(options: dict[str, Any]) -> dict[str, Any]:
+    config = {
+        "connect_timeout": CONNECT,
+        "read_timeout": options.pop("timeout", TIMEOUT),
+        "max_pool_connections": int(options.pop("concurrency", CONCURRENCY)),
+        "retries": {"mode": "standard", "total_max_attempts": 2},
+        # Stores other than Amazon's know no checksums beside the signed body.
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+    }
+    client = {"region_name": options.pop("region", None), "verify": options.pop("ca_file", None)}
+    made = {
+        "config_kwargs": config,
+        "client_kwargs": {k: v for k, v in client.items() if v is not None},
+        "use_listings_cache": False,
+    }
+    if file := options.pop("credential_file", None):
+        path = str(Path(file).expanduser())
+        made["session_vars"] = {"credentials_file": (None, None, path, None)}
+    return made | options
+
+
+def _http(options: dict[str, Any]) -> dict[str, Any]:
+    named = ("timeout", "ca_file", "token_file")
+    client = {name: options.pop(name) for name in named if name in options}
+    options.pop("concurrency", None)
+    return {"get_client": _http_client, "client_kwargs": client} | options
+
+
+async def _http_client(
+    *,
+    loop: Any,
+    timeout: float = TIMEOUT,
+    ca_file: str | None = None,
+    token_file: str | None = None,
+) -> Any:
+    """An aiohttp session; proxies and ``~/.netrc`` are found as its documentation says."""
+    import aiohttp
+
+    headers = {}
+    if token_file is not None:
+        token = Path(token_file).expanduser().read_text().strip()
+        headers["Authorization"] = f"Bearer {token}"
+    trust = ssl.create_default_context(
+        cafile=None if ca_file is None else str(Path(ca_file).expanduser())
+    )
+    return aiohttp.ClientSession(
+        loop=loop,
+        headers=headers,
+        trust_env=token_file is None,
+        connector=aiohttp.TCPConnector(ssl=trust),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=timeout),
+    )
+
+
+def _root(options: dict[str, Any]) -> dict[str, Any]:
+    _notice_soon()
+    options.pop("concurrency", None)
+    timeout = int(options.pop("timeout", TIMEOUT))
+    return {"timeout": timeout, "use_listings_cache": False} | options
+
+
+@cache
+def _notice_soon() -> None:
+    """Let XRootD's client try again soon after a failure; its own ``XRD_`` variables go first.
+
+    It would wait two minutes before it connects again, and half an hour after
+    it has given a server up.
+    """
+    from XRootD import client
+
+    settings = {"ConnectionWindow": 5, "ConnectionRetry": 2, "StreamErrorWindow": 1}
+    for name, value in settings.items():
+        client.EnvPutInt(name, value)
+
+
+_MAKERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "s3": _s3,
+    "s3a": _s3,
+    "http": _http,
+    "https": _http,
+    "root": _root,
+}

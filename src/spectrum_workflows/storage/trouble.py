@@ -1,0 +1,187 @@
+"""What went wrong at a store: of which kind it is, and in words that hold no secret."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from spectrum_workflows.errors import (
+    AccessError,
+    DataNotFoundError,
+    SpectrumError,
+    StoreError,
+)
+from spectrum_workflows.storage.names import is_local, scheme_of, shown
+
+Kind = Literal["missing", "denied", "certificate", "passing", "permanent", "unknown"]
+
+_DENIED = {
+    *("400", "401", "403", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"),
+    *("AuthorizationHeaderMalformed", "NoCredentialsError", "PartialCredentialsError"),
+    *("ProfileNotFound", "CredentialRetrievalError", "TokenRetrievalError"),
+    "UnsupportedAlgorithm",
+}
+"""Codes of S3 answers and names of botocore errors.  HEAD says 400 of an old token, and
+rclone says UnsupportedAlgorithm of a request without signature."""
+_PASSING = {408, 425, 429}
+_ROOT_MISSING = ("3011", "no such file", "3005")
+_ROOT_DENIED = ("3010", "permission denied", "auth failed", "not authorized", "3030")
+
+
+def kind_of(error: BaseException, url: str) -> Kind:
+    """Sort an error by what can be done: another try, new credentials, or nothing."""
+    chain = [*_chain(error)]
+    if isinstance(error, SpectrumError):
+        found: Kind = "unknown"
+    elif any(_about_certificate(e) for e in chain):
+        found = "certificate"
+    elif isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
+        found = "missing"
+    elif isinstance(error, PermissionError) or any(_code(e) in _DENIED for e in chain):
+        found = "denied"
+    elif is_local(url) or not _of_the_network(error):
+        found = "unknown"
+    elif scheme_of(url) == "root":
+        found = _root_kind(str(error).lower())
+    else:
+        found = _status_kind(next((s for e in chain if (s := _status(e))), 0))
+    return found
+
+
+def in_words(kind: Kind, error: BaseException, url: str, fs: Any) -> BaseException:
+    """The error to raise: it names endpoint and bucket, and what to do."""
+    if is_local(url):
+        here = {"missing": missing(url), "denied": _denied_here(url)}
+        return here.get(kind, error)
+    if kind == "missing":
+        return _missing_there(url, fs, endpoint(url, fs))
+    where, place, said = shown(url), endpoint(url, fs), f"{_for_bucket(url)} ({_said(error)})"
+    words: dict[str, SpectrumError] = {
+        "denied": AccessError(
+            f"{place} refused access{said}",
+            where,
+            "check the credentials that the site profile or the environment refers to",
+        ),
+        "certificate": StoreError(
+            f"the certificate of {place} is not valid",
+            where,
+            "ca_file in the site profile's [storage] names the authority to trust",
+        ),
+        "passing": StoreError(
+            f"{place} did not answer{said}", where, "is it up, and is its address right?"
+        ),
+        "permanent": StoreError(f"{place} refused{said}", where),
+    }
+    return words.get(kind, error)
+
+
+def missing(url: str) -> DataNotFoundError:
+    """The error for data that is not there."""
+    return DataNotFoundError(
+        "no such file", shown(url), "check the name, or say where the data is with --data"
+    )
+
+
+def endpoint(url: str, fs: Any) -> str:
+    """Whom a URL asks: the S3 service's URL, or the host."""
+    if scheme_of(url) in ("s3", "s3a"):
+        client = getattr(fs, "_s3", None)
+        found = client.meta.endpoint_url if client else getattr(fs, "endpoint_url", None)
+        return str(found or "the S3 service")
+    whole = shown(url)
+    return "/".join(whole.split("/", 3)[:3])
+
+
+def bucket(url: str) -> str:
+    """The bucket of an S3 URL; empty for others."""
+    return url.split("/", 3)[2] if scheme_of(url) in ("s3", "s3a") else ""
+
+
+def _for_bucket(url: str) -> str:
+    return f" for bucket {bucket(url)!r}" if bucket(url) else ""
+
+
+def _missing_there(url: str, fs: Any, place: str) -> DataNotFoundError:
+    remedy = "check the name, or say where the data is with --data"
+    if not bucket(url):
+        return DataNotFoundError(f"no such file at {place}", shown(url), remedy)
+    try:
+        fs.call_s3("head_bucket", Bucket=bucket(url))
+    except FileNotFoundError:
+        return DataNotFoundError(f"no bucket {bucket(url)!r} at {place}", shown(url), remedy)
+    except Exception:  # what it was asked for is missing all the same
+        return DataNotFoundError(f"not found at {place}{_for_bucket(url)}", shown(url), remedy)
+    what = f"no such object in bucket {bucket(url)!r} at {place}"
+    return DataNotFoundError(what, shown(url), remedy)
+
+
+def _denied_here(url: str) -> AccessError:
+    return AccessError("not allowed to read this", url, "check its permissions")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        inner = getattr(error, "kwargs", {})  # botocore keeps the cause there
+        error = error.__cause__ or error.__context__ or _exception(inner)
+
+
+def _exception(kwargs: Any) -> BaseException | None:
+    found = kwargs.get("error") if isinstance(kwargs, dict) else None
+    return found if isinstance(found, BaseException) else None
+
+
+def _about_certificate(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def _code(error: BaseException) -> str:
+    """Code of an S3 answer, status of an http one, or the error's own name."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", ""))
+    status = getattr(error, "status", None)
+    return str(status) if status in (401, 403) else type(error).__name__
+
+
+def _status(error: BaseException) -> int:
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    status = getattr(error, "status", 0)
+    return status if isinstance(status, int) else 0
+
+
+def _status_kind(status: int) -> Kind:
+    if status == 404:
+        return "missing"
+    return "permanent" if 300 <= status < 500 and status not in _PASSING else "passing"
+
+
+def _of_the_network(error: BaseException) -> bool:
+    package = type(error).__module__.partition(".")[0]
+    return isinstance(error, OSError | EOFError) or package in (
+        *("aiohttp", "aiobotocore", "botocore", "fsspec", "urllib3", "XRootD"),
+    )
+
+
+def _root_kind(text: str) -> Kind:
+    if any(word in text for word in _ROOT_MISSING):
+        return "missing"
+    return "denied" if any(word in text for word in _ROOT_DENIED) else "passing"
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what a library said, or else its name for it."""
+    code = next((c for e in _chain(error) if (c := _s3_code(e))), "")
+    if code:
+        return code
+    text = " ".join(str(error).split())[:160]
+    return text or type(error).__name__
+
+
+def _s3_code(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    found = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+    return str(found)

@@ -1,0 +1,127 @@
+"""Writing: all of an object or nothing of it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputError, StoreError
+from spectrum_workflows.storage.attempts import persist
+from spectrum_workflows.storage.names import is_local, join, scheme_of, shown
+from spectrum_workflows.storage.systems import locate
+
+_REMEDY = "choose another place with --out"
+PIECE = 8 << 20  # bytes sent at a time over XRootD
+
+
+def write_bytes(url: str, data: bytes) -> None:
+    """Write one object so that readers see all of it or nothing.
+
+    On a local file system and over XRootD the data is written beside its
+    place and renamed; on an object store it is one PUT, or one multipart
+    completion.
+
+    Raises
+    ------
+    OutputError
+        The place cannot be written to.
+    """
+    _written(url, lambda fs, path: _put_bytes(url, fs, path, data))
+
+
+def put_file(source: Path, url: str) -> None:
+    """Write a local file to a URL, as `write_bytes` does; it need not fit in memory.
+
+    Raises
+    ------
+    OutputError
+        The place cannot be written to.
+    """
+    _written(url, lambda fs, path: _put_file(url, fs, path, source))
+
+
+def check_writable(folder: str) -> None:
+    """Try now what a run will do at its end.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written to.
+    """
+    url = join(folder, f".writable-{uuid.uuid4().hex[:8]}")
+    write_bytes(url, b"")
+    persist(url, lambda fs, path: fs.rm_file(path))
+
+
+def remove(folder: str) -> None:
+    """Remove a folder and everything in it, if it is there."""
+    fs, path = locate(folder)
+    if fs.exists(path):
+        fs.rm(path, recursive=True)
+
+
+def _written(url: str, action: Callable[[Any, str], None]) -> None:
+    if scheme_of(url) in ("http", "https"):
+        raise OutputError("nothing can be written over http", shown(url), _REMEDY)
+    try:
+        if is_local(url):
+            action(*locate(url))
+        else:
+            persist(url, action)
+    except (AccessError, StoreError) as error:
+        raise OutputError(f"cannot write: {error.what}", shown(url), error.remedy) from error
+    except DataNotFoundError as error:
+        raise OutputError(f"cannot write: {error.what}", shown(url), _REMEDY) from error
+    except OSError as error:
+        said = error.strerror or error
+        raise OutputError(f"cannot write ({said})", shown(url), _REMEDY) from error
+
+
+def _put_bytes(url: str, fs: Any, path: str, data: bytes) -> None:
+    if is_local(url):
+        with _beside(path) as part:
+            part.write_bytes(data)
+    elif scheme_of(url) == "root":
+        _sent(fs, path, io.BytesIO(data))
+    else:
+        fs.pipe_file(path, data)
+
+
+def _put_file(url: str, fs: Any, path: str, source: Path) -> None:
+    if is_local(url):
+        with _beside(path) as part:
+            shutil.copyfile(source, part)
+    elif scheme_of(url) == "root":
+        with source.open("rb") as file:
+            _sent(fs, path, file)
+    else:
+        fs.put_file(str(source), path)
+
+
+@contextmanager
+def _beside(path: str) -> Iterator[Path]:
+    """A local file that takes its place, all of it at once, if the block succeeds."""
+    part = Path(f"{path}.{uuid.uuid4().hex[:8]}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sent(fs: Any, path: str, source: IO[bytes]) -> None:
+    """The same over XRootD, whose fsspec file system can neither put nor pipe."""
+    part = f"{path}.{uuid.uuid4().hex[:8]}.part"
+    fs.makedirs(part.rpartition("/")[0], exist_ok=True)
+    with fs.open(part, "wb") as file:
+        while data := source.read(PIECE):
+            file.write(data)
+    fs.mv(part, path)
+    if fs.info(path)["size"] != source.tell():
+        raise OSError("not all of it arrived")

@@ -1,0 +1,398 @@
+"""Real stores: the same bytes and the same results from each, and errors in words."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from spectrum_workflows import connect, load_site, run, save, storage
+from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputError, StoreError
+from spectrum_workflows.record import Outcome, compare, read_record
+from spectrum_workflows.record.writing import damaged
+from spectrum_workflows.sites import Place
+from spectrum_workflows.storage import Stores
+
+sys.path.insert(0, str(Path(__file__).parent))
+import buckets
+import ceph
+import faults
+import https
+import stores
+import workload
+import xrootd
+from stores import Store
+
+pytestmark = pytest.mark.xdist_group("stores")
+
+NAMES = ("ceph", "rclone", "xrootd", "https")
+SECRET = "never-to-be-seen-0123456789"
+WITHIN = 30  # seconds in which an error must be said
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    workload.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def digest(made: Path) -> str:
+    return workload.reference(made)
+
+
+@pytest.fixture(scope="module")
+def laptop() -> Iterator[Place]:
+    """Two worker processes, for all tests of this file."""
+    with connect(load_site("laptop", changes={"cluster.n_workers": 2})) as place:
+        yield place
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, made: Path) -> Store:
+    """A running store with the data in it."""
+    running: Store = request.getfixturevalue(f"{request.param}_up")
+    running.fill(made)
+    return running
+
+
+def at(laptop: Place, store: Store, **more: object) -> Place:
+    """The same workers, with the data of a store."""
+    site = store.site("laptop", **more)
+    return replace(laptop, site=site, data=site.data)
+
+
+# The same contract for every store
+
+
+@pytest.mark.parametrize("store", NAMES, indirect=True)
+def test_a_store_reads_back_what_was_written(store: Store) -> None:
+    data = bytes(range(256)) * 4096
+    with storage.using(store.site().stores):
+        url = storage.join(store.data, "deep/er/x.bin")
+        assert not storage.exists(url)
+        for content in (b"before", data):
+            storage.write_bytes(storage.join(store.upload, "deep/er/x.bin"), content)
+            assert storage.read_bytes(url) == content
+        assert storage.exists(url)
+        assert storage.info(url)["size"] == len(data)
+        spans = [(500_000, 600_000), (0, 3), (len(data) - 9, len(data)), (4, 4), (10, 20)]
+        with storage.counting() as counter:
+            found = storage.read_ranges(url, spans)
+        assert [bytes(part) for part in found] == [data[a:b] for a, b in spans]
+        assert 100_022 <= counter.bytes_read <= 1.05 * 100_022
+        with storage.open_read(url) as stream:
+            stream.seek(-10, 2)
+            assert stream.read() == data[-10:]
+            stream.seek(1000)
+            assert stream.read(10) == data[1000:1010]
+        with pytest.raises(DataNotFoundError, match="--data"):
+            storage.read_bytes(f"{url}.not")
+
+
+@pytest.mark.parametrize("store", NAMES[:3], indirect=True)
+def test_a_store_that_can_be_written_to(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "large.bin"
+    source.write_bytes(os.urandom(1 << 20) * 12)
+    with storage.using(store.site().stores):
+        storage.check_writable(store.data)
+        folder = storage.join(store.data, "new")
+        urls = [storage.join(folder, name) for name in ("a.bin", "b/c.bin")]
+        for url in urls:
+            storage.put_file(source, url)
+        assert storage.files_below(folder) == urls
+        assert storage.read_bytes(urls[1]) == source.read_bytes()
+        storage.remove(folder)
+        assert storage.files_below(folder) == []
+        assert not storage.exists(urls[0])
+
+
+def test_a_web_server_cannot_be_written_to(https_up: Store) -> None:
+    with pytest.raises(OutputError, match="over http"):
+        storage.write_bytes(f"{https_up.data}/x", b"")
+
+
+@pytest.mark.parametrize("store", NAMES, indirect=True)
+def test_a_run_gives_the_same_result_from_every_store(
+    store: Store, laptop: Place, digest: str
+) -> None:
+    outcome = run(workload.spec(), at(laptop, store))
+    assert outcome.digest == digest
+    assert outcome.tally.bytes_read > 100_000
+
+
+@pytest.mark.parametrize("store", NAMES[:3], indirect=True)
+def test_results_are_saved_in_a_store(store: Store, made: Path, tmp_path: Path) -> None:
+    here = connect(load_site("serial"), data=str(made), results=str(tmp_path))
+    there = connect(store.site(), results=storage.join(store.data, "results"))
+    folder = save(run(workload.spec(), there), there)
+    assert folder.startswith(store.data)
+    with storage.using(there.stores):
+        record = read_record(folder)
+        names = {url.removeprefix(folder + "/") for url in storage.files_below(folder)}
+        assert names == {entry["name"] for entry in record["objects"]} | {"record.json"}
+        assert compare(folder, save(run(workload.spec(), here), here)).verdict == "identical"
+
+
+def test_two_s3_stores_serve_one_run(
+    ceph_up: Store, rclone_up: Store, made: Path, laptop: Place, digest: str
+) -> None:
+    for store in (ceph_up, rclone_up):
+        store.fill(made)
+    spec = workload.spec()
+    samples = {
+        name: sample.model_dump() | {"files": [f"{store.data}/{sample.files[0]}"]}
+        for (name, sample), store in zip(spec.samples.items(), (ceph_up, rclone_up), strict=True)
+    }
+    both = load_site("laptop", changes={"storage": stores.tables(ceph_up, rclone_up)})
+    assert run(spec.changed(samples=samples), replace(laptop, site=both)).digest == digest
+
+
+# Errors, each within half a minute, and never with the secret in it
+
+
+def trouble(url: str, table: dict[str, object], kind: type[Exception]) -> str:
+    """What an error says, with all that led to it."""
+    begun = time.monotonic()
+    name = "/".join(url.split("/")[:3])
+    with storage.using(Stores(((name, tuple(table.items())),))), pytest.raises(kind) as caught:
+        storage.read_ranges(url, [(0, 10)])
+    assert time.monotonic() - begun < WITHIN
+    error: BaseException | None = caught.value
+    said = str(error)
+    while error is not None:
+        assert SECRET not in f"{error} {error!r}"
+        error = error.__cause__ or error.__context__
+    return said
+
+
+@pytest.fixture
+def s3(request: pytest.FixtureRequest, made: Path) -> tuple[str, dict[str, object]]:
+    """URL of an object, and the options with which it can be read."""
+    running: Store = request.getfixturevalue(f"{request.param}_up")
+    running.fill(made)
+    [table] = running.tables.values()
+    return f"{running.data}/dimuon.root", dict(table)
+
+
+S3 = pytest.mark.parametrize("s3", ["ceph", "rclone"], indirect=True)
+
+
+def words(s3: tuple[str, dict[str, object]]) -> list[str]:
+    """What an error of this store must name."""
+    return [str(s3[1]["endpoint_url"]), s3[0].split("/")[2]]
+
+
+@S3
+@pytest.mark.parametrize("wrong", ["secret", "key", "nobody"])
+def test_a_store_that_does_not_know_us(s3, wrong: str, tmp_path: Path) -> None:
+    url, table = s3
+    profile = str(table["profile"])
+    key, _ = buckets.read_credentials(Path(str(table["credential_file"])), profile)
+    file = tmp_path / "credentials"
+    buckets.write_credentials(file, profile, key if wrong == "secret" else "unknown", SECRET)
+    other: dict[str, object] = (
+        {"anon": True} if wrong == "nobody" else {"credential_file": str(file)}
+    )
+    said = trouble(url, table | other | {"patience": 1}, AccessError)
+    assert all(word in said for word in words(s3)), said
+
+
+@S3
+def test_a_store_for_which_there_are_no_credentials(s3, tmp_path: Path) -> None:
+    url, table = s3
+    said = trouble(
+        url, table | {"credential_file": str(tmp_path / "none"), "patience": 1}, AccessError
+    )
+    assert all(word in said for word in words(s3)), said
+
+
+@S3
+def test_a_store_without_the_bucket_or_the_object(s3) -> None:
+    url, table = s3
+    said = trouble(url + "x", table, DataNotFoundError)
+    assert "no such object" in said
+    assert all(word in said for word in words(s3)), said
+    said = trouble("s3://no-such-bucket/x", table, DataNotFoundError)
+    assert "no bucket 'no-such-bucket'" in said
+    assert str(table["endpoint_url"]) in said
+
+
+@pytest.fixture
+def nowhere() -> Iterator[int]:
+    """A port that nobody listens on."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(64)
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["s3", "http", "root"])
+def test_a_store_that_is_down(scheme: str, nowhere: int) -> None:
+    host = f"127.0.0.1:{nowhere}"
+    url = "s3://bucket-x/a.root" if scheme == "s3" else f"{scheme}://{host}//a.root"
+    table: dict[str, object] = {"patience": 5}
+    if scheme == "s3":
+        table |= {"endpoint_url": f"http://{host}", "anon": True}
+    said = trouble(url, table, StoreError)
+    assert host in said
+    assert scheme != "s3" or "bucket-x" in said
+
+
+def test_a_store_that_hangs(mute: int) -> None:
+    """With the time-outs that a user has, to see that they keep the promise."""
+    table = {"endpoint_url": f"http://127.0.0.1:{mute}", "anon": True}
+    assert f"127.0.0.1:{mute}" in trouble("s3://bucket-x/a.root", table, StoreError)
+
+
+def test_a_store_whose_certificate_is_not_trusted(https_up: Store, made: Path) -> None:
+    https_up.fill(made)
+    said = trouble(f"{https_up.data}/dimuon.root", {}, StoreError)
+    assert "certificate of https://127.0.0.1" in said
+    table = {"endpoint_url": https_up.data.removesuffix("/data"), "anon": True}
+    said = trouble("s3://bucket-x/a", table, StoreError)
+    assert "certificate of https://127.0.0.1" in said
+
+
+def test_a_store_that_forbids(https_up: Store) -> None:
+    [table] = https_up.tables.values()
+    url = https_up.data.replace("/data", "/closed/x.root")
+    assert "refused access" in trouble(url, table, AccessError)
+
+
+# Trouble in the middle of a run, which must end with the same result
+
+
+@pytest.fixture
+def through(request: pytest.FixtureRequest, made: Path) -> tuple[Store, int]:
+    """A store with the data, and the port of its plain http."""
+    running: Store = request.getfixturevalue(f"{request.param}_up")
+    running.fill(made)
+    [(_, table)] = running.tables.items()
+    if request.param == "https":
+        return running, https.ports(running.folder)[1]
+    return running, int(str(table["endpoint_url"]).rpartition(":")[2])
+
+
+@pytest.mark.parametrize("through", ["ceph", "https"], indirect=True)
+@pytest.mark.parametrize("mode", faults.MODES)
+def test_a_store_that_spoils_every_seventh_answer(
+    through: tuple[Store, int], mode: str, laptop: Place, digest: str
+) -> None:
+    """Slow answers come after the time-out: they are given up and asked for again."""
+    store, port = through
+    spec = workload.spec().changed(partition={"max_events": 500})
+    with faults.proxy(port, mode, delay=2.0) as proxy:
+        address = f"http://127.0.0.1:{proxy.port}"
+        data, table = store.data, {"endpoint_url": address, "timeout": 0.7}
+        if store.service is https:
+            data, table = f"{address}/data", {"timeout": 0.7}
+        prefix = "/".join(data.split("/")[:3])
+        table = store.tables.get(prefix, {}) | table
+        site = load_site("laptop", changes={"data": data, "storage": {prefix: table}})
+        outcome = run(spec, replace(laptop, site=site, data=data))
+    assert outcome.digest == digest
+    assert outcome.tally.failures == ()
+    assert proxy.spoilt >= 5, f"only {proxy.seen} requests"
+
+
+def slowly(place: Place, seconds: float, act: Callable[[], None]) -> tuple[str, bool]:
+    """Run so long, and act meanwhile; the digest, and whether much was left to do then."""
+    acted: list[float] = []
+
+    def later() -> None:
+        time.sleep(2)
+        act()
+        acted.append(time.monotonic())
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    outcome = run(workload.spec(2 * seconds / workload.PARTITIONS), place)  # on two workers
+    ended = time.monotonic()
+    thread.join()
+    return outcome.digest, bool(acted) and acted[0] < ended - 1
+
+
+def test_a_key_that_expires_and_is_renewed(
+    ceph_up: Store, made: Path, laptop: Place, digest: str
+) -> None:
+    """The key is removed at the store; the new one comes later, through the credential file."""
+    ceph_up.fill(made)
+    folder = ceph_up.folder
+    old = buckets.read_credentials(ceph.credential_file(folder), ceph.PROFILE)
+
+    def expire() -> None:
+        new = ceph.new_key(folder)
+        ceph.remove_key(folder)
+        time.sleep(1)
+        ceph.write_credentials(folder, *new)
+
+    found, in_time = slowly(at(laptop, ceph_up), 10, expire)
+    assert in_time
+    assert found == digest
+    with pytest.raises(ClientError, match="InvalidAccessKeyId"):
+        buckets.client(*ceph_up.tables.values(), key=old).list_buckets()
+
+
+def test_an_xrootd_server_that_dies_and_comes_back(
+    xrootd_up: Store, made: Path, laptop: Place, digest: str
+) -> None:
+    xrootd_up.fill(made)
+
+    def outage() -> None:
+        xrootd.kill(xrootd_up.folder)
+        time.sleep(2)
+        xrootd.restart(xrootd_up.folder)
+
+    found, in_time = slowly(at(laptop, xrootd_up), 6, outage)
+    assert in_time
+    assert found == digest
+
+
+def test_a_store_that_dies_while_results_are_written(
+    ceph_up: Store, made: Path, digest: str
+) -> None:
+    """Nothing that is half there is ever taken for a result."""
+    site = ceph_up.site(patience=2, timeout=2)
+    place = connect(site, data=str(made), results=f"{ceph_up.data}/dying")
+    outcome = run(workload.spec(), place)
+    large = os.urandom(1 << 20) * 64
+    files = outcome.domain.files
+
+    def with_a_large_one(result: object) -> Iterator[tuple[str, bytes]]:
+        yield from files(result)
+        killer.start()
+        yield "large.bin", large
+
+    killer = threading.Timer(0.1, ceph.kill, [ceph_up.folder])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Outcome, "domain", replace(outcome.domain, files=with_a_large_one))
+        with pytest.raises(OutputError, match="127.0.0.1"):
+            save(outcome, place)
+    killer.join()
+    ceph.restart(ceph_up.folder)
+    with storage.using(site.stores):
+        urls = storage.files_below(place.results)
+        [folder] = {url.rpartition("/")[0] for url in urls}
+        assert not any(url.endswith(("record.json", "large.bin")) for url in urls)
+        with pytest.raises(DataNotFoundError, match="did not finish"):
+            read_record(folder)
+        again = save(run(workload.spec(), place), place)
+        assert again != folder
+        record = read_record(again)
+        assert (record["digest"], damaged(again, record)) == (digest, [])
