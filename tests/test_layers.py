@@ -16,7 +16,16 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 ORDER = ("words", "pure", "edges", "engine", "workflow", "sites", "front")
 """Imports go from right to left, or stay within one layer."""
 
-STRIPS = ("bandpass", "cost", "coverage", "cutting", "interpolation", "operator", "planner")
+STRIPS = (
+    "bandpass",
+    "cost",
+    "coverage",
+    "cutting",
+    "interpolation",
+    "operator",
+    "planner",
+    "whole",
+)
 
 LAYERS = {
     "words": (
@@ -28,7 +37,7 @@ LAYERS = {
         *("hep.histogram", "hep.observables", "hep.partition", "hep.quality"),
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
         *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
-        *("radio.strips", *(f"radio.strips.{room}" for room in STRIPS)),
+        *("radio.strips", "radio.strips.whole", *(f"radio.strips.{room}" for room in STRIPS)),
     ),
     "edges": (
         *(

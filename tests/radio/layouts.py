@@ -69,19 +69,6 @@ def strips_of(data, plan):
     return [unpacked(joined([part])) for part in cut(data, plan)]
 
 
-def image_of(data, plan):
-    """The whole way from visibilities to the image."""
-    parts = []
-    for own, strip in zip(strips_of(data, plan), plan.strips, strict=True):
-        samples = operator.sampled(own, own.visibility, strip, plan)
-        parts.append(operator.slices(samples, strip, plan))
-    blocks = [
-        operator.column_block([part[n] for part in parts], block, plan)
-        for n, block in enumerate(plan.blocks)
-    ]
-    return np.concatenate(blocks, axis=1)
-
-
 def prediction_of(model, data, plan):
     """The whole way back: of every strip, its visibilities and what is predicted for them."""
     parts = [

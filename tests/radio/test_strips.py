@@ -11,9 +11,10 @@ from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, fits, joined, unpacked
 from spectrum_workflows.radio.strips.interpolation import interpolated, span, transposed
 from spectrum_workflows.radio.strips.types import StripData
+from spectrum_workflows.radio.strips.whole import gridded_in_strips
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Geometry, Pixels, Visibilities
 
-from .layouts import image_of, observed, plan_of, prediction_of, strips_of
+from .layouts import observed, plan_of, prediction_of, strips_of
 
 FEW = settings(max_examples=12, deadline=None, derandomize=True)
 
@@ -49,7 +50,7 @@ def test_strips_equal_one_call(name, declination, epsilon, briggs):
     plan = plan_of(data, Geometry(256, cell, epsilon), 4)
     assert len(plan.strips) == 4
     assert min(strip.x.count for strip in plan.strips) < 160  # they are coarse
-    error = np.abs(image_of(data, plan) - exact).max() / np.abs(exact).max()
+    error = np.abs(gridded_in_strips(data, plan) - exact).max() / np.abs(exact).max()
     assert error <= epsilon
 
 
@@ -76,7 +77,7 @@ def test_predicting_is_the_adjoint_of_imaging(seed, count, epsilon):
     )
     plan = plan_of(data, Geometry(128, cell, epsilon), count)
     model = rng.normal(size=(128, 128))
-    image = image_of(data, plan)
+    image = gridded_in_strips(data, plan)
     left = float(np.sum(model * image))
     right = sum(
         np.sum(own.weight * (seen.conj() * own.visibility)).real
@@ -135,7 +136,7 @@ def test_an_empty_strip_is_a_black_image():
     plan = plan_of(data, Geometry(128, cell, 1e-4), 3)
     only = Visibilities(data.uvw[:1], data.frequency, data.visibility[:1], data.weight[:1], 1)
     exact = gridded(only, Geometry(128, cell, 1e-9))
-    assert np.abs(image_of(only, plan) - exact).max() < 1e-3 * np.abs(exact).max()
+    assert np.abs(gridded_in_strips(only, plan) - exact).max() < 1e-3 * np.abs(exact).max()
     assert isinstance(joined(cut(only, plan)[:1]), StripData)
 
 

@@ -72,6 +72,30 @@ def exchanged_on_workers(
         raise
 
 
+def placed_on_workers(parts: list[Part[R]], client: Client, label: str) -> Kept[R]:
+    """Send each value to a worker; it is sent again if that worker dies."""
+    nonce = f"0x{secrets.token_hex(3)}"
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
+        futures = [
+            client.submit(
+                cloudpickle.loads,
+                cloudpickle.dumps(part),
+                key=f"{label}-placed-{nonce}-{k:05d}",
+                **_place(client, k),
+            )
+            for k, part in enumerate(parts)
+        ]
+    return Kept(tuple(futures), client, Tally())
+
+
+def _place(client: Client, number: int) -> dict[str, Any]:
+    """A worker for the value of a number: the same one as long as the workers stay."""
+    addresses = sorted(client.nthreads())
+    if not addresses:
+        return {}
+    return {"workers": addresses[number % len(addresses)], "allow_other_workers": True}
+
+
 def _next(events: as_completed) -> tuple[str, BaseException | None]:
     """The key of a part that is done, and its error; the part itself is let go."""
     future = next(events)
@@ -101,16 +125,10 @@ def _joined(
         priority=MERGE_PRIORITY,
     )
     task = partial(_join, cloudpickle.dumps(join))
-    addresses = sorted(client.nthreads())
+    priority = MERGE_PRIORITY
     return [
         client.submit(
-            task,
-            k,
-            pieces[k::count],
-            key=key("value", k),
-            workers=addresses[k % len(addresses)] if addresses else None,
-            allow_other_workers=bool(addresses),
-            priority=MERGE_PRIORITY,
+            task, k, pieces[k::count], key=key("value", k), priority=priority, **_place(client, k)
         )
         for k in range(count)
     ]

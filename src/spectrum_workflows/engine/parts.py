@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Failure, OnError, Partition, Tally
 from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.errors import PartitionError, SpectrumError, StoreError
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
             value = reduce(merge, values) if values else None
     except Exception as error:
         raise as_merge_error(error) from error
-    return Part(value, tally + spent())
+    moved = nbytes(values) if len(values) > 1 else 0
+    return Part(value, tally + spent() + Tally(bytes_moved=moved))
 
 
 def failure(item: Partition, error: BaseException, attempts: int) -> Failure:
