@@ -37,6 +37,11 @@ class File:
         return 1
 
     @property
+    def source(self) -> str:
+        """What must be opened."""
+        return self.url
+
+    @property
     def where(self) -> str:
         """The file in words."""
         return self.url

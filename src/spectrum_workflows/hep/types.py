@@ -73,6 +73,11 @@ class Events:
         return self.stop - self.start
 
     @property
+    def source(self) -> str:
+        """What must be opened to read them."""
+        return self.url
+
+    @property
     def where(self) -> str:
         """File, tree and entry range in words."""
         return f"{self.url} ({self.tree} entries {self.start} to {self.stop})"
