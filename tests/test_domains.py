@@ -27,6 +27,7 @@ SPECS = [
     pytest.param(path, id=f"{name}-{path.stem}")
     for name in domain.names()
     for path in sorted((shipped.folder("workflows") / name).glob("*.toml"))
+    if path.name != "catalogue.toml"
 ]
 
 

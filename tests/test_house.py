@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 MAY_BE_NAMED = {
     "agc.readthedocs.io",
     "127.0.0.1",
+    *("casa.nrao.edu", "casaguides.nrao.edu", "eospublic.cern.ch", "xrootd-local.unl.edu"),  # data
     "arxiv.org",
     "doi.org",
     "github.com",

@@ -199,6 +199,13 @@ class Domain:
     make : callable
         ``make(spec, data, *, size, report)``: writes the synthetic data the
         spec names below ``data`` and returns their URLs.
+    converts : str
+        How the names of files or sets that ``convert`` reads end; empty for
+        none.
+    convert : callable, optional
+        ``convert(source, target, *, columns, overwrite, report, ...)``: writes
+        the same data in the form that is best read from a store, and returns
+        JSON-ready numbers; further options are the science's own.
     """
 
     name: str
@@ -214,6 +221,8 @@ class Domain:
     deviation: Callable[..., tuple[float, float]]
     plot: Callable[[Any], Any]
     make: Callable[..., list[str]]
+    converts: str = ""
+    convert: Callable[..., dict[str, Any]] | None = None
 
 
 def names() -> list[str]:

@@ -112,7 +112,7 @@ def glance(spec: Any, place: Place) -> None:
     SpectrumError
         As `check`.
     """
-    known = storage.join(place.results, KNOWN)
+    known = storage.join(place.results, KNOWN) if place.results else ""
     with storage.using(place.stores):
         domain.get(spec.workflow).plan(spec, place.data, known=known, glance=True)
 
@@ -139,7 +139,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
         with storage.counting() as opening:
-            known = storage.join(place.results, KNOWN)
+            known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(spec, place.data, client=place.client, known=known, report=report)
         with _trouble_first(place):
             result, tally = science.run(

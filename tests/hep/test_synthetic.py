@@ -122,5 +122,5 @@ def test_an_unknown_process_is_named_with_the_closest_and_nothing_is_left(tmp_pa
 
 def test_an_unwritable_place_is_an_output_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"cannot write .*; choose another place with --data"):
+    with pytest.raises(OutputError, match=r"cannot write .*; choose another place"):
         write_sample(str(tmp_path / "file" / "x.root"), "zmumu", events=5, seed=1)

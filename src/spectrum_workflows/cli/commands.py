@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from spectrum_workflows import __version__, shipped
-from spectrum_workflows.cli import proof_command, screen, sites_commands
+from spectrum_workflows.cli import data_commands, proof_command, screen, sites_commands
 from spectrum_workflows.cli.options import (
     Data,
     Json,
@@ -43,12 +43,12 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum check SPEC` says what a run would read and need, before anything runs
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
+* `spectrum data` makes, converts, fetches and verifies input data
 * `spectrum sites` lists the sites; `spectrum sites show slurm` shows the job it would submit
 * `spectrum proof` runs the notebooks at every site and compares their results
 """,
 )
-data_app = typer.Typer(no_args_is_help=True, help="Make the data that specs name.")
-app.add_typer(data_app, name="data")
+app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
 app.command("proof")(proof_command.proof)
 app.command("schema")(sites_commands.schema)
@@ -150,28 +150,6 @@ def demo_command(
         screen.as_json({"runs": [{**summary, "folder": folder} for summary, folder in done]})
     else:
         screen.outcomes(done)
-
-
-@data_app.command("make")
-def make_command(
-    spec: Spec,
-    site: SiteOption = None,
-    change: Set = None,
-    data: Data = None,
-    size: Annotated[
-        int | None, typer.Option(min=1, help="Events per sample, or visibilities.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Make anew what was made before.")] = False,
-) -> None:
-    """Write the synthetic data a spec names, below the data root."""
-    from spectrum_workflows import front
-    from spectrum_workflows.examples import make_data
-    from spectrum_workflows.sites import Place, load_site
-
-    profile = load_site(site, changes=changes(change))
-    place = Place(profile, data or profile.data, profile.results)
-    for url in make_data(front.load_spec(spec), place, size=size, overwrite=overwrite):
-        screen.text(url)
 
 
 def _with_self_check(spec: Any) -> Any:

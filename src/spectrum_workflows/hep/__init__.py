@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spectrum_workflows.domain import Domain
 from spectrum_workflows.hep import workflow
+from spectrum_workflows.hep.convert import convert
 from spectrum_workflows.hep.spec import HepSpec
 
 DOMAIN = Domain(
@@ -20,4 +21,6 @@ DOMAIN = Domain(
     deviation=workflow.deviation,
     plot=workflow.plot,
     make=workflow.make,
+    converts=".root",
+    convert=convert,
 )

@@ -21,6 +21,8 @@ class File:
         Where it belongs and where it is.
     data : bool
         Data, not simulation.
+    checksum : str
+        As it was published, if it was.
     form : bool
         Whether the types of its columns are wanted: of one file, not of all.
     """
@@ -29,6 +31,7 @@ class File:
     url: str
     tree: str
     data: bool
+    checksum: str = ""
     form: bool = False
 
     @property

@@ -22,6 +22,7 @@ from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import histogram, partition, plan_cache
 from spectrum_workflows.hep.columns import Wanted
 from spectrum_workflows.hep.job import Job, job
+from spectrum_workflows.hep.listing import files_of
 from spectrum_workflows.hep.looking import File, Looked, look
 from spectrum_workflows.hep.preparing import counted, selection
 from spectrum_workflows.hep.spec import HepSpec
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 COUNTED = "events are counted by the spec: no file was opened, and none was checked"
-
-
-def inputs(spec: HepSpec, data: str) -> list[str]:
-    """URLs of all files the spec names, whether they exist or not."""
-    return [storage.join(data, f) for sample in spec.samples.values() for f in sample.files]
 
 
 def plan(
@@ -78,7 +74,7 @@ def plan(
         The selection cannot be used as written.
     """
     task = job(spec)
-    files = list(_files(spec, data, first=glance))
+    files = list(files_of(spec, data, first=glance))
     ask = [file for file, count in files if count is None or file.form]
     found = _looked_into(ask, spec, task.wanted, client=client, known=known, report=report)
     partitions: list[Events] = []
@@ -99,23 +95,9 @@ def plan(
         sum(looked.bytes_to_read for looked in found.values()),
         max((looked.memory for looked in found.values()), default=0),
         warnings=tuple(warnings),
-        inputs=(*_identities(partitions).items(), *task.inputs),
+        inputs=(*_identities(partitions, files).items(), *task.inputs),
         code=task.digest,
     )
-
-
-def _files(spec: HepSpec, data: str, *, first: bool = False) -> Iterator[tuple[File, int | None]]:
-    """Every file, or the first of each sample; and how many events the spec says it has."""
-    typed = set()  # of data and of simulation, whether types will be known
-    for sample, described in spec.samples.items():
-        for n, name in enumerate(described.files[: 1 if first else None]):
-            count = described.events[n] if described.events else None
-            form = (
-                not n and bool(spec.fallbacks) if described.events else described.data not in typed
-            )
-            typed |= {described.data} if form else set()
-            url = storage.join(data, name)
-            yield File(sample, url, spec.tree, described.data, form=form), count
 
 
 def _looked_into(
@@ -201,8 +183,16 @@ def _partitions(
             yield Events(*where, "", 0, entries=count, stand_ins=stand_ins)
 
 
-def _identities(partitions: Sequence[Events]) -> dict[str, str]:
-    return {p.url: f"{p.uuid} {p.nbytes}" if p.uuid else f"{p.entries} events" for p in partitions}
+def _identities(
+    partitions: Sequence[Events], files: Sequence[tuple[File, int | None]]
+) -> dict[str, str]:
+    """What is known of the content of every file."""
+    published = {file.url: file.checksum for file, _ in files}
+    return {
+        p.url: f"{f'{p.uuid} {p.nbytes}' if p.uuid else f'{p.entries} events'} "
+        f"{published[p.url]}".strip()
+        for p in partitions
+    }
 
 
 def _rehearsed(task: Job, file: File, found: Mapping[File, Looked]) -> Iterator[str]:

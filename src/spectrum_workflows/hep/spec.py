@@ -59,7 +59,9 @@ class SampleSpec(FrozenModel):
     Attributes
     ----------
     files : tuple of str
-        URLs, or names below the data root.
+        URLs, names below the data root, or ``catalogue:NAME`` for all files of
+        an entry of the catalogue: read below the data root where they were
+        fetched, else from a replica.
     cross_section : float
         In pb; times branching fractions and filter efficiency, if any.
     events : tuple of int

@@ -1,6 +1,7 @@
 """Radio interferometric imaging: visibilities to a deconvolved image."""
 
 from spectrum_workflows.domain import Domain
+from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.plot import plot
 from spectrum_workflows.radio.read import inputs
 from spectrum_workflows.radio.results import arrays, deviation, files, pictures, read, summary
@@ -22,4 +23,6 @@ DOMAIN = Domain(
     deviation=deviation,
     plot=plot,
     make=make,
+    converts=".ms",
+    convert=convert,
 )

@@ -124,6 +124,8 @@ class RadioSpec(FrozenModel):
 
     ``data_set`` has no suffix, so that the spec stays the same for other
     forms of the data: the reader takes ``NAME.zarr`` below the data root, else ``NAME.ms``.
+    ``catalogue:NAME`` is the set of an entry of the catalogue, read below the
+    data root where it was fetched, else, in Zarr form, from a replica.
     ``field`` and ``data_description`` are row numbers of the Measurement Set's
     subtables and may be left out where the set has only one of them.
     """

@@ -200,6 +200,9 @@ class Site(FrozenModel):
         What a batch job does before its worker starts.
     storage : dict
         fsspec options per URL prefix; no credentials.
+    replicas : tuple of str
+        URL prefixes, the most wanted first: the order in which copies of
+        catalogued data are tried here.
     """
 
     description: str = ""
@@ -211,6 +214,7 @@ class Site(FrozenModel):
     workers: Workers = Workers()
     software: Software = Software()
     storage: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
+    replicas: tuple[str, ...] = ()
 
     @field_validator("storage")
     @classmethod
@@ -233,4 +237,4 @@ class Site(FrozenModel):
     def stores(self) -> Stores:
         """The storage options as the frozen value that travels with tasks."""
         pairs = ((prefix, tuple(sorted(o.items()))) for prefix, o in self.storage.items())
-        return Stores(tuple(sorted(pairs)))
+        return Stores(tuple(sorted(pairs)), self.replicas)

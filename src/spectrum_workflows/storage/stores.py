@@ -19,9 +19,13 @@ class Stores:
         ``(prefix, ((name, value), ...))`` pairs.  A prefix ends where a name
         ends: ``s3://a`` is not one of ``s3://ab``.  Of several that fit, the
         longest is taken.
+    replicas : tuple of str
+        URL prefixes, the most wanted first: in which order the copies of
+        catalogued data are tried.
     """
 
     options: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
+    replicas: tuple[str, ...] = ()
 
     def for_url(self, url: str) -> dict[str, Any]:
         """The options for one URL; `filesystem_options` makes fsspec's of them."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import awkward as ak
@@ -15,8 +12,8 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from spectrum_workflows import storage
-from spectrum_workflows.errors import OutputError, SpecError
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.draft import draft
 from spectrum_workflows.hep.synthetic import detector
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest
@@ -117,7 +114,7 @@ def write_sample(
     root = np.random.SeedSequence([zlib.crc32(process.encode()), seed])
     starts = range(0, events, cluster_events)
     with (
-        _draft(url) as path,
+        draft(url) as path,
         uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identity) as file,
     ):
         tree, weights = None, np.empty(0)
@@ -150,25 +147,3 @@ def _records(collection: detector.Collection) -> ak.Array:
         for name, values in collection.columns.items()
     }
     return ak.unflatten(ak.zip(fields), collection.counts)
-
-
-@contextmanager
-def _draft(url: str) -> Iterator[str]:
-    """A local file that becomes ``url`` if the block succeeds."""
-    local = storage.is_local(url)
-    try:
-        final = storage.local_path(url) if local else None
-        folder = final.parent if final else Path(tempfile.gettempdir())
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{uuid.uuid4().hex}.root.part"
-        try:
-            yield str(draft)
-            if final:
-                draft.replace(final)
-            else:
-                storage.put_file(draft, url)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        remedy = "choose another place with --data"
-        raise OutputError(f"cannot write ({error.strerror or error})", url, remedy) from error

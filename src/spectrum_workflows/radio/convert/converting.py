@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
 from spectrum_workflows.radio.convert import columns as read
 from spectrum_workflows.radio.convert import schema
 from spectrum_workflows.radio.convert.grid import cells, grids
@@ -74,7 +75,7 @@ def convert(
 
     Raises
     ------
-    DataError
+    DataNotFoundError, DataError
         The source cannot be converted, or something else is at the target.
     SpecError
         A column or number that makes no sense.
@@ -85,6 +86,8 @@ def convert(
         raise SpecError("the target's name must end in .zarr", target, "readers look for that")
     if output_channels < 1:
         raise SpecError("output_channels must be at least 1", str(output_channels))
+    if not storage.exists(source):
+        raise DataNotFoundError("no such data set", source, "check the name")
     chosen = data_columns(source, columns)
     job = {"form": FORM, "source": stamp(source), "columns": chosen}
     job |= {"output_channels": output_channels}

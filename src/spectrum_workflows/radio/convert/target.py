@@ -183,11 +183,5 @@ def _removed(url: str) -> None:
 
 def _names(url: str) -> set[str]:
     """Objects below a URL, relative to it."""
-    fs, path = storage.locate(url)
-    try:
-        found = fs.find(path)
-    except FileNotFoundError:
-        return set()
-    except PermissionError as error:
-        raise DataError("not allowed to look here", url, "check your credentials") from error
-    return {name[len(path.rstrip("/")) + 1 :] for name in found}
+    prefix = storage.locate(url)[1].rstrip("/") + "/"
+    return {found.rpartition(prefix)[2] for found in storage.files_below(url)}

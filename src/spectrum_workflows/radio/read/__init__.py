@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spectrum_workflows import storage
+from spectrum_workflows import catalogue, storage
 from spectrum_workflows.errors import DataError, DataNotFoundError
 from spectrum_workflows.radio.read import measurement_set, observation
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def inputs(spec: RadioSpec, data: str) -> list[str]:
     """The Measurement Set the spec names, whether it exists or not."""
-    return [f"{storage.join(data, spec.data_set)}.ms"]
+    return [f"{catalogue.stems(spec.data_set, data)[0]}.ms"]
 
 
 def find(spec: RadioSpec, data: str) -> str:
@@ -32,7 +32,10 @@ def find(spec: RadioSpec, data: str) -> str:
         There is only a Zarr set whose conversion was not finished, or only a
         remote Measurement Set.
     """
-    stem = storage.join(data, spec.data_set)
+    stem, *more = catalogue.stems(spec.data_set, data)
+    for other in (f"{replica}.zarr" for replica in more):
+        if not _there(stem) and storage.exists(f"{other}/zarr.json"):
+            return other
     url = f"{stem}.zarr"
     if storage.exists(f"{url}/zarr.json"):
         return url
@@ -46,6 +49,12 @@ def find(spec: RadioSpec, data: str) -> str:
     if storage.is_local(set_url):
         raise DataNotFoundError("no such data set", set_url, remedy)
     raise DataNotFoundError("no such data set (remote sets are in Zarr form)", url, remedy)
+
+
+def _there(stem: str) -> bool:
+    """Whether the data root has the set in one form or the other."""
+    local = storage.is_local(stem) and storage.exists(f"{stem}.ms")
+    return local or storage.exists(f"{stem}.zarr/zarr.json")
 
 
 def describe(spec: RadioSpec, url: str) -> Observation:

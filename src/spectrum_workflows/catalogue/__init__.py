@@ -1,0 +1,23 @@
+"""Named data sets: where copies lie, which one is read, how they are recognised.
+
+A spec writes ``catalogue:NAME`` in place of a file's or a data set's name.
+"""
+
+from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
+from spectrum_workflows.catalogue.fetching import fetch, verify
+from spectrum_workflows.catalogue.finding import Located, catalogue, entry, located, places, stems
+
+__all__ = [
+    "PREFIX",
+    "Catalogue",
+    "CatalogueFile",
+    "Entry",
+    "Located",
+    "catalogue",
+    "entry",
+    "fetch",
+    "located",
+    "places",
+    "stems",
+    "verify",
+]

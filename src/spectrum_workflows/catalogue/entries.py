@@ -1,0 +1,90 @@
+"""What a catalogue says: named data sets, where copies lie, and how to recognise them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from spectrum_workflows.specs import FrozenModel
+
+PREFIX = "catalogue:"
+"""What a spec writes before the name of an entry, instead of a file's name."""
+
+Name = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+Checksum = Annotated[
+    str, Field(pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}|adler32:[0-9a-f]{8})$")
+]
+
+
+class CatalogueFile(FrozenModel):
+    """One file or set of an entry.
+
+    Attributes
+    ----------
+    name : str
+        Below the data root and below every replica.
+    size : int, optional
+        Bytes, where they are known.
+    checksum : str, optional
+        ``sha256:``, ``md5:`` or ``adler32:`` and hexadecimal digits, as it was
+        published; absent where none was.
+    events : int, optional
+        Events in it, of collision data.
+    """
+
+    name: Name
+    size: int | None = Field(None, gt=0)
+    checksum: Checksum | None = None
+    events: int | None = Field(None, ge=0)
+
+
+class Entry(FrozenModel):
+    """A data set under a logical name.
+
+    Attributes
+    ----------
+    title : str
+    replicas : tuple of str
+        URLs of folders that hold all of the files.
+    files : tuple of CatalogueFile
+    licence, citation, source : str
+        Terms of use, how to cite it, and the page these facts are from.
+    fetched_in_tests : bool
+        Whether this project's tests have ever moved it.
+    note : str
+    """
+
+    title: str
+    replicas: tuple[str, ...] = ()
+    files: Annotated[tuple[CatalogueFile, ...], Field(min_length=1)]
+    licence: str
+    citation: str
+    source: str
+    fetched_in_tests: bool = False
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _every_file_once(self) -> Self:
+        names = [file.name for file in self.files]
+        if len(set(names)) < len(names):
+            raise ValueError("a file is listed twice")
+        return self
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all, if they are known of every file."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size)
+
+    @property
+    def events(self) -> int | None:
+        """Events in all, if they are known of every file."""
+        counts = [file.events for file in self.files]
+        return None if None in counts else sum(count for count in counts if count)
+
+
+class Catalogue(FrozenModel):
+    """One ``catalogue.toml``: entries by their names."""
+
+    entries: dict[Name, Entry]

@@ -1,0 +1,163 @@
+"""Which entries there are, and which replica of a file is read.
+
+The file below the data root comes first, as `fetching.fetch` leaves it there;
+then the replicas in the order of the site's ``replicas``, and otherwise in the
+catalogue's.  `storage` tries each with a back-off before the next one is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from spectrum_workflows import shipped, storage
+from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
+from spectrum_workflows.errors import AccessError, DataNotFoundError, SpecError, StoreError
+from spectrum_workflows.specs import closest, parse, read_toml
+
+FILE = "catalogue.toml"
+ARCHIVES = (".tgz", ".tar.gz", ".tar")
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a file of a spec is read, and what was published of it: checksum and events."""
+
+    url: str
+    checksum: str = ""
+    events: int | None = None
+
+
+def catalogue(data: str = "") -> dict[str, Entry]:
+    """All entries: those that come with the package, then those of the data root.
+
+    Parameters
+    ----------
+    data : str
+        Data root; a ``catalogue.toml`` there adds entries, or replaces some.
+
+    Raises
+    ------
+    SpecError
+        A catalogue is not valid.
+    """
+    found: dict[str, Entry] = {}
+    for path in sorted(shipped.folder("workflows").glob(f"*/{FILE}")):
+        found |= _read(str(path))
+    own = storage.join(data, FILE) if data else ""
+    return found | (_read(own) if own and storage.exists(own) else {})
+
+
+def entry(name: str, data: str = "") -> Entry:
+    """One entry, with or without the prefix.
+
+    Raises
+    ------
+    SpecError
+        There is no such entry; the closest is named.
+    """
+    known = catalogue(data)
+    name = name.removeprefix(PREFIX)
+    if name not in known:
+        raise SpecError(f"no entry {name!r} in the catalogue", remedy=closest(name, list(known)))
+    return known[name]
+
+
+def places(reference: str, data: str) -> list[str]:
+    """URLs below the data root of what a spec names; nothing is opened but catalogues."""
+    if not reference.startswith(PREFIX):
+        return [storage.join(data, reference)]
+    return [storage.join(data, file.name) for file in entry(reference, data).files]
+
+
+def located(reference: str, data: str) -> list[Located]:
+    """Where to read what a spec names: a file, or all files of an entry.
+
+    Raises
+    ------
+    SpecError
+        There is no such entry.
+    DataNotFoundError
+        No replica has the file, or none answers; all are named.
+    """
+    if not reference.startswith(PREFIX):
+        return [Located(storage.join(data, reference))]
+    found = entry(reference, data)
+    counted = _counted(found, [file for file in found.files if file.events is not None], data)
+    return [
+        Located(
+            _first(found, file, data) if file.events is None else next(counted),
+            file.checksum or "",
+            file.events,
+        )
+        for file in found.files
+    ]
+
+
+def _counted(found: Entry, files: Sequence[CatalogueFile], data: str) -> Iterator[str]:
+    """Where files are whose events are known: one answer of a replica speaks for the others.
+
+    So that thousands of files can be planned without asking for each.
+    """
+    local, replica = storage.is_local(data), ""
+    for file in files:
+        here = storage.join(data, file.name)
+        if replica and not (local and storage.exists(here)):
+            yield storage.join(replica, file.name)
+            continue
+        url = _first(found, file, data)
+        if url != here or not local:
+            replica = url.removesuffix(f"/{file.name}")
+        yield url
+
+
+def stems(reference: str, data: str) -> list[str]:
+    """URLs, without suffix, under which a data set may lie, in order."""
+    if not reference.startswith(PREFIX):
+        return [storage.join(data, reference)]
+    found = entry(reference, data)
+    name = set_name(found.files[0].name)
+    roots = [data, *ordered(found.replicas)]
+    return [storage.join(root, name).rpartition(".")[0] for root in roots]
+
+
+def set_name(name: str) -> str:
+    """The name of what an archive holds."""
+    for ending in ARCHIVES:
+        name = name.removesuffix(ending)
+    return name
+
+
+def ordered(replicas: Sequence[str]) -> list[str]:
+    """Replicas in the order in which this site wants them."""
+    wanted = storage.current_stores().replicas
+
+    def place(url: str) -> int:
+        return next((n for n, prefix in enumerate(wanted) if url.startswith(prefix)), len(wanted))
+
+    return sorted(replicas, key=place)
+
+
+def candidates(found: Entry, file: CatalogueFile) -> Iterator[str]:
+    """URLs of a file's replicas, in order."""
+    for replica in ordered(found.replicas):
+        yield storage.join(replica, file.name)
+
+
+def _first(found: Entry, file: CatalogueFile, data: str) -> str:
+    troubles = []
+    for url in (storage.join(data, file.name), *candidates(found, file)):
+        try:
+            if storage.exists(url):
+                return url
+            troubles.append(f"{storage.shown(url)}: not there")
+        except (AccessError, StoreError) as error:
+            troubles.append(str(error))
+    raise DataNotFoundError(
+        f"no replica can be read ({'; '.join(troubles)})", file.name, "try spectrum data fetch"
+    )
+
+
+def _read(url: str) -> dict[str, Entry]:
+    table = read_toml(storage.read_bytes(url), where=url)
+    return parse(Catalogue, table, where=url).entries
