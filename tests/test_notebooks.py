@@ -83,6 +83,9 @@ SMALL = {"hep/ttbar.ipynb": ("hep/ttbar.toml", 10_000)}
 HOLDS_CODE = {"hep/bring_your_own.ipynb"}
 """The notebooks that may define functions: in files that they write."""
 
+IN_ONE_PROCESS = {"hep/adl.ipynb", "hep/bring_your_own.ipynb"}
+"""Notebooks that the tests execute without workers; the quick starts have them."""
+
 READ = "import json, pathlib\nread = lambda folder: pathlib.Path(folder, 'record.json').read_text()"
 
 
@@ -106,6 +109,8 @@ def executed(name: str, home: Path) -> dict[str, Any]:
     notebook.cells.append(nbformat.v4.new_code_cell(last))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPECTRUM_", "XDG_", "CI"))}
     environment = kept | {"HOME": str(home), "MPLBACKEND": "agg"}
+    if name in IN_ONE_PROCESS:
+        environment["SPECTRUM_SITE"] = "serial"
     if name in SMALL:
         spec, size = SMALL[name]
         make = [sys.executable, "-m", "spectrum_workflows", "data", "make", str(FOLDER / spec)]

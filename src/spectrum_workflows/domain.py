@@ -28,7 +28,11 @@ Report = Callable[[str, int, int], None]
 
 
 class Partition(Protocol):
-    """A small frozen value that names one piece of the input."""
+    """A small frozen value that names one piece of the input.
+
+    One that also has ``source``, the name of what must be opened to read it,
+    is computed beside its neighbours where that costs no time.
+    """
 
     @property
     def size(self) -> int:

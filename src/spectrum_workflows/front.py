@@ -88,9 +88,12 @@ class Check:
             share = f" ({part:.0%} of the data set's {plan.data_bytes / 1e6:,.1f} MB)"
         lines = [
             f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions",
-            f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB{share}",
-            f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
         ]
+        if plan.bytes_to_read:  # else nobody looked
+            lines += [
+                f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB{share}",
+                f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
+            ]
         return "\n".join([*lines, *(f"  warning: {w}" for w in plan.warnings)])
 
 

@@ -40,6 +40,11 @@ class File:
         return 1
 
     @property
+    def source(self) -> str:
+        """What must be opened."""
+        return self.url
+
+    @property
     def where(self) -> str:
         """The file in words."""
         return self.url
@@ -85,6 +90,7 @@ class Looked:
                 self.url,
                 file.tree,
                 *(start, stop, self.uuid, self.nbytes),
+                entries=self.entries,
                 stand_ins=self.stand_ins,
             )
             for start, stop in self.cut
@@ -111,7 +117,8 @@ def look(file: File, wanted: Wanted, max_events: int) -> tuple[Looked, ...]:
     have = opened(file.url, file.tree).tree.keys()
     stand_ins = wanted.stand_ins(have, data=file.data)
     names = wanted.read(stand_ins, data=file.data)
-    refuse_missing(names, have, tree=file.tree, url=file.url)
+    columns = wanted.seen(data=file.data)
+    refuse_missing(names, have, tree=file.tree, url=file.url, columns=columns)
     if wanted.generated and not file.data:
         runs.generated(file.url, file.tree)
     found = facts(file.url, file.tree, names)

@@ -111,7 +111,7 @@ def _looked_into(
     report: Report,
 ) -> dict[File, Looked]:
     """What is known of some files, from an earlier plan or by opening them on workers."""
-    name = plan_cache.question(spec.tree, wanted, spec.partition.max_events)
+    name = plan_cache.question(spec.name, spec.tree, wanted, spec.partition.max_events)
     now = plan_cache.identities(files) if known else {}
     before = plan_cache.load(known, name, now) if known else {}
     found = {f: before[f] for f in files if f in before}

@@ -111,11 +111,11 @@ def entries(events: Events) -> int:
 
 def _check_unchanged(found: OpenTree, events: Events) -> None:
     """Refuse a file that is not the one, or as long as, the run was planned with."""
+    if events.uuid and (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
+        raise DataError("file has changed since the run was planned", events.where, "run again")
     if events.entries is not None and found.tree.num_entries != events.entries:
         said = f"has {found.tree.num_entries} events, not {events.entries} as was said"
         raise DataError(said, events.url, "correct the number of events of this file")
-    if events.uuid and (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
-        raise DataError("file has changed since the run was planned", events.where, "run again")
 
 
 def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:
