@@ -28,12 +28,19 @@ STRIPS = (
 )
 
 LAYERS = {
-    "words": ("errors", "domain", "specs", "*.types", "*.spec"),
+    "words": ("errors", "domain", "specs", "stages", "*.types", "*.spec"),
     "pure": (
         *("hep.analyses", "hep.analyses.*"),
         *("hep.fit", "hep.histogram", "hep.partition"),
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
-        *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
+        *(
+            "radio.cotton_schwab",
+            "radio.forecast",
+            "radio.memory",
+            "radio.self_check",
+            "radio.slabs",
+            "radio.stokes",
+        ),
         *("radio.strips", "radio.strips.whole", *(f"radio.strips.{room}" for room in STRIPS)),
     ),
     "edges": (
@@ -51,7 +58,18 @@ LAYERS = {
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
     "sites": ("sites", "sites.*"),
-    "front": ("", "__main__", "examples", "front", "cli", "cli.*", "progress", "proof", "proof.*"),
+    "front": (
+        "",
+        "__main__",
+        "checking",
+        "examples",
+        "front",
+        "cli",
+        "cli.*",
+        "progress",
+        "proof",
+        "proof.*",
+    ),
 }
 """Every module of the package, by name or pattern; "" is the package's own ``__init__``."""
 

@@ -1,12 +1,13 @@
 """Radio interferometric imaging: visibilities to a deconvolved image."""
 
 from spectrum_workflows.domain import Domain
+from spectrum_workflows.radio.forecast import COSTS
 from spectrum_workflows.radio.plot import plot
 from spectrum_workflows.radio.read import inputs
 from spectrum_workflows.radio.results import arrays, deviation, files, pictures, read, summary
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import make
-from spectrum_workflows.radio.workflow import plan, run
+from spectrum_workflows.radio.workflow import calibrate, plan, run
 
 DOMAIN = Domain(
     name="radio",
@@ -22,4 +23,6 @@ DOMAIN = Domain(
     deviation=deviation,
     plot=plot,
     make=make,
+    costs=COSTS,
+    calibrate=calibrate,
 )
