@@ -112,12 +112,8 @@ def _times(work: Work, factor: int) -> Work:
 
 
 def _merged(slabs: Sequence[Slab], nbytes: int) -> int:
-    """Bytes that a merge tree of four hands on."""
-    width, moved = len(slabs), 0
-    while width > 1:
-        moved += width * nbytes
-        width = -(-width // 4)
-    return moved
+    """Bytes that a merge tree hands on: every value but the one that stays."""
+    return (len(slabs) - 1) * nbytes
 
 
 def _strip_memory(layout: Layout, item: int) -> int:
