@@ -29,14 +29,21 @@ STRIPS = (
 
 LAYERS = {
     "words": (
-        *("errors", "domain", "specs", "*.types", "*.spec"),
+        *("errors", "domain", "specs", "stages", "*.types", "*.spec"),
         *("catalogue.entries", "hep.fallback", "hep.systematics"),
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
         *("hep.histogram", "hep.observables", "hep.partition", "hep.quality"),
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
-        *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
+        *(
+            "radio.cotton_schwab",
+            "radio.forecast",
+            "radio.memory",
+            "radio.self_check",
+            "radio.slabs",
+            "radio.stokes",
+        ),
         *("radio.strips", "radio.strips.whole", *(f"radio.strips.{room}" for room in STRIPS)),
     ),
     "edges": (
@@ -70,6 +77,7 @@ LAYERS = {
         "",
         "__main__",
         "datasets",
+        "checking",
         "examples",
         "front",
         "cli",

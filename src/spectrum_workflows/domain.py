@@ -8,11 +8,12 @@ in the package knows which sciences exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from spectrum_workflows.errors import MissingExtraError, SpecError
+from spectrum_workflows.stages import Forecast, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,8 @@ class Plan:
         What the run's stages will do, as far as that can be told.
     data_bytes : int
         Size of all inputs, as stored; 0 where it is not known.
+    method : str
+        How it will be done, in words.
     """
 
     partitions: tuple[Partition, ...]
@@ -75,6 +78,7 @@ class Plan:
     code: str = ""
     stages: tuple[Forecast, ...] = ()
     data_bytes: int = 0
+    method: str = ""
 
     @property
     def size(self) -> int:
@@ -90,50 +94,6 @@ class Failure:
     size: int
     error: str
     attempts: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a run, as expected before or as measured after.
-
-    Attributes
-    ----------
-    name : str
-    tasks : int
-    cpu_seconds : float
-        Of all tasks together.
-    bytes_moved : int
-        Bytes handed from task to task where values are exchanged; those that
-        happen to stay on a worker are among them.
-    memory : int
-        Bytes of the largest task; measured, the largest worker process.
-    """
-
-    name: str
-    tasks: int
-    cpu_seconds: float
-    bytes_moved: int
-    memory: int
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a stage will do, whatever the machine: see `Stage`.
-
-    ``work`` pairs the domain's kinds of work with their amounts; seconds follow
-    from a machine's cost per unit of each.
-    """
-
-    name: str
-    tasks: int
-    work: tuple[tuple[str, float], ...]
-    bytes_moved: int
-    memory: int
-
-    def on(self, costs: Mapping[str, float]) -> Stage:
-        """The stage on a machine with these costs, CPU seconds per unit of work."""
-        seconds = sum(costs[kind] * amount for kind, amount in self.work)
-        return Stage(self.name, self.tasks, seconds, self.bytes_moved, self.memory)
 
 
 @dataclass(frozen=True)
@@ -209,6 +169,11 @@ class Domain:
         ``convert(source, target, *, columns, overwrite, report, ...)``: writes
         the same data in the form that is best read from a store, and returns
         JSON-ready numbers; further options are the science's own.
+    costs : mapping
+        CPU seconds per unit of each kind of work in its forecasts, on some
+        machine.
+    calibrate : callable or None
+        ``calibrate()``: the same, measured here.
     """
 
     name: str
@@ -226,6 +191,8 @@ class Domain:
     make: Callable[..., list[str]]
     converts: str = ""
     convert: Callable[..., dict[str, Any]] | None = None
+    costs: Mapping[str, float] = field(default_factory=dict)
+    calibrate: Callable[[], dict[str, float]] | None = None
 
 
 def names() -> list[str]:

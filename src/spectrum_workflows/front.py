@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import domain, progress, record, storage
-from spectrum_workflows.domain import OnError, Plan, Tally
+from spectrum_workflows.checking import expected
+from spectrum_workflows.domain import OnError, Tally
 from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
@@ -58,55 +58,6 @@ def load_spec(source: str | Path) -> Any:
     if "folder" in model.model_fields:
         table |= {"folder": where.rpartition("/")[0] or "."}
     return parse(model, table, where=where)
-
-
-@dataclass(frozen=True)
-class Check:
-    """What a run would do; printing it shows the plan in words."""
-
-    name: str
-    plan: Plan
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The plan as JSON-ready numbers."""
-        return {
-            "name": self.name,
-            "partitions": len(self.plan.partitions),
-            "size": self.plan.size,
-            "bytes_to_read": self.plan.bytes_to_read,
-            "data_bytes": self.plan.data_bytes,
-            "largest_memory": self.plan.largest_memory,
-            "warnings": list(self.plan.warnings),
-        }
-
-    def __str__(self) -> str:
-        plan = self.plan
-        share = ""
-        if plan.data_bytes:
-            part = plan.bytes_to_read / plan.data_bytes
-            share = f" ({part:.0%} of the data set's {plan.data_bytes / 1e6:,.1f} MB)"
-        lines = [
-            f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions",
-        ]
-        if plan.bytes_to_read:  # else nobody looked
-            lines += [
-                f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB{share}",
-                f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
-            ]
-        return "\n".join([*lines, *(f"  warning: {w}" for w in plan.warnings)])
-
-
-def check(spec: Any, place: Place) -> Check:
-    """Plan a run without computing anything.
-
-    Raises
-    ------
-    SpectrumError
-        The run could not work: missing files or branches, bad sizes, ...
-    """
-    with storage.using(place.stores):
-        return Check(spec.name, domain.get(spec.workflow).plan(spec, place.data))
 
 
 def glance(spec: Any, place: Place) -> None:
@@ -166,6 +117,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         workers=place.workers,
         machine=record.machine(),
         worker_machines=_machines(place),
+        expected=expected(spec, plan),
     )
 
 
