@@ -29,6 +29,7 @@ LAYERS = {
         *(
             "storage",
             "shipped",
+            "hep.baskets",
             "hep.rootfile",
             "hep.selection",
             "hep.planning",
@@ -50,7 +51,7 @@ PURE = {
     *("correctionlib", "pyhf"),
 }
 EDGES = {
-    *("astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
+    *("astropy", "casacore", "cloudpickle", "cramjam", "fsspec", "matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),
 }
 DASK = {"dask", "distributed"}
