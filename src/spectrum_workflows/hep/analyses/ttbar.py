@@ -134,7 +134,7 @@ def _leptons(e: Electrons, mu: Muons, event: int, cut: Cuts) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _event_loop(  # noqa: C901  (the whole definition, in one loop)
+def _event_loop(  # noqa: C901, PLR0912  (the whole definition, in one loop)
     e: Electrons, mu: Muons, jet: Jets, number: Numbers, kinds: NDArray[np.int64], cut: Cuts
 ) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float32]]:
     """Region and observable of every event for every kind of jets, and pt of four jets."""
@@ -144,7 +144,7 @@ def _event_loop(  # noqa: C901  (the whole definition, in one loop)
     leading = np.empty((n_events, 4), np.float32)
     most = np.max(np.diff(jet.first)) if n_events else 0
     clean, good = np.empty(most, np.int64), np.empty(most, np.int64)
-    pts, p4 = np.empty(most, np.float32), np.empty((4, most))
+    pts, scratch = np.empty(most, np.float32), np.empty((7, most))
 
     for event in range(n_events):
         if _leptons(e, mu, event, cut) != 1:
@@ -157,6 +157,8 @@ def _event_loop(  # noqa: C901  (the whole definition, in one loop)
                 tags += jet.btag[i] > cut.btag
         if n_clean < 4 or tags < 1:
             continue
+        if tags > 1:
+            _directions(jet.eta, jet.phi, first, clean[:n_clean], scratch)
 
         for k, kind in enumerate(kinds):
             jets, btags, ht, key = 0, 0, 0.0, np.uint64(0)
@@ -173,7 +175,7 @@ def _event_loop(  # noqa: C901  (the whole definition, in one loop)
             if jets >= 4 and btags == 1:
                 region[k, event], value[k, event] = ONE_TAG, ht
             elif jets >= 4 and btags >= 2:
-                mass = _hadronic_top_mass(jet, good[:jets], pts[:jets], p4, cut.btag)
+                mass = _hadronic_top_mass(jet, first, good[:jets], pts, scratch, cut.btag)
                 region[k, event], value[k, event] = TWO_TAGS, mass
             if kind == NOMINAL and jets >= 4:
                 leading[event] = pts[:4]
@@ -191,19 +193,35 @@ def _shifted(pt: np.float32, kind: int, key: int, index: int) -> np.float32:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _directions(
+    eta: NDArray[np.float32],
+    phi: NDArray[np.float32],
+    first: int,
+    clean: NDArray[np.int64],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Momenta over pt of some jets of an event, common to all kinematic variations."""
+    for i in clean:
+        scratch[0, i - first] = cos(np.float64(phi[i]))
+        scratch[1, i - first] = sin(np.float64(phi[i]))
+        scratch[2, i - first] = sinh(np.float64(eta[i]))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _hadronic_top_mass(
     jet: Jets,
+    first: int,
     good: NDArray[np.int64],
     pts: NDArray[np.float32],
-    p4: NDArray[np.float64],
+    scratch: NDArray[np.float64],
     btag: float,
 ) -> float:
-    """Mass of the b-tagged three-jet combination of largest pt; ``p4`` is scratch."""
-    px, py, pz, energy = p4[0], p4[1], p4[2], p4[3]
+    """Mass of the b-tagged three-jet combination of largest pt."""
+    px, py, pz, energy = scratch[3], scratch[4], scratch[5], scratch[6]
     for k, i in enumerate(good):
-        pt, eta = np.float64(pts[k]), np.float64(jet.eta[i])
-        phi, mass = np.float64(jet.phi[i]), np.float64(jet.mass[i])
-        px[k], py[k], pz[k] = pt * cos(phi), pt * sin(phi), pt * sinh(eta)
+        pt, mass = np.float64(pts[k]), np.float64(jet.mass[i])
+        x, y, z = scratch[0, i - first], scratch[1, i - first], scratch[2, i - first]
+        px[k], py[k], pz[k] = pt * x, pt * y, pt * z
         energy[k] = sqrt(px[k] ** 2 + py[k] ** 2 + pz[k] ** 2 + mass**2)
     largest_pt2, mass2, n = -1.0, 0.0, len(good)
     for a in range(n):
