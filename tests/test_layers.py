@@ -55,6 +55,7 @@ LAYERS = {
             "catalogue.fetching",
             "shipped",
             "hep.draft",
+            "hep.baskets",
             "hep.rootfile",
             "hep.source",
             "hep.selection",
@@ -94,7 +95,8 @@ PURE = {
     *("correctionlib", "pyhf"),
 }
 EDGES = {
-    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
+    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "cramjam", "fsspec"),
+    *("matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),
 }
 DASK = {"dask", "distributed"}
