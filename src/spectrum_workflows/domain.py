@@ -63,6 +63,8 @@ class Plan:
         Digest of the user-visible code that decides the result.
     stages : tuple of Forecast
         What the run's stages will do, as far as that can be told.
+    data_bytes : int
+        Size of all inputs, as stored; 0 where it is not known.
     """
 
     partitions: tuple[Partition, ...]
@@ -72,6 +74,7 @@ class Plan:
     inputs: tuple[tuple[str, str], ...] = ()
     code: str = ""
     stages: tuple[Forecast, ...] = ()
+    data_bytes: int = 0
 
     @property
     def size(self) -> int:

@@ -75,18 +75,23 @@ class Check:
             "partitions": len(self.plan.partitions),
             "size": self.plan.size,
             "bytes_to_read": self.plan.bytes_to_read,
+            "data_bytes": self.plan.data_bytes,
             "largest_memory": self.plan.largest_memory,
             "warnings": list(self.plan.warnings),
         }
 
     def __str__(self) -> str:
         plan = self.plan
+        share = ""
+        if plan.data_bytes:
+            part = plan.bytes_to_read / plan.data_bytes
+            share = f" ({part:.0%} of the data set's {plan.data_bytes / 1e6:,.1f} MB)"
         lines = [
             f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions",
         ]
         if plan.bytes_to_read:  # else nobody looked
             lines += [
-                f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB",
+                f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB{share}",
                 f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
             ]
         return "\n".join([*lines, *(f"  warning: {w}" for w in plan.warnings)])

@@ -97,6 +97,7 @@ def plan(
         warnings=tuple(warnings),
         inputs=(*_identities(partitions, files).items(), *task.inputs),
         code=task.digest,
+        data_bytes=sum({p.url: p.nbytes for p in partitions}.values()),
     )
 
 

@@ -60,6 +60,12 @@ class Outcome:
         return domain.fraction_done(self.plan, self.tally.failures)
 
     @property
+    def share_read(self) -> float:
+        """Bytes read over the size of the data set, above 1 for several passes; 0 if not known."""
+        size = self.plan.data_bytes
+        return round(self.tally.bytes_read / size, 4) if size else 0.0
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The numbers a person asks for first, ready for JSON."""
         return {
@@ -75,4 +81,5 @@ class Outcome:
             "seconds": round(self.seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
             "bytes_read": self.tally.bytes_read,
+            "share_of_data_read": self.share_read,
         }

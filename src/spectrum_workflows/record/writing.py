@@ -101,6 +101,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
             "partitions": [p.where for p in plan.partitions],
             "size": plan.size,
             "bytes_to_read": plan.bytes_to_read,
+            "data_bytes": plan.data_bytes,
             "largest_memory": plan.largest_memory,
             "warnings": plan.warnings,
         },

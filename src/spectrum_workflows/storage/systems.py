@@ -28,7 +28,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from spectrum_workflows.errors import DataError, MissingExtraError
-from spectrum_workflows.storage.names import is_local, scheme_of, shown
+from spectrum_workflows.storage.names import check_no_password, is_local, scheme_of, shown
 from spectrum_workflows.storage.stores import current_stores
 
 TIMEOUT = 10.0
@@ -45,10 +45,11 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     Raises
     ------
     DataError
-        No file system is known for the URL's scheme.
+        No file system is known for the URL's scheme, or it holds a password.
     MissingExtraError
         The one for it is not installed.
     """
+    check_no_password(url)
     try:
         fs, path = url_to_fs(url, **filesystem_options(url))
     except ImportError as error:
@@ -140,7 +141,7 @@ async def _http_client(
     """An aiohttp session; proxies and ``~/.netrc`` are found as its documentation says."""
     import aiohttp
 
-    headers = {}
+    headers = {"Accept-Encoding": "identity"}  # bytes as they are stored
     if token_file is not None:
         token = Path(token_file).expanduser().read_text().strip()
         headers["Authorization"] = f"Bearer {token}"

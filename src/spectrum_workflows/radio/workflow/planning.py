@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from spectrum_workflows import storage
 from spectrum_workflows.domain import Plan, Report
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import memory
@@ -70,6 +71,7 @@ def plan(
         warnings=_undersampled(spec, observation),
         inputs=((observation.url, observation.identity),),
         layout=layout,
+        data_bytes=storage.size_below(observation.url),
     )
 
 
