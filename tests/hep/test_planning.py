@@ -60,7 +60,7 @@ def test_ten_thousand_counted_files_are_planned_without_opening_one(ttbar_spec, 
     assert len(plan.partitions) == 8 * MANY  # of at most 50,000 events
     assert all(p.size <= 50_000 for p in plan.partitions)
     assert plan.partitions[-1].url == f"root/store/{MANY - 1}.root"
-    assert any("no file was opened" in warning for warning in plan.warnings)
+    assert any("files were not opened" in warning for warning in plan.warnings)
 
 
 def test_a_counted_run_equals_one_that_looked(ttbar_spec, generated):

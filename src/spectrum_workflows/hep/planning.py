@@ -31,7 +31,7 @@ from spectrum_workflows.hep.types import Events
 if TYPE_CHECKING:
     from distributed import Client
 
-COUNTED = "events are counted by the spec: no file was opened, and none was checked"
+COUNTED = "events are counted by spec or catalogue: those files were not opened, nor checked"
 
 
 def plan(
