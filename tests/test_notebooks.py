@@ -75,6 +75,16 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("found['uniform'].result.beam.bmaj / found['natural'].result.beam.bmaj", 0.4, 0.8),
         Claim("outcome.digest == json.loads(read(saved))['digest']", True, True),
     ),
+    "radio/scaling.ipynb": (
+        Claim("len(strips)", 6, 6),
+        Claim("difference", 0.0, 1e-4),  # of the peak; epsilon is 1e-4
+        Claim("max(moved)", 0.5, 1.2),  # of the planner's figure, in the worst stage
+        Claim("image['self_check']['error_peak'] / spec.image.epsilon", 0.0, 3.0),
+        Claim("image['major_cycles']", 1, 6),
+        Claim("bytes_read[1] / bytes_read[0]", 1.9, 9.0),  # read once, or in every cycle
+        Claim("compare(saved, again).verdict == 'identical'", True, True),
+        Claim("len(json.loads(read(saved))['stages'])", 5, 30),
+    ),
 }
 
 SMALL = {"hep/ttbar.ipynb": ("hep/ttbar.toml", 10_000)}
