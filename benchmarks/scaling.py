@@ -32,7 +32,7 @@ def hep(folder: Path) -> Any:
         path = folder / f"ttbar_{n}.root"
         if not path.exists():
             write_sample(str(path), "ttbar", events=EVENTS, seed=n)
-    shipped = load_spec(ROOT / "workflows/hep/ttbar.toml")
+    shipped = load_spec(ROOT / "workflows/hep/quickstart.toml")
     samples = shipped.model_dump()["samples"]["ttbar"]
     samples["files"] = [f"ttbar_{n}.root" for n in range(FILES)]
     samples.pop("generator", None)

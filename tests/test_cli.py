@@ -105,7 +105,7 @@ def test_check_computes_nothing(spectrum: Spectrum, shared_hep: Path, tmp_path: 
 
 def test_a_partial_result_says_so(spectrum: Spectrum, tmp_path: Path) -> None:
     """A file is damaged where only reading its data can tell."""
-    spec = shipped.folder("workflows") / "hep/ttbar.toml"
+    spec = shipped.folder("workflows") / "hep/quickstart.toml"
     files = spectrum("data", "make", spec, "--data", tmp_path, "--size", 3000)[1].split()
     run = ("run", spec, "--data", tmp_path, "--out", tmp_path / "r", "--json")
     whole = json.loads(spectrum(*run)[1])
@@ -198,3 +198,66 @@ def test_bad_input_is_one_line(spectrum: Spectrum, tmp_path: Path, words, says: 
     assert err.count("\n") == 1
     shutil.rmtree(tmp_path / "home", ignore_errors=True)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_without_a_column_is_refused_before_any_worker_is_asked_for(
+    spectrum: Spectrum, shared_hep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("workers were asked for")
+
+    text = (REFERENCE / "hep_ttbar.toml").read_text()
+    spec = tmp_path / "agc.toml"
+    spec.write_text(text.replace("NanoAODv5_sample.root", "nano_tt_v12.root"))
+    monkeypatch.setattr("spectrum_workflows.sites.connect", asked)
+    roots = ("--data", shared_hep, "--out", tmp_path / "r")
+    code, out, err = spectrum("run", spec, "--site", "laptop", *roots)
+    assert (code, out) == (2, "")
+    assert "no branch 'Jet_btagCSVV2' in Events; did you mean Jet_btag" in err
+    assert "with its working point in [fallbacks.Jet_btagCSVV2]" in err
+    assert [p.name for p in (tmp_path / "r").iterdir()] == []
+
+
+def test_the_shipped_fallback_runs_and_says_tagger_and_working_point(
+    spectrum: Spectrum, shared_hep: Path, tmp_path: Path
+) -> None:
+    spec = shipped.folder("workflows") / "hep" / "ttbar_nanoaod_v12.toml"
+    roots = ("--data", shared_hep, "--out", tmp_path / "r")
+    code, out, _ = spectrum("run", spec, *roots, "--json")
+    assert code == 0
+    said = json.loads(out)
+    record = json.loads(Path(said["folder"], "record.json").read_text())
+    _, table, _ = spectrum("run", spec, *roots)
+    shown = " ".join(table.replace("│", " ").split())
+    for place in (said["warnings"][0], record["warnings"][0], shown):
+        for words in ("Jet_btagDeepFlavB stands in", "tagger DeepJet", "cuts.btag = 0.3086"):
+            assert words in place
+
+
+CODE = """
+from pathlib import Path
+Path(__file__).with_name("ran").touch()
+def select(events):
+    return {"met": events.MET_pt}
+"""
+
+
+def test_a_spec_that_brings_code_says_so_and_can_be_refused_before_any_of_it_runs(
+    spectrum: Spectrum, shared_hep: Path, tmp_path: Path
+) -> None:
+    text = (shipped.folder("workflows") / "hep" / "adl" / "q1.toml").read_text()
+    text = text.replace("spectrum_workflows.hep.analyses.adl:q1", "mine.py:select")
+    spec = tmp_path / "mine.toml"
+    spec.write_text(text.replace("Run2012B_SingleMu", "adl_Run2012B_SingleMu_1000"))
+    (tmp_path / "mine.py").write_text(CODE)
+    for command in (["check", spec], ["run", spec, "--out", tmp_path / "r"]):
+        code, out, err = spectrum(*command, "--data", shared_hep, "--no-user-code")
+        assert (code, out) == (2, "")
+        assert "not part of this package (mine.py)" in err
+    assert not (tmp_path / "ran").exists()
+    code, out, _ = spectrum("check", spec, "--data", shared_hep)
+    assert code == 0
+    assert "runs the code in mine.py on every worker" in out
+    assert (tmp_path / "ran").exists()
+    shared = shipped.folder("workflows") / "hep" / "adl" / "q1.toml"
+    assert "not part of this package" not in spectrum("check", shared, "--no-user-code")[2]

@@ -16,40 +16,51 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 ORDER = ("words", "pure", "edges", "engine", "workflow", "sites", "front")
 """Imports go from right to left, or stay within one layer."""
 
+STRIPS = (
+    "bandpass",
+    "cost",
+    "coverage",
+    "cutting",
+    "interpolation",
+    "operator",
+    "planner",
+    "whole",
+)
+
 LAYERS = {
-    "words": ("errors", "domain", "specs", "catalogue.entries", "*.types", "*.spec"),
+    "words": (
+        *("errors", "domain", "specs", "catalogue.entries", "conversion", "*.types", "*.spec"),
+        *("hep.fallback", "hep.systematics"),
+    ),
     "pure": (
-        *("hep.analyses", "hep.analyses.*"),
-        *("hep.fit", "hep.histogram", "hep.partition"),
+        *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
+        *("hep.histogram", "hep.observables", "hep.partition", "hep.quality"),
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
         *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
+        *("radio.strips", "radio.strips.whole", *(f"radio.strips.{room}" for room in STRIPS)),
     ),
     "edges": (
         *(
             "storage",
             "storage.*",
-            "catalogue",
-            "catalogue.finding",
-            "catalogue.fetching",
             "shipped",
+            "catalogue",
+            "catalogue.fetching",
+            "catalogue.finding",
             "hep.draft",
             "hep.rootfile",
             "hep.source",
             "hep.selection",
-            "hep.planning",
+            "hep.job",
+            "hep.looking",
+            "hep.plan_cache",
+            "hep.preparing",
+            "hep.runs",
             "radio.fits",
             "radio.results",
         ),
-        *(
-            "*.read",
-            "*.read.*",
-            "*.convert",
-            "*.convert.*",
-            "*.write",
-            "*.plot",
-            "*.synthetic",
-            "*.synthetic.*",
-        ),
+        *("*.convert", "*.convert.*", "*.plot", "*.plot.*", "*.read", "*.read.*"),
+        *("*.synthetic", "*.synthetic.*", "*.write"),
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
@@ -69,7 +80,10 @@ LAYERS = {
 }
 """Every module of the package, by name or pattern; "" is the package's own ``__init__``."""
 
-PURE = {"numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"}
+PURE = {
+    *("numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"),
+    *("correctionlib", "pyhf"),
+}
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),

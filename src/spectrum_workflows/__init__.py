@@ -1,6 +1,6 @@
 """Reference workflows for HEP and radio astronomy that run unchanged anywhere.
 
->>> spec = load_spec("workflows/hep/ttbar.toml")
+>>> spec = load_spec("workflows/hep/quickstart.toml")
 >>> with connect(load_site()) as place:
 ...     outcome = run(spec, place)
 """

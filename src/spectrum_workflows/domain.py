@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from spectrum_workflows.conversion import Converter
 from spectrum_workflows.errors import MissingExtraError, SpecError
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Plan:
         URL and content identity of every input, as far as known.
     code : str
         Digest of the user-visible code that decides the result.
+    stages : tuple of Forecast
+        What the run's stages will do, as far as that can be told.
     """
 
     partitions: tuple[Partition, ...]
@@ -65,6 +68,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     code: str = ""
+    stages: tuple[Forecast, ...] = ()
 
     @property
     def size(self) -> int:
@@ -83,18 +87,72 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One stage of a run, as expected before or as measured after.
+
+    Attributes
+    ----------
+    name : str
+    tasks : int
+    cpu_seconds : float
+        Of all tasks together.
+    bytes_moved : int
+        Bytes handed from task to task where values are exchanged; those that
+        happen to stay on a worker are among them.
+    memory : int
+        Bytes of the largest task; measured, the largest worker process.
+    """
+
+    name: str
+    tasks: int
+    cpu_seconds: float
+    bytes_moved: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a stage will do, whatever the machine: see `Stage`.
+
+    ``work`` pairs the domain's kinds of work with their amounts; seconds follow
+    from a machine's cost per unit of each.
+    """
+
+    name: str
+    tasks: int
+    work: tuple[tuple[str, float], ...]
+    bytes_moved: int
+    memory: int
+
+    def on(self, costs: Mapping[str, float]) -> Stage:
+        """The stage on a machine with these costs, CPU seconds per unit of work."""
+        seconds = sum(costs[kind] * amount for kind, amount in self.work)
+        return Stage(self.name, self.tasks, seconds, self.bytes_moved, self.memory)
+
+
+@dataclass(frozen=True)
 class Tally:
-    """What it took to compute some partitions."""
+    """What it took to compute some partitions.
+
+    ``memory`` is the largest resident size that a process which computed some
+    of them has had; ``stages`` what a run's stages took, in their order.
+    """
 
     cpu_seconds: float = 0.0
     bytes_read: int = 0
     failures: tuple[Failure, ...] = ()
+    bytes_moved: int = 0
+    memory: int = 0
+    stages: tuple[Stage, ...] = ()
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.cpu_seconds + other.cpu_seconds,
             self.bytes_read + other.bytes_read,
             self.failures + other.failures,
+            self.bytes_moved + other.bytes_moved,
+            max(self.memory, other.memory),
+            self.stages + other.stages,
         )
 
 
@@ -112,7 +170,11 @@ class Domain:
         ``inputs(spec, data)``: URLs of the input files or sets below ``data``,
         whether they exist or not; nothing is opened.
     plan : callable
-        ``plan(spec, data) -> Plan``; opens files, computes nothing.
+        ``plan(spec, data, *, client=None, known="", report=..., glance=False)
+        -> Plan``; opens files, on the client's workers if there is one, and
+        computes nothing.  Below the URL ``known`` it may keep what it found
+        in them, so that the next plan need not open them again.  A ``glance``
+        looks at some of the input only, to refuse what cannot work.
     run : callable
         ``run(spec, plan, *, client, on_error, report) -> (result, Tally)``.
     arrays : callable
@@ -134,13 +196,7 @@ class Domain:
     make : callable
         ``make(spec, data, *, size, report)``: writes the synthetic data the
         spec names below ``data`` and returns their URLs.
-    converts : str
-        How the names of files or sets that ``convert`` reads end; empty for
-        none.
-    convert : callable, optional
-        ``convert(source, target, *, columns, overwrite, report, ...)``: writes
-        the same data in the form that is best read from a store, and returns
-        JSON-ready numbers; further options are the science's own.
+    converter : Converter, optional
     """
 
     name: str
@@ -156,8 +212,7 @@ class Domain:
     deviation: Callable[..., tuple[float, float]]
     plot: Callable[[Any], Any]
     make: Callable[..., list[str]]
-    converts: str = ""
-    convert: Callable[..., dict[str, Any]] | None = None
+    converter: Converter | None = None
 
 
 def names() -> list[str]:

@@ -21,6 +21,9 @@ from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
 from spectrum_workflows.specs import parse, read_toml
 
+KNOWN = ".known"
+"""Folder below the results root for what was found in inputs, to plan faster."""
+
 
 def load_spec(source: str | Path) -> Any:
     """Read a run spec.
@@ -98,6 +101,19 @@ def check(spec: Any, place: Place) -> Check:
         return Check(spec.name, domain.get(spec.workflow).plan(spec, place.data))
 
 
+def glance(spec: Any, place: Place) -> None:
+    """Refuse what cannot work before workers are asked for: a look at some of the input.
+
+    Raises
+    ------
+    SpectrumError
+        As `check`.
+    """
+    known = storage.join(place.results, KNOWN)
+    with storage.using(place.stores):
+        domain.get(spec.workflow).plan(spec, place.data, known=known, glance=True)
+
+
 def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     """Run a spec at a place, with progress.
 
@@ -120,7 +136,8 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
         with storage.counting() as opening:
-            plan = science.plan(spec, place.data)
+            known = storage.join(place.results, KNOWN)
+            plan = science.plan(spec, place.data, client=place.client, known=known, report=report)
         with _trouble_first(place):
             result, tally = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report

@@ -83,3 +83,37 @@ def meets(item: Item, folder: str) -> bool:
 def pauses(item: Item, factor: float) -> int:
     time.sleep(0.01 * factor)
     return 1
+
+
+def pieces(item: Item, count: int) -> list[NDArray[np.float64]]:
+    """A piece for each of ``count`` values."""
+    return [waves(item, 1.0 + k) for k in range(count)]
+
+
+def dies_in_pieces(item: Item, marker: str, count: int) -> list[NDArray[np.float64]]:
+    """Take the worker down the first time partition 5 is computed."""
+    dies_once(item, marker)
+    return pieces(item, count)
+
+
+def pieces_but_three(item: Item, count: int) -> list[NDArray[np.float64]]:
+    fails_at_three(item)
+    return pieces(item, count)
+
+
+def labelled(number: int, values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The values in their order, and the number of what they make."""
+    return np.concatenate([np.array([float(number)]), *values])
+
+
+def joins_badly(number: int, values: list[NDArray[np.float64]]) -> float:
+    return 1 / (number - 1)
+
+
+def scaled(item: Item, own: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """What is computed from an item and the kept value of the same number."""
+    return factor * own[:7] + item.n
+
+
+def scaled_pieces(item: Item, own: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
+    return [own[k :: count + 1] for k in range(count)]

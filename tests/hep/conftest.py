@@ -14,7 +14,7 @@ WORKFLOWS = Path(__file__).parents[2] / "workflows" / "hep"
 @pytest.fixture(scope="session")
 def ttbar_spec() -> HepSpec:
     """The shipped spec, with its top-pair sample only and no more bins than needed."""
-    spec = load_spec(WORKFLOWS / "ttbar.toml")
+    spec = load_spec(WORKFLOWS / "quickstart.toml")
     return spec.model_copy(update={"samples": {"ttbar": spec.samples["ttbar"]}})
 
 

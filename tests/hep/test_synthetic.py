@@ -80,7 +80,7 @@ def test_pt_falls_within_events_and_event_numbers_rise(generated):
     assert number.tolist() == list(range(1, 8401))
 
 
-@pytest.mark.parametrize("name", ["ttbar", "dimuon"])
+@pytest.mark.parametrize("name", ["quickstart", "dimuon"])
 def test_make_writes_every_file_of_the_shipped_specs(tmp_path, name):
     spec = load_spec(WORKFLOWS / f"{name}.toml")
     seen = []

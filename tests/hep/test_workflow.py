@@ -254,3 +254,23 @@ def test_a_selection_that_cannot_stand_no_events_is_warned_of_and_still_runs(
     plan, result, _ = run(spec, generated)
     assert "could not be rehearsed on no events (IndexError" in plan.warnings[0]
     assert result.counts == {"pt": 8400}
+
+
+def test_an_edited_selection_is_another_run_with_another_answer(
+    ttbar_spec, generated, tmp_path, dask_client
+):
+    """The code travels by value and its hash is in the plan: live workers take the new one."""
+    axis = {"pt": ttbar_spec.histograms["4j1b"]}
+    changes = {"select": "mine.py:select", "folder": str(tmp_path), "cuts": {}}
+    spec = ttbar_spec.model_copy(update=changes | {"columns": ("Jet_pt",), "histograms": axis})
+    answers, codes = [], []
+    for least in (30, 60):
+        code = "import awkward as ak\ndef select(events):\n    pt = ak.flatten(events.Jet_pt)\n"
+        (tmp_path / "mine.py").write_text(code + f"    return {{'pt': pt[pt > {least}]}}\n")
+        plan, result, _ = run(spec, generated, client=dask_client)
+        answers.append(result.counts["pt"])
+        codes.append(plan.code)
+    with uproot.open(generated / "ttbar.root") as file:
+        pt = file["Events"]["Jet_pt"].array().layout.content.data
+    assert answers == [int(np.sum(pt > least)) for least in (30, 60)]
+    assert codes[0] != codes[1]

@@ -135,3 +135,49 @@ def test_a_root_file_of_ours_holds_the_same_numbers(shared_hep, tmp_path):
         for region in ("4j1b", "4j2b"):
             values = file[f"ttbar/{region}"].values(flow=True)
             assert np.array_equal(values, arrays[f"ttbar/{region}/values"])
+
+
+# The full analysis: the shipped spec with its variations, on the reference's file.
+
+
+@pytest.fixture(scope="module")
+def varied(shared_hep):
+    """Arrays of the shipped spec, cut into 1, 3 and 17 partitions."""
+    spec = load_spec(HERE.parents[1] / "workflows" / "hep" / "ttbar.toml")
+    sample = {"files": ("NanoAODv5_sample.root",), "cross_section": 729.84}
+    ttbar = {"ttbar": spec.samples["ttbar"].model_copy(update=sample)}
+    found = {}
+    for most in (1000, 400, 59):
+        partition = spec.partition.model_copy(update={"max_events": most})
+        changes = {"samples": ttbar, "fit": None, "partition": partition}
+        cut = spec.model_copy(update=changes)
+        plan = DOMAIN.plan(cut, str(shared_hep))
+        result, _ = DOMAIN.run(cut, plan, client=None, on_error="raise", **QUIET)
+        found[len(plan.partitions)] = DOMAIN.arrays(result)
+    return found
+
+
+def test_agc_ttbar_with_variations_equals_the_field_s_programs_in_every_bin(
+    varied, shared_reference
+):
+    file = shared_reference / "hep" / "agc_rdf_NanoAODv5_sample.json"
+    compared = 0
+    for name, reference in json.loads(file.read_text())["hists"].items():
+        if "pt_res_up" not in name:
+            ours = varied[1][f"ttbar/{name.removesuffix('_nominal')}/values"]
+            np.testing.assert_allclose(ours, with_flow(reference), rtol=1e-6, err_msg=name)
+            compared += 1
+    assert compared == 20
+
+
+def test_variations_do_not_depend_on_partitions_and_smearing_not_by_a_bit(varied):
+    assert sorted(varied) == [1, 3, 17]
+    for arrays in (varied[3], varied[17]):
+        for name, whole in varied[1].items():
+            if "btag" in name:  # sums of weights, in another order
+                np.testing.assert_allclose(arrays[name], whole, rtol=1e-12, err_msg=name)
+            else:
+                assert np.array_equal(arrays[name], whole), name
+    nominal, smeared = (varied[1][f"ttbar/4j2b{v}/values"] for v in ("", "_pt_res_up"))
+    assert not np.array_equal(nominal, smeared)
+    assert smeared.sum() == pytest.approx(nominal.sum(), rel=0.2)

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-SMALL = {"hep/ttbar": 10_000, "hep/dimuon": 10_000, "radio/vla_sim": 60_000}
+SMALL = {"hep/quickstart": 10_000, "hep/dimuon": 10_000, "radio/vla_sim": 60_000}
 """Events per sample, or visibilities; the notebooks take the data that they find."""
 
 

@@ -5,7 +5,14 @@ A spec writes ``catalogue:NAME`` in place of a file's or a data set's name.
 
 from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
 from spectrum_workflows.catalogue.fetching import fetch, verify
-from spectrum_workflows.catalogue.finding import catalogue, entry, located, places, stems
+from spectrum_workflows.catalogue.finding import (
+    catalogue,
+    checksums,
+    entry,
+    located,
+    places,
+    stems,
+)
 
 __all__ = [
     "PREFIX",
@@ -13,6 +20,7 @@ __all__ = [
     "CatalogueFile",
     "Entry",
     "catalogue",
+    "checksums",
     "entry",
     "fetch",
     "located",

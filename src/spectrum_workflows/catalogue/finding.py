@@ -7,8 +7,7 @@ catalogue's.  `storage` tries each with a back-off before the next one is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 from spectrum_workflows import shipped, storage
 from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
@@ -17,14 +16,6 @@ from spectrum_workflows.specs import closest, parse, read_toml
 
 FILE = "catalogue.toml"
 ARCHIVES = (".tgz", ".tar.gz", ".tar")
-
-
-@dataclass(frozen=True)
-class Located:
-    """Where a file of a spec is read, and its published checksum if there is one."""
-
-    url: str
-    checksum: str = ""
 
 
 def catalogue(data: str = "") -> dict[str, Entry]:
@@ -69,8 +60,8 @@ def places(reference: str, data: str) -> list[str]:
     return [storage.join(data, file.name) for file in entry(reference, data).files]
 
 
-def located(reference: str, data: str) -> list[Located]:
-    """Where to read what a spec names: a file, or all files of an entry.
+def located(reference: str, data: str) -> Iterator[str]:
+    """Where to read what a spec names: a file, or one after the other all of an entry.
 
     Raises
     ------
@@ -80,9 +71,18 @@ def located(reference: str, data: str) -> list[Located]:
         No replica has the file, or none answers; all are named.
     """
     if not reference.startswith(PREFIX):
-        return [Located(storage.join(data, reference))]
+        yield storage.join(data, reference)
+        return
     found = entry(reference, data)
-    return [Located(_first(found, file, data), file.checksum or "") for file in found.files]
+    for file in found.files:
+        yield _first(found, file, data)
+
+
+def checksums(references: Iterable[str], data: str) -> dict[str, str]:
+    """Published checksums of the files of all entries that are named, by file name."""
+    entries = [entry(name, data) for name in references if name.startswith(PREFIX)]
+    files = (file for found in entries for file in found.files)
+    return {file.name: file.checksum for file in files if file.checksum}
 
 
 def stems(reference: str, data: str) -> list[str]:

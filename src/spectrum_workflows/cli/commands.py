@@ -15,6 +15,7 @@ from spectrum_workflows.cli import data_commands, proof_command, screen, sites_c
 from spectrum_workflows.cli.options import (
     Data,
     Json,
+    NoUserCode,
     OnErrorChoice,
     OnErrorOption,
     Out,
@@ -62,17 +63,20 @@ def run_command(
     out: Out = None,
     on_error: OnErrorOption = OnErrorChoice.RAISE,
     self_check: SelfCheck = False,
+    no_user_code: NoUserCode = False,
     json: Json = False,
 ) -> None:
     """Run a spec at a site and save the result in a folder of its own."""
     from spectrum_workflows import front, storage
-    from spectrum_workflows.sites import connect, load_site
+    from spectrum_workflows.sites import Place, connect, load_site
 
-    wanted = front.load_spec(spec)
+    wanted = _trusted(front.load_spec(spec), no_user_code)
     if self_check:
         wanted = _with_self_check(wanted)
     profile = load_site(site, changes=changes(change))
     storage.check_writable(out or profile.results)
+    if profile.cluster is not None:
+        front.glance(wanted, Place(profile, data or profile.data, out or profile.results))
     with connect(profile, data=data, results=out) as place:
         outcome = front.run(wanted, place, on_error=on_error.value)
         folder = front.save(outcome, place)
@@ -88,15 +92,17 @@ def check_command(
     site: SiteOption = None,
     change: Set = None,
     data: Data = None,
+    no_user_code: NoUserCode = False,
     json: Json = False,
 ) -> None:
     """Say what a run would do: partitions, bytes to read, memory. Computes nothing."""
     from spectrum_workflows import front
     from spectrum_workflows.sites import Place, load_site
 
+    wanted = _trusted(front.load_spec(spec), no_user_code)
     profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
-    found = front.check(front.load_spec(spec), place)
+    found = front.check(wanted, place)
     if json:
         screen.as_json(found.summary)
     else:
@@ -133,7 +139,7 @@ def demo_command(
     storage.check_writable(results)
     done: list[tuple[dict[str, Any], str]] = []
     with connect(load_site(site, changes=changes(change)), data=data, results=results) as place:
-        for name in ("hep/ttbar.toml", "radio/vla_sim.toml"):
+        for name in ("hep/quickstart.toml", "radio/vla_sim.toml"):
             spec = front.load_spec(shipped.folder("workflows") / name)
             screen.note(f"{name}: making its data", quiet=json)
             make_data(spec, place)
@@ -150,6 +156,18 @@ def _with_self_check(spec: Any) -> Any:
     if "self_check" not in type(spec).model_fields:
         raise SpecError(f"a {spec.workflow} run has no self-check", remedy="leave it out")
     return spec.changed(self_check=True)
+
+
+def _trusted(spec: Any, no_user_code: bool) -> Any:
+    """The spec, unless it brings code and that is not wanted; none has run so far."""
+    code = getattr(spec, "user_code", "")
+    if no_user_code and code:
+        raise SpecError(
+            f"it names code that is not part of this package ({code})",
+            spec.name,
+            "read that code, then leave --no-user-code out",
+        )
+    return spec
 
 
 def _version(wanted: bool) -> None:

@@ -38,6 +38,12 @@ OnErrorOption = Annotated[
     OnErrorChoice,
     typer.Option(help="Stop at the first failing partition, or keep the others' result."),
 ]
+NoUserCode = Annotated[
+    bool,
+    typer.Option(
+        "--no-user-code", help="Refuse a spec that names code which is not part of this package."
+    ),
+]
 RunA = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of a saved run.")]
 RunB = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of another.")]
 SelfCheck = Annotated[

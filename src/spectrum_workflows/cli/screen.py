@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from spectrum_workflows import storage
@@ -14,7 +15,7 @@ from spectrum_workflows import storage
 if TYPE_CHECKING:
     from spectrum_workflows.record import Comparison
 
-HIDDEN = {"workflow", "name", "digest", "failures", "partial", "fraction"}
+HIDDEN = {"workflow", "name", "digest", "failures", "warnings", "partial", "fraction"}
 
 
 def text(line: str) -> None:
@@ -54,6 +55,8 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
         shown = {k: v for k, v in summary.items() if k not in HIDDEN}
         for n, (key, value) in enumerate(_rows(shown)):
             table.add_row(title if n == 0 else "", key, value)
+        for warning in summary["warnings"]:
+            table.add_row("", "note", escape(warning))
         table.add_row("", "digest", summary["digest"][:16] + "…")
         for name in _written(folder):
             table.add_row("", "file", storage.join(folder, name))

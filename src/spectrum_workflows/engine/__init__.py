@@ -2,10 +2,14 @@
 
 ``each`` says what to compute, ``merged`` computes it: as a plain streaming
 loop without a client, or on Dask workers with one.  For a given ``fan_in``
-both give the same bits, whatever the number of workers.
+both give the same bits, whatever the number of workers.  ``exchanged`` gives
+every part's pieces to values that stay on the workers, for a loop that goes
+over them again and again.
 """
 
+from spectrum_workflows.engine.exchanging import exchanged, placed
+from spectrum_workflows.engine.kept import Kept
 from spectrum_workflows.engine.merging import merged
 from spectrum_workflows.engine.parts import Parts, each
 
-__all__ = ["Parts", "each", "merged"]
+__all__ = ["Kept", "Parts", "each", "exchanged", "merged", "placed"]

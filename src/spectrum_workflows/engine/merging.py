@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition, Tally
-from spectrum_workflows.engine.parts import Part, Parts, compute, fold
+from spectrum_workflows.engine.parts import Part, Parts, compute, fold, own_shared
 
 R = TypeVar("R")
 
@@ -70,7 +70,7 @@ def _streamed(
     stores, width = storage.current_stores(), len(parts.items)
 
     def leaf(n: int, item: Partition) -> Part[R]:
-        part = compute(parts.fn, parts.on_error, stores, item, *parts.shared)
+        part = compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n - 1))
         done(n)
         return part
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Failure, OnError, Partition, Tally
+from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.errors import PartitionError, SpectrumError, StoreError
 
 if TYPE_CHECKING:
@@ -62,7 +66,8 @@ def each(
         In the order in which their results will be merged.
     *shared
         Values that every call needs (a model image, a density grid); sent
-        once per worker, not once per task.
+        once per worker, not once per task.  Of a `Kept` one, as many as there
+        are items, every call gets the element with its own number.
     client : distributed.Client, optional
         Where to compute; ``None`` is a plain loop in this process.
     label : str
@@ -82,13 +87,13 @@ def compute(
     *shared: Any,
 ) -> Part[R]:
     """Compute one partition and account for it; runs on the worker."""
-    started = time.thread_time()
-    with storage.using(stores), storage.counting() as counter:
+    values = [s.value if isinstance(s, Part) else s for s in shared]
+    with storage.using(stores), storage.counting() as counter, metered() as spent:
         attempt = 0
         while True:
             attempt += 1
             try:
-                value: R | None = parts_fn(item, *shared)
+                value: R | None = parts_fn(item, *values)
                 failures: tuple[Failure, ...] = ()
                 break
             except Exception as error:
@@ -101,20 +106,42 @@ def compute(
                     raise as_spectrum_error(error, item) from error
                 value, failures = None, (failure(item, error, attempt),)
                 break
-    return Part(value, Tally(time.thread_time() - started, counter.bytes_read, failures))
+    return Part(value, spent() + Tally(0.0, counter.bytes_read, failures))
+
+
+def own_shared(parts: Parts[Any], number: int) -> list[Any]:
+    """The shared values of one call: of a `Kept` one, its own element."""
+    return [s.elements[number] if isinstance(s, Kept) else s for s in parts.shared]
+
+
+@contextmanager
+def metered() -> Iterator[Callable[[], Tally]]:
+    """CPU time of this thread since the block began, and the process's peak memory."""
+    started = time.thread_time()
+    yield lambda: Tally(time.thread_time() - started, memory=peak_memory())
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, bytes; 0 where it is not known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
     """Merge siblings from left to right, stepping over those that failed."""
-    started = time.thread_time()
     values = [c.value for c in children if c.value is not None]
+    tally = sum((c.tally for c in children), Tally())
     try:
-        value = reduce(merge, values) if values else None
+        with metered() as spent:
+            value = reduce(merge, values) if values else None
     except Exception as error:
         raise as_merge_error(error) from error
-    tally = sum((c.tally for c in children), Tally())
-    spent = time.thread_time() - started
-    return Part(value, replace(tally, cpu_seconds=tally.cpu_seconds + spent))
+    moved = nbytes(values) if len(values) > 1 else 0
+    return Part(value, tally + spent() + Tally(bytes_moved=moved))
 
 
 def failure(item: Partition, error: BaseException, attempts: int) -> Failure:

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -14,17 +14,16 @@ import cloudpickle
 import dask
 from distributed import as_completed, wait
 
-from spectrum_workflows import storage
-from spectrum_workflows.domain import Partition, Tally
+from spectrum_workflows.domain import Tally
 from spectrum_workflows.engine.parts import (
     Part,
     Parts,
     as_merge_error,
     as_spectrum_error,
-    compute,
     failure,
     fold,
 )
+from spectrum_workflows.engine.tasks import columns, held, hold, loaded, task_of
 from spectrum_workflows.errors import SiteError
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Run(Generic[R]):
     fan_in: int
     nonce: str = field(default_factory=lambda: f"0x{secrets.token_hex(3)}")
     merges: Iterator[int] = field(default_factory=count)
-    shared: list[Future] = field(default_factory=list)
+    shared: list[Any] = field(default_factory=list)
     groups: dict[int, Group] = field(default_factory=dict)
     nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
     watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
@@ -86,7 +85,7 @@ def submitted(
         return Part(None, Tally())
     run = Run(parts.client, parts, merge, fan_in)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
-        run.shared = [_hold(run, "shared", n, value) for n, value in enumerate(parts.shared)]
+        run.shared = held(run.client, parts, partial(run.key, "shared"))
         try:
             root = _drive(run, done)
             wait(root)
@@ -130,27 +129,8 @@ def _window(run: Run[R]) -> int:
     return 1 + max(OUTSTANDING, 4 * slots) // run.fan_in
 
 
-def _hold(run: Run[R], kind: str, n: int, value: Any) -> Future:
-    """Send a value once; it can be rebuilt when every worker that had it is gone."""
-    return run.client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=run.key(kind, n))
-
-
-@lru_cache(maxsize=32)
-def _loaded(by_value: bytes) -> Any:
-    """What was pickled on the client, once per worker process.
-
-    Dask's own pickling prefers a reference to a module, which on a worker may
-    be an older one than the user has just edited.
-    """
-    return cloudpickle.loads(by_value)
-
-
-def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
-    return compute(*_loaded(by_value), item, *shared)
-
-
 def _fold(by_value: bytes, children: list[Part[Any]]) -> Part[Any]:
-    return fold(_loaded(by_value), children)
+    return fold(loaded(by_value), children)
 
 
 def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
@@ -170,11 +150,10 @@ def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
 
 
 def _submit_parts(run: Run[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
-    by_value = cloudpickle.dumps((run.parts.fn, run.parts.on_error, storage.current_stores()))
     futures: list[Future] = run.client.map(
-        partial(_compute, by_value),
+        task_of(run.parts),
         [run.parts.items[n] for n in numbers],
-        *([s] * len(numbers) for s in run.shared),
+        *columns(run.shared, numbers),
         key=[run.key(kind, n) for n in numbers],
     )
     return futures
@@ -220,7 +199,7 @@ def _without_history(run: Run[R], level: int, node: Future) -> Future:
     """
     if run.fan_in**level < HISTORY:
         return node
-    return _hold(run, "held", next(run.merges), node.result())
+    return hold(run.client, node.result(), run.key("held", next(run.merges)))
 
 
 def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
@@ -250,4 +229,4 @@ def _stand_in(run: Run[R], number: int, error: BaseException) -> Future:
     item = run.parts.items[number]
     tries = 2 * (getattr(error, "allowed_failures", 0) + 1)
     part: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
-    return _hold(run, "failed", number, part)
+    return hold(run.client, part, run.key("failed", number))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import hist
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.closure import generated_weight
+from spectrum_workflows.hep.observables import checked, weighted
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
 from spectrum_workflows.specs import closest
@@ -30,6 +32,8 @@ def filled(
     histograms: Mapping[str, HistogramSpec],
     *,
     events: int,
+    variations: Sequence[str] = (),
+    generated: NDArray[Any] | None = None,
 ) -> Filled:
     """Histogram what ``select`` returned for one partition.
 
@@ -43,15 +47,20 @@ def filled(
         What to fill.
     events : int
         Events that were looked at.
+    variations : sequence of str
+        Systematic variations that every region must hold.
+    generated : ndarray, shape (events,), optional
+        Generator weights, by which the events' own are multiplied.
 
     Raises
     ------
     SpecError
-        A histogram asks for a region that ``select`` does not return.
+        A histogram asks for a region that ``select`` does not return, or for
+        a variation that the region lacks.
     DataError
         A value is not finite, or a region is not one number per event.
     """
-    regions = {region: _checked(region, found) for region, found in observables.items()}
+    regions = {r: weighted(r, checked(r, o), generated) for r, o in observables.items()}
     out = {}
     for name, spec in histograms.items():
         region = spec.observable or name
@@ -61,13 +70,24 @@ def filled(
                 f"histograms.{name}",
                 closest(region, list(regions)),
             )
-        found = regions[region]
-        values = found.values
-        if spec.log:  # what has no logarithm lies below every axis
-            values = np.where(values > 0, values, np.nextafter(0, 1))
-        out[sample, name] = empty(name, spec).fill(values, weight=found.weights)
+        out[sample, name] = _fill(empty(name, spec), regions[region])
+        for variation in variations:
+            varied = regions[region].variations.get(variation)
+            if varied is None:
+                known = list(regions[region].variations)
+                what = f"select returns no variation {variation!r} of {region!r}"
+                raise SpecError(what, "variations", closest(variation, known))
+            title = f"{name}_{variation}"
+            out[sample, title] = _fill(empty(title, spec), varied)
     selected = {(sample, region): len(found.values) for region, found in regions.items()}
     return Filled(out, selected, {sample: events})
+
+
+def _fill(histogram: hist.Hist, found: Observable) -> hist.Hist:
+    values = found.values
+    if histogram.axes[0].transform is not None:  # what has no logarithm lies below every axis
+        values = np.where(values > 0, values, np.nextafter(0, 1))
+    return histogram.fill(values, weight=found.weights)
 
 
 def merge(a: Filled, b: Filled) -> Filled:
@@ -76,25 +96,26 @@ def merge(a: Filled, b: Filled) -> Filled:
         _summed(a.histograms, b.histograms),
         _summed(a.selected, b.selected),
         _summed(a.events, b.events),
+        _summed(a.files, b.files),
     )
 
 
-def normalised(total: Filled, spec: HepSpec) -> HepResult:
+def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> HepResult:
     """Scale every simulated sample to the luminosity.
 
-    The weight is cross section x luminosity / N with N the *number* of events
-    processed of the sample (the AGC's definition; generator weights do not
-    enter N).  Simulation that lost partitions therefore still estimates the
-    same yields; data that did has fewer events.  Samples without a processed
-    event give empty histograms.
+    The weight is cross section x luminosity / N.  With ``"events"``, N is the
+    *number* of events processed of the sample (the AGC's definition); with
+    ``"genweight"`` the sum of generator weights of its files.  Simulation that
+    lost partitions therefore still estimates the same yields; data that did
+    has fewer events.  Samples without a processed event give empty histograms.
     """
-    weights = {name: _weight(name, total.events.get(name, 0), spec) for name in spec.samples}
+    weights = {name: _weight(name, total, spec) for name in spec.samples}
     histograms = {}
     for sample in spec.samples:
-        for name, axis in spec.histograms.items():
+        for name, axis in spec.templates_of(sample):
             found = total.histograms.get((sample, name))
-            histograms[sample, name] = empty(name, axis) if found is None else found
-            histograms[sample, name] = histograms[sample, name] * weights[sample]
+            found = empty(name, spec.histograms[axis]) if found is None else found
+            histograms[sample, name] = found * weights[sample]
     regions = list(dict.fromkeys(region for _, region in total.selected))
     selected = {
         (sample, region): total.selected.get((sample, region), 0)
@@ -102,7 +123,7 @@ def normalised(total: Filled, spec: HepSpec) -> HepResult:
         for region in regions
     }
     events = {sample: total.events.get(sample, 0) for sample in spec.samples}
-    return HepResult(spec, histograms, selected, events, weights)
+    return HepResult(spec, histograms, selected, events, weights, tuple(missing))
 
 
 def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
@@ -137,36 +158,16 @@ def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> tupl
     return float(np.max(relative, initial=0.0)), 1e-12
 
 
-def _weight(name: str, events: int, spec: HepSpec) -> float:
-    sample = spec.samples[name]
+def _weight(name: str, total: Filled, spec: HepSpec) -> float:
+    sample, events = spec.samples[name], total.events.get(name, 0)
     if sample.data or spec.normalisation == "none" or not events:
         return 1.0
+    number = float(events)
+    if spec.normalisation == "genweight":
+        number = generated_weight(total, name)
     assert sample.cross_section is not None
     assert spec.luminosity is not None
-    return sample.cross_section * spec.luminosity / events
-
-
-def _checked(region: str, found: Any) -> Observable:
-    if not isinstance(found, Observable):
-        found = Observable(np.asarray(found))
-    values = np.asarray(found.values)
-    weights = None if found.weights is None else np.asarray(found.weights)
-    if values.ndim != 1 or (weights is not None and weights.shape != values.shape):
-        shapes = f"{values.shape}" + ("" if weights is None else f", weights {weights.shape}")
-        raise DataError(
-            f"region {region!r} has shape {shapes}",
-            "select",
-            "return one number per selected event",
-        )
-    for what in (values,) if weights is None else (values, weights):
-        bad = int(np.count_nonzero(~np.isfinite(what)))
-        if bad:
-            raise DataError(
-                f"region {region!r} holds {bad} numbers that are not finite",
-                "select",
-                "exclude those events",
-            )
-    return Observable(values, weights)
+    return sample.cross_section * spec.luminosity / number
 
 
 def _summed(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> dict[Any, Any]:

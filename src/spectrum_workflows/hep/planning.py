@@ -1,47 +1,59 @@
-"""Plan a HEP run: look into every file, cut it, and rehearse the selection."""
+"""Plan a HEP run: look into every file that is not known, and rehearse the selection.
+
+The files are looked into on the workers.  Where the spec says how many
+events they have, none is opened; where a run of the same question looked
+into them before, its findings are used again.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
+import awkward as ak
 from awkward.errors import FieldNotFoundError
 
-from spectrum_workflows import catalogue
-from spectrum_workflows.domain import Plan
-from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep import histogram, partition
-from spectrum_workflows.hep.read import EXPANSION, FileFacts, facts, nothing
-from spectrum_workflows.hep.selection import Selection, find
-from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
+from spectrum_workflows import catalogue, storage
+from spectrum_workflows.domain import Plan, Report
+from spectrum_workflows.engine import each, merged
+from spectrum_workflows.errors import DataError, SpecError, SpectrumError
+from spectrum_workflows.hep import histogram, partition, plan_cache
+from spectrum_workflows.hep.columns import Wanted
+from spectrum_workflows.hep.job import Job, job
+from spectrum_workflows.hep.looking import File, Looked, look
+from spectrum_workflows.hep.preparing import counted, selection
+from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events
 
+if TYPE_CHECKING:
+    from distributed import Client
 
-@dataclass(frozen=True)
-class Job:
-    """What every task needs besides its partition."""
-
-    columns: tuple[str, ...]
-    selection: Selection
-    histograms: dict[str, HistogramSpec]
-    data: frozenset[str]
+COUNTED = "events are counted by the spec: no file was opened, and none was checked"
 
 
 def inputs(spec: HepSpec, data: str) -> list[str]:
     """URLs of all files the spec names, whether they exist or not."""
-    return [
-        url
-        for sample in spec.samples.values()
-        for file in sample.files
-        for url in catalogue.places(file, data)
-    ]
+    return [url for name in _references(spec) for url in catalogue.places(name, data)]
 
 
-def plan(spec: HepSpec, data: str) -> Plan:
-    """Look into every file and cut it into partitions; nothing is computed.
+def plan(
+    spec: HepSpec,
+    data: str,
+    *,
+    client: Client | None = None,
+    known: str = "",
+    report: Report = lambda *_: None,
+    glance: bool = False,
+) -> Plan:
+    """Cut all files into partitions; nothing is computed.
 
     The selection is rehearsed on no events at all, so that a misspelt column,
-    cut or region is found now.
+    cut or region is found now.  Files whose events the spec counts are not
+    opened, except one per sample if the spec has fallbacks: to know which
+    columns something must stand in for.
 
     Parameters
     ----------
@@ -49,6 +61,15 @@ def plan(spec: HepSpec, data: str) -> Plan:
         The question.
     data : str
         URL that relative file names are resolved against.
+    client : distributed.Client, optional
+        Whose workers look into the files; they keep them open.
+    known : str
+        URL of a folder where findings are kept for the next plan, if any.
+    report : callable
+        ``report(stage, done, total)`` as files are looked into.
+    glance : bool
+        Only the first file of every sample: what can be refused before
+        workers are asked for.
 
     Raises
     ------
@@ -58,62 +79,161 @@ def plan(spec: HepSpec, data: str) -> Plan:
         The selection cannot be used as written.
     """
     task = job(spec)
+    files = list(_files(spec, data, first=glance))
+    ask = [file for file, count in files if count is None or file.form]
+    found = _looked_into(ask, spec, task.wanted, client=client, known=known, report=report)
+    published = catalogue.checksums(_references(spec), data)
     partitions: list[Events] = []
     warnings: list[str] = []
-    checksums: dict[str, str] = {}
-    nbytes = memory = 0
-    for sample, described in spec.samples.items():
-        named = [place for f in described.files for place in catalogue.located(f, data)]
-        checksums |= {place.url: place.checksum for place in named}
-        found = [facts(place.url, spec.tree, spec.columns) for place in named]
-        warnings += _checked(sample, found)
-        for file in found:
-            cut = partition.cuts(file.boundaries, spec.partition.max_events)
-            partitions += [
-                Events(sample, file.url, spec.tree, start, stop, file.uuid, file.nbytes)
-                for start, stop in cut
-            ]
-            nbytes += partition.bytes_read(file.baskets, cut)
-            largest = max((stop - start for start, stop in cut), default=0)
-            memory = max(memory, EXPANSION * file.uncompressed * largest // max(file.entries, 1))
-    warnings += _rehearse(task, partitions[0])
+    for sample in spec.samples:
+        mine = [(file, count) for file, count in files if file.sample == sample]
+        _check_listed_once(sample, mine, found)
+        stand_ins = _same_stand_ins(sample, [found[f] for f, _ in mine if f in found])
+        partitions += _partitions(mine, found, stand_ins, spec.partition.max_events)
+        warnings += [f"{sample}: {spec.fallbacks[n].words(n)}" for n in stand_ins]
+        warnings += [f"{f.url} has no events" for f, n in mine if _entries(f, n, found) == 0]
+    warnings += [COUNTED] if any(count is not None for _, count in files) else []
+    warnings += [w for file in found if file.form for w in _rehearsed(task, file, found)][:1]
     if spec.user_code:
         warnings.append(f"runs the code in {spec.user_code} on every worker")
-    identities = {p.url: f"{p.uuid} {p.nbytes} {checksums[p.url]}".strip() for p in partitions}
     return Plan(
         tuple(partitions),
-        nbytes,
-        memory,
+        sum(looked.bytes_to_read for looked in found.values()),
+        max((looked.memory for looked in found.values()), default=0),
         warnings=tuple(warnings),
-        inputs=tuple(identities.items()),
-        code=task.selection.digest,
+        inputs=(*_identities(partitions, published).items(), *task.inputs),
+        code=task.digest,
     )
 
 
-def job(spec: HepSpec) -> Job:
-    """What every task of a run needs besides its partition."""
-    selection = find(spec.select, spec.cuts, folder=spec.folder)
-    data = frozenset(name for name, sample in spec.samples.items() if sample.data)
-    return Job(tuple(dict.fromkeys(spec.columns)), selection, dict(spec.histograms), data)
+def _files(spec: HepSpec, data: str, *, first: bool = False) -> Iterator[tuple[File, int | None]]:
+    """Every file, or the first of each sample; and how many events the spec says it has."""
+    typed = set()  # of data and of simulation, whether types will be known
+    for sample, described in spec.samples.items():
+        if described.events and any(name.startswith(catalogue.PREFIX) for name in described.files):
+            said = "events counts files, and an entry of the catalogue may be several"
+            raise SpecError(said, f"samples.{sample}", "leave events out, or name the files")
+        places = (url for name in described.files for url in catalogue.located(name, data))
+        for n, url in enumerate(islice(places, 1 if first else None)):
+            count = described.events[n] if described.events else None
+            form = (
+                not n and bool(spec.fallbacks) if described.events else described.data not in typed
+            )
+            typed |= {described.data} if form else set()
+            yield File(sample, url, spec.tree, described.data, form=form), count
 
 
-def _checked(sample: str, found: list[FileFacts]) -> list[str]:
+def _references(spec: HepSpec) -> list[str]:
+    """Everything the samples name: files, and entries of the catalogue."""
+    return [name for sample in spec.samples.values() for name in sample.files]
+
+
+def _looked_into(
+    files: Sequence[File],
+    spec: HepSpec,
+    wanted: Wanted,
+    *,
+    client: Client | None,
+    known: str,
+    report: Report,
+) -> dict[File, Looked]:
+    """What is known of some files, from an earlier plan or by opening them on workers."""
+    name = plan_cache.question(spec.tree, wanted, spec.partition.max_events)
+    now = plan_cache.identities(files) if known else {}
+    before = plan_cache.load(known, name, now) if known else {}
+    found = {f: before[f] for f in files if f in before}
+    fresh = [f for f in files if f not in found]
+    if fresh:
+        label = f"hep-{spec.name}-open"
+        parts = each(look, fresh, wanted, spec.partition.max_events, client=client, label=label)
+        sums = merged(parts, _joined, done=lambda n: report("open", n, len(fresh)))
+        opened, tally = sums
+        assert opened is not None
+        if client is not None:  # what is read in this process is counted already
+            storage.count(tally.bytes_read)
+        found |= dict(zip(fresh, opened, strict=True))
+        if known:
+            plan_cache.keep(known, name, now, found)
+    return {f: found[f] for f in files}
+
+
+def _joined(a: tuple[Looked, ...], b: tuple[Looked, ...]) -> tuple[Looked, ...]:
+    return a + b
+
+
+def _entries(file: File, count: int | None, found: Mapping[File, Looked]) -> int:
+    return found[file].entries if count is None else count
+
+
+def _check_listed_once(
+    sample: str, files: Sequence[tuple[File, int | None]], found: Mapping[File, Looked]
+) -> None:
     """Refuse a sample without events or with a file counted twice."""
-    [(identity, times)] = Counter((f.uuid, f.nbytes) for f in found).most_common(1)
+    contents = [(found[f].uuid, found[f].nbytes) if f in found else f.url for f, _ in files]
+    [(content, times)] = Counter(contents).most_common(1)
     if times > 1:
-        urls = [f.url for f in found if (f.uuid, f.nbytes) == identity]
+        urls = [f.url for (f, _), c in zip(files, contents, strict=True) if c == content]
         raise DataError(
             "the same file is listed twice", f"samples.{sample}: {', '.join(urls)}", "list it once"
         )
-    if not any(f.entries for f in found):
-        raise DataError("no events", found[0].url, f"leave sample {sample!r} out, or replace it")
-    return [f"{f.url} has no events" for f in found if not f.entries]
+    if not any(_entries(f, count, found) for f, count in files):
+        remedy = f"leave sample {sample!r} out, or replace it"
+        raise DataError("no events", files[0][0].url, remedy)
 
 
-def _rehearse(task: Job, events: Events) -> list[str]:
+def _same_stand_ins(sample: str, found: Sequence[Looked]) -> tuple[str, ...]:
+    """The columns of a sample that something stands in for: in all of its files or in none."""
+    if not found:
+        return ()
+    for looked in found:
+        differ = {*looked.stand_ins} ^ {*found[0].stand_ins}
+        if differ:
+            raise DataError(
+                f"only one of {found[0].url} and {looked.url} has {min(differ)}",
+                f"samples.{sample}",
+                "make two samples of them: what stands in may select otherwise",
+            )
+    return found[0].stand_ins
+
+
+def _partitions(
+    files: Sequence[tuple[File, int | None]],
+    found: Mapping[File, Looked],
+    stand_ins: tuple[str, ...],
+    max_events: int,
+) -> Iterator[Events]:
+    for file, count in files:
+        if count is None:
+            yield from found[file].partitions(file)
+            continue
+        for start, stop in partition.cuts((0, count), max_events):
+            where = (file.sample, file.url, file.tree, start, stop)
+            yield Events(*where, "", 0, entries=count, stand_ins=stand_ins)
+
+
+def _identities(partitions: Sequence[Events], published: Mapping[str, str]) -> dict[str, str]:
+    """What is known of each file's content, with its published checksum if there is one."""
+    found = {}
+    for p in partitions:
+        known = f"{p.uuid} {p.nbytes}" if p.uuid else f"{p.entries} events"
+        found[p.url] = f"{known} {published.get(p.url.rpartition('/')[2], '')}".strip()
+    return found
+
+
+def _rehearsed(task: Job, file: File, found: Mapping[File, Looked]) -> Iterator[str]:
+    """Rehearse every way in which events like those of a file are selected."""
+    alike = [name for name in task.variations if (name in task.data) == file.data]
+    ways = {task.variations[name]: name for name in reversed(alike)}
+    for sample in ways.values():
+        yield from _rehearse(task, replace(file, sample=sample), found[file])
+
+
+def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:
     """Apply the selection to no events; warn if it cannot stand that."""
+    none: Any = ak.Array(ak.forms.from_json(looked.form).length_zero_array())
+    events = Events(file.sample, file.url, file.tree, 0, 0, "", 0, stand_ins=looked.stand_ins)
     try:
-        found = task.selection(nothing(events.url, events.tree, task.columns))
+        found = selection(events, task)(counted(none, events, task), **task.options(file.sample))
     except SpectrumError:
         raise
     except (AttributeError, FieldNotFoundError) as error:
@@ -124,5 +244,6 @@ def _rehearse(task: Job, events: Events) -> list[str]:
     except Exception as error:
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         return [f"the selection could not be rehearsed on no events ({line})"]
-    histogram.filled(events.sample, found, task.histograms, events=0)
+    varied = task.variations[events.sample]
+    histogram.filled(events.sample, found, task.histograms, events=0, variations=varied)
     return []

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.hep.columns import refuse_missing
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
 from spectrum_workflows.hep.types import Events
-from spectrum_workflows.specs import closest
 
 EXPANSION = 3
 """Peak memory of reading and selecting, per uncompressed byte of the columns."""
@@ -57,13 +57,7 @@ def facts(url: str, tree: str, columns: Sequence[str]) -> FileFacts:
         As `opened`, or a column is missing (the closest is named).
     """
     found = opened(url, tree)
-    have = found.tree.keys()
-    known = set(have)
-    for column in columns:
-        if column not in known:
-            prefix = column.partition("_")[0] + "_"
-            near = [name for name in have if name.startswith(prefix)] or have
-            raise DataError(f"no branch {column!r} in {tree}", url, closest(column, near))
+    refuse_missing(columns, found.tree.keys(), tree=tree, url=url)
     try:
         ntuple = not hasattr(found.tree, "common_entry_offsets")
         details = _ntuple_facts(found) if ntuple else _ttree_facts(found, columns)
@@ -95,17 +89,33 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
         The file changed since the run was planned, or is damaged.
     """
     found = opened(events.url, events.tree)
-    if (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
-        raise DataError("file has changed since the run was planned", events.where, "run again")
+    _check_unchanged(found, events)
     try:
         arrays = _arrays(found.tree, columns, events.start, events.stop)
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
+        refuse_missing(columns, found.tree.keys(), tree=events.tree, url=events.url)
         raise damaged(events.where, error) from error
     if len(arrays) != events.size:
         raise DataError(f"only {len(arrays)} events could be read", events.where)
     return arrays
+
+
+def entries(events: Events) -> int:
+    """How many entries there are in the tree that a partition belongs to."""
+    if events.entries is not None:
+        return events.entries
+    return int(opened(events.url, events.tree).tree.num_entries)
+
+
+def _check_unchanged(found: OpenTree, events: Events) -> None:
+    """Refuse a file that is not the one, or as long as, the run was planned with."""
+    if events.entries is not None and found.tree.num_entries != events.entries:
+        said = f"has {found.tree.num_entries} events, not {events.entries} as was said"
+        raise DataError(said, events.url, "correct the number of events of this file")
+    if events.uuid and (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
+        raise DataError("file has changed since the run was planned", events.where, "run again")
 
 
 def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:

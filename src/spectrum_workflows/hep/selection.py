@@ -7,8 +7,8 @@ import importlib
 import inspect
 import pickle
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -45,12 +45,18 @@ class Selection:
     digest: str
     cuts: tuple[tuple[str, float], ...]
 
-    def __call__(self, events: Any) -> Mapping[str, Any]:
+    def __call__(self, events: Any, **options: Any) -> Mapping[str, Any]:
         """Apply the selection to an awkward record array of events."""
-        return _function(self.code)(events, **dict(self.cuts))
+        return _function(self.code)(events, **dict(self.cuts), **options)
+
+    def with_cuts(self, cuts: Mapping[str, float]) -> Selection:
+        """The same selection with some cuts replaced."""
+        return replace(self, cuts=tuple(sorted({**dict(self.cuts), **cuts}.items())))
 
 
-def find(select: str, cuts: Mapping[str, float], *, folder: str = "") -> Selection:
+def find(
+    select: str, cuts: Mapping[str, float], *, folder: str = "", options: Sequence[str] = ()
+) -> Selection:
     """Load ``module:function`` or ``file.py:function`` and bind its cuts.
 
     Parameters
@@ -61,6 +67,8 @@ def find(select: str, cuts: Mapping[str, float], *, folder: str = "") -> Selecti
         Keyword arguments by name; the rest keep their defaults.
     folder : str
         What a relative file name is relative to.
+    options : sequence of str
+        Other keyword arguments it must take: ``variations``, ``corrections``.
 
     Raises
     ------
@@ -73,16 +81,20 @@ def find(select: str, cuts: Mapping[str, float], *, folder: str = "") -> Selecti
     if not callable(function):
         known = [n for n, f in vars(module).items() if callable(f) and not n.startswith("_")]
         raise SpecError(f"no function {name!r} in {source}", "select", closest(name, known))
-    _check_cuts(function, cuts)
+    _check_cuts(function, cuts, options)
     digest = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
     return Selection(cloudpickle.dumps(function), digest, tuple(sorted(cuts.items())))
 
 
-def _check_cuts(function: Select, cuts: Mapping[str, float]) -> None:
+def _check_cuts(function: Select, cuts: Mapping[str, float], options: Sequence[str]) -> None:
     parameters = list(inspect.signature(function).parameters.values())[1:]
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
     known = [p.name for p in parameters]
+    for option in options:
+        if option not in known:
+            remedy = f"give {function.__name__} a keyword argument {option}, or leave it out"
+            raise SpecError(f"the selection takes no {option}", option, remedy)
     for cut in cuts:
         if cut not in known:
             raise SpecError(f"unknown cut {cut!r}", f"cuts.{cut}", closest(cut, known))
@@ -126,7 +138,9 @@ def _load(name: str, path: Path, text: bytes) -> None:
     except Exception as error:
         del sys.modules[name]
         line = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise SpecError(f"this code does not run ({line})", str(path)) from error
+        alone = isinstance(error, ModuleNotFoundError)
+        remedy = "install what it imports on both sides, or put it into this file" if alone else ""
+        raise SpecError(f"this code does not run ({line})", str(path), remedy) from error
     cloudpickle.register_pickle_by_value(module)
 
 

@@ -6,7 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from spectrum_workflows.specs import FrozenModel
+from spectrum_workflows.hep import fallback
+from spectrum_workflows.hep.fallback import FallbackSpec
+from spectrum_workflows.hep.systematics import FitSpec
+from spectrum_workflows.specs import FrozenModel, closest
 
 Name = Annotated[str, Field(pattern=r"^[^/\s]+$")]
 """A name that can be part of a file or histogram name."""
@@ -56,24 +59,39 @@ class SampleSpec(FrozenModel):
     Attributes
     ----------
     files : tuple of str
-        URLs, names below the data root, or ``catalogue:NAME`` for all files of
-        an entry of the catalogue: read below the data root where they were
-        fetched, else from a replica.
+        URLs, names below the data root, or ``catalogue:NAME``: all files of an
+        entry, read below the data root if fetched, else from a replica.
     cross_section : float
         In pb; times branching fractions and filter efficiency, if any.
+    events : tuple of int
+        Events in each file, if known: then no file is opened to plan a run.
     label : str
         Name in legends.
     data : bool
         Counted as it is, never weighted, and drawn as points.
     generator : str
         Which synthetic process stands in for it; its own name if left out.
+    varies : str
+        The sample of which this one is a systematic variation: it enters the
+        fit as such, and no total and no picture.
+    variations : tuple of str
+        Systematic variations of its selection, instead of the spec's.
     """
 
     files: Annotated[tuple[str, ...], Field(min_length=1)]
     cross_section: PositiveFloat | None = None
+    events: tuple[NonNegativeInt, ...] = ()
     label: str = ""
     data: bool = False
     generator: str = ""
+    varies: str = ""
+    variations: tuple[Name, ...] | None = None
+
+    @model_validator(mode="after")
+    def _a_number_per_file(self) -> Self:
+        if self.events and len(self.events) != len(self.files):
+            raise ValueError(f"events has {len(self.events)} numbers for {len(self.files)} files")
+        return self
 
 
 class PartitionSpec(FrozenModel):
@@ -102,13 +120,31 @@ class HepSpec(FrozenModel):
         Name of the TTree or RNTuple.
     columns : tuple of str
         Branches to read; ``select`` sees nothing else.
-    normalisation : {"events", "none"}
+    simulation_columns : tuple of str
+        Branches that data does not have; ``select`` sees them in simulation.
+    fallbacks : mapping of str to FallbackSpec
+        What may stand in for a column that a file does not have.
+    triggers : tuple of str
+        Only events in which at least one of these bits is set, in data and
+        simulation.
+    good_runs : str
+        List of good runs, beside the spec: a JSON file in the format of CMS
+        certification.  Data in other luminosity blocks is left out.
+    normalisation : {"events", "genweight", "none"}
         Weight every simulated event by cross section x luminosity / events
-        processed of its sample, or count events.
+        processed of its sample; or by its ``genWeight`` x cross section x
+        luminosity / sum of ``genEventSumw`` of the files' ``Runs`` trees; or
+        count events.
     luminosity : float
         Integrated luminosity in 1/pb.
     cuts : mapping
         Numbers passed to ``select`` as keyword arguments.
+    variations : tuple of str
+        Systematic variations asked of ``select`` for simulated samples.
+    corrections : str
+        A correctionlib file, relative to the spec, that ``select`` is given.
+    fit : FitSpec, optional
+        The likelihood fit of the histograms.
     """
 
     workflow: Literal["hep"]
@@ -116,12 +152,19 @@ class HepSpec(FrozenModel):
     select: Annotated[str, Field(pattern=r"^[^:]+:[A-Za-z_]\w*$")]
     tree: str = "Events"
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
-    normalisation: Literal["events", "none"] = "events"
+    simulation_columns: tuple[str, ...] = ()
+    fallbacks: dict[str, FallbackSpec] = Field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    good_runs: str = ""
+    normalisation: Literal["events", "genweight", "none"] = "events"
     luminosity: PositiveFloat | None = None
     cuts: dict[str, bool | int | float] = Field(default_factory=dict)
+    variations: tuple[Name, ...] = ()
+    corrections: str = ""
     partition: PartitionSpec = PartitionSpec()
     samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
     histograms: Annotated[dict[Name, HistogramSpec], Field(min_length=1)]
+    fit: FitSpec | None = None
     synthetic: SyntheticSpec | None = None
     folder: str = Field(default="", exclude=True, repr=False)
 
@@ -131,7 +174,7 @@ class HepSpec(FrozenModel):
         if self.normalisation == "none" or not simulated:
             return self
         if self.luminosity is None:
-            raise ValueError('normalisation = "events" needs luminosity (in 1/pb)')
+            raise ValueError(f'normalisation = "{self.normalisation}" needs luminosity (in 1/pb)')
         for name, sample in simulated.items():
             if sample.cross_section is None:
                 raise ValueError(
@@ -139,12 +182,68 @@ class HepSpec(FrozenModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for name, sample in self.samples.items():
+            if sample.varies:
+                _known(sample.varies, self.nominal_samples, f"samples.{name}.varies")
+        if self.fit is None:
+            return self
+        _known(self.fit.signal, self.nominal_samples, "fit.signal")
+        for region in self.fit.regions:
+            _known(region, list(self.histograms), "fit.regions")
+        for name in self.fit.pseudodata:
+            _known(name, list(self.samples), "fit.pseudodata")
+        varied = {n for s in self.samples for n in self.variations_of(s)}
+        sources = sorted(varied | {n for n, s in self.samples.items() if s.varies})
+        for name, systematic in self.fit.systematics.items():
+            for template in filter(None, (systematic.up, systematic.down)):
+                _known(template, sources, f"fit.systematics.{name}")
+            for sample_name in systematic.samples:
+                _known(sample_name, self.nominal_samples, f"fit.systematics.{name}.samples")
+        return self
+
+    @model_validator(mode="after")
+    def _fallbacks_say_what_they_mean(self) -> Self:
+        known = {*self.columns, *self.simulation_columns}
+        for name, described in self.fallbacks.items():
+            fallback.check(name, described)
+            if name not in known:
+                raise ValueError(f"fallbacks.{name}: {name} is not among the columns")
+        return self
+
     def changed(self, **changes: Any) -> Self:
         """Return a validated copy with some values replaced; see `FrozenModel`."""
         return super().changed(**({"folder": self.folder} | changes))
 
     @property
+    def nominal_samples(self) -> list[str]:
+        """Samples that are no variation of another."""
+        return [name for name, sample in self.samples.items() if not sample.varies]
+
+    def variations_of(self, sample: str) -> tuple[str, ...]:
+        """Systematic variations of the selection that a sample goes through."""
+        described = self.samples[sample]
+        if described.data or described.varies:
+            return ()
+        return self.variations if described.variations is None else described.variations
+
+    def templates_of(self, sample: str) -> list[tuple[str, str]]:
+        """All histograms of a sample: the name of each, and of the axis it has."""
+        varied = self.variations_of(sample)
+        return [
+            (f"{name}_{variation}" if variation else name, name)
+            for name in self.histograms
+            for variation in ("", *varied)
+        ]
+
+    @property
     def user_code(self) -> str:
-        """The file of code this spec names, or an empty string."""
+        """What code this spec names that is not part of this package, or an empty string."""
         source = self.select.rpartition(":")[0]
-        return source if source.endswith(".py") else ""
+        return "" if source.partition(".")[0] == "spectrum_workflows" else source
+
+
+def _known(name: str, known: list[str], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where}: no {name!r} here; {closest(name, known)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,18 @@ class Observable:
         One number per selected event.
     weights : ndarray, shape (n_selected,), optional
         Weight of each of them; 1 if left out.
+    index : ndarray of int, shape (n_selected,), optional
+        Which events they are, counted from 0 in what ``select`` was given;
+        asked for by ``normalisation = "genweight"`` only.
+    variations : mapping of str to Observable
+        What the region holds under a systematic variation: other events and
+        values (kinematic variations), or the same with other weights.
     """
 
     values: NDArray[Any]
     weights: NDArray[Any] | None = None
+    index: NDArray[Any] | None = None
+    variations: Mapping[str, Observable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,11 @@ class Events:
     start, stop : int
         Entries ``start <= entry < stop``.
     uuid, nbytes
-        Identity of the file when the run was planned.
+        Identity of the file when the run was planned; empty if it was not opened.
+    entries : int, optional
+        Entries of the whole file if only they were known, and not its identity.
+    stand_ins : tuple of str
+        Columns that the file does not have, and that another stands in for.
     """
 
     sample: str
@@ -52,6 +64,8 @@ class Events:
     stop: int
     uuid: str
     nbytes: int
+    entries: int | None = None
+    stand_ins: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -65,22 +79,51 @@ class Events:
 
 
 @dataclass(frozen=True)
+class FileRead:
+    """How much of a file was processed.
+
+    Attributes
+    ----------
+    read, entries : int
+        Events processed, and events in the file.
+    generated : float
+        Sum of generator weights that the whole file stands for, from its
+        ``Runs`` tree; 0 where it is not asked for.
+    """
+
+    read: int
+    entries: int
+    generated: float = 0.0
+
+    def __add__(self, other: FileRead) -> FileRead:
+        return FileRead(
+            self.read + other.read,
+            max(self.entries, other.entries),
+            max(self.generated, other.generated),
+        )
+
+
+@dataclass(frozen=True)
 class Filled:
     """Unnormalised histograms of some partitions.
 
     Attributes
     ----------
     histograms : mapping of (sample, histogram) to hist.Hist
-        Float64 sums of weights and of squared weights, with flow bins.
+        Float64 sums of weights and of squared weights, with flow bins; those
+        of systematic variations are named ``histogram_variation``.
     selected : mapping of (sample, region) to int
         Events selected.
     events : mapping of sample to int
         Events processed.
+    files : mapping of (sample, url) to FileRead
+        What was read of each file.
     """
 
     histograms: Mapping[tuple[str, str], hist.Hist]
     selected: Mapping[tuple[str, str], int]
     events: Mapping[str, int]
+    files: Mapping[tuple[str, str], FileRead] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +138,10 @@ class HepResult:
         As in `Filled`; the histograms are normalised.
     weights : mapping of sample to float
         The factor each sample was multiplied by.
+    missing : tuple of str
+        Files that are not complete in the result, each with what there is of it.
+    likelihood : LikelihoodFit or str
+        The fit the spec asks for, or why there is none.
     """
 
     spec: HepSpec
@@ -102,13 +149,16 @@ class HepResult:
     selected: Mapping[tuple[str, str], int]
     events: Mapping[str, int]
     weights: Mapping[str, float]
+    missing: tuple[str, ...] = ()
+    likelihood: LikelihoodFit | str = ""
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Selected events per region, summed over samples."""
+        """Selected events per region, summed over samples that vary no other."""
         total: dict[str, int] = {}
-        for (_, region), n in self.selected.items():
-            total[region] = total.get(region, 0) + n
+        for (sample, region), n in self.selected.items():
+            if not self.spec.samples[sample].varies:
+                total[region] = total.get(region, 0) + n
         return total
 
 
@@ -137,3 +187,62 @@ class FitResult:
     ndf: int
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Expected events of a fit: per region, sample and bin, before or after it.
+
+    Attributes
+    ----------
+    edges : mapping of region to ndarray, shape (n_bins + 1,)
+        Bin edges.
+    yields : mapping of region to mapping of sample to ndarray, shape (n_bins,)
+        Expected events.
+    errors : mapping of region to ndarray, shape (n_bins,)
+        Standard deviation of their sum: all nuisance parameters.
+    """
+
+    edges: Mapping[str, NDArray[np.float64]]
+    yields: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    errors: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class LikelihoodFit:
+    """A fitted HistFactory model.
+
+    Attributes
+    ----------
+    workspace : mapping
+        What was fitted, in the JSON schema of pyhf.
+    poi : str
+        The parameter of interest.
+    names : tuple of str
+        Parameters, in the order of the arrays.
+    values, errors : ndarray, shape (n_parameters,)
+        Best fit, and standard deviations from the Hesse matrix.
+    correlations : ndarray, shape (n_parameters, n_parameters)
+        Correlation coefficients.
+    twice_nll : float
+        Twice the negative logarithm of the likelihood at the best fit.
+    chi2, ndf : float, int
+        Twice the distance to the saturated model, and its degrees of freedom.
+    prefit, postfit : Templates
+        Expected events before and after.
+    data : mapping of region to ndarray, shape (n_bins,)
+        What was fitted.
+    """
+
+    workspace: Mapping[str, Any]
+    poi: str
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    correlations: NDArray[np.float64]
+    twice_nll: float
+    chi2: float
+    ndf: int
+    prefit: Templates
+    postfit: Templates
+    data: Mapping[str, NDArray[np.float64]]

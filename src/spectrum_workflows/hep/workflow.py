@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
-from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep import histogram
+from spectrum_workflows.errors import SpecError, SpectrumError
+from spectrum_workflows.hep import closure, histogram, runs
+from spectrum_workflows.hep.columns import GENERATED
 from spectrum_workflows.hep.histogram import arrays, deviation
-from spectrum_workflows.hep.planning import Job, inputs, job, plan
-from spectrum_workflows.hep.read import read as read_events
+from spectrum_workflows.hep.job import Job, job
+from spectrum_workflows.hep.planning import inputs, plan
+from spectrum_workflows.hep.preparing import prepared
+from spectrum_workflows.hep.read import entries
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.types import Events, Filled, FitResult, HepResult
+from spectrum_workflows.hep.types import (
+    Events,
+    FileRead,
+    Filled,
+    FitResult,
+    HepResult,
+    LikelihoodFit,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,7 +70,24 @@ def run(
     report("select", 0, total)
     sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
     value, tally = sums
-    return (None if value is None else histogram.normalised(value, spec)), tally
+    if value is None:
+        return None, tally
+    result = histogram.normalised(value, spec, closure.missing(value.files, plan.partitions))
+    if spec.fit is not None:
+        report("fit", 0, 1)
+        result = replace(result, likelihood=_fitted(result))
+        report("fit", 1, 1)
+    return result, tally
+
+
+def _fitted(result: HepResult) -> LikelihoodFit | str:
+    """The likelihood fit, or why there is none: the histograms are not lost with it."""
+    from spectrum_workflows.hep.fit import likelihood
+
+    try:
+        return likelihood(result)
+    except SpectrumError as error:
+        return str(error)
 
 
 def process(events: Events, task: Job) -> Filled:
@@ -68,21 +98,34 @@ def process(events: Events, task: Job) -> Filled:
     SpecError
         ``select`` weights events of a sample that is data.
     """
-    found = task.selection(read_events(events, task.columns))
-    if events.sample in task.data:
+    sample = events.sample
+    arrays, selection = prepared(events, task)
+    found = selection(arrays, **task.options(sample))
+    if sample in task.data:
         for region, observable in found.items():
             if getattr(observable, "weights", None) is not None:
                 raise SpecError(
-                    f"select weights region {region!r} of {events.sample!r}, which is data",
+                    f"select weights region {region!r} of {sample!r}, which is data",
                     "select",
                     "return weights for simulation only",
                 )
-    return histogram.filled(events.sample, found, task.histograms, events=events.size)
+    weighted = task.weighted(sample)
+    filled = histogram.filled(
+        sample,
+        found,
+        task.histograms,
+        events=events.size,
+        variations=task.variations[sample],
+        generated=np.asarray(arrays[GENERATED]) if weighted else None,
+    )
+    stands_for = runs.generated(events.url, events.tree) if weighted else 0.0
+    file = FileRead(events.size, entries(events), stands_for)
+    return replace(filled, files={(sample, events.url): file})
 
 
 def summary(result: HepResult) -> dict[str, Any]:
-    """Events selected per region, and the fits the spec asks for."""
-    from spectrum_workflows.hep.fit import fits
+    """Events selected per region, closure, and the fits the spec asks for."""
+    from spectrum_workflows.hep.fit.peak import fits
 
     out: dict[str, Any] = {
         "counts": result.counts,
@@ -95,8 +138,10 @@ def summary(result: HepResult) -> dict[str, Any]:
             for sample in result.spec.samples
         },
     }
-    fitted = {name: _in_numbers(found) for name, found in fits(result).items()}
-    return out | {"fit": fitted} if fitted else out
+    if result.missing:
+        out["incomplete"] = list(result.missing)
+    peaks = {name: _in_numbers(found) for name, found in fits(result).items()}
+    return out | ({"fit": peaks} if peaks else {}) | _likelihood_in_numbers(result)
 
 
 def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
@@ -107,11 +152,10 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
 
 
 def pictures(result: HepResult) -> Iterator[tuple[str, Any]]:
-    """A figure per histogram."""
-    from spectrum_workflows.hep.plot import panel
+    """A figure per histogram, and those of the likelihood fit."""
+    from spectrum_workflows.hep import plot
 
-    for name in result.spec.histograms:
-        yield f"{name}.png", panel(result, name)
+    return plot.pictures(result)
 
 
 def read(folder: str) -> dict[str, Any]:
@@ -122,7 +166,7 @@ def read(folder: str) -> dict[str, Any]:
 
 
 def plot(result: HepResult) -> Any:
-    """A figure with one panel per histogram."""
+    """Histograms side by side; with a likelihood fit, its regions before and after."""
     from spectrum_workflows.hep import plot
 
     return plot.figure(result)
@@ -140,3 +184,21 @@ def _in_numbers(fitted: FitResult | str) -> dict[str, Any]:
         return {"no_fit": fitted}
     errors = {f"{name}_error": error for name, error in fitted.errors.items()}
     return {**fitted.values, **errors, "chi2": fitted.chi2, "ndf": fitted.ndf}
+
+
+def _likelihood_in_numbers(result: HepResult) -> dict[str, Any]:
+    """The parameter of interest, and the pulls of all others that belong to no single bin."""
+    fit = result.likelihood
+    if result.spec.fit is None:
+        return {}
+    if isinstance(fit, str):
+        return {"likelihood": {"no_fit": fit}}
+    found = {
+        name: (float(value), float(error))
+        for name, value, error in zip(fit.names, fit.values, fit.errors, strict=True)
+        if not name.startswith("staterror")
+    }
+    value, error = found.pop(fit.poi)
+    interest = {fit.poi: value, f"{fit.poi}_error": error, "chi2": fit.chi2, "ndf": fit.ndf}
+    pulls = {name: {"pull": v, "pull_error": e} for name, (v, e) in found.items()}
+    return {"likelihood": interest, "pulls": pulls}

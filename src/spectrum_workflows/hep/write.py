@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
-from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit
 
 JSON_NAME = "histograms.json"
 ROOT_NAME = "histograms.root"
+WORKSPACE_NAME = "workspace.json"
+FIT_NAME = "fit.json"
 
 
 def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
@@ -28,11 +30,15 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
     ------
     (name, content)
         ``histograms.json``: axes, labels, all contents with flow bins, exact;
-        ``histograms.root``: the same as TH1D, in a folder per sample.
+        ``histograms.root``: the same as TH1D, in a folder per sample; with a
+        likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``.
     """
-    text = json.dumps(as_table(result), indent=1, ensure_ascii=False, allow_nan=False)
-    yield JSON_NAME, text.encode()
-    yield ROOT_NAME, _root(result, uuid.uuid5(uuid.NAMESPACE_OID, text))
+    text = _json(as_table(result))
+    yield JSON_NAME, text
+    yield ROOT_NAME, _root(result, uuid.uuid5(uuid.NAMESPACE_OID, text.decode()))
+    if not isinstance(result.likelihood, str):
+        yield WORKSPACE_NAME, _json(result.likelihood.workspace)
+        yield FIT_NAME, _json(fit_as_table(result.likelihood))
 
 
 def read(folder: str) -> dict[str, NDArray[np.float64]]:
@@ -90,6 +96,40 @@ def as_table(result: HepResult) -> dict[str, Any]:
         },
         "arrays": {name: array.tolist() for name, array in histogram.arrays(result).items()},
     }
+
+
+def fit_as_table(fit: LikelihoodFit) -> dict[str, Any]:
+    """A likelihood fit as JSON-ready values."""
+    stages = {"prefit": fit.prefit, "postfit": fit.postfit}
+    return {
+        "parameter_of_interest": fit.poi,
+        "parameters": {
+            name: {"value": float(value), "error": float(error)}
+            for name, value, error in zip(fit.names, fit.values, fit.errors, strict=True)
+        },
+        "correlations": fit.correlations.tolist(),
+        "twice_nll": fit.twice_nll,
+        "chi2": fit.chi2,
+        "ndf": fit.ndf,
+        "regions": {
+            region: {
+                "edges": fit.prefit.edges[region].tolist(),
+                "data": data.tolist(),
+                **{
+                    stage: {
+                        "yields": {n: y.tolist() for n, y in templates.yields[region].items()},
+                        "total_error": templates.errors[region].tolist(),
+                    }
+                    for stage, templates in stages.items()
+                },
+            }
+            for region, data in fit.data.items()
+        },
+    }
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _root(result: HepResult, identity: uuid.UUID) -> bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ducc0 import wgridder
 
-from spectrum_workflows.radio.types import SINGLE_EPSILON, Geometry, Visibilities
+from spectrum_workflows.radio.types import SINGLE_EPSILON, Geometry, Pixels, Visibilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,13 +36,13 @@ def gridded(data: Visibilities, geometry: Geometry) -> Image:
         Σ w Re(V exp(-2πi …)) at every pixel, in FITS orientation; to be divided
         by the sum of weights.
     """
-    return _dirty(data, data.visibility, geometry)
+    return _square(data, data.visibility, geometry)
 
 
 def gridded_psf(data: Visibilities, geometry: Geometry) -> Image:
     """The same for a point source of 1 Jy at the phase centre: the PSF."""
     ones = np.broadcast_to(np.complex64(1), data.visibility.shape)
-    return _dirty(data, ones, geometry)
+    return _square(data, ones, geometry)
 
 
 def predicted(model: Image, data: Visibilities, geometry: Geometry) -> NDArray[np.complex64]:
@@ -62,41 +62,81 @@ def predicted(model: Image, data: Visibilities, geometry: Geometry) -> NDArray[n
     ndarray of complex64, shape (nrow, nchan)
         Jy.
     """
-    single = _single(geometry)
-    dirty = model.T.astype(np.float32 if single else np.float64)
+    return dirty2vis(model.T.astype(working_type(geometry.epsilon)), data, _pixels(geometry))
+
+
+def vis2dirty(data: Visibilities, vis: NDArray[np.complex64], pixels: Pixels) -> NDArray[Any]:
+    """Weighted sum of some visibilities on any grid of pixels.
+
+    Parameters
+    ----------
+    data : Visibilities
+        Coordinates and weights.
+    vis : ndarray of complex64, shape (nrow, nchan)
+    pixels : Pixels
+        Coarser ones than the data resolve sample the same image: the gridder
+        folds u modulo 1 / width.
+
+    Returns
+    -------
+    ndarray, shape (columns, rows)
+        In the precision of `working_type`; columns are RA going down.
+    """
+    single = working_type(pixels.epsilon) is np.float32
+    return np.asarray(
+        wgridder.vis2dirty(
+            vis=vis if single else vis.astype(np.complex128),
+            wgt=data.weight if single else data.weight.astype(np.float64),
+            npix_x=pixels.columns,
+            npix_y=pixels.rows,
+            **_options(data, pixels),
+        )
+    )
+
+
+def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArray[np.complex64]:
+    """The adjoint of `vis2dirty` with weights of 1; nothing where the weight is 0.
+
+    Parameters
+    ----------
+    image : ndarray, shape (columns, rows)
+        Jy/pixel, in the precision of `working_type`.
+    data : Visibilities
+        Only coordinates and weights are used.
+    pixels : Pixels
+    """
     found = wgridder.dirty2vis(
-        dirty=dirty,
+        dirty=image,
         wgt=None,
         mask=(data.weight > 0).astype(np.uint8),
-        **_options(data, geometry),
+        **_options(data, pixels),
     )
     return np.asarray(found.astype(np.complex64, copy=False))
 
 
-def _dirty(data: Visibilities, vis: NDArray[np.complex64], geometry: Geometry) -> Image:
-    single = _single(geometry)
-    image = wgridder.vis2dirty(
-        vis=vis if single else vis.astype(np.complex128),
-        wgt=data.weight if single else data.weight.astype(np.float64),
-        npix_x=geometry.npix,
-        npix_y=geometry.npix,
-        **_options(data, geometry),
-    )
+def working_type(epsilon: float) -> type[np.float32 | np.float64]:
+    """Single precision as long as that allows the accuracy."""
+    return np.float32 if epsilon >= SINGLE_EPSILON else np.float64
+
+
+def _square(data: Visibilities, vis: NDArray[np.complex64], geometry: Geometry) -> Image:
+    image = vis2dirty(data, vis, _pixels(geometry))
     return np.ascontiguousarray(image.T, dtype=np.float64)
 
 
-def _single(geometry: Geometry) -> bool:
-    return geometry.epsilon >= SINGLE_EPSILON
+def _pixels(geometry: Geometry) -> Pixels:
+    npix, cell = geometry.npix, geometry.cell
+    return Pixels(npix, npix, cell, cell, geometry.epsilon)
 
 
-def _options(data: Visibilities, geometry: Geometry) -> dict[str, Any]:
+def _options(data: Visibilities, pixels: Pixels) -> dict[str, Any]:
     """What both directions share; one thread, for the same bits everywhere."""
     return {
         "uvw": data.uvw,
         "freq": data.frequency,
-        "pixsize_x": geometry.cell,
-        "pixsize_y": geometry.cell,
-        "epsilon": geometry.epsilon,
+        "pixsize_x": pixels.width,
+        "pixsize_y": pixels.height,
+        "epsilon": pixels.epsilon,
         "do_wgridding": True,
         "flip_v": True,
         "divide_by_n": False,

@@ -12,6 +12,8 @@ from spectrum_workflows.radio.gridding import gridded
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Geometry, Visibilities
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.types import Image
@@ -74,8 +76,17 @@ def sample(data: Visibilities, count: int, seed: tuple[int, ...]) -> Sample:
     )
 
 
-def compare(subset: Sample, geometry: Geometry) -> tuple[float, float]:
+def compare(
+    subset: Sample, geometry: Geometry, image_of: Callable[[Visibilities], Image] | None = None
+) -> tuple[float, float]:
     """Largest error of the gridded subset at `PIXELS` pixels, corners among them.
+
+    Parameters
+    ----------
+    subset : Sample
+    geometry : Geometry
+    image_of : callable, optional
+        How the run grids, where that is not one call of `gridded`.
 
     Returns
     -------
@@ -90,7 +101,7 @@ def compare(subset: Sample, geometry: Geometry) -> tuple[float, float]:
         weight=subset.weight[:, None],
         unflagged=len(subset.weight),
     )
-    image = gridded(data, geometry)
+    image = image_of(data) if image_of else gridded(data, geometry)
     rows, columns = pixels(geometry.npix)
     direct = direct_sum(subset, geometry, rows, columns)
     error = float(np.abs(image[rows, columns] - direct).max())

@@ -43,6 +43,12 @@ class PartitionSpec(FrozenModel):
     max_visibilities: int = Field(10_000_000, gt=0)
 
 
+class StripsSpec(FrozenModel):
+    """In how many uv strips the image is made; ``"auto"`` follows from image and data."""
+
+    count: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
+
+
 class CleanSpec(FrozenModel):
     """Cotton–Schwab CLEAN; thresholds in Jy (``threshold``) and in image rms (``sigma``)."""
 
@@ -133,6 +139,7 @@ class RadioSpec(FrozenModel):
     image: ImageSpec
     weighting: WeightingSpec = WeightingSpec()
     partition: PartitionSpec = PartitionSpec()
+    strips: StripsSpec = StripsSpec()
     clean: CleanSpec | None = None
     restore: RestoreSpec | None = None
     self_check: bool | None = None

@@ -139,6 +139,21 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class Pixels:
+    """A centred grid of pixels that need not be square.
+
+    Numbers of ``columns`` and ``rows``, their ``width`` and ``height`` in rad,
+    and the requested gridding accuracy.
+    """
+
+    columns: int
+    rows: int
+    width: float
+    height: float
+    epsilon: float
+
+
+@dataclass(frozen=True)
 class Beam:
     """An elliptical Gaussian: full widths at half maximum in arcsec.
 

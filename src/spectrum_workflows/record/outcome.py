@@ -71,6 +71,7 @@ class Outcome:
             "partial": bool(self.tally.failures),
             "fraction": self.fraction,
             "failures": [vars(f) for f in self.tally.failures],
+            "warnings": list(self.plan.warnings),
             "seconds": round(self.seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
             "bytes_read": self.tally.bytes_read,

@@ -6,8 +6,9 @@ root-project/analysis-grand-challenge and iris-hep/analysis-grand-challenge.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import cos, sin, sinh, sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -15,6 +16,19 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.analyses.jagged import flat
+from spectrum_workflows.hep.analyses.smearing import event_key, normal
+from spectrum_workflows.hep.analyses.ttbar_objects import (
+    ELECTRON_COLUMNS,
+    EVENT_COLUMNS,
+    JET_COLUMNS,
+    MUON_COLUMNS,
+    Cuts,
+    Electrons,
+    Jets,
+    Muons,
+    Numbers,
+)
+from spectrum_workflows.hep.analyses.ttbar_weights import KINEMATIC, checked, varied_weights
 from spectrum_workflows.hep.types import Observable
 
 LEPTON_ETA, LEPTON_SIP3D, JET_ETA = 2.1, 4.0, 2.4
@@ -23,74 +37,15 @@ LEPTON_ETA, LEPTON_SIP3D, JET_ETA = 2.1, 4.0, 2.4
 TIGHT_ELECTRON, TIGHT_JET_NOT_LEPTON = 4, 6
 """Values of NanoAOD's ``Electron_cutBased`` and ``Jet_jetId``."""
 
-ELECTRON_COLUMNS = {
-    "Electron_pt": np.float32,
-    "Electron_eta": np.float32,
-    "Electron_cutBased": np.int32,
-    "Electron_sip3d": np.float32,
-}
-MUON_COLUMNS = {
-    "Muon_pt": np.float32,
-    "Muon_eta": np.float32,
-    "Muon_tightId": np.bool_,
-    "Muon_sip3d": np.float32,
-    "Muon_pfRelIso04_all": np.float32,
-}
-JET_COLUMNS = {
-    "Jet_pt": np.float32,
-    "Jet_eta": np.float32,
-    "Jet_phi": np.float32,
-    "Jet_mass": np.float32,
-    "Jet_jetId": np.int32,
-    "Jet_btagCSVV2": np.float32,
-}
-"""What is read, in the order of the fields of the tuples below."""
+NOMINAL, SCALE_UP, RESOLUTION_UP = range(3)
+JET_SCALE, JET_RESOLUTION = np.float32(1.03), 0.05
+"""Kinematic variations: factor on jet pt, and width of a Gaussian factor about 1."""
+
+ONE_TAG, TWO_TAGS = 1, 2
+"""Regions 4j1b and 4j2b; 0 is neither."""
 
 
-class Electrons(NamedTuple):
-    """Electrons of all events; those of event i start at ``first[i]``."""
-
-    first: NDArray[np.int64]
-    pt: NDArray[np.float32]
-    eta: NDArray[np.float32]
-    cut_based: NDArray[np.int32]
-    sip3d: NDArray[np.float32]
-
-
-class Muons(NamedTuple):
-    """Muons of all events; those of event i start at ``first[i]``."""
-
-    first: NDArray[np.int64]
-    pt: NDArray[np.float32]
-    eta: NDArray[np.float32]
-    tight: NDArray[np.bool_]
-    sip3d: NDArray[np.float32]
-    isolation: NDArray[np.float32]
-
-
-class Jets(NamedTuple):
-    """Jets of all events; those of event i start at ``first[i]``."""
-
-    first: NDArray[np.int64]
-    pt: NDArray[np.float32]
-    eta: NDArray[np.float32]
-    phi: NDArray[np.float32]
-    mass: NDArray[np.float32]
-    identity: NDArray[np.int32]
-    btag: NDArray[np.float32]
-
-
-class Cuts(NamedTuple):
-    """The numbers that a spec may change; pt in GeV."""
-
-    electron_pt: float
-    muon_pt: float
-    muon_isolation: float
-    jet_pt: float
-    btag: float
-
-
-def select(
+def select(  # noqa: PLR0913  (the numbers of the definition, by keyword)
     events: Any,
     *,
     electron_pt: float = 30.0,
@@ -98,19 +53,28 @@ def select(
     muon_isolation: float = 0.15,
     jet_pt: float = 30.0,
     btag: float = 0.5,
+    variations: Sequence[str] = (),
+    corrections: Any = None,
 ) -> dict[str, Observable]:
     """Select events with one lepton, four jets and at least one b-tag.
 
     Parameters
     ----------
     events : ak.Array, shape (n_events,)
-        NanoAOD branches of electrons, muons and jets.
+        NanoAOD branches of electrons, muons and jets; for ``pt_res_up`` also
+        run, luminosityBlock and event.
     electron_pt, muon_pt, jet_pt : float
         Transverse momenta must be above these, in GeV.
     muon_isolation : float
         Relative isolation in a cone of 0.4 must be below.
     btag : float
         A jet is b-tagged if its CSVv2 discriminant is above.
+    variations : sequence of str
+        ``pt_scale_up``: jet pt x 1.03; ``pt_res_up``: jet pt x N(1, 0.05);
+        ``btag_var_0_up`` to ``btag_var_3_down``, ``scale_var_up`` and
+        ``scale_var_down``: weights from ``corrections``.
+    corrections : correctionlib.CorrectionSet
+        With a correction ``event_weight`` of systematic, direction and jet pt.
 
     Returns
     -------
@@ -122,81 +86,113 @@ def select(
     Raises
     ------
     SpecError
-        A cut is negative.
+        A cut is negative, a variation unknown, or its corrections are missing.
     """
     cuts = Cuts(*map(float, (electron_pt, muon_pt, muon_isolation, jet_pt, btag)))
     for name, value in cuts._asdict().items():
         if value < 0:
             raise SpecError(f"{value:g} is negative", f"cuts.{name}", "use 0 for no cut")
+    shifts, weighted = checked(variations, corrections)
     electrons = Electrons(*flat(events, ELECTRON_COLUMNS))
     muons, jets = Muons(*flat(events, MUON_COLUMNS)), Jets(*flat(events, JET_COLUMNS))
-    ht, mass = _event_loop(electrons, muons, jets, cuts)
-    return {"4j1b": Observable(ht), "4j2b": Observable(mass)}
+    numbers = _numbers(events if "pt_res_up" in shifts else events[:0], shifts)
+    kinds = np.array([NOMINAL, *(KINEMATIC[name] for name in shifts)])
+    region, value, leading = _event_loop(electrons, muons, jets, numbers, kinds, cuts)
+
+    found = {}
+    for name, which in {"4j1b": ONE_TAG, "4j2b": TWO_TAGS}.items():
+        nominal, *shifted = (np.flatnonzero(row == which) for row in region)
+        varied = {
+            shift: Observable(value[k][index], index=index)
+            for k, (shift, index) in enumerate(zip(shifts, shifted, strict=True), start=1)
+        }
+        values = value[0][nominal]
+        for weight_name, weights in varied_weights(weighted, corrections, leading[nominal]):
+            varied[weight_name] = Observable(values, weights, nominal)
+        found[name] = Observable(values, index=nominal, variations=varied)
+    return found
+
+
+def _numbers(events: Any, shifts: Sequence[str]) -> Numbers:
+    names = EVENT_COLUMNS if "pt_res_up" in shifts else {}
+    read = {name: np.asarray(events[name], kind) for name, kind in names.items()}
+    return Numbers(*(read.get(name, np.empty(0, kind)) for name, kind in EVENT_COLUMNS.items()))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _good_electron(pt: float, eta: float, cut_based: int, sip3d: float, cut: Cuts) -> bool:
-    kinematic = pt > cut.electron_pt and abs(eta) < LEPTON_ETA
-    return kinematic and cut_based == TIGHT_ELECTRON and sip3d < LEPTON_SIP3D
+def _leptons(e: Electrons, mu: Muons, event: int, cut: Cuts) -> int:
+    """Number of good electrons and muons of an event."""
+    good = 0
+    for i in range(e.first[event], e.first[event + 1]):
+        kinematic = e.pt[i] > cut.electron_pt and abs(e.eta[i]) < LEPTON_ETA
+        good += kinematic and e.cut_based[i] == TIGHT_ELECTRON and e.sip3d[i] < LEPTON_SIP3D
+    for i in range(mu.first[event], mu.first[event + 1]):
+        kinematic = mu.pt[i] > cut.muon_pt and abs(mu.eta[i]) < LEPTON_ETA
+        isolated = mu.isolation[i] < cut.muon_isolation
+        good += kinematic and mu.tight[i] and mu.sip3d[i] < LEPTON_SIP3D and isolated
+    return good
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _good_muon(
-    pt: float, eta: float, tight: bool, sip3d: float, isolation: float, cut: Cuts
-) -> bool:
-    kinematic = pt > cut.muon_pt and abs(eta) < LEPTON_ETA
-    return kinematic and tight and sip3d < LEPTON_SIP3D and isolation < cut.muon_isolation
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _good_jet(pt: float, eta: float, identity: int, cut: Cuts) -> bool:
-    return pt > cut.jet_pt and abs(eta) < JET_ETA and identity == TIGHT_JET_NOT_LEPTON
+def _good_jet(jet: Jets, i: int, pt: float, cut: Cuts) -> bool:
+    identified = jet.identity[i] == TIGHT_JET_NOT_LEPTON
+    return bool(pt > cut.jet_pt and abs(jet.eta[i]) < JET_ETA and identified)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _event_loop(
-    e: Electrons, mu: Muons, jet: Jets, cut: Cuts
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    e: Electrons, mu: Muons, jet: Jets, number: Numbers, kinds: NDArray[np.int64], cut: Cuts
+) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float32]]:
+    """Region and observable of every event for every kind of jets, and pt of four jets."""
     n_events = len(e.first) - 1
-    good = np.empty(len(jet.pt), np.int64)
-    ht_4j1b, n_4j1b = np.empty(n_events), 0
-    mass_4j2b, n_4j2b = np.empty(n_events), 0
+    region = np.zeros((len(kinds), n_events), np.int8)
+    value = np.empty((len(kinds), n_events))
+    leading = np.empty((n_events, 4), np.float32)
+    good, pts = np.empty(len(jet.pt), np.int64), np.empty(len(jet.pt), np.float32)
 
     for event in range(n_events):
-        leptons = 0
-        for i in range(e.first[event], e.first[event + 1]):
-            leptons += _good_electron(e.pt[i], e.eta[i], e.cut_based[i], e.sip3d[i], cut)
-        for i in range(mu.first[event], mu.first[event + 1]):
-            leptons += _good_muon(
-                mu.pt[i], mu.eta[i], mu.tight[i], mu.sip3d[i], mu.isolation[i], cut
-            )
-        if leptons != 1:
+        if _leptons(e, mu, event, cut) != 1:
             continue
+        for k, kind in enumerate(kinds):
+            jets, btags, ht = 0, 0, 0.0
+            for i in range(jet.first[event], jet.first[event + 1]):
+                pt = _jet_pt(jet, i, kind, number, event)
+                if _good_jet(jet, i, pt, cut):
+                    good[jets], pts[jets] = i, pt
+                    jets += 1
+                    btags += jet.btag[i] > cut.btag
+                    ht += pt
 
-        jets, btags, ht = 0, 0, 0.0
-        for i in range(jet.first[event], jet.first[event + 1]):
-            if _good_jet(jet.pt[i], jet.eta[i], jet.identity[i], cut):
-                good[jets] = i
-                jets += 1
-                btags += jet.btag[i] > cut.btag
-                ht += jet.pt[i]
-
-        if jets >= 4 and btags == 1:
-            ht_4j1b[n_4j1b] = ht
-            n_4j1b += 1
-        elif jets >= 4 and btags >= 2:
-            mass_4j2b[n_4j2b] = _hadronic_top_mass(jet, good[:jets], cut.btag)
-            n_4j2b += 1
-    return ht_4j1b[:n_4j1b], mass_4j2b[:n_4j2b]
+            if jets >= 4 and btags == 1:
+                region[k, event], value[k, event] = ONE_TAG, ht
+            elif jets >= 4 and btags >= 2:
+                mass = _hadronic_top_mass(jet, good[:jets], pts[:jets], cut.btag)
+                region[k, event], value[k, event] = TWO_TAGS, mass
+            if kind == NOMINAL and region[k, event]:
+                leading[event] = pts[:4]
+    return region, value, leading
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _hadronic_top_mass(jet: Jets, good: NDArray[np.int64], btag: float) -> float:
+def _jet_pt(jet: Jets, i: int, kind: int, number: Numbers, event: int) -> np.float32:
+    if kind == SCALE_UP:
+        return np.float32(jet.pt[i] * JET_SCALE)
+    if kind == RESOLUTION_UP and abs(jet.eta[i]) < JET_ETA:
+        key = event_key(number.run[event], number.luminosity_block[event], number.event[event])
+        smeared = 1.0 + JET_RESOLUTION * normal(key, i - jet.first[event])
+        return np.float32(jet.pt[i] * smeared)
+    return np.float32(jet.pt[i])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _hadronic_top_mass(
+    jet: Jets, good: NDArray[np.int64], pts: NDArray[np.float32], btag: float
+) -> float:
     """Mass of the b-tagged three-jet combination of largest pt."""
     n = len(good)
     px, py, pz, energy = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for k, i in enumerate(good):
-        pt, eta = np.float64(jet.pt[i]), np.float64(jet.eta[i])
+        pt, eta = np.float64(pts[k]), np.float64(jet.eta[i])
         phi, mass = np.float64(jet.phi[i]), np.float64(jet.mass[i])
         px[k], py[k], pz[k] = pt * cos(phi), pt * sin(phi), pt * sinh(eta)
         energy[k] = sqrt(px[k] ** 2 + py[k] ** 2 + pz[k] ** 2 + mass**2)

@@ -10,12 +10,16 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import uproot
+from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.draft import draft
 from spectrum_workflows.hep.synthetic import detector
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest
+
+NEGATIVE = 0.05
+"""Share of events with weight -1, as next-to-leading-order generators have them."""
 
 _TYPES = {
     "charge": np.int32,
@@ -69,7 +73,7 @@ def generate(
         "run": ak.Array(np.ones(n, np.uint32)),
         "luminosityBlock": ak.Array((1 + number // 1000).astype(np.uint32)),
         "event": ak.Array((1 + number).astype(np.uint64)),
-        "genWeight": ak.Array(np.ones(n, np.float32)),
+        "genWeight": ak.Array(np.where(rng.random(n) < NEGATIVE, -1, 1).astype(np.float32)),
     }
 
 
@@ -82,7 +86,7 @@ def write_sample(
     cluster_events: int = 25_000,
     done: Callable[[int], None] | None = None,
 ) -> None:
-    """Write one file of generated events, all of it or nothing.
+    """Write one file of generated events with their ``Runs`` tree, all of it or nothing.
 
     The events depend on process, seed, number of events and cluster size
     alone; so does the identity (UUID) of the file.
@@ -113,7 +117,7 @@ def write_sample(
         draft(url) as path,
         uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identity) as file,
     ):
-        tree = None
+        tree, weights = None, np.empty(0)
         for start, child in zip(starts, root.spawn(len(starts)), strict=True):
             n = min(cluster_events, events - start)
             chunk = generate(process, n, np.random.default_rng(child), first=start)
@@ -121,8 +125,20 @@ def write_sample(
                 types = {name: column.type for name, column in chunk.items()}
                 tree = file.mktree("Events", types, title="generated events, not a measurement")
             tree.extend(chunk)
+            weights = np.append(weights, ak.to_numpy(chunk["genWeight"]))
             if done:
                 done(start + n)
+        file["Runs"] = _runs(weights)
+
+
+def _runs(weights: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """The ``Runs`` tree: one entry with sums over all generated events."""
+    return {
+        "run": np.ones(1, np.uint32),
+        "genEventCount": np.array([len(weights)], np.int64),
+        "genEventSumw": np.array([weights.sum()]),
+        "genEventSumw2": np.array([(weights**2).sum()]),
+    }
 
 
 def _records(collection: detector.Collection) -> ak.Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +57,20 @@ class Hard:
     """Shape (n, 2): px and py carried away by neutrinos."""
 
 
-def ttbar(n: int, rng: np.random.Generator) -> Hard:
-    """Semileptonic top pairs: t t̄ → b ℓ ν  b q q̄', and initial-state radiation."""
-    pt, phi = rng.gamma(2.2, 55.0, n), rng.uniform(-np.pi, np.pi, n)
+def ttbar(
+    n: int,
+    rng: np.random.Generator,
+    *,
+    hardness: float = 1.0,
+    radiation: float = 1.0,
+    slope: float = 1.0,
+) -> Hard:
+    """Semileptonic top pairs: t t̄ → b ℓ ν  b q q̄', and initial-state radiation.
+
+    ``hardness`` scales the tops' transverse momenta, ``radiation`` the mean
+    number of further jets and ``slope`` their transverse momenta.
+    """
+    pt, phi = hardness * rng.gamma(2.2, 55.0, n), rng.uniform(-np.pi, np.pi, n)
     mean = rng.normal(0.0, 0.8, n)
     pair = []
     for side in (0, 1):
@@ -70,10 +82,11 @@ def ttbar(n: int, rng: np.random.Generator) -> Hard:
     b_had, quarks, flavours = _hadronic_top(pair[1], rng)
     bottom = np.full(n, B)
     hard = [(b_lep, bottom), (b_had, bottom), *zip(quarks, flavours, strict=True)]
-    return Hard(n, lepton, _joined(hard, _radiation(n, 1.2, rng)), neutrino[:, 1:3])
+    more = _radiation(n, 1.2 * radiation, rng, slope=30.0 * slope)
+    return Hard(n, lepton, _joined(hard, more), neutrino[:, 1:3])
 
 
-def single_top(n: int, rng: np.random.Generator) -> Hard:
+def single_top_tw(n: int, rng: np.random.Generator) -> Hard:
     """Associated t W production: one W decays to leptons, the other to quarks."""
     pt, phi = rng.gamma(2.2, 45.0, n), rng.uniform(-np.pi, np.pi, n)
     top = four_vector(pt, rng.normal(0, 1.0, n), phi, breit_wigner(TOP, 1.42, n, rng))
@@ -87,6 +100,16 @@ def single_top(n: int, rng: np.random.Generator) -> Hard:
     flavours = _w_flavours(n, rng)
     hard = [(b, np.full(n, B)), *zip(quarks, flavours, strict=True)]
     return Hard(n, lepton, _joined(hard, _radiation(n, 1.2, rng)), neutrino[:, 1:3])
+
+
+def single_top_s(n: int, rng: np.random.Generator) -> Hard:
+    """A leptonic top and a b quark back to back (s channel)."""
+    return _single_top(n, rng, flavour=B, spread=1.0)
+
+
+def single_top_t(n: int, rng: np.random.Generator) -> Hard:
+    """A leptonic top and a light quark that goes forward (t channel)."""
+    return _single_top(n, rng, flavour=LIGHT, spread=2.4)
 
 
 def wjets(n: int, rng: np.random.Generator) -> Hard:
@@ -119,12 +142,32 @@ def dimuon(n: int, rng: np.random.Generator) -> Hard:
 
 PROCESSES: dict[str, Callable[[int, np.random.Generator], Hard]] = {
     "ttbar": ttbar,
-    "single_top": single_top,
+    "ttbar_scaleup": partial(ttbar, radiation=0.88, slope=0.97),
+    "ttbar_scaledown": partial(ttbar, radiation=1.14, slope=1.03),
+    "ttbar_ME_var": partial(ttbar, hardness=1.05),
+    "ttbar_PS_var": partial(ttbar, radiation=1.08, slope=1.06),
+    "single_top": single_top_tw,
+    "single_top_s_chan": single_top_s,
+    "single_top_t_chan": single_top_t,
+    "single_top_tW": single_top_tw,
     "wjets": wjets,
     "zmumu": zmumu,
     "dimuon": dimuon,
 }
-"""What can be generated, by name."""
+"""What can be generated, by name; the systematic variations are of the size that is usual.
+
+Scale variations change the radiation, ME_var (another matrix element) the
+transverse momenta of the tops, and PS_var (another parton shower) the jets.
+"""
+
+
+def _single_top(n: int, rng: np.random.Generator, *, flavour: int, spread: float) -> Hard:
+    pt, phi = rng.gamma(2.2, 35.0, n), rng.uniform(-np.pi, np.pi, n)
+    top = four_vector(pt, rng.normal(0, 1.0, n), phi, breit_wigner(TOP, 1.42, n, rng))
+    recoil = four_vector(pt, rng.normal(0, spread, n), phi + np.pi, np.zeros(n))
+    b, lepton, neutrino = _leptonic_top(top, rng)
+    hard = [(b, np.full(n, B)), (recoil, np.full(n, flavour))]
+    return Hard(n, lepton, _joined(hard, _radiation(n, 1.4, rng)), neutrino[:, 1:3])
 
 
 def _leptonic_top(top: Floats, rng: np.random.Generator) -> tuple[Floats, Particles, Floats]:

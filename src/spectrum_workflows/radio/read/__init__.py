@@ -9,6 +9,9 @@ from spectrum_workflows.errors import DataError, DataNotFoundError
 from spectrum_workflows.radio.read import measurement_set, observation
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spectrum_workflows.radio.spec import RadioSpec
     from spectrum_workflows.radio.types import Observation, Slab, Visibilities
 
@@ -84,6 +87,21 @@ def read(slab: Slab) -> Visibilities:
 
         return zarr_slab.read(slab)
     return measurement_set.read(slab)
+
+
+def coordinates(slab: Slab) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Baseline coordinates (m) and frequencies (Hz) of one slab, in any order of rows.
+
+    Raises
+    ------
+    DataError
+        The data set cannot be read.
+    """
+    if _is_zarr(slab.url):
+        from spectrum_workflows.radio.read import zarr_slab
+
+        return zarr_slab.coordinates(slab)
+    return measurement_set.coordinates(slab)
 
 
 def _is_zarr(url: str) -> bool:

@@ -103,6 +103,19 @@ def read(slab: Slab) -> Visibilities:
     return rising(replace(out, unflagged=unflagged))
 
 
+def coordinates(slab: Slab) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UVW (m) of a slab's rows, in any order, and frequencies (Hz); what is not finite is 0."""
+    _, frequency = correlations(slab.url, slab.data_description)
+    with opened(slab.url) as table:
+        rows, _ = rows_of(table, slab, index(slab.url, (slab.field, slab.data_description)))
+        if isinstance(rows, range):
+            uvw = np.asarray(table.getcol("UVW", rows.start, len(rows)))
+        else:
+            uvw = np.asarray(table.selectrows(rows).getcol("UVW"))
+    uvw[~np.isfinite(uvw).all(axis=1)] = 0.0
+    return uvw, frequency[slab.chan_start : slab.chan_stop]
+
+
 def visibility_bytes(ncorr: int) -> int:
     """Bytes of one visibility: data (8) and flags (1) of all its correlations."""
     return ncorr * 9

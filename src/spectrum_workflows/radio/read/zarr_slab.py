@@ -46,20 +46,13 @@ def read(slab: Slab) -> Visibilities:
     with zarr_set.opened(slab.url) as (root, objects):
         part = zarr_set.chosen(root, objects, slab)
         hand = stokes.hands(zarr_set.types(part), slab.url)
-        known = zarr_set.times(part)[slab.time_start : slab.time_stop]
-        if len(known) != slab.time_stop - slab.time_start:
-            raise zarr_set.changed(slab)
-        times = slice(int(known[0]), int(known[-1]) + 1)
-        order, cross = zarr_set.cross_correlations(part)
-        there = zarr_set.present(part, times)[:, order] & cross
+        times, order, there = _rows(part, slab)
         nrow, nchan = np.count_nonzero(there), slab.chan_stop - slab.chan_start
-        if nrow * nchan != slab.size:
-            raise zarr_set.changed(slab)
         row = np.cumsum(there).reshape(there.shape) - 1
         uvw = np.asarray(part.array("UVW")[times])[:, order][there]
         out = Visibilities(
             uvw=np.nan_to_num(uvw, posinf=0.0, neginf=0.0),
-            frequency=np.asarray(part.array("frequency")[slab.chan_start : slab.chan_stop]),
+            frequency=_frequency(part, slab),
             visibility=np.empty((nrow, nchan), np.complex64),
             weight=np.empty((nrow, nchan), np.float32),
             unflagged=0,
@@ -80,6 +73,39 @@ def read(slab: Slab) -> Visibilities:
                 block, source, target, out.visibility[:, channels], out.weight[:, channels]
             )
     return rising(replace(out, unflagged=unflagged))
+
+
+def coordinates(slab: Slab) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UVW (m) of a slab's rows, in any order, and frequencies (Hz); what is not finite is 0.
+
+    Raises
+    ------
+    DataError
+        The set cannot be read, or has changed since the run was planned.
+    """
+    with zarr_set.opened(slab.url) as (root, objects):
+        part = zarr_set.chosen(root, objects, slab)
+        times, order, there = _rows(part, slab)
+        uvw = np.asarray(part.array("UVW")[times])[:, order][there]
+        uvw[~np.isfinite(uvw).all(axis=1)] = 0.0
+        return uvw, _frequency(part, slab)
+
+
+def _rows(part: zarr_set.Part, slab: Slab) -> tuple[slice, NDArray[np.int64], NDArray[np.bool_]]:
+    """Places on the time axis, order of the baselines, and which of both have a row."""
+    known = zarr_set.times(part)[slab.time_start : slab.time_stop]
+    if len(known) != slab.time_stop - slab.time_start:
+        raise zarr_set.changed(slab)
+    times = slice(int(known[0]), int(known[-1]) + 1)
+    order, cross = zarr_set.cross_correlations(part)
+    there = zarr_set.present(part, times)[:, order] & cross
+    if np.count_nonzero(there) * (slab.chan_stop - slab.chan_start) != slab.size:
+        raise zarr_set.changed(slab)
+    return times, order, there
+
+
+def _frequency(part: zarr_set.Part, slab: Slab) -> NDArray[np.float64]:
+    return np.asarray(part.array("frequency")[slab.chan_start : slab.chan_stop])
 
 
 def _windows(array: Any, times: slice, slab: Slab, hand: tuple[int, ...]) -> Iterator[_Window]:

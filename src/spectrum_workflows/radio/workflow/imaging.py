@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,11 +14,13 @@ from spectrum_workflows.radio.cotton_schwab import cotton_schwab
 from spectrum_workflows.radio.image import restored
 from spectrum_workflows.radio.read import describe
 from spectrum_workflows.radio.self_check import PIXELS, Sample, compare
+from spectrum_workflows.radio.strips.whole import gridded_in_strips
 from spectrum_workflows.radio.types import Beam, Geometry, ImagingResult, SelfCheck, Slab
 from spectrum_workflows.radio.weights import robustness
 from spectrum_workflows.radio.workflow import slab_tasks as tasks
+from spectrum_workflows.radio.workflow import strip_passes
 from spectrum_workflows.radio.workflow.passes import Passes
-from spectrum_workflows.radio.workflow.planning import geometry_of
+from spectrum_workflows.radio.workflow.planning import ImagingPlan, geometry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.domain import OnError, Plan, Report, Tally
     from spectrum_workflows.radio.spec import RadioSpec
-    from spectrum_workflows.radio.types import Image
+    from spectrum_workflows.radio.types import Image, Visibilities
 
 
 def run(
@@ -39,9 +42,10 @@ def run(
 ) -> tuple[ImagingResult, Tally]:
     """Make the image: weights, dirty image and PSF, CLEAN, restoration.
 
-    Visibilities are read again in every pass, so that memory does not grow
-    with the data.  With ``on_error="keep"`` slabs that fail in the first pass
-    are left out of all; a slab that fails later ends the run.
+    Slabs are read again in every pass, so that memory does not grow with the
+    data; strips are cut once and stay on the workers.  With ``on_error="keep"``
+    slabs that fail in the first pass are left out of all; a slab that fails
+    later ends the run.
 
     Raises
     ------
@@ -52,7 +56,27 @@ def run(
     geometry = geometry_of(spec)
     robust = _robustness(spec, geometry, state)
     wanted = tasks.Wanted(spec.image.psf, plan.size if spec.checks_itself else 0)
-    sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
+    layout = plan.layout if isinstance(plan, ImagingPlan) else None
+    if layout is None:
+        sums = partial(state.over, "image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
+        result = _made(spec, state, sums, partial(_residual, state, geometry, robust))
+        return result, state.tally
+    with closing(strip_passes.shuffled(state, layout, robust)) as data:
+        sums = partial(strip_passes.images, state, layout, data, wanted)
+        residual_of = partial(strip_passes.residual, state, layout, data)
+        result = _made(spec, state, sums, residual_of, partial(gridded_in_strips, layout=layout))
+    return result, state.tally
+
+
+def _made(
+    spec: RadioSpec,
+    state: Passes,
+    sums_of: Callable[[], tasks.Sums],
+    residual_of: Callable[[Image, int], Image],
+    image_of: Callable[[Visibilities], Image] | None = None,
+) -> ImagingResult:
+    """The result from sums over all data, and from what major cycles leave of them."""
+    geometry, sums = geometry_of(spec), sums_of()
     _check_weight(sums.weight_sum, sums.unflagged, state.slabs[0].url)
     result = ImagingResult(
         name=spec.name,
@@ -63,13 +87,13 @@ def run(
         weight_sum=sums.weight_sum,
         visibilities=sums.used,
         psf=None if sums.psf is None else sums.psf / sums.weight_sum,
-        self_check=_self_check(sums.sample, geometry),
+        self_check=_self_check(sums.sample, geometry, image_of),
     )
     del sums
     result = replace(result, beam=_beam(spec, result))
     if spec.clean:
-        result = _cleaned(spec, result, partial(_residual, state, geometry, robust))
-    return result, state.tally
+        result = _cleaned(spec, result, residual_of)
+    return result
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
@@ -141,11 +165,13 @@ def _beam(spec: RadioSpec, result: ImagingResult) -> Beam | None:
         return None
 
 
-def _self_check(subset: Sample | None, geometry: Geometry) -> SelfCheck | None:
+def _self_check(
+    subset: Sample | None, geometry: Geometry, image_of: Callable[[Visibilities], Image] | None
+) -> SelfCheck | None:
     if subset is None:
         return None
     started = time.process_time()
-    of_peak, of_rms = compare(subset, geometry)
+    of_peak, of_rms = compare(subset, geometry, image_of)
     spent = time.process_time() - started
     return SelfCheck(geometry.epsilon, of_peak, of_rms, len(subset.weight), PIXELS, spent)
 

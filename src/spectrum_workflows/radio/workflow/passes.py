@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from spectrum_workflows.domain import Tally
-from spectrum_workflows.engine import each, merged
+from spectrum_workflows.domain import Partition, Stage, Tally
+from spectrum_workflows.engine import each, exchanged, merged
 from spectrum_workflows.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from distributed import Client
 
     from spectrum_workflows.domain import OnError, Report
+    from spectrum_workflows.engine import Kept
     from spectrum_workflows.radio.types import Slab
 
 R = TypeVar("R")
 
 FAN_IN = 4
 """Partial images merged at a time: the order of every sum follows from it."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Pieces of every item, joined into ``count`` values that stay where they are made."""
+
+    fn: Callable[..., Any]
+    items: Sequence[Partition]
+    join: Callable[[int, list[Any]], Any]
+    count: int
 
 
 @dataclass
@@ -35,22 +46,71 @@ class Passes:
 
     def over(self, stage: str, fn: Callable[..., R], merge: Callable[[R, R], R], *shared: Any) -> R:
         """One pass over the data."""
-        label = f"radio-{stage.replace(' ', '-')}"
+        value, tally = self._merged(stage, (fn, self.slabs, merge), shared, self.on_error)
+        self._drop(tally)
+        return cast("R", value)
+
+    def merge(
+        self,
+        stage: str,
+        what: tuple[Callable[..., R], Sequence[Partition], Callable[[R, R], R]],
+        *shared: Any,
+    ) -> R:
+        """Compute something of other items, all of them, and merge it: function, items, merge."""
+        value, _ = self._merged(stage, what, shared, "raise")
+        return cast("R", value)
+
+    def exchange(self, stage: str, what: Exchange, *shared: Any) -> Kept[Any]:
+        """Exchange pieces between items that are not slabs; all of them must succeed."""
+        return self._exchanged(stage, what, shared, "raise")
+
+    def exchange_slabs(self, stage: str, what: Exchange, *shared: Any) -> Kept[Any]:
+        """The same for slabs, of which some may fail."""
+        kept = self._exchanged(stage, what, shared, self.on_error)
+        self._drop(kept.tally)
+        return kept
+
+    def _merged(
+        self,
+        stage: str,
+        what: tuple[Callable[..., Any], Sequence[Partition], Callable[[Any, Any], Any]],
+        shared: tuple[Any, ...],
+        on_error: OnError,
+    ) -> tuple[Any, Tally]:
+        fn, items, merge = what
+        parts = each(fn, items, *shared, client=self.client, label=_label(stage), on_error=on_error)
+        value, tally = merged(parts, merge, fan_in=FAN_IN, done=self._progress(stage, len(items)))
+        self._count(stage, len(items), tally)
+        return value, tally
+
+    def _exchanged(
+        self, stage: str, what: Exchange, shared: tuple[Any, ...], on_error: OnError
+    ) -> Kept[Any]:
         parts = each(
-            fn, self.slabs, *shared, client=self.client, label=label, on_error=self.on_error
+            what.fn, what.items, *shared, client=self.client, label=_label(stage), on_error=on_error
         )
-        total = len(self.slabs)
+        done = self._progress(stage, len(what.items))
+        kept = exchanged(parts, what.join, what.count, done=done)
+        self._count(stage, len(what.items) + what.count, kept.tally)
+        return kept
 
-        def done(count: int) -> None:
-            self.report(stage, count, total)
+    def _progress(self, stage: str, total: int) -> Callable[[int], None]:
+        return lambda count: self.report(stage, count, total)
 
-        found = merged(parts, merge, fan_in=FAN_IN, done=done)
-        value, tally = found
-        self.tally += tally
-        if value is None:
+    def _count(self, stage: str, tasks: int, tally: Tally) -> None:
+        found = Stage(stage, tasks, tally.cpu_seconds, tally.bytes_moved, tally.memory)
+        self.tally += replace(tally, stages=(found,))
+
+    def _drop(self, tally: Tally) -> None:
+        """Leave the slabs that failed out of all further passes, which must then succeed."""
+        failed = {failure.where for failure in tally.failures}
+        left = tuple(slab for slab in self.slabs if slab.where not in failed)
+        if not left:
             first = tally.failures[0]
             raise DataError(f"no slab could be imaged ({first.error})", first.where)
-        failed = {failure.where for failure in tally.failures}
-        self.slabs = tuple(slab for slab in self.slabs if slab.where not in failed)
-        self.on_error = "raise"
-        return value
+        self.slabs, self.on_error = left, "raise"
+
+
+def _label(stage: str) -> str:
+    """The name of a stage's tasks; without numbers, which Dask would cut off with the rest."""
+    return "-".join(("radio", *re.findall("[a-z]+", stage)))

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import os
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.domain import Plan
+from spectrum_workflows.domain import Plan, Report
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import memory
-from spectrum_workflows.radio.read import describe, find
+from spectrum_workflows.radio.read import coordinates, describe, find
 from spectrum_workflows.radio.slabs import slabs
+from spectrum_workflows.radio.strips.coverage import Coverage, covered
+from spectrum_workflows.radio.strips.planner import NEVER_UP_TO, below_horizon, strip_count
+from spectrum_workflows.radio.strips.planner import layout as layout_of
+from spectrum_workflows.radio.strips.types import Layout
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distributed import Client
+
     from spectrum_workflows.radio.spec import RadioSpec
-    from spectrum_workflows.radio.types import Observation
+    from spectrum_workflows.radio.types import Observation, Slab
 
 
-def plan(spec: RadioSpec, data: str) -> Plan:
-    """Look at the data set and cut it into slabs; no visibility is read.
+@dataclass(frozen=True)
+class ImagingPlan(Plan):
+    """A plan whose partitions are slabs; ``layout`` says how they are cut into strips."""
+
+    layout: Layout | None = None
+
+
+def plan(
+    spec: RadioSpec,
+    data: str,
+    *,
+    client: Client | None = None,  # noqa: ARG001  (one set is soon looked at)
+    known: str = "",  # noqa: ARG001
+    report: Report = lambda *_: None,  # noqa: ARG001
+    glance: bool = False,  # noqa: ARG001
+) -> ImagingPlan:
+    """Look at the data set, cut it into slabs and lay out strips; no visibility is read.
+
+    It is one set, looked at in this process: the other arguments are those
+    of every domain, and play no part.
 
     Raises
     ------
@@ -31,13 +61,39 @@ def plan(spec: RadioSpec, data: str) -> Plan:
     _check_memory(geometry)
     observation = describe(spec, find(spec, data))
     cut = slabs(observation, spec.partition.max_visibilities)
-    return Plan(
+    coverage = _coverage(spec, observation, cut)
+    layout = None if coverage is None else _layout(spec, geometry, coverage, len(cut))
+    return ImagingPlan(
         partitions=cut,
         bytes_to_read=sum(slab.size for slab in cut) * observation.visibility_bytes,
         largest_memory=memory.task_bytes(cut, geometry),
         warnings=_undersampled(spec, observation),
         inputs=((observation.url, observation.identity),),
+        layout=layout,
     )
+
+
+def _coverage(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) -> Coverage | None:
+    """Where the data lie, from their coordinates; not for images that are never cut."""
+    wanted = spec.strips.count
+    if wanted == 1 or (wanted == "auto" and spec.image.npix <= NEVER_UP_TO):
+        return None
+    limit = observation.longest_baseline * float(observation.frequency.max()) / SPEED_OF_LIGHT
+    if not 0 < limit < math.inf:
+        return None
+    return reduce(operator.add, (covered(*coordinates(slab), limit) for slab in cut))
+
+
+def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage, pieces: int) -> Layout | None:
+    """The strips; ``None`` where one call per slab is better."""
+    wanted = spec.strips.count
+    count = strip_count(coverage, geometry, pieces) if wanted == "auto" else wanted
+    if count == 1 or not coverage.u_high > 0:
+        return None
+    if not below_horizon(geometry):
+        what = "strips need a margin around the image, which reaches beyond the horizon"
+        raise SpecError(what, "strips.count", 'use 1 or "auto"')
+    return layout_of(coverage, geometry, count)
 
 
 def geometry_of(spec: RadioSpec) -> Geometry:

@@ -76,7 +76,7 @@ def add_density(a: Density, b: Density) -> Density:
 
 def imaged(slab: Slab, geometry: Geometry, robustness: Robustness | None, wanted: Wanted) -> Sums:
     """Imaging pass: dirty image, PSF, sum of weights and the self-check's sample."""
-    data = _read_weighted(slab, geometry, robustness)
+    data = read_weighted(slab, geometry, robustness)
     share = VISIBILITIES * slab.size // max(wanted.check_of, slab.size)
     seed = (slab.time_start, slab.chan_start)
     return Sums(
@@ -103,7 +103,7 @@ def add_sums(a: Sums, b: Sums) -> Sums:
 
 def residual(slab: Slab, geometry: Geometry, robustness: Robustness | None, model: Image) -> Image:
     """Major cycle: predict the model, subtract it, grid what is left; not normalised."""
-    data = _read_weighted(slab, geometry, robustness)
+    data = read_weighted(slab, geometry, robustness)
     left = data.visibility
     left -= predicted(model, data, geometry)
     return gridded(data, geometry)
@@ -114,7 +114,7 @@ def add_images(a: Image, b: Image) -> Image:
     return a + b
 
 
-def _read_weighted(slab: Slab, geometry: Geometry, robustness: Robustness | None) -> Visibilities:
+def read_weighted(slab: Slab, geometry: Geometry, robustness: Robustness | None) -> Visibilities:
     """One slab with its imaging weights."""
     data = read(slab)
     if robustness is None:

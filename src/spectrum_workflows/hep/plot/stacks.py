@@ -1,30 +1,24 @@
-"""Pictures of results: stacked by process, with units, in the style of the field."""
+"""Histograms stacked by process, with units and fitted peaks."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import matplotlib as mpl
 import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spectrum_workflows.hep.fit import fits
+from spectrum_workflows.hep.fit.peak import fits
+from spectrum_workflows.hep.plot.style import colour, luminosity, per_bin, styled, title
 from spectrum_workflows.hep.spec import HistogramSpec
 from spectrum_workflows.hep.types import FitResult, HepResult
-
-COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#92dadd")
-"""Petroff's sequence for stacked plots (arXiv:2107.02270)."""
 
 
 def figure(result: HepResult) -> Figure:
     """All histograms of a result side by side."""
     names = list(result.spec.histograms)
-    with _style():
+    with styled():
         fig = Figure(figsize=(7.2 * len(names), 5.6), layout="constrained")
         for axes, name in zip(np.ravel(fig.subplots(1, len(names))), names, strict=True):
             _draw(axes, result, name)
@@ -33,29 +27,15 @@ def figure(result: HepResult) -> Figure:
 
 def panel(result: HepResult, name: str) -> Figure:
     """One histogram of a result."""
-    with _style():
+    with styled():
         fig = Figure(figsize=(7.2, 5.6), layout="constrained")
         _draw(fig.subplots(), result, name)
     return fig
 
 
-@contextmanager
-def _style() -> Iterator[None]:
-    small: dict[Any, Any] = {
-        "font.size": 15,
-        "axes.labelsize": "medium",
-        "legend.fontsize": "small",
-        "mathtext.fontset": "dejavusans",
-    }
-    with mpl.rc_context():
-        mplhep.style.use(mplhep.style.CMS)
-        mpl.rcParams.update(small)
-        yield
-
-
 def _draw(axes: Axes, result: HepResult, name: str) -> None:
     spec, axis = result.spec, result.spec.histograms[name]
-    simulated = [n for n, s in spec.samples.items() if not s.data]
+    simulated = [n for n in spec.nominal_samples if not spec.samples[n].data]
     measured = [n for n, s in spec.samples.items() if s.data]
     order = sorted(simulated, key=lambda n: result.histograms[n, name].sum().value)
     if order:
@@ -64,13 +44,13 @@ def _draw(axes: Axes, result: HepResult, name: str) -> None:
             ax=axes,
             stack=True,
             histtype="fill",
-            label=[_title(result, n) for n in order],
-            color=[COLOURS[simulated.index(n) % len(COLOURS)] for n in order],
+            label=[title(spec, n) for n in order],
+            color=[colour(spec, n) for n in order],
             flow="none",
         )
     if measured:
         total: Any = sum(result.histograms[n, name] for n in measured)
-        label = " + ".join(_title(result, n) for n in measured)
+        label = " + ".join(title(spec, n) for n in measured)
         if axis.bins > 200:
             axes.stairs(total.values(), total.axes[0].edges, color="black", label=label)
         else:
@@ -86,11 +66,9 @@ def _draw(axes: Axes, result: HepResult, name: str) -> None:
 
 
 def _decorate(axes: Axes, result: HepResult, axis: HistogramSpec) -> None:
-    unit = re.search(r"\[(.+)\]", axis.label)
     width = (axis.stop - axis.start) / axis.bins
-    per = f"{width:.3g} {unit[1]}" if unit else f"{width:.3g}"
     axes.set_xlabel(axis.label or "observable")
-    axes.set_ylabel("Events / bin" if axis.log else f"Events / {per}")
+    axes.set_ylabel("Events / bin" if axis.log else per_bin(axis.label, width))
     axes.set_xlim(axis.start, axis.stop)
     if axis.log:
         axes.set_xscale("log")
@@ -101,10 +79,7 @@ def _decorate(axes: Axes, result: HepResult, axis: HistogramSpec) -> None:
     spec = result.spec
     generated = "simulation" if not all(s.data for s in spec.samples.values()) else "data"
     axes.set_title(f"{spec.name}: {generated}", loc="left", fontsize="small")
-    if spec.luminosity and spec.normalisation == "events":
-        large = spec.luminosity >= 100
-        size = f"{spec.luminosity / 1000:.3g} fb" if large else f"{spec.luminosity:.3g} pb"
-        axes.set_title(f"{size}$^{{-1}}$", loc="right", fontsize="small")
+    axes.set_title(luminosity(spec), loc="right", fontsize="small")
 
 
 def _draw_fit(axes: Axes, fitted: FitResult) -> None:
@@ -120,7 +95,7 @@ def _draw_fit(axes: Axes, fitted: FitResult) -> None:
 def _marks(axes: Axes, result: HepResult, name: str) -> None:
     """Write the names of marked positions above what is drawn there."""
     axis = result.spec.histograms[name]
-    total: Any = sum(result.histograms[sample, name] for sample in result.spec.samples)
+    total: Any = sum(result.histograms[sample, name] for sample in result.spec.nominal_samples)
     edges, values = total.axes[0].edges, total.values()
     for text, position in axis.marks.items():
         near = (edges[1:] > 0.97 * position) & (edges[:-1] < 1.03 * position)
@@ -132,7 +107,3 @@ def _marks(axes: Axes, result: HepResult, name: str) -> None:
                 "fontsize": "small",
             }
             axes.annotate(text, (position, max(top, 1.0)), xytext=(0, 8), **style)
-
-
-def _title(result: HepResult, sample: str) -> str:
-    return result.spec.samples[sample].label or sample

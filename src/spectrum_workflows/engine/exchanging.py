@@ -1,0 +1,106 @@
+"""The exchange: every part gives a piece to each of some values, which are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from spectrum_workflows import storage
+from spectrum_workflows.domain import Tally
+from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.engine.parts import (
+    Part,
+    Parts,
+    as_merge_error,
+    compute,
+    metered,
+    own_shared,
+)
+from spectrum_workflows.engine.sizes import nbytes
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+def exchanged(
+    parts: Parts[Sequence[P]],
+    join: Callable[[int, list[P]], R],
+    count: int,
+    *,
+    done: Callable[[int], None] | None = None,
+) -> Kept[R]:
+    """Every part gives a piece to each of ``count`` values that stay on the workers.
+
+    Value ``k`` is ``join(k, pieces)`` with the k-th piece of every part, in item
+    order; so neither the values nor their order depend on the workers.  A value
+    whose worker dies is made again from its parts.
+
+    Parameters
+    ----------
+    parts : Parts
+        From `each`; every call gives a sequence of ``count`` pieces.
+    join : callable
+        Must not change the pieces.
+    count : int
+        Number of values.
+    done : callable, optional
+        ``done(n)`` whenever n parts in all have finished.
+
+    Raises
+    ------
+    SpectrumError
+        A part failed and ``on_error`` is ``"raise"``, or pieces cannot be joined.
+    """
+    report = done or (lambda _: None)
+    if parts.client is not None:
+        from spectrum_workflows.engine.delivery import exchanged_on_workers
+
+        return exchanged_on_workers(parts, join, count, report)
+    stores, made = storage.current_stores(), []
+    for n, item in enumerate(parts.items):
+        made.append(compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n)))
+        report(n + 1)
+    joined = [joined_part(join, k, [piece(part, k) for part in made]) for k in range(count)]
+    return kept(joined, None, [part.tally for part in joined])
+
+
+def placed(values: Sequence[R], *, client: Client | None = None, label: str = "value") -> Kept[R]:
+    """Values of this process as kept ones: each call of `each` gets its own."""
+    parts = [Part(value, Tally()) for value in values]
+    if client is None:
+        return Kept(tuple(parts), None, Tally())
+    from spectrum_workflows.engine.delivery import placed_on_workers
+
+    return placed_on_workers(parts, client, label)
+
+
+def kept(elements: Sequence[Any], client: Client | None, tallies: Sequence[Tally]) -> Kept[Any]:
+    """The values with the cost of all; each element's own tally counts once."""
+    return Kept(tuple(elements), client, sum(tallies, Tally()))
+
+
+def piece(part: Part[Sequence[P]], number: int) -> Part[P]:
+    """One piece of a part; the first one carries the cost of them all."""
+    value = None if part.value is None else part.value[number]
+    return Part(value, part.tally if number == 0 else Tally())
+
+
+def joined_part(
+    join: Callable[[int, list[P]], R], number: int, pieces: Sequence[Part[P]]
+) -> Part[R]:
+    """Join the pieces that are there; ``None`` where every part failed."""
+    values = [part.value for part in pieces if part.value is not None]
+    tally = sum((part.tally for part in pieces), Tally())
+    tally = replace(tally, bytes_moved=tally.bytes_moved + nbytes(values))
+    if not values:
+        return Part(None, tally)
+    try:
+        with metered() as spent:
+            value = join(number, values)
+    except Exception as error:
+        raise as_merge_error(error) from error
+    return Part(value, tally + spent())

@@ -1,0 +1,48 @@
+"""Values that stay where they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from spectrum_workflows.domain import Tally
+
+R = TypeVar("R")
+
+
+@dataclass
+class Kept(Generic[R]):
+    """Values on the workers that made them, or in this process without workers.
+
+    Among the shared values of `each`, it gives every call the element with the
+    call's own number.  ``close()`` lets the values go; use it with
+    ``contextlib.closing``.
+
+    Attributes
+    ----------
+    elements : tuple
+        A `Part`, or a future of one, per value.
+    client : distributed.Client or None
+    tally : Tally
+        What it took to make them, and which items failed.
+    """
+
+    elements: tuple[Any, ...]
+    client: Client | None
+    tally: Tally
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    def __iter__(self) -> Iterator[R]:
+        """Bring the values here, one after the other."""
+        for element in self.elements:
+            yield (element if self.client is None else element.result()).value
+
+    def close(self) -> None:
+        """Let the values go, wherever they are."""
+        self.elements = ()

@@ -1,0 +1,23 @@
+"""How large a value is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+SMALL = 64  # bytes, of anything that holds no array
+
+
+def nbytes(value: Any) -> int:
+    """Bytes of the arrays in a value: dataclasses, sequences and mappings are looked into."""
+    if is_dataclass(value):
+        return SMALL + sum(nbytes(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, Mapping):
+        return SMALL + sum(nbytes(held) for held in value.values())
+    if isinstance(value, tuple | list):
+        return SMALL + sum(nbytes(held) for held in value)
+    if isinstance(value, bytes | bytearray):
+        return SMALL + len(value)
+    held = getattr(value, "nbytes", SMALL)
+    return held if isinstance(held, int) else SMALL

@@ -1,0 +1,62 @@
+"""What travels to the workers: the function of a task, and the values that tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+from dask.sizeof import sizeof
+
+from spectrum_workflows import storage
+from spectrum_workflows.domain import Partition
+from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.engine.parts import Part, Parts, compute
+from spectrum_workflows.engine.sizes import nbytes
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+sizeof.register(Part, lambda part: nbytes(part.value))  # or Dask takes it for a few bytes
+
+
+def hold(client: Client, value: Any, key: str) -> Future:
+    """Send a value; it can be rebuilt when every worker that had it is gone."""
+    return client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=key)
+
+
+def held(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
+    """Send each shared value once; `Kept` values are on the workers already."""
+    return [
+        value if isinstance(value, Kept) else hold(client, value, key(n))
+        for n, value in enumerate(parts.shared)
+    ]
+
+
+def columns(shared: list[Any], numbers: list[int]) -> list[list[Any]]:
+    """The shared values as arguments of ``client.map``: one list per value."""
+    return [
+        [s.elements[n] for n in numbers] if isinstance(s, Kept) else [s] * len(numbers)
+        for s in shared
+    ]
+
+
+@lru_cache(maxsize=32)
+def loaded(by_value: bytes) -> Any:
+    """What was pickled on the client, once per worker process.
+
+    Dask's own pickling prefers a reference to a module, which on a worker may
+    be an older one than the user has just edited.
+    """
+    return cloudpickle.loads(by_value)
+
+
+def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
+    return compute(*loaded(by_value), item, *shared)
+
+
+def task_of(parts: Parts[Any]) -> Callable[..., Part[Any]]:
+    """What runs on a worker for one item."""
+    by_value = cloudpickle.dumps((parts.fn, parts.on_error, storage.current_stores()))
+    return partial(_compute, by_value)

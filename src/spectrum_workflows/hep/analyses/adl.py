@@ -1,0 +1,126 @@
+"""The eight ADL benchmark queries: idioms from which selections are written.
+
+Definitions: iris-hep/adl-benchmarks-index.  Every query is a function of
+events (an awkward array of records, shape (n_events,), with the columns that
+its spec names) and returns what to histogram: one number per event, jet or
+pair, in GeV where not said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from spectrum_workflows.hep.analyses.particles import (
+    collection,
+    delta_phi,
+    delta_r,
+    leading,
+    mass,
+    momentum,
+    nearest,
+    total,
+    transverse,
+)
+
+Events = Any
+Found = dict[str, Any]
+
+
+def q1(events: Events) -> Found:
+    """Q1, a number per event: the missing transverse momentum of all events."""
+    return {"met": events.MET_pt}
+
+
+def q2(events: Events) -> Found:
+    """Q2, a list per event: the pt of all jets."""
+    return {"jet_pt": ak.flatten(events.Jet_pt)}
+
+
+def q3(events: Events, *, jet_eta: float = 1.0) -> Found:
+    """Q3, choose from a list: the pt of jets with |eta| below ``jet_eta``."""
+    central = abs(events.Jet_eta) < jet_eta
+    return {"jet_pt": ak.flatten(events.Jet_pt[central])}
+
+
+def q4(events: Events, *, jet_pt: float = 40.0) -> Found:
+    """Q4, choose events: missing transverse momentum beside two jets above ``jet_pt``."""
+    hard = ak.num(events.Jet_pt[events.Jet_pt > jet_pt])
+    return {"met": events.MET_pt[hard >= 2]}
+
+
+def q5(events: Events, *, low: float = 60.0, high: float = 120.0) -> Found:
+    """Q5, pairs from one list: missing transverse momentum beside a muon pair.
+
+    The two muons have opposite charge and a mass between ``low`` and ``high``;
+    one such pair is enough.
+    """
+    muons = collection(events, "Muon", "pt", "eta", "phi", "mass", "charge")
+    a, b = ak.unzip(ak.combinations(muons, 2))
+    pair = mass(total(momentum(a), momentum(b)))
+    good = (a.charge != b.charge) & (pair > low) & (pair < high)
+    return {"met": events.MET_pt[ak.any(good, axis=1)]}
+
+
+def q6(events: Events, *, top_mass: float = 172.5) -> Found:
+    """Q6, the best of all triples: three jets of a mass closest to the top quark's.
+
+    ``trijet_pt`` is the transverse momentum of their sum, ``btag`` their
+    largest b-tagging discriminant (no unit).
+    """
+    jets = collection(events, "Jet", "pt", "eta", "phi", "mass", "btag")
+    jets = jets[ak.num(jets) >= 3]
+    a, b, c = ak.unzip(ak.combinations(jets, 3))
+    top = total(momentum(a), momentum(b), momentum(c))
+    best = nearest(mass(top), top_mass)
+    btag = np.maximum(np.maximum(a.btag, b.btag), c.btag)
+    return {"trijet_pt": ak.flatten(transverse(top)[best]), "btag": ak.flatten(btag[best])}
+
+
+def q7(
+    events: Events, *, jet_pt: float = 30.0, lepton_pt: float = 10.0, distance: float = 0.4
+) -> Found:
+    """Q7, two lists against each other: the pt sum of jets away from every lepton.
+
+    Jets above ``jet_pt`` with no electron or muon above ``lepton_pt`` within
+    ``distance`` in ΔR; events without such a jet are not filled.
+    """
+    jets = collection(events, "Jet", "pt", "eta", "phi")
+    leptons = _leptons(events, "pt", "eta", "phi")
+    jets, leptons = jets[jets.pt > jet_pt], leptons[leptons.pt > lepton_pt]
+    jet, lepton = ak.unzip(ak.cartesian([jets, leptons], nested=True))
+    away = jets[~ak.any(delta_r(jet, lepton) < distance, axis=2)]
+    return {"jet_pt_sum": ak.sum(away.pt, axis=1)[ak.num(away) > 0]}
+
+
+def q8(events: Events, *, z_mass: float = 91.2) -> Found:
+    """Q8, what a best pair leaves over: transverse mass of the leading other lepton.
+
+    Of three or more electrons and muons, the pair of one flavour and opposite
+    charge with the mass closest to the Z's is set aside; the transverse mass
+    is that of the remaining lepton of largest pt with the missing momentum.
+    """
+    leptons = _leptons(events, "pt", "eta", "phi", "mass", "charge")
+    i, j = ak.unzip(ak.argcombinations(leptons, 2))
+    a, b = leptons[i], leptons[j]
+    same = (a.flavour == b.flavour) & (a.charge != b.charge)
+    chosen = (ak.num(leptons) >= 3) & ak.any(same, axis=1)
+    best = nearest(mass(total(momentum(a), momentum(b)))[same][chosen], z_mass)
+    i, j = (ak.flatten(k[same][chosen][best]) for k in (i, j))
+    leptons, events = leptons[chosen], events[chosen]
+    index = ak.local_index(leptons)
+    other = leading(leptons[(index != i) & (index != j)])
+    angle = delta_phi(events.MET_phi, other.phi)
+    return {"mt": np.sqrt(2 * other.pt * events.MET_pt * (1 - np.cos(angle)))}
+
+
+def _leptons(events: Events, *fields: str) -> Any:
+    """Muons, then electrons, with the ``flavour`` of each."""
+    found = []
+    for flavour, name in ((13, "Muon"), (11, "Electron")):
+        leptons = collection(events, name, *fields)
+        leptons["flavour"] = ak.ones_like(leptons.pt) * flavour
+        found.append(leptons)
+    return ak.concatenate(found, axis=1)

@@ -1,0 +1,63 @@
+"""What may stand in for a column that a file does not have: said in the spec, never guessed."""
+
+from __future__ import annotations
+
+from spectrum_workflows.specs import FrozenModel
+
+
+class FallbackSpec(FrozenModel):
+    """An alternative for one column: ``[fallbacks.COLUMN]`` in a spec.
+
+    The selection finds it under the name of the column it stands in for, and
+    is called with the cuts that belong to it.  A file that has the column is
+    read as if there were no fallback.
+
+    Attributes
+    ----------
+    column : str
+        Branch to read instead.
+    definition : str
+        Or a definition to compute it by; see `jet_id.DEFINITIONS`.
+    tagger, working_point : str
+        What it is, in the words of the experiment, and for which cut values.
+        A b-tagging discriminant needs both, a definition the working point.
+    cuts : mapping, optional
+        Cuts of the selection that it changes; for a b-tagging discriminant
+        to be said even if there are none, as ``cuts = {}``.
+    """
+
+    column: str = ""
+    definition: str = ""
+    tagger: str = ""
+    working_point: str = ""
+    cuts: dict[str, bool | int | float] | None = None
+
+    def words(self, name: str) -> str:
+        """What stands in for column ``name``, in one line."""
+        parts = [f"tagger {self.tagger}"] if self.tagger else []
+        parts += [f"working point {self.working_point}"] if self.working_point else []
+        parts += [f"cuts.{cut} = {value:g}" for cut, value in (self.cuts or {}).items()]
+        source = self.column or f"definition {self.definition}"
+        return f"{name} is absent, {source} stands in" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def check(name: str, fallback: FallbackSpec) -> None:
+    """Refuse a fallback that would leave open what it means.
+
+    Raises
+    ------
+    ValueError
+        Says what to add.
+    """
+    where = f"fallbacks.{name}"
+    if bool(fallback.column) == bool(fallback.definition):
+        raise ValueError(f"{where} needs either a column or a definition")
+    if fallback.definition and not fallback.working_point:
+        raise ValueError(f"{where} needs working_point: which one the definition gives")
+    if "btag" in name.lower() and not (fallback.tagger and fallback.working_point):
+        raise ValueError(f"{where} needs tagger and working_point")
+    if "btag" in name.lower() and fallback.cuts is None:
+        raise ValueError(
+            f"{where} needs the cuts that belong to its working point, such as"
+            " cuts = { btag = 0.3 }, or cuts = {} if no cut depends on it"
+        )

@@ -1,0 +1,153 @@
+"""The likelihood fit: regions before and after it, pulls and correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spectrum_workflows.hep.plot.style import colour, luminosity, per_bin, styled, title
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
+
+STAGES = {"prefit": "before the fit", "postfit": "after the fit"}
+
+HEIGHTS = (3.2, 1.0)
+"""Of a region's main panel, and of the ratio below it."""
+
+
+def before_and_after(result: HepResult) -> Figure:
+    """Regions side by side, before the fit above and after it below."""
+    fit = _fit(result)
+    n = len(fit.data)
+    with styled():
+        fig = Figure(figsize=(7.2 * n, 13.0), layout="constrained")
+        axes = fig.subplots(4, n, squeeze=False, height_ratios=HEIGHTS * 2)
+        for row, stage in enumerate(STAGES):
+            for column, region in enumerate(fit.data):
+                _region(axes[2 * row : 2 * row + 2, column], result, stage, region)
+    return fig
+
+
+def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
+    """Every region before and after the fit, pulls and correlations."""
+    for stage in STAGES:
+        for region in _fit(result).data:
+            with styled():
+                fig = Figure(figsize=(7.2, 6.5), layout="constrained")
+                axes = fig.subplots(2, height_ratios=HEIGHTS)
+                _region(axes, result, stage, region)
+            yield f"{region}_{stage}.png", fig
+    yield "pulls.png", pulls(result)
+    yield "correlations.png", correlations(result)
+
+
+def pulls(result: HepResult) -> Figure:
+    """Nuisance parameters in units of what was known of them before the fit."""
+    fit = _fit(result)
+    chosen = [k for k, name in enumerate(fit.names) if _is_systematic(fit, name)]
+    y = np.arange(len(chosen))[::-1]
+    with styled():
+        fig = Figure(figsize=(7.2, 1.6 + 0.38 * len(chosen)), layout="constrained")
+        axes = fig.subplots()
+        axes.axvspan(-2, 2, color="#ffe9a8", zorder=0)
+        axes.axvspan(-1, 1, color="#b7e4a8", zorder=0)
+        axes.errorbar(fit.values[chosen], y, xerr=fit.errors[chosen], fmt="o", color="black")
+        axes.set_yticks(y, [_label(result, fit.names[k]) for k in chosen], fontsize="small")
+        axes.minorticks_off()
+        axes.set_ylim(-0.7, len(chosen) - 0.3)
+        axes.set_xlim(-3, 3)
+        axes.set_xlabel(r"$(\hat\theta - \theta_0) / \Delta\theta$")
+        poi = fit.names.index(fit.poi)
+        found = f"{fit.poi} = {fit.values[poi]:.3f} ± {fit.errors[poi]:.3f}"
+        axes.set_title(found, loc="left", fontsize="small")
+    return fig
+
+
+def correlations(result: HepResult) -> Figure:
+    """Correlation coefficients of all parameters but those of single bins."""
+    fit = _fit(result)
+    chosen = [k for k, n in enumerate(fit.names) if _is_systematic(fit, n) or n == fit.poi]
+    names = [_label(result, fit.names[k]) for k in chosen]
+    matrix = fit.correlations[np.ix_(chosen, chosen)]
+    with styled():
+        side = 3.4 + 0.55 * len(chosen)
+        fig = Figure(figsize=(side + 1.0, side), layout="constrained")
+        axes = fig.subplots()
+        image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+        ticks = np.arange(len(chosen))
+        axes.set_xticks(ticks, names, rotation=60, ha="right", fontsize="small")
+        axes.set_yticks(ticks, names, fontsize="small")
+        axes.minorticks_off()
+        axes.tick_params(length=0)
+        for (row, column), value in np.ndenumerate(matrix):
+            style: Any = {"ha": "center", "va": "center", "fontsize": "xx-small"}
+            ink = "white" if abs(value) > 0.6 else "black"
+            axes.text(column, row, f"{value:.2f}", color=ink, **style)
+        bar = fig.colorbar(image, ax=axes, shrink=0.8)
+        bar.set_label("correlation", fontsize="small")
+    return fig
+
+
+def _fit(result: HepResult) -> LikelihoodFit:
+    assert not isinstance(result.likelihood, str)
+    return result.likelihood
+
+
+def _is_systematic(fit: LikelihoodFit, name: str) -> bool:
+    return name != fit.poi and not name.startswith("staterror")
+
+
+def _label(result: HepResult, name: str) -> str:
+    systematics = result.spec.fit.systematics if result.spec.fit else {}
+    given = systematics[name].label if name in systematics else ""
+    return given or name.replace("_", " ")
+
+
+def _region(axes: Any, result: HepResult, stage: str, region: str) -> None:
+    fit, spec = _fit(result), result.spec
+    main, ratio = axes
+    templates: Templates = getattr(fit, stage)
+    edges, data = templates.edges[region], fit.data[region]
+    before = fit.prefit.yields[region]
+    order = sorted(before, key=lambda name: before[name].sum())
+    below = np.zeros(len(data))
+    for name in order:
+        above = below + templates.yields[region][name]
+        style: Any = {"fill": True, "color": colour(spec, name), "label": title(spec, name)}
+        main.stairs(above, edges, baseline=below, **style)
+        below = above
+    measured = not (spec.fit and spec.fit.pseudodata)
+    _points(main, edges, data, np.sqrt(data), "data" if measured else "pseudo-data")
+    _band(main, edges, below, templates.errors[region])
+    main.set_ylim(0, 1.55 * max(data.max(), below.max()))
+    main.set_ylabel(per_bin(spec.histograms[region].label, float(np.diff(edges).mean())))
+    main.set_title(f"{region}, {STAGES[stage]}", loc="left", fontsize="small")
+    main.set_title(luminosity(spec), loc="right", fontsize="small")
+    main.tick_params(labelbottom=False)
+    main.legend(loc="upper right", reverse=True, ncols=2, fontsize="x-small")
+
+    expected = np.maximum(below, 1e-12)
+    _points(ratio, edges, data / expected, np.sqrt(data) / expected, "")
+    _band(ratio, edges, np.ones(len(data)), templates.errors[region] / expected)
+    ratio.axhline(1.0, color="grey", linewidth=1)
+    spread = np.abs(data / expected - 1) + templates.errors[region] / expected
+    reach = min(max(1.2 * spread.max(), 0.05), 1.0)
+    ratio.set_ylim(1 - reach, 1 + reach)
+    ratio.set_ylabel("data / model" if measured else "ratio")
+    ratio.set_xlabel(spec.histograms[region].label)
+    for panel in (main, ratio):
+        panel.set_xlim(edges[0], edges[-1])
+
+
+def _points(axes: Axes, edges: Any, values: Any, errors: Any, label: str) -> None:
+    centres = (edges[1:] + edges[:-1]) / 2
+    style: Any = {"fmt": "o", "color": "black", "markersize": 5, "label": label or None}
+    axes.errorbar(centres, values, yerr=errors, **style)
+
+
+def _band(axes: Axes, edges: Any, values: Any, errors: Any) -> None:
+    style: Any = {"fill": True, "facecolor": "none", "edgecolor": "#444444", "linewidth": 0}
+    axes.stairs(values + errors, edges, baseline=values - errors, hatch="////", **style)

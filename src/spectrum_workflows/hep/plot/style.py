@@ -1,0 +1,60 @@
+"""Colours and fonts of the pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import mplhep
+
+from spectrum_workflows.hep.spec import HepSpec
+
+COLOURS = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)
+"""Petroff's sequence for stacked plots (arXiv:2107.02270)."""
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw as CMS does, in a size that fits a page."""
+    small: dict[Any, Any] = {
+        "font.size": 15,
+        "axes.labelsize": "medium",
+        "legend.fontsize": "small",
+        "mathtext.fontset": "dejavusans",
+    }
+    with mpl.rc_context():
+        mplhep.style.use(mplhep.style.CMS)
+        mpl.rcParams.update(small)
+        yield
+
+
+def colour(spec: HepSpec, sample: str) -> str:
+    """Colour of a sample: the same in every picture of a spec."""
+    drawn = [n for n in spec.nominal_samples if not spec.samples[n].data]
+    return COLOURS[drawn.index(sample) % len(COLOURS)]
+
+
+def title(spec: HepSpec, sample: str) -> str:
+    """Name of a sample in legends."""
+    return spec.samples[sample].label or sample
+
+
+def per_bin(label: str, width: float) -> str:
+    """Label of the axis of contents, with the unit of the observable."""
+    unit = re.search(r"\[(.+)\]", label)
+    return f"Events / {width:.3g} {unit[1]}" if unit else f"Events / {width:.3g}"
+
+
+def luminosity(spec: HepSpec) -> str:
+    """The luminosity in words, or nothing where nothing is scaled to it."""
+    if not spec.luminosity or spec.normalisation == "none":
+        return ""
+    large = spec.luminosity >= 100
+    size = f"{spec.luminosity / 1000:.3g} fb" if large else f"{spec.luminosity:.3g} pb"
+    return f"{size}$^{{-1}}$"

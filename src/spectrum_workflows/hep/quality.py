@@ -1,0 +1,86 @@
+"""Which events count: trigger bits and certified luminosity blocks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrum_workflows.errors import DataError
+
+_BLOCKS = 1 << 32
+"""More luminosity blocks than a run can have: a NanoAOD number has 32 bits."""
+
+
+@dataclass(frozen=True)
+class GoodRuns:
+    """Certified ranges of luminosity blocks, in rising order and disjoint.
+
+    Attributes
+    ----------
+    first, last : ndarray, shape (n_ranges,), int64
+        ``run * 2**32 + luminosity block`` of both ends, which belong to the range.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+
+def good_runs(text: bytes, *, where: str) -> GoodRuns:
+    """Read a list of good runs in the format of CMS certification.
+
+    A JSON object of run number to ranges of luminosity blocks, both ends
+    included: ``{"194711": [[1, 7], [61, 182]]}``.
+
+    Raises
+    ------
+    DataError
+        The text is not of that form.
+    """
+    try:
+        ranges = [
+            (int(run) * _BLOCKS + int(first), int(run) * _BLOCKS + int(last))
+            for run, blocks in json.loads(text).items()
+            for first, last in blocks
+        ]
+    except (ValueError, TypeError, AttributeError) as error:
+        remedy = 'it should look like {"194711": [[1, 7], [61, 182]]}'
+        raise DataError(f"not a list of good runs ({error})", where, remedy) from None
+    backwards = [(f, last) for f, last in ranges if last < f]
+    if backwards or not ranges:
+        what = "holds a range that ends before it begins" if backwards else "is empty"
+        raise DataError(f"the list of good runs {what}", where, "download it again")
+    first, last = np.array(sorted(ranges), np.int64).T
+    return GoodRuns(first, np.maximum.accumulate(last))
+
+
+def in_good_runs(run: Any, block: Any, good: GoodRuns) -> NDArray[np.bool_]:
+    """Whether luminosity blocks are certified.
+
+    Parameters
+    ----------
+    run, block : array, shape (n_events,)
+        ``run`` and ``luminosityBlock``, of any integer type.
+    good : GoodRuns
+        The certified ranges.
+
+    Returns
+    -------
+    ndarray, shape (n_events,)
+    """
+    place = np.asarray(run, np.int64) * _BLOCKS + np.asarray(block, np.int64)
+    at = np.searchsorted(good.first, place, side="right") - 1
+    inside: NDArray[np.bool_] = (at >= 0) & (place <= good.last[at])
+    return inside
+
+
+def any_fired(events: Any, triggers: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether at least one of some trigger bits is set; shape (n_events,)."""
+    fired = np.zeros(len(events), np.bool_)
+    for trigger in triggers:
+        fired |= np.asarray(events[trigger], np.bool_)
+    return fired

@@ -1,0 +1,86 @@
+"""Coarse samples to pixels along one axis, and the transpose of that.
+
+The filter is a band matrix.  It is applied as small dense blocks, `STEP` pixels
+at a time, so that the work is done by matrix products.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.radio.strips.bandpass import response
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.strips.types import Axis, Coarse
+
+STEP = 64
+
+
+def span(axis: Axis, start: int, stop: int) -> tuple[int, int]:
+    """The range of samples that pixels ``start:stop`` are made of."""
+    if not axis.taps:
+        return start, stop
+    first, _ = response(axis, start, start + 1)
+    last, _ = response(axis, stop - 1, stop)
+    return int(first[0]), int(last[0]) + axis.taps
+
+
+def interpolated(samples: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
+    """Pixels ``start:stop`` from the samples in their `span`.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (last - first, m)
+        The samples ``first:last = span(axis, start, stop)`` of m lines.
+    axis : Axis
+    start, stop : int
+
+    Returns
+    -------
+    ndarray, shape (stop - start, m)
+        In the precision of ``samples``.
+    """
+    if not axis.taps:
+        return samples
+    out = np.empty((stop - start, samples.shape[1]), samples.dtype)
+    begin, _ = span(axis, start, stop)
+    for pixels, first, matrix in _matrices(axis, start, stop, samples.dtype.char):
+        used = samples[first - begin : first - begin + matrix.shape[1]]
+        np.matmul(matrix, used, out=out[pixels])
+    return out
+
+
+def transposed(pixels: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
+    """What pixels ``start:stop`` give to the samples in their `span`.
+
+    The transpose of `interpolated`: shape (stop - start, m) to (last - first, m).
+    """
+    if not axis.taps:
+        return pixels
+    begin, end = span(axis, start, stop)
+    out = np.zeros((end - begin, pixels.shape[1]), pixels.dtype)
+    for part, first, matrix in _matrices(axis, start, stop, pixels.dtype.char):
+        out[first - begin : first - begin + matrix.shape[1]] += matrix.T @ pixels[part]
+    return out
+
+
+@lru_cache(maxsize=256)
+def _matrices(
+    axis: Axis, start: int, stop: int, kind: str
+) -> tuple[tuple[slice, int, NDArray[Any]], ...]:
+    """Blocks of the filter: which pixels, the first sample, and the weights."""
+    first, weight = response(axis, start, stop)
+    found = []
+    for begin in range(0, stop - start, STEP):
+        rows = slice(begin, min(begin + STEP, stop - start))
+        own = first[rows] - first[begin]
+        matrix = np.zeros((len(own), int(own[-1]) + axis.taps), kind)
+        place = own[:, None] + np.arange(axis.taps)
+        matrix[np.arange(len(own))[:, None], place] = weight[rows]
+        found.append((rows, int(first[begin]), matrix))
+    return tuple(found)

@@ -1,0 +1,128 @@
+"""The strip operator: visibilities of all strips to an image, and its adjoint.
+
+image:    a strip's visibilities -> coarse samples -> slices, one per block of
+          columns -> interpolated, added up in order of the strips -> block
+predict:  block of the model -> slices, one per strip -> added up in order of
+          the blocks -> coarse samples -> the strip's visibilities
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.radio.gridding import dirty2vis, vis2dirty, working_type
+from spectrum_workflows.radio.strips.interpolation import interpolated, span, transposed
+from spectrum_workflows.radio.types import Pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.strips.types import Coarse, Columns, Layout, Strip
+    from spectrum_workflows.radio.types import Image, Visibilities
+
+
+def sampled(data: Visibilities, vis: NDArray[np.complex64], strip: Strip, layout: Layout) -> Coarse:
+    """Coarse samples of a strip's weighted dirty image, not normalised.
+
+    Parameters
+    ----------
+    data : Visibilities
+        Of this strip only, with imaging weights.
+    vis : ndarray of complex64, shape (nrow, nchan)
+        What to grid at their coordinates.
+    strip : Strip
+    layout : Layout
+
+    Returns
+    -------
+    ndarray, shape (strip.x.count, layout.y.count)
+        Exact samples of the strip's image, the w term included.
+    """
+    pixels = pixels_of(strip, layout)
+    if not len(data.uvw):
+        return np.zeros((pixels.columns, pixels.rows), working_type(pixels.epsilon))
+    return vis2dirty(data, vis, pixels)
+
+
+def slices(samples: Coarse, strip: Strip, layout: Layout) -> tuple[Coarse, ...]:
+    """Those samples that each block of columns needs."""
+    spans = (span(strip.x, block.start, block.stop) for block in layout.blocks)
+    return tuple(samples[first:last] for first, last in spans)
+
+
+def column_block(parts: Sequence[Coarse], block: Columns, layout: Layout) -> Coarse:
+    """Columns of the image from the slices of all strips.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray
+        In order of the strips.
+    block : Columns
+    layout : Layout
+
+    Returns
+    -------
+    ndarray, shape (npix, block.stop - block.start)
+        In FITS orientation.
+    """
+    total = np.zeros((block.stop - block.start, layout.y.count), parts[0].dtype)
+    for part, strip in zip(parts, layout.strips, strict=True):
+        total += interpolated(part, strip.x, block.start, block.stop)
+    first, last = span(layout.y, 0, layout.y.npix)
+    lines = np.ascontiguousarray(total.T[first:last])
+    return interpolated(lines, layout.y, 0, layout.y.npix)
+
+
+def model_slices(model: Image, block: Columns, layout: Layout) -> tuple[Coarse, ...]:
+    """What a block of columns of the model gives to each strip: `column_block`'s transpose.
+
+    Parameters
+    ----------
+    model : ndarray, shape (npix, block.stop - block.start)
+        Jy/pixel, in FITS orientation.
+    """
+    lines = model.astype(working_type(layout.geometry.epsilon))
+    first, last = span(layout.y, 0, layout.y.npix)
+    total = np.zeros((lines.shape[1], layout.y.count), lines.dtype)
+    total[:, first:last] = transposed(lines, layout.y, 0, layout.y.npix).T
+    return tuple(transposed(total, strip.x, block.start, block.stop) for strip in layout.strips)
+
+
+def model_samples(parts: Sequence[Coarse], strip: Strip, layout: Layout) -> Coarse:
+    """A strip's coarse model from the slices of all blocks, in their order."""
+    total = np.zeros((strip.x.count, layout.y.count), parts[0].dtype)
+    for part, block in zip(parts, layout.blocks, strict=True):
+        first, last = span(strip.x, block.start, block.stop)
+        total[first:last] += part
+    return total
+
+
+def visible(
+    samples: Coarse, data: Visibilities, strip: Strip, layout: Layout
+) -> NDArray[np.complex64]:
+    """Visibilities of a coarse model at a strip's coordinates: `sampled`'s adjoint.
+
+    Returns
+    -------
+    ndarray of complex64, shape (nrow, nchan)
+        Jy; 0 where the weight is 0.
+    """
+    if not len(data.uvw):
+        return np.zeros_like(data.visibility)
+    return dirty2vis(samples, data, pixels_of(strip, layout))
+
+
+def pixels_of(strip: Strip, layout: Layout) -> Pixels:
+    """The coarse samples as the gridder's pixels."""
+    cell = layout.geometry.cell
+    return Pixels(
+        columns=strip.x.count,
+        rows=layout.y.count,
+        width=cell / strip.x.ratio,
+        height=cell / layout.y.ratio,
+        epsilon=layout.geometry.epsilon,
+    )

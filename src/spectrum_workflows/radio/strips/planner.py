@@ -1,0 +1,174 @@
+"""How many strips, and where they end: from the data's coverage and the image alone."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.radio.strips import cost
+from spectrum_workflows.radio.strips.bandpass import axis, zone
+from spectrum_workflows.radio.strips.coverage import BINS
+from spectrum_workflows.radio.strips.types import Axis, Columns, Layout, Strip
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.strips.coverage import Coverage
+    from spectrum_workflows.radio.types import Geometry
+
+GAP_X, GAP_Y = 0.12, 0.15
+"""Least widths of the filters' transitions, in units of the sampling rate."""
+
+MARGIN = 1.05
+"""The strips' images reach this much beyond the image's edge, or more."""
+
+BLOCK = 512
+"""Columns of a block of the image."""
+
+SECONDS, MOST = 0.5, 32
+"""A strip is worth this much CPU by the constants of `cost`; at most so many."""
+
+WIDEST_GUARD = 1.4
+"""2 K l w / u stays below it: narrower strips would be mostly guard bands."""
+
+ALWAYS_ABOVE, NEVER_UP_TO = 2048, 1024
+"""Image sides: strips by default above the first; in between, where there are several slabs."""
+
+
+ROUNDING = 1 + 1e-9
+"""The limits allow for rounding."""
+
+
+def strip_count(coverage: Coverage, geometry: Geometry, slabs: int) -> int:
+    """The number of strips where the spec gives none; 1 for a single call per slab.
+
+    Small images keep one call: their transforms cost little.  Beyond, a strip
+    holds about half a second of work, as long as the guard bands, which the w
+    term asks for, stay narrower than the strips.
+
+    Parameters
+    ----------
+    coverage : Coverage
+    geometry : Geometry
+    slabs : int
+        Pieces in which the data are read.
+    """
+    if geometry.npix <= NEVER_UP_TO or (geometry.npix <= ALWAYS_ABOVE and slabs == 1):
+        return 1
+    u, w = coverage.u_high, float(coverage.w_high.max())
+    steepest = slope(geometry) if below_horizon(geometry) else math.inf
+    if not u > 0 or steepest == math.inf:
+        return 1
+    a, beta = cost.constants(geometry.epsilon)
+    planes = cost.planes(np.array(w), geometry.npix * geometry.cell / 2, geometry.epsilon)
+    work = a * float(coverage.count.sum()) + beta * geometry.npix**2 * float(planes)
+    allowed = WIDEST_GUARD * u / (2 * steepest * w) if w > 0 else MOST
+    return max(1, min(math.ceil(work / SECONDS), int(allowed), MOST))
+
+
+def below_horizon(geometry: Geometry) -> bool:
+    """Whether the image with its margin lies within the hemisphere."""
+    return MARGIN * geometry.npix * geometry.cell / math.sqrt(2) < 1
+
+
+def slope(geometry: Geometry) -> float:
+    """Largest |d(n - 1)/dl| in the image with its margin: l/n at the corner."""
+    half = MARGIN * geometry.npix * geometry.cell / 2
+    return half / math.sqrt(1 - 2 * half**2)
+
+
+def layout(coverage: Coverage, geometry: Geometry, count: int) -> Layout:
+    """Strips of nearly equal cost, and the blocks of columns.
+
+    The visibilities of a strip u1 <= |u| < u2 make an image with spatial
+    frequencies up to a guard g beyond it: the phase w (n - 1) has the slope
+    w l/n, and the finite field adds four resolution elements.
+
+    Parameters
+    ----------
+    coverage : Coverage
+    geometry : Geometry
+        An image within the hemisphere, see `below_horizon`.
+    count : int
+        Strips that are wanted; fewer where there are fewer bins with data.
+    """
+    npix, field = geometry.npix, geometry.npix * geometry.cell
+    highest = (coverage.u_high, coverage.v_high, float(coverage.w_high.max()))
+    top = highest[1] + slope(geometry) * highest[2] + 4 / field
+    y = _axis(geometry, (0.0, top), GAP_Y)
+    found = tuple(pairwise(_minimax(_costs(coverage, geometry, y.count), count)))
+    ends = [*range(0, npix, BLOCK), npix]
+    return Layout(
+        geometry=geometry,
+        strips=tuple(_strip(coverage, geometry, found, number) for number in range(len(found))),
+        y=y,
+        blocks=tuple(Columns(start, stop, npix) for start, stop in pairwise(ends)),
+        limits=(highest[0] * ROUNDING, highest[1] * ROUNDING, highest[2] * ROUNDING),
+    )
+
+
+def _strip(
+    coverage: Coverage, geometry: Geometry, found: tuple[tuple[int, int], ...], number: int
+) -> Strip:
+    """One strip; ``found`` holds the ranges of bins of all."""
+    i, j = found[number]
+    field, ends = geometry.npix * geometry.cell, _bin_edges(coverage)[[i, j]].tolist()
+    low, high = float(coverage.w_low[i:j].min()), float(coverage.w_high[i:j].max())
+    guard = slope(geometry) * high + 4 / field
+    return Strip(
+        number=number,
+        count=len(found),
+        u_start=ends[0],
+        u_stop=ends[1],
+        x=_axis(geometry, (max(ends[0] - guard, 0.0), ends[1] + guard), GAP_X),
+        planes=float(cost.planes(np.array(high - min(low, high)), field / 2, geometry.epsilon)),
+        size=int(coverage.count[i:j].sum()),
+    )
+
+
+def _axis(geometry: Geometry, band: tuple[float, float], gap: float) -> Axis:
+    decibel = 5 - 20 * math.log10(geometry.epsilon)
+    return axis(geometry.npix, geometry.cell, band, gap=gap, decibel=decibel)
+
+
+def _bin_edges(coverage: Coverage) -> NDArray[np.float64]:
+    """Ends of the bins; the last one with data ends at the largest ``|u|``."""
+    edges = np.linspace(0, coverage.limit, BINS + 1)
+    return np.minimum(edges, coverage.u_high * ROUNDING)
+
+
+def _costs(coverage: Coverage, geometry: Geometry, rows: int) -> NDArray[np.float64]:
+    """Seconds of a strip of bins ``i:j``, shape (bins + 1, bins + 1); inf for i >= j."""
+    used = int(np.flatnonzero(coverage.count)[-1]) + 1
+    edges, field = _bin_edges(coverage), geometry.npix * geometry.cell
+    a, beta = cost.constants(geometry.epsilon)
+    found = np.full((used + 1, used + 1), np.inf)
+    for i in range(used):
+        low = np.minimum.accumulate(coverage.w_low[i:used])
+        high = np.maximum.accumulate(coverage.w_high[i:used])
+        guard = slope(geometry) * high + 4 / field
+        rate, _ = zone(np.maximum(edges[i] - guard, 0), edges[i + 1 : used + 1] + guard, GAP_X)
+        planes = cost.planes(high - np.minimum(low, high), field / 2, geometry.epsilon)
+        number = np.cumsum(coverage.count[i:used])
+        found[i, i + 1 :] = a * number + beta * rows * (rate * field + 60) * planes
+    return found
+
+
+def _minimax(costs: NDArray[np.float64], count: int) -> list[int]:
+    """Edges of at most ``count`` strips whose costliest is cheapest.
+
+    A thousandth of the sum decides between cuts that are equal in that.
+    """
+    total = 1e-3 * np.where(np.isfinite(costs), costs, 0.0)
+    best, back = costs[0].copy(), []
+    for _ in range(min(count, len(costs) - 1) - 1):
+        trial = np.maximum(best[:, None], costs) + total
+        back.append(trial.argmin(axis=0))
+        best = trial.min(axis=0)
+    edges = [len(costs) - 1]
+    for step in reversed(back):
+        edges.append(int(step[edges[-1]]))
+    return [0, *reversed(edges)]

@@ -1,0 +1,103 @@
+"""What is done to one slab, strip or block of columns, and how pieces are joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.self_check import VISIBILITIES, Sample, sample
+from spectrum_workflows.radio.strips import operator
+from spectrum_workflows.radio.strips.cutting import cut, fits, joined, unpacked
+from spectrum_workflows.radio.workflow.slab_tasks import read_weighted
+
+if TYPE_CHECKING:
+    from spectrum_workflows.radio.strips.types import Coarse, Columns, Layout, Strip, StripData
+    from spectrum_workflows.radio.types import Image, Slab
+    from spectrum_workflows.radio.workflow.slab_tasks import Robustness
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the images of some strips are the sum of; see `slab_tasks.Sums`."""
+
+    weight_sum: float
+    used: int
+    unflagged: int
+    sample: Sample | None
+
+
+def slab_pieces(slab: Slab, layout: Layout, robustness: Robustness | None) -> tuple[StripData, ...]:
+    """Read a slab, give it imaging weights and cut it into strips."""
+    data = read_weighted(slab, layout.geometry, robustness)
+    if not fits(data, layout):
+        raise DataError("the set has changed since the run was planned", slab.where, "run again")
+    return cut(data, layout)
+
+
+def strip_of(_number: int, pieces: list[StripData]) -> StripData:
+    """A strip from the pieces of all slabs."""
+    return joined(pieces)
+
+
+def counted(strip: Strip, data: StripData, check_of: int) -> Counts:
+    """Weights and visibilities of a strip, and its share of the self-check's sample."""
+    found: Sample | None = None
+    if check_of:
+        share = VISIBILITIES * strip.size // max(check_of, strip.size)
+        found = sample(unpacked(data), max(share, 1), (strip.number,))
+    return Counts(
+        weight_sum=float(data.weight.sum(dtype=np.float64)),
+        used=int(np.count_nonzero(data.weight)),
+        unflagged=data.unflagged,
+        sample=found,
+    )
+
+
+def add_counts(a: Counts, b: Counts) -> Counts:
+    """Merge two strips' counts."""
+    return Counts(
+        a.weight_sum + b.weight_sum,
+        a.used + b.used,
+        a.unflagged + b.unflagged,
+        None if a.sample is None or b.sample is None else a.sample + b.sample,
+    )
+
+
+def dirty_pieces(strip: Strip, data: StripData, layout: Layout) -> tuple[Coarse, ...]:
+    """A strip's dirty image, coarse, in slices for the blocks of columns."""
+    seen = unpacked(data)
+    return operator.slices(operator.sampled(seen, seen.visibility, strip, layout), strip, layout)
+
+
+def psf_pieces(strip: Strip, data: StripData, layout: Layout) -> tuple[Coarse, ...]:
+    """The same for a point source of 1 Jy at the phase centre."""
+    seen = unpacked(data)
+    ones = np.broadcast_to(np.complex64(1), seen.visibility.shape)
+    return operator.slices(operator.sampled(seen, ones, strip, layout), strip, layout)
+
+
+def residual_pieces(
+    strip: Strip, data: StripData, model: Coarse, layout: Layout
+) -> tuple[Coarse, ...]:
+    """Major cycle within a strip: predict its model, subtract, grid what is left."""
+    seen = unpacked(data)
+    left = seen.visibility - operator.visible(model, seen, strip, layout)
+    return operator.slices(operator.sampled(seen, left, strip, layout), strip, layout)
+
+
+def block_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:
+    """A block of columns from the slices of all strips."""
+    return operator.column_block(pieces, layout.blocks[number], layout)
+
+
+def model_pieces(block: Columns, model: Image, layout: Layout) -> tuple[Coarse, ...]:
+    """A block of the model in slices for the strips."""
+    return operator.model_slices(model, block, layout)
+
+
+def model_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:
+    """A strip's coarse model from the slices of all blocks."""
+    return operator.model_samples(pieces, layout.strips[number], layout)

@@ -1,0 +1,160 @@
+"""Values that stay on the workers: the same bits for any number of them, and made again."""
+
+import os
+import signal
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+import pytest
+from dask.sizeof import sizeof
+from distributed import Client, LocalCluster
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spectrum_workflows.engine import each, exchanged, merged, placed
+from spectrum_workflows.engine.parts import Part
+from spectrum_workflows.errors import DataError, PartitionError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import items as kit
+
+cloudpickle.register_pickle_by_value(kit)
+
+FEW = settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(dask_client: Client):
+    """Whatever happens in a test, the scheduler forgets all of it, with the kept values."""
+    yield
+    deadline = time.monotonic() + 30
+    while left := dask_client.run_on_scheduler(lambda dask_scheduler: [*dask_scheduler.tasks]):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+OPTIONS = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+
+
+def by_definition(items: int, count: int) -> list[np.ndarray]:
+    parts = [kit.pieces(item, count) for item in kit.items(items)]
+    return [kit.labelled(k, [part[k] for part in parts]) for k in range(count)]
+
+
+def same(found, expected) -> bool:
+    return [a.tobytes() for a in found] == [b.tobytes() for b in expected]
+
+
+@given(items=st.integers(1, 40), count=st.integers(1, 9))
+@FEW
+def test_workers_and_serial_make_the_same_values(dask_client: Client, items: int, count: int):
+    for client in (None, dask_client):
+        parts = each(kit.pieces, kit.items(items), count, client=client)
+        with closing(exchanged(parts, kit.labelled, count)) as kept:
+            assert len(kept) == count
+            assert same(kept, by_definition(items, count))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_loop_over_kept_values_on_any_number_of_workers(workers: int):
+    """Kept values are used twice, among others and shared ones, and exchanged again."""
+
+    def loop(client: Client | None) -> list[bytes]:
+        first = each(kit.pieces, kit.items(11), 5, client=client)
+        with closing(exchanged(first, kit.labelled, 5)) as kept:
+            total, _ = merged(each(kit.scaled, kit.items(5), kept, 3.0, client=client), kit.add)
+            again = each(kit.scaled_pieces, kit.items(5), kept, 4, client=client)
+            with closing(exchanged(again, kit.labelled, 4)) as second:
+                return [total.tobytes(), *(value.tobytes() for value in second)]
+
+    with LocalCluster(n_workers=workers, processes=False, **OPTIONS) as c, Client(c) as client:
+        assert loop(client) == loop(None)
+
+
+def test_values_are_spread_over_the_workers_and_let_go(dask_client: Client):
+    parts = each(kit.pieces, kit.items(12), 6, client=dask_client, label="spread")
+    with closing(exchanged(parts, kit.labelled, 6)) as kept:
+        where = dask_client.who_has(kept.elements)
+        held = sorted(holders[0] for holders in where.values())
+        assert [held.count(address) for address in sorted(set(held))] == [3, 3]
+        assert kept.tally.bytes_moved >= 12 * 6 * 7 * 8
+
+
+def test_values_of_this_process_can_be_placed(dask_client: Client):
+    values = [np.arange(7.0) * k for k in range(5)]
+    expected, _ = merged(each(kit.scaled, kit.items(5), placed(values), 2.0), kit.add)
+    with closing(placed(values, client=dask_client, label="mine")) as there:
+        parts = each(kit.scaled, kit.items(5), there, 2.0, client=dask_client)
+        assert merged(parts, kit.add)[0].tobytes() == expected.tobytes()
+
+
+def test_progress_counts_the_parts(dask_client: Client):
+    for client in (None, dask_client):
+        seen: list[int] = []
+        parts = each(kit.pieces, kit.items(9), 2, client=client)
+        exchanged(parts, kit.labelled, 2, done=seen.append).close()
+        assert seen == list(range(1, 10))
+
+
+@pytest.mark.parametrize("where", ["serial", "workers"])
+class TestFailures:
+    @pytest.fixture
+    def client(self, where: str, dask_client: Client) -> Client | None:
+        return dask_client if where == "workers" else None
+
+    def test_a_part_that_fails_stops_the_run(self, client):
+        with pytest.raises(DataError, match="item 3: three is not"):
+            exchanged(each(kit.pieces_but_three, kit.items(9), 2, client=client), kit.labelled, 2)
+
+    def test_or_is_left_out_and_counted_once(self, client):
+        parts = each(kit.pieces_but_three, kit.items(9), 2, client=client, on_error="keep")
+        with closing(exchanged(parts, kit.labelled, 2)) as kept:
+            assert [failure.where for failure in kept.tally.failures] == ["item 3"]
+            assert [len(value) for value in kept] == [1 + 8 * 7] * 2
+
+    def test_everything_failed(self, client):
+        parts = each(kit.pieces_but_three, [kit.Item(3)], 2, client=client, on_error="keep")
+        with closing(exchanged(parts, kit.labelled, 2)) as kept:
+            assert [*kept] == [None, None]
+            assert len(kept.tally.failures) == 1
+
+    def test_pieces_that_cannot_be_joined(self, client):
+        with pytest.raises(PartitionError, match="merging results failed .ZeroDivisionError"):
+            exchanged(each(kit.pieces, kit.items(4), 3, client=client), kit.joins_badly, 3)
+
+
+def test_a_worker_that_dies_in_the_exchange_changes_nothing(tmp_path: Path):
+    with LocalCluster(n_workers=2, **OPTIONS) as cluster, Client(cluster) as client:
+        marker = str(tmp_path / "died")
+        parts = each(kit.dies_in_pieces, kit.items(9), marker, 4, client=client)
+        with closing(exchanged(parts, kit.labelled, 4)) as kept:
+            assert Path(marker).exists()
+            assert same(kept, by_definition(9, 4))
+
+
+def test_values_of_a_killed_worker_are_made_again():
+    with LocalCluster(n_workers=2, **OPTIONS) as cluster, Client(cluster) as client:
+        parts = each(kit.pieces, kit.items(9), 4, client=client)
+        with closing(exchanged(parts, kit.labelled, 4)) as kept:
+            before, _ = merged(each(kit.scaled, kit.items(4), kept, 2.0, client=client), kit.add)
+            pids = client.run(os.getpid)
+            os.kill(next(iter(pids.values())), signal.SIGKILL)
+            after, _ = merged(each(kit.scaled, kit.items(4), kept, 2.0, client=client), kit.add)
+            assert before.tobytes() == after.tobytes()
+            assert same(kept, by_definition(9, 4))
+
+
+def test_dask_knows_how_large_parts_are():
+    from spectrum_workflows.engine import tasks  # noqa: F401 - registers it
+
+    part = Part({"image": (np.zeros(1000), [np.zeros(10)])}, None)
+    assert 8080 <= sizeof(part) < 9000

@@ -1,0 +1,186 @@
+"""Whole runs in strips: the same image, the same bits everywhere, failures and lost workers."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.read import coordinates, read
+from spectrum_workflows.record.digest import digest
+
+from .conftest import put, spec_of
+
+CUT = {"max_visibilities": 351 * 8 * 2}  # six slabs
+THREE = {
+    "partition": CUT,
+    "strips": {"count": 3},
+    "weighting": {"scheme": "briggs"},
+    "clean": {"threshold": 0.02, "max_major": 2},
+}
+LOCAL = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+
+
+def run(spec, root, **options):
+    return DOMAIN.run(spec, DOMAIN.plan(spec, str(root)), **options)
+
+
+@pytest.fixture(scope="module")
+def serial(small: Path):
+    return run(spec_of(**THREE), small)
+
+
+def digest_of(result) -> str:
+    return digest(DOMAIN.arrays(result))
+
+
+def test_small_images_are_made_as_before(small: Path):
+    assert DOMAIN.plan(spec_of(partition=CUT), str(small)).layout is None
+    assert DOMAIN.plan(spec_of(strips={"count": 1}), str(small)).layout is None
+
+
+def test_the_plan_holds_the_strips(small: Path):
+    plan = DOMAIN.plan(spec_of(**THREE), str(small))
+    assert len(plan.layout.strips) == 3
+    assert sum(strip.size for strip in plan.layout.strips) == plan.size
+    assert "strip 1 of 3 (|u| 0 to " in plan.layout.strips[0].where
+    assert DOMAIN.plan(spec_of(**THREE), str(small)).layout == plan.layout
+
+
+def test_strips_and_slabs_make_the_same_image(small: Path, serial):
+    whole, _ = run(spec_of(**{**THREE, "strips": {"count": 1}}), small)
+    result, _ = serial
+    for name, image in DOMAIN.arrays(whole).items():
+        if name != "residual":
+            found, _ = DOMAIN.deviation(name, image, DOMAIN.arrays(result)[name])
+            assert found < 1e-4, name
+    assert np.abs(result.residual - whole.residual).max() < 1e-4 * whole.dirty.max()
+    assert (result.visibilities, result.major) == (whole.visibilities, whole.major)
+    assert result.weight_sum == pytest.approx(whole.weight_sum, rel=1e-6)
+
+
+def test_the_self_check_is_of_the_strips(serial):
+    check = serial[0].self_check
+    assert 0 < check.error_peak <= 3 * check.epsilon
+    assert check.visibilities > 25_000
+
+
+def test_two_workers_give_the_same_bits(small: Path, dask_client: Client, serial):
+    result, tally = run(spec_of(**THREE), small, client=dask_client)
+    assert digest_of(result) == digest_of(serial[0])
+    assert result.self_check.error_peak == serial[0].self_check.error_peak
+    assert tally.bytes_read == serial[1].bytes_read
+    alike = [(s.name, s.tasks) for s in serial[1].stages]
+    assert [(s.name, s.tasks) for s in tally.stages] == alike
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_so_do_one_and_three(small: Path, serial, workers: int):
+    with LocalCluster(n_workers=workers, processes=False, **LOCAL) as c, Client(c) as client:
+        result, _ = run(spec_of(**THREE), small, client=client)
+    assert digest_of(result) == digest_of(serial[0])
+
+
+def test_a_worker_lost_between_cycles_changes_nothing(small: Path, serial):
+    """Its strips are cut again from the data, and nothing else is."""
+    with LocalCluster(n_workers=2, **LOCAL) as cluster, Client(cluster) as client:
+        pids = [*client.run(os.getpid).values()]
+
+        def kill_once(stage: str, done: int, total: int) -> None:
+            if stage == "model 1" and done == total and pids:
+                os.kill(pids.pop(), signal.SIGKILL)
+                pids.clear()
+
+        result, _ = run(spec_of(**THREE), small, client=client, report=kill_once)
+    assert not pids
+    assert digest_of(result) == digest_of(serial[0])
+
+
+def test_data_are_read_once_besides_the_weights(serial, small: Path):
+    """However many major cycles there are."""
+    result, tally = serial
+    assert result.major == 2
+    assert tally.bytes_read == 2 * DOMAIN.plan(spec_of(**THREE), str(small)).bytes_to_read
+
+
+def test_flagged_data_and_kept_failures(altered):
+    """A slab that cannot be read is left out of the strips, and said to be."""
+    root = altered(lambda table: put(table, "FLAG", flagged(table.getcol("FLAG"))))
+    spec = spec_of(**THREE)
+    plan = DOMAIN.plan(spec, str(root))
+    lost = type(plan.partitions[0])(**{**vars(plan.partitions[-1]), "url": str(root / "gone.ms")})
+    broken = type(plan)((*plan.partitions[:-1], lost), 0, 0, layout=plan.layout)
+    result, tally = DOMAIN.run(spec, broken, on_error="keep")
+    rest = type(plan)(plan.partitions[:-1], 0, 0, layout=plan.layout)
+    expected, _ = DOMAIN.run(spec, rest)
+    assert [failure.where for failure in tally.failures] == [lost.where]
+    assert digest_of(result) == digest_of(expected)
+    assert result.visibilities < 0.8 * plan.size
+
+
+def flagged(flags: np.ndarray) -> np.ndarray:
+    flags[::7] = True
+    return flags
+
+
+def test_everything_flagged(altered):
+    root = altered(lambda table: put(table, "FLAG", np.ones_like(table.getcol("FLAG"))))
+    with pytest.raises(DataError, match=r"small\.ms: every visibility is flagged"):
+        run(spec_of(strips={"count": 3}), root)
+
+
+def test_a_set_that_changed_after_planning(altered, small: Path):
+    root = altered(lambda table: put(table, "UVW", 1.1 * table.getcol("UVW")))
+    plan = DOMAIN.plan(spec_of(**THREE), str(small))
+    moved = [type(p)(**{**vars(p), "url": str(root / "small.ms")}) for p in plan.partitions]
+    with pytest.raises(DataError, match="has changed since the run was planned"):
+        DOMAIN.run(spec_of(**THREE), type(plan)(tuple(moved), 0, 0, layout=plan.layout))
+
+
+def test_progress_names_every_stage(small: Path):
+    seen = []
+    spec = spec_of(**{**THREE, "clean": {"max_major": 1}})
+    run(spec, small, report=lambda *told: seen.append(told))
+    assert [told for told in seen if told[1] == told[2]] == [
+        ("weights", 6, 6),
+        ("strips", 6, 6),
+        ("counts", 3, 3),
+        ("image", 3, 3),
+        ("psf", 3, 3),
+        ("model 1", 1, 1),
+        ("major cycle 1", 3, 3),
+    ]
+
+
+def test_strips_beyond_the_horizon(small: Path):
+    spec = spec_of(image={"cell_arcsec": 2200.0}, strips={"count": 3})
+    with pytest.raises(SpecError, match=r"strips\.count: .*horizon.*use 1"):
+        DOMAIN.plan(spec, str(small))
+
+
+@pytest.mark.parametrize("count", [0, 257, "many"])
+def test_counts_that_make_no_sense(count):
+    with pytest.raises(SpecError, match=r"strips\.count"):
+        spec_of(strips={"count": count})
+
+
+def test_coordinates_are_those_of_the_visibilities(altered):
+    root = altered(lambda table: put(table, "UVW", damaged(table.getcol("UVW"))))
+    shutil.copytree(root / "small.ms", root / "small.other")
+    for slab in DOMAIN.plan(spec_of(partition=CUT), str(root)).partitions[:2]:
+        uvw, frequency = coordinates(slab)
+        data = read(slab)
+        assert frequency.tolist() == data.frequency.tolist()
+        assert sorted(map(tuple, uvw)) == sorted(map(tuple, data.uvw))
+        other = type(slab)(**{**vars(slab), "url": str(root / "small.other")})
+        assert sorted(map(tuple, coordinates(other)[0])) == sorted(map(tuple, uvw))
+
+
+def damaged(uvw: np.ndarray) -> np.ndarray:
+    uvw[5] = np.nan
+    return uvw
