@@ -34,13 +34,16 @@ lint: env  ## ruff and mypy
 services:  ## install the system programs that some tests and benchmarks use
 	@sh environments/services.sh $(SERVICES)
 
-WITH_SERVICES := $(BIN)/python tests/services/with_services.py slurm gateway --
+WITH_SERVICES := $(BIN)/python tests/services/with_services.py
+CLUSTERS := slurm gateway
+STORES := ceph rclone xrootd https
 
-proof: env  ## run the notebooks at every site, on a real SLURM and Dask Gateway of this machine
-	@$(WITH_SERVICES) $(BIN)/spectrum proof
+proof: env  ## run the notebooks at every site, from every store, with real services on this machine
+	@$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
+	  sh -c '$(BIN)/spectrum proof --full --stores "$$SPECTRUM_STORES"'
 
 cluster: env  ## open a shell in which this machine has a real SLURM and Dask Gateway
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $${SHELL:-sh}
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}
 
 lock: $(BIN)/uv  ## resolve the dependencies anew
 	@$(BIN)/uv --no-config pip compile pyproject.toml --all-extras --group test --group dev \

@@ -2,8 +2,9 @@
 
     PYTHON_WITH_ROOT benchmarks/hep_rdataframe.py FILE
 
-Prints one JSON line when ready and one per line read from standard input:
-yields, bins, CPU seconds of the event loop, and of everything around it (just
+Prints one JSON line when ready and one per line read from standard input
+("nominal" or "varied", with all systematic variations by ROOT's own `Vary`):
+bins, CPU seconds of the event loop, and of everything around it (just
 in time compilation, opening the file), measured on a graph that stops after
 the first event.  One thread.
 """
@@ -35,7 +36,32 @@ float hadronic_top_mass(const RVec<float>& pt, const RVec<float>& eta, const RVe
             }
     return found;
 }
+ULong64_t mixed(ULong64_t state, ULong64_t word) {  // SplitMix64, as in smearing.py
+    ULong64_t z = (state ^ word) + 0x9E3779B97F4A7C15ULL;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    return z ^ (z >> 31);
+}
+RVec<float> smeared(const RVec<float>& pt, ULong64_t run, ULong64_t block, ULong64_t event) {
+    const auto key = mixed(mixed(mixed(0, run), block), event);
+    RVec<float> out(pt.size());
+    for (std::size_t i = 0; i < pt.size(); ++i) {
+        const auto first = mixed(key, 2 * i), second = mixed(first, 2 * i + 1);
+        const double radius = ((first >> 11) + 0.5) * 0x1p-53, angle = (second >> 11) * 0x1p-53;
+        const double normal = std::sqrt(-2 * std::log(radius)) * std::cos(2 * M_PI * angle);
+        out[i] = pt[i] * (1 + 0.05 * normal);
+    }
+    return out;
+}
+RVec<double> btag_weights(const RVec<float>& pt) {
+    RVec<double> out;
+    for (std::size_t k = 0; k < 4; ++k)
+        for (double sign : {1., -1.}) out.push_back(1 + sign * 0.075 * pt[k] / 50);
+    return out;
+}
 """
+
+BTAGS = [f"btag_var_{k}_{d}" for k in range(4) for d in ("up", "down")]
 
 DEFINES = {
     "good_e": "Electron_pt > 30 && abs(Electron_eta) < 2.1 && Electron_cutBased == 4"
@@ -46,41 +72,63 @@ DEFINES = {
 }
 
 
-def histograms(path: str, first_only: bool) -> dict[str, object]:
+def histograms(path: str, varied: bool, first_only: bool) -> dict[str, object]:
     frame = ROOT.RDataFrame("Events", path)
     if first_only:
         frame = frame.Range(1)
+    frame = frame.Define("weights", "1.0")
+    if varied:
+        shifted = "RVec<RVec<float>>{Jet_pt * 1.03f, smeared(Jet_pt, run, luminosityBlock, event)}"
+        frame = frame.Vary("Jet_pt", shifted, ["pt_scale_up", "pt_res_up"])
+        scale = "RVec<double>{weights * 1.025, weights * 0.975}"
+        frame = frame.Vary("weights", scale, ["scale_var_up", "scale_var_down"])
     for name, expression in DEFINES.items():
         frame = frame.Define(name, expression)
     frame = frame.Filter("Sum(good_e) + Sum(good_mu) == 1 && Sum(good_jet) >= 4")
     frame = frame.Define("tags", "Sum(Jet_btagCSVV2[good_jet] > 0.5)")
-    one = frame.Filter("tags == 1").Define("ht", "Sum(Jet_pt[good_jet])")
-    kept = ", ".join(f"Jet_{k}[good_jet]" for k in ("pt", "eta", "phi", "mass", "btagCSVV2"))
-    two = frame.Filter("tags >= 2").Define("mass", f"hadronic_top_mass({kept})")
+    frame = frame.Define("good_pt", "Jet_pt[good_jet]")
+    if varied:
+        frame = frame.Vary("weights", "weights * btag_weights(good_pt)", BTAGS)
+    one = frame.Filter("tags == 1").Define("ht", "Sum(good_pt)")
+    kept = ", ".join(f"Jet_{k}[good_jet]" for k in ("eta", "phi", "mass", "btagCSVV2"))
+    two = frame.Filter("tags >= 2").Define("mass", f"hadronic_top_mass(good_pt, {kept})")
+    booked = {
+        "4j1b": one.Histo1D(("4j1b", "", 25, 50.0, 550.0), "ht", "weights"),
+        "4j2b": two.Histo1D(("4j2b", "", 25, 50.0, 550.0), "mass", "weights"),
+    }
+    if not varied:
+        return booked
+    return {name: ROOT.RDF.Experimental.VariationsFor(h) for name, h in booked.items()}
+
+
+def contents(name: str, found: object, varied: bool) -> dict[str, list[float]]:
+    maps = {"": found}
+    if varied:
+        keys = [str(key) for key in found.GetKeys()]
+        maps = {"" if k == "nominal" else "_" + k.partition(":")[2]: found[k] for k in keys}
     return {
-        "4j1b": one.Histo1D(("4j1b", "", 25, 50.0, 550.0), "ht"),
-        "4j2b": two.Histo1D(("4j2b", "", 25, 50.0, 550.0), "mass"),
+        name + suffix: [h.GetBinContent(k) for k in range(h.GetNbinsX() + 2)]
+        for suffix, h in maps.items()
     }
 
 
-def once(path: str, *, first_only: bool) -> tuple[float, dict[str, list[float]]]:
+def once(path: str, *, varied: bool, first_only: bool) -> tuple[float, dict[str, list[float]]]:
     started = time.process_time()
-    booked = histograms(path, first_only)
-    bins = {
-        region: [h.GetBinContent(k) for k in range(h.GetNbinsX() + 2)]
-        for region, h in booked.items()
-    }
+    bins: dict[str, list[float]] = {}
+    for name, found in histograms(path, varied, first_only).items():
+        bins |= contents(name, found, varied)
     return time.process_time() - started, bins
 
 
 def main() -> None:
     path = sys.argv[1]
     ROOT.gInterpreter.Declare(CODE)
-    first, _ = once(path, first_only=False)
+    first, _ = once(path, varied=False, first_only=False)
     print(json.dumps({"version": ROOT.__version__, "first_run": first}), flush=True)
-    for _ in sys.stdin:
-        around, _ = once(path, first_only=True)
-        whole, bins = once(path, first_only=False)
+    for line in sys.stdin:
+        varied = line.strip() == "varied"
+        around, _ = once(path, varied=varied, first_only=True)
+        whole, bins = once(path, varied=varied, first_only=False)
         print(json.dumps({"loop": whole - around, "around": around, "bins": bins}), flush=True)
 
 

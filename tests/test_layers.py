@@ -29,29 +29,38 @@ STRIPS = (
 
 LAYERS = {
     "words": (
-        *("errors", "domain", "specs", "catalogue.entries", "conversion", "*.types", "*.spec"),
-        *("hep.fallback", "hep.systematics"),
+        *("errors", "conversion", "domain", "specs", "stages", "*.types", "*.spec"),
+        *("catalogue.entries", "hep.fallback", "hep.systematics"),
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
         *("hep.histogram", "hep.observables", "hep.partition", "hep.quality"),
         *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
-        *("radio.cotton_schwab", "radio.memory", "radio.self_check", "radio.slabs", "radio.stokes"),
+        *(
+            "radio.cotton_schwab",
+            "radio.forecast",
+            "radio.memory",
+            "radio.self_check",
+            "radio.slabs",
+            "radio.stokes",
+        ),
         *("radio.strips", "radio.strips.whole", *(f"radio.strips.{room}" for room in STRIPS)),
     ),
     "edges": (
         *(
             "storage",
             "storage.*",
-            "shipped",
             "catalogue",
-            "catalogue.fetching",
             "catalogue.finding",
+            "catalogue.fetching",
+            "shipped",
             "hep.draft",
+            "hep.baskets",
             "hep.rootfile",
             "hep.source",
             "hep.selection",
             "hep.job",
+            "hep.listing",
             "hep.looking",
             "hep.plan_cache",
             "hep.preparing",
@@ -69,6 +78,7 @@ LAYERS = {
         "",
         "__main__",
         "datasets",
+        "checking",
         "examples",
         "front",
         "cli",
@@ -85,7 +95,8 @@ PURE = {
     *("correctionlib", "pyhf"),
 }
 EDGES = {
-    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "matplotlib", "mplhep"),
+    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "cramjam", "fsspec"),
+    *("matplotlib", "mplhep"),
     *("uproot", "xarray", "zarr"),
 }
 DASK = {"dask", "distributed"}

@@ -138,7 +138,12 @@ def third_party(folder: Path) -> set[str]:
     return {OTHER_NAMES.get(name, name).replace("_", "-") for name in outside}
 
 
-OTHER_NAMES = {"casacore": "python-casacore", "IPython": "ipywidgets"}
+OTHER_NAMES = {
+    "aiohttp": "fsspec",  # fsspec[http]
+    "casacore": "python-casacore",
+    "IPython": "ipywidgets",
+    "XRootD": "xrootd",
+}
 
 
 @pytest.mark.parametrize("science", ["hep", "radio"])

@@ -1,14 +1,18 @@
 """What a proof says; that notebooks really run at sites is tests/services/test_proof.py."""
 
 import json
+import tomllib
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from spectrum_workflows.proof import Proof, Row, markdown, prove, write
+from spectrum_workflows.errors import DataNotFoundError, SpecError
+from spectrum_workflows.proof import DataStore, Proof, Row, markdown, prove, read_stores, write
 from spectrum_workflows.proof.kernel import executed
+from spectrum_workflows.proof.places import covering, profile, rows, upload
 
 FIRST = Row("hep/a.ipynb", "0" * 64, "serial", "file", 0, "1" * 64, 1.0, 10, "reference")
 SECOND = replace(FIRST, site="laptop", workers=2, agreement="identical")
@@ -63,3 +67,82 @@ def test_a_notebook_that_saves_nothing_proves_nothing(tmp_path: Path) -> None:
     found = prove(["serial"], [str(path)], folder=str(tmp_path))
     assert found.rows[0].error == "the notebook saved no run"
     assert not found.holds
+
+
+REMOTE = DataStore("remote", "s3://b/d", "s3://b/d", ("hep/*",), {"s3://b": {"profile": "p"}})
+LOCAL = DataStore("file", "/d", "/d")
+
+
+@pytest.mark.parametrize(
+    ("served", "size"), [(("hep/*", "hep/*", "hep/*", "hep/*"), 13), (("*", "*", "hep/*", "*"), 10)]
+)
+def test_a_few_rows_cover_every_site_and_every_store(served: tuple[str, ...], size: int) -> None:
+    stores = [LOCAL, *(replace(REMOTE, name=str(n), notebooks=(p,)) for n, p in enumerate(served))]
+    full = rows(["hep/a", "radio/b"], ["w", "x", "y", "z"], stores)
+    chosen = covering(full)
+    assert len(chosen) == len({*chosen}) == size
+    assert {*chosen} <= {*full}
+    assert full[0] in chosen
+    for name in ("site", "store"):
+        times = Counter(getattr(where, name) for where in chosen)
+        assert min(times.values()) >= 2
+        assert times.keys() == {getattr(where, name) for where in full}
+    assert len({(where.notebook, where.site) for where in chosen}) == 8
+
+
+def test_without_stores_every_site_is_covered() -> None:
+    full = rows(["hep/a", "radio/b"], ["w", "x", "y"], [LOCAL, REMOTE][:1])
+    assert covering(full) == full
+
+
+STORE = """\
+[a]
+data = "s3://b/d"
+notebooks = ["hep/*"]
+[a.storage."s3://b"]
+profile = "p"
+"""
+
+
+def test_stores_are_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "stores.toml"
+    file.write_text(STORE)
+    [store] = read_stores(str(file))
+    assert store == replace(REMOTE, name="a")
+    assert store.serves("hep/quickstart.ipynb")
+    assert not store.serves("radio/quickstart.ipynb")
+    found = tomllib.loads(profile("slurm", tmp_path, store))
+    assert found.pop("results") == str(tmp_path)
+    assert found == {
+        "extends": "slurm",
+        "data": "s3://b/d",
+        "storage": {"s3://b": {"profile": "p"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[a]", "it needs data"),
+        ("[a]\ndata = '/d'\ncolour = 'red'", "it needs data, and may have"),
+        ("[a]\ndata = '/d'\n[a.storage.'s3://b']\nsecret = 'x'", "is a credential"),
+        ("[file]\ndata = '/d'", "not a store"),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_stores(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "stores.toml"
+    file.write_text(text)
+    with pytest.raises(SpecError, match=said):
+        read_stores(str(file))
+    with pytest.raises(DataNotFoundError):
+        read_stores(str(tmp_path / "none.toml"))
+
+
+def test_data_is_copied_to_a_store_but_not_a_measurement_set(tmp_path: Path) -> None:
+    for name in ("a.root", "b.ms/table.dat", "c.zarr/x/0"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_text(name)
+    there = str(tmp_path / "there")
+    upload(tmp_path / "data", DataStore("x", there, there))
+    copied = sorted(p.relative_to(there).as_posix() for p in Path(there).rglob("*") if p.is_file())
+    assert copied == ["a.root", "c.zarr/x/0"]

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spectrum_workflows.checking import calibrate, check
     from spectrum_workflows.errors import SpectrumError
     from spectrum_workflows.examples import make_data
-    from spectrum_workflows.front import check, load_spec, plot, run, save
+    from spectrum_workflows.front import load_spec, plot, run, save
     from spectrum_workflows.record import compare
     from spectrum_workflows.sites import connect, load_site
 
@@ -21,7 +22,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "SpectrumError": "errors",
-    "check": "front",
+    "calibrate": "checking",
+    "check": "checking",
     "compare": "record",
     "connect": "sites",
     "load_site": "sites",
@@ -34,6 +36,7 @@ _HOME = {
 
 __all__ = [
     "SpectrumError",
+    "calibrate",
     "check",
     "compare",
     "connect",

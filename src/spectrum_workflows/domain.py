@@ -8,12 +8,13 @@ in the package knows which sciences exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from spectrum_workflows.conversion import Converter
 from spectrum_workflows.errors import MissingExtraError, SpecError
+from spectrum_workflows.stages import Forecast, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,11 @@ Report = Callable[[str, int, int], None]
 
 
 class Partition(Protocol):
-    """A small frozen value that names one piece of the input."""
+    """A small frozen value that names one piece of the input.
+
+    One that also has ``source``, the name of what must be opened to read it,
+    is computed beside its neighbours where that costs no time.
+    """
 
     @property
     def size(self) -> int:
@@ -60,6 +65,10 @@ class Plan:
         Digest of the user-visible code that decides the result.
     stages : tuple of Forecast
         What the run's stages will do, as far as that can be told.
+    data_bytes : int
+        Size of all inputs, as stored; 0 where it is not known.
+    method : str
+        How it will be done, in words.
     """
 
     partitions: tuple[Partition, ...]
@@ -69,6 +78,8 @@ class Plan:
     inputs: tuple[tuple[str, str], ...] = ()
     code: str = ""
     stages: tuple[Forecast, ...] = ()
+    data_bytes: int = 0
+    method: str = ""
 
     @property
     def size(self) -> int:
@@ -84,50 +95,6 @@ class Failure:
     size: int
     error: str
     attempts: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a run, as expected before or as measured after.
-
-    Attributes
-    ----------
-    name : str
-    tasks : int
-    cpu_seconds : float
-        Of all tasks together.
-    bytes_moved : int
-        Bytes handed from task to task where values are exchanged; those that
-        happen to stay on a worker are among them.
-    memory : int
-        Bytes of the largest task; measured, the largest worker process.
-    """
-
-    name: str
-    tasks: int
-    cpu_seconds: float
-    bytes_moved: int
-    memory: int
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a stage will do, whatever the machine: see `Stage`.
-
-    ``work`` pairs the domain's kinds of work with their amounts; seconds follow
-    from a machine's cost per unit of each.
-    """
-
-    name: str
-    tasks: int
-    work: tuple[tuple[str, float], ...]
-    bytes_moved: int
-    memory: int
-
-    def on(self, costs: Mapping[str, float]) -> Stage:
-        """The stage on a machine with these costs, CPU seconds per unit of work."""
-        seconds = sum(costs[kind] * amount for kind, amount in self.work)
-        return Stage(self.name, self.tasks, seconds, self.bytes_moved, self.memory)
 
 
 @dataclass(frozen=True)
@@ -197,6 +164,11 @@ class Domain:
         ``make(spec, data, *, size, report)``: writes the synthetic data the
         spec names below ``data`` and returns their URLs.
     converter : Converter, optional
+    costs : mapping
+        CPU seconds per unit of each kind of work in its forecasts, on some
+        machine.
+    calibrate : callable or None
+        ``calibrate()``: the same, measured here.
     """
 
     name: str
@@ -213,6 +185,8 @@ class Domain:
     plot: Callable[[Any], Any]
     make: Callable[..., list[str]]
     converter: Converter | None = None
+    costs: Mapping[str, float] = field(default_factory=dict)
+    calibrate: Callable[[], dict[str, float]] | None = None
 
 
 def names() -> list[str]:

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import domain, progress, record, storage
-from spectrum_workflows.domain import OnError, Plan, Tally
+from spectrum_workflows.checking import expected
+from spectrum_workflows.domain import OnError, Tally
 from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
@@ -60,47 +60,6 @@ def load_spec(source: str | Path) -> Any:
     return parse(model, table, where=where)
 
 
-@dataclass(frozen=True)
-class Check:
-    """What a run would do; printing it shows the plan in words."""
-
-    name: str
-    plan: Plan
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The plan as JSON-ready numbers."""
-        return {
-            "name": self.name,
-            "partitions": len(self.plan.partitions),
-            "size": self.plan.size,
-            "bytes_to_read": self.plan.bytes_to_read,
-            "largest_memory": self.plan.largest_memory,
-            "warnings": list(self.plan.warnings),
-        }
-
-    def __str__(self) -> str:
-        plan = self.plan
-        lines = [
-            f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions",
-            f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB",
-            f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
-        ]
-        return "\n".join([*lines, *(f"  warning: {w}" for w in plan.warnings)])
-
-
-def check(spec: Any, place: Place) -> Check:
-    """Plan a run without computing anything.
-
-    Raises
-    ------
-    SpectrumError
-        The run could not work: missing files or branches, bad sizes, ...
-    """
-    with storage.using(place.stores):
-        return Check(spec.name, domain.get(spec.workflow).plan(spec, place.data))
-
-
 def glance(spec: Any, place: Place) -> None:
     """Refuse what cannot work before workers are asked for: a look at some of the input.
 
@@ -109,7 +68,7 @@ def glance(spec: Any, place: Place) -> None:
     SpectrumError
         As `check`.
     """
-    known = storage.join(place.results, KNOWN)
+    known = storage.join(place.results, KNOWN) if place.results else ""
     with storage.using(place.stores):
         domain.get(spec.workflow).plan(spec, place.data, known=known, glance=True)
 
@@ -136,7 +95,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
         with storage.counting() as opening:
-            known = storage.join(place.results, KNOWN)
+            known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(spec, place.data, client=place.client, known=known, report=report)
         with _trouble_first(place):
             result, tally = science.run(
@@ -158,6 +117,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         workers=place.workers,
         machine=record.machine(),
         worker_machines=_machines(place),
+        expected=expected(spec, plan),
     )
 
 

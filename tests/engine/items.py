@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrum_workflows.errors import DataError
+from spectrum_workflows.errors import DataError, StoreError
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,15 @@ def flaky(item: Item, folder: str) -> int:
         Path(folder, f"{item.n}-{tries}").touch()
         raise TimeoutError("the store did not answer")
     return 1
+
+
+def store_is_away(item: Item, folder: str) -> int:
+    """Give up once on a store, then find it there."""
+    try:
+        Path(folder, str(item.n)).touch(exist_ok=False)
+    except FileExistsError:
+        return 1
+    raise StoreError("did not answer", "s3://b/x")
 
 
 def meets(item: Item, folder: str) -> bool:

@@ -157,6 +157,13 @@ class TestFailures:
         parts = each(kit.flaky, kit.items(2), str(tmp_path), client=client)
         assert merged(parts, int.__add__)[0] == 2
 
+    def test_a_store_that_was_away_is_tried_again(
+        self, client: Client | None, tmp_path: Path
+    ) -> None:
+        """Storage has already waited for it; in the middle of a run that is not the last word."""
+        parts = each(kit.store_is_away, kit.items(2), str(tmp_path), client=client)
+        assert merged(parts, int.__add__)[0] == 2
+
     def test_a_failing_merge_is_raised(self, client: Client | None) -> None:
         with pytest.raises(PartitionError, match="merging results failed .ZeroDivisionError"):
             merged(each(kit.fails_at_three, kit.items(2), client=client), lambda a, b: 1 // (a - b))

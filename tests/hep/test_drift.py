@@ -165,6 +165,12 @@ def test_a_fallback_for_nothing_a_cut_or_a_definition_that_is_none_is_refused(sp
         DOMAIN.plan(spec.changed(fallbacks={"Jet_jetId": table}), str(shared_hep))
 
 
+def test_a_stand_in_that_is_missing_too_is_refused_by_its_own_name(spec, shared_hep):
+    table = {"column": "Jet_btagDeepFlavBB"}
+    with pytest.raises(DataError, match=r"did you mean Jet_btagDeepFlavB[^\[]*$"):
+        DOMAIN.plan(spec.changed(fallbacks={"Jet_btagCSVV2": table}), str(shared_hep))
+
+
 WEIGHTED = """
 import awkward as ak
 import numpy as np

@@ -90,14 +90,23 @@ def test_weights_are_those_of_the_corrections_and_of_the_definition(events):
         jets = events[observable.index]
         good = (jets.Jet_pt > 30) & (abs(jets.Jet_eta) < 2.4) & (jets.Jet_jetId == 6)
         leading = np.stack([np.asarray(jets.Jet_pt[good][:, k], float) for k in range(4)], axis=1)
-        by_evaluator = dict(varied_weights([*WEIGHTED], CORRECTIONS, leading))
         for name, (systematic, direction, jet) in WEIGHTED.items():
             weights = observable.variations[name].weights
-            assert np.array_equal(weights, by_evaluator[name])
+            evaluator = CORRECTIONS["event_weight"]
+            theirs = evaluator.evaluate(systematic, direction, leading[:, jet])
+            np.testing.assert_allclose(weights, theirs, rtol=1e-12)
             sign = 1 if direction == "up" else -1
             size = 0.075 * leading[:, jet] / 50 if systematic == "btag_var" else 0.025
             np.testing.assert_allclose(weights, 1 + sign * size, rtol=1e-12)
             assert observable.variations[name].values is observable.values
+
+
+def test_a_correction_that_is_no_straight_line_is_evaluated_event_by_event():
+    text = (WORKFLOWS / "ttbar_weights.json").read_text().replace("0.075 * x / 50", "0.01 * log(x)")
+    bent = CorrectionSet.from_string(text)
+    leading = np.linspace(31, 900, 40, dtype=np.float32).reshape(10, 4)
+    found = dict(varied_weights(["btag_var_2_down"], bent, leading))["btag_var_2_down"]
+    np.testing.assert_allclose(found, 1 - 0.01 * np.log(leading[:, 2].astype(float)), rtol=1e-12)
 
 
 def test_variations_that_cannot_be_computed_are_refused(events, spec, generated, tmp_path):

@@ -170,3 +170,39 @@ def test_mgain_sets_the_depth_of_a_major_cycle(sky, psf):
         depths[mgain] = peaks[0] / np.abs(observe.dirty).max()
     assert depths[0.5] == pytest.approx(0.5, abs=0.05)
     assert depths[0.8] == pytest.approx(0.2, abs=0.03)
+
+
+class Uneven(Telescope):
+    """The same, but its true PSF differs by 1 % from the one that CLEAN is given."""
+
+    def __call__(self, model, major):
+        return super().__call__(1.01 * model, self.calls + 1)
+
+
+@pytest.mark.parametrize("telescope", [Telescope, Uneven])
+def test_residuals_from_the_psf_end_with_an_exact_one(sky, psf, telescope):
+    observe = telescope(sky, psf)
+    clean = CleanSpec(threshold=0.003, mgain=0.5, residual="psf")
+    calls = []
+
+    def residual_of(model, major):
+        calls.append(major)
+        return observe(model, observe.calls + 1)
+
+    found = cotton_schwab(observe.dirty, psf, clean, residual_of)
+    every = deconvolve(sky, psf, threshold=0.003, mgain=0.5)
+    assert found.stop is Stop.THRESHOLD
+    assert np.abs(found.residual).max() <= 0.003
+    exact = telescope(sky, psf)(found.model, 1)
+    np.testing.assert_allclose(found.residual, exact, atol=1e-14)
+    np.testing.assert_allclose(found.model, sky, atol=0.02)
+    assert calls[-1] == found.major
+    assert len(calls) < every.major  # fewer passes over the data
+    assert (len(calls) == 1) is (telescope is Telescope)
+
+
+def test_residuals_from_the_psf_are_not_needed_for_nothing(psf):
+    found = cotton_schwab(
+        np.zeros((NPIX, NPIX)), psf, CleanSpec(residual="psf"), lambda *_: pytest.fail("a pass")
+    )
+    assert found.stop is Stop.NOTHING_LEFT

@@ -128,7 +128,11 @@ def store(folder: Path) -> dict[str, Any]:
         "credential_file": str(credential_file(folder)),
         "profile": PROFILE,
     }
-    return {"data": f"s3://{BUCKET}/data", "storage": {f"s3://{BUCKET}": options}}
+    return {
+        "data": f"s3://{BUCKET}/data",
+        "notebooks": ["hep/*"],
+        "storage": {f"s3://{BUCKET}": options},
+    }
 
 
 def admin(folder: Path, *words: str) -> str:

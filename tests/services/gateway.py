@@ -11,7 +11,7 @@ from pathlib import Path
 
 PROGRAMS = ()  # it comes with the test group
 SERVERS: dict[Path, subprocess.Popen[bytes]] = {}
-IDLE = 60  # seconds after which the server ends a cluster that nobody uses
+IDLE = 300  # seconds after which the server ends a cluster that nobody uses
 PATIENCE = 180  # seconds without a word from a process that a busy machine may keep from its turn
 
 CONFIGURATION = """\

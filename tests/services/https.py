@@ -1,6 +1,7 @@
 """A real nginx on loopback that serves a folder over https, with an authority of our own."""
 
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ http {{
     ssl_certificate_key {folder}/server.key;
     root {folder}/files;
     location /closed/ {{ return 403; }}
+    location /private/ {{
+      if ($http_authorization != "Bearer {token}") {{ return 401; }}
+      rewrite ^/private/(.*)$ /$1 break;
+    }}
   }}
 }}
 """
@@ -45,7 +50,10 @@ def up(folder: Path) -> dict[str, str]:
         pem.write_to_path(folder / "server.pem", append=n > 0)
     temporary = " ".join(f"{t}_temp_path {folder}/{t};" for t in TEMPORARY)
     user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
-    text = CONFIGURATION.format(folder=folder, ports=ports, temporary=temporary, user=user)
+    (folder / "token").write_text(token := secrets.token_hex(16))
+    text = CONFIGURATION.format(
+        folder=folder, ports=ports, temporary=temporary, user=user, token=token
+    )
     (folder / "nginx.conf").write_text(text)
     command = ["nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     (folder / "pid").write_text(str(start(command, folder / "log")))
@@ -68,6 +76,7 @@ def store(folder: Path) -> dict[str, Any]:
     root = f"https://127.0.0.1:{ports(folder)[0]}/"
     return {
         "data": f"{root}data",
+        "notebooks": ["hep/*"],
         "upload": str(folder / "files" / "data"),
         "storage": {root: {"ca_file": str(folder / "ca.pem")}},
     }

@@ -40,4 +40,8 @@ def store(folder: Path) -> dict[str, Any]:
         "credential_file": str(folder / "credentials"),
         "profile": PROFILE,
     }
-    return {"data": f"s3://{BUCKET}/data", "storage": {f"s3://{BUCKET}": options}}
+    return {
+        "data": f"s3://{BUCKET}/data",
+        "notebooks": ["hep/*"],
+        "storage": {f"s3://{BUCKET}": options},
+    }

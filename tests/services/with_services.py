@@ -1,8 +1,12 @@
 """Run a command with real services on this machine, and stop them afterwards.
 
 python tests/services/with_services.py slurm gateway -- spectrum proof
+
+With ceph, rclone, xrootd or https among them, SPECTRUM_STORES is a file for ``spectrum proof
+--stores``.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -12,10 +16,30 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import ceph
 import gateway
+import https
+import rclone
 import slurm
+import xrootd
 
 SERVICES = {"slurm": slurm, "gateway": gateway}
+STORES = {"ceph": ceph, "rclone": rclone, "xrootd": xrootd, "https": https}
+FILE = "SPECTRUM_STORES"
+"""Variable with the file in which the stores are described, as ``spectrum proof`` reads it."""
+
+
+def described(folder: Path, names: list[str]) -> str:
+    """A file of stores, for those that run below a folder."""
+    lines = []
+    for name in names:
+        store = STORES[name].store(folder / name)
+        tables = {f"[{name}]": {k: v for k, v in store.items() if k != "storage"}}
+        for prefix, options in store["storage"].items():
+            tables[f"[{name}.storage.{json.dumps(prefix)}]"] = options
+        for header, table in tables.items():
+            lines += [header, *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -26,11 +50,15 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spectrum-")))
         for name in names:
-            for program in SERVICES[name].PROGRAMS:
+            service = (SERVICES | STORES)[name]
+            for program in service.PROGRAMS:
                 if shutil.which(program) is None:
                     sys.exit(f"{program} is not installed; `make services` does it")
-            stack.callback(SERVICES[name].down, folder / name)
-            environment |= SERVICES[name].up(folder / name)
+            stack.callback(service.down, folder / name)
+            environment |= service.up(folder / name)
+        file = folder / "stores.toml"
+        file.write_text(described(folder, [name for name in names if name in STORES]))
+        environment[FILE] = str(file)
         sys.stderr.write(f"up: {', '.join(names)}\n")
         process = subprocess.Popen(command, env=environment)
         try:

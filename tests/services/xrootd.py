@@ -57,7 +57,8 @@ def down(folder: Path) -> None:
 
 def store(folder: Path) -> dict[str, Any]:
     """Data root and storage options, as a file of stores has them."""
-    return {"data": f"root://127.0.0.1:{(folder / 'port').read_text()}//data", "storage": {}}
+    address = f"root://127.0.0.1:{(folder / 'port').read_text()}"
+    return {"data": f"{address}//data", "notebooks": ["hep/*"], "storage": {}}
 
 
 def _let_nobody_in(folder: Path) -> None:

@@ -5,22 +5,15 @@ A spec writes ``catalogue:NAME`` in place of a file's or a data set's name.
 
 from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
 from spectrum_workflows.catalogue.fetching import fetch, verify
-from spectrum_workflows.catalogue.finding import (
-    catalogue,
-    checksums,
-    entry,
-    located,
-    places,
-    stems,
-)
+from spectrum_workflows.catalogue.finding import Located, catalogue, entry, located, places, stems
 
 __all__ = [
     "PREFIX",
     "Catalogue",
     "CatalogueFile",
     "Entry",
+    "Located",
     "catalogue",
-    "checksums",
     "entry",
     "fetch",
     "located",

@@ -7,7 +7,8 @@ catalogue's.  `storage` tries each with a back-off before the next one is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from spectrum_workflows import shipped, storage
 from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
@@ -16,6 +17,15 @@ from spectrum_workflows.specs import closest, parse, read_toml
 
 FILE = "catalogue.toml"
 ARCHIVES = (".tgz", ".tar.gz", ".tar")
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a file of a spec is read, and what was published of it: checksum and events."""
+
+    url: str
+    checksum: str = ""
+    events: int | None = None
 
 
 def catalogue(data: str = "") -> dict[str, Entry]:
@@ -60,8 +70,8 @@ def places(reference: str, data: str) -> list[str]:
     return [storage.join(data, file.name) for file in entry(reference, data).files]
 
 
-def located(reference: str, data: str) -> Iterator[str]:
-    """Where to read what a spec names: a file, or one after the other all of an entry.
+def located(reference: str, data: str) -> list[Located]:
+    """Where to read what a spec names: a file, or all files of an entry.
 
     Raises
     ------
@@ -71,18 +81,34 @@ def located(reference: str, data: str) -> Iterator[str]:
         No replica has the file, or none answers; all are named.
     """
     if not reference.startswith(PREFIX):
-        yield storage.join(data, reference)
-        return
+        return [Located(storage.join(data, reference))]
     found = entry(reference, data)
-    for file in found.files:
-        yield _first(found, file, data)
+    counted = _counted(found, [file for file in found.files if file.events is not None], data)
+    return [
+        Located(
+            _first(found, file, data) if file.events is None else next(counted),
+            file.checksum or "",
+            file.events,
+        )
+        for file in found.files
+    ]
 
 
-def checksums(references: Iterable[str], data: str) -> dict[str, str]:
-    """Published checksums of the files of all entries that are named, by file name."""
-    entries = [entry(name, data) for name in references if name.startswith(PREFIX)]
-    files = (file for found in entries for file in found.files)
-    return {file.name: file.checksum for file in files if file.checksum}
+def _counted(found: Entry, files: Sequence[CatalogueFile], data: str) -> Iterator[str]:
+    """Where files are whose events are known: one answer of a replica speaks for the others.
+
+    So that thousands of files can be planned without asking for each.
+    """
+    local, replica = storage.is_local(data), ""
+    for file in files:
+        here = storage.join(data, file.name)
+        if replica and not (local and storage.exists(here)):
+            yield storage.join(replica, file.name)
+            continue
+        url = _first(found, file, data)
+        if url != here or not local:
+            replica = url.removesuffix(f"/{file.name}")
+        yield url
 
 
 def stems(reference: str, data: str) -> list[str]:

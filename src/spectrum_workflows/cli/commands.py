@@ -42,6 +42,7 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum demo` makes synthetic data, runs both sciences and shows where the pictures are
 * `spectrum check SPEC` says what a run would read and need, before anything runs
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
+* `spectrum calibrate` measures this machine, for the predictions of `check`
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
 * `spectrum data` makes, converts, fetches and verifies input data
 * `spectrum sites` lists the sites; `spectrum sites show slurm` shows the job it would submit
@@ -95,18 +96,40 @@ def check_command(
     no_user_code: NoUserCode = False,
     json: Json = False,
 ) -> None:
-    """Say what a run would do: partitions, bytes to read, memory. Computes nothing."""
-    from spectrum_workflows import front
+    """Say what a run would do: partitions, bytes, memory, stages. Computes nothing."""
+    from spectrum_workflows import checking, front
     from spectrum_workflows.sites import Place, load_site
 
     wanted = _trusted(front.load_spec(spec), no_user_code)
     profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
-    found = front.check(wanted, place)
+    found = checking.check(wanted, place)
     if json:
         screen.as_json(found.summary)
     else:
         screen.text(str(found))
+
+
+@app.command("calibrate")
+def calibrate_command(json: Json = False) -> None:
+    """Measure for a few seconds what work costs on this machine, and remember it.
+
+    `spectrum check` and the records of runs then predict with these costs; no
+    result depends on them.
+    """
+    from spectrum_workflows import checking
+    from spectrum_workflows.sites.calibration import calibration_file
+
+    found = checking.calibrate()
+    if json:
+        screen.as_json({"costs": found, "file": str(calibration_file())})
+        return
+    rows = [
+        {"science": science, "work": kind, "CPU seconds per unit": f"{seconds:.3g}"}
+        for science, costs in found.items()
+        for kind, seconds in costs.items()
+    ]
+    screen.table(rows, title=f"Costs, kept in {calibration_file()}")
 
 
 @app.command("compare")

@@ -17,12 +17,21 @@ Notebooks = Annotated[
     list[str] | None,
     typer.Option("--notebook", metavar="FILE", help="A notebook; give it several times."),
 ]
+Stores = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="TOML file of stores to read the data from, see below."),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Every site with every store, not each of them twice.")
+]
 Folder = Annotated[str, typer.Option(help="Folder for data, results and the table.")]
 
 
 def proof(
     site: Sites = None,
     notebook: Notebooks = None,
+    stores: Stores = None,
+    full: Full = False,
     out: Folder = "spectrum-proof",
     json: Json = False,
 ) -> None:
@@ -31,6 +40,11 @@ def proof(
     The files are the same, byte for byte; only SPECTRUM_SITE differs.  One more
     run has workers whose NumPy uses no AVX-512.  Writes proof.json and proof.md;
     exits with 1 unless all results are the same.
+
+    With --stores the data also comes from other places than the folder.  The
+    file has a table per store: [NAME] with data = "s3://bucket/data", upload =
+    a URL to write to if that is another, notebooks = ["hep/*"] if not all can
+    read from it, and [NAME.storage."s3://bucket"] as in a site profile.
     """
     from spectrum_workflows import proof as proofs
 
@@ -39,6 +53,8 @@ def proof(
         sites,
         notebook or proofs.quick_starts(),
         folder=out,
+        stores=proofs.read_stores(stores) if stores else (),
+        full=full,
         report=lambda line: screen.note(line, quiet=json),
     )
     proofs.write(found, out)

@@ -140,8 +140,8 @@ def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
             value = reduce(merge, values) if values else None
     except Exception as error:
         raise as_merge_error(error) from error
-    moved = nbytes(values) if len(values) > 1 else 0
-    return Part(value, tally + spent() + Tally(bytes_moved=moved))
+    moved = Tally(bytes_moved=nbytes(values[1:]) if len(values) > 1 else 0)
+    return Part(value, tally + spent() + moved)
 
 
 def failure(item: Partition, error: BaseException, attempts: int) -> Failure:

@@ -15,6 +15,7 @@ import dask
 from distributed import as_completed, wait
 
 from spectrum_workflows.domain import Tally
+from spectrum_workflows.engine.nearness import shares
 from spectrum_workflows.engine.parts import (
     Part,
     Parts,
@@ -150,12 +151,19 @@ def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
 
 
 def _submit_parts(run: Run[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
-    futures: list[Future] = run.client.map(
-        task_of(run.parts),
-        [run.parts.items[n] for n in numbers],
-        *columns(run.shared, numbers),
-        key=[run.key(kind, n) for n in numbers],
-    )
+    """Submit some partitions, neighbours to one worker; another may take them when it is idle."""
+    task, futures = task_of(run.parts), []
+    items = [run.parts.items[n] for n in numbers]
+    for address, share in shares(items, run.client.nthreads()):
+        near = {"workers": [address], "allow_other_workers": True} if address else {}
+        mine = [numbers[k] for k in share]
+        futures += run.client.map(
+            task,
+            [items[k] for k in share],
+            *columns(run.shared, mine),
+            key=[run.key(kind, n) for n in mine],
+            **near,
+        )
     return futures
 
 

@@ -99,8 +99,24 @@ def as_selection_sees(
     return ak.zip(columns, depth_limit=1)
 
 
-def refuse_missing(names: Iterable[str], have: Sequence[str], *, tree: str, url: str) -> None:
+def refuse_missing(
+    names: Iterable[str],
+    have: Sequence[str],
+    *,
+    tree: str,
+    url: str,
+    columns: Sequence[str] | None = None,
+) -> None:
     """Refuse a file without some branches, naming the closest and what to do.
+
+    Parameters
+    ----------
+    names, have : sequence of str
+        Branches that are wanted, and those of the file.
+    tree, url : str
+        Where.
+    columns : sequence of str, optional
+        Those that something may stand in for; all if left out.
 
     Raises
     ------
@@ -118,8 +134,8 @@ def refuse_missing(names: Iterable[str], have: Sequence[str], *, tree: str, url:
     computed = [name for name, d in DEFINITIONS.items() if d.gives == column]
     source = f'the definition "{computed[0]}"' if computed else "another branch"
     remedy = f"to let {source} stand in, say so with its working point in [fallbacks.{column}]"
-    near_words = closest(column, near)
-    raise DataError(f"no branch {column!r} in {tree}{more}", url, f"{near_words} {remedy}".strip())
+    said = [closest(column, near), *([remedy] if columns is None or column in columns else [])]
+    raise DataError(f"no branch {column!r} in {tree}{more}", url, " ".join(filter(None, said)))
 
 
 def definition(name: str, where: str) -> Definition:

@@ -21,6 +21,8 @@ class File:
         Where it belongs and where it is.
     data : bool
         Data, not simulation.
+    checksum : str
+        As it was published, if it was.
     form : bool
         Whether the types of its columns are wanted: of one file, not of all.
     """
@@ -29,12 +31,18 @@ class File:
     url: str
     tree: str
     data: bool
+    checksum: str = ""
     form: bool = False
 
     @property
     def size(self) -> int:
         """Files are counted here, not events."""
         return 1
+
+    @property
+    def source(self) -> str:
+        """What must be opened."""
+        return self.url
 
     @property
     def where(self) -> str:
@@ -82,6 +90,7 @@ class Looked:
                 self.url,
                 file.tree,
                 *(start, stop, self.uuid, self.nbytes),
+                entries=self.entries,
                 stand_ins=self.stand_ins,
             )
             for start, stop in self.cut
@@ -108,7 +117,8 @@ def look(file: File, wanted: Wanted, max_events: int) -> tuple[Looked, ...]:
     have = opened(file.url, file.tree).tree.keys()
     stand_ins = wanted.stand_ins(have, data=file.data)
     names = wanted.read(stand_ins, data=file.data)
-    refuse_missing(names, have, tree=file.tree, url=file.url)
+    columns = wanted.seen(data=file.data)
+    refuse_missing(names, have, tree=file.tree, url=file.url, columns=columns)
     if wanted.generated and not file.data:
         runs.generated(file.url, file.tree)
     found = facts(file.url, file.tree, names)

@@ -30,7 +30,7 @@ _CONTENT = (
     *("ETag", "etag", "VersionId", "version_id", "md5Hash", "checksum", "generation"),
     *("mtime", "LastModified", "last_modified", "modified", "updated"),
 )
-"""Words in which stores tell one content from another."""
+"""Words in which stores tell one content from another; the first that is there is taken."""
 
 
 def question(*asked: object) -> str:
@@ -62,7 +62,7 @@ def load(folder: str, name: str, now: Mapping[File, str]) -> dict[File, Looked]:
         kept = json.loads(storage.read_bytes(_object(folder, name)))["files"]
         found = {f: kept[key] for f in now if (key := _key(f, now)) in kept}
         known = {f: _looked(values) for f, values in found.items()}
-    except (SpectrumError, ValueError, KeyError, TypeError, AttributeError):
+    except (SpectrumError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {f: looked for f, looked in known.items() if looked.form or not f.form}
 
@@ -92,22 +92,22 @@ def _looked(values: list[Any]) -> Looked:
 
 
 def _identity(info: Mapping[str, Any]) -> str:
-    content = {key: str(info[key]) for key in (*_CONTENT, "ino") if info.get(key)}
-    if not content.keys() - {"ino"} or info.get("type") == "directory":
+    said = next((f"{word} {info[word]}" for word in _CONTENT if info.get(word)), "")
+    if not said or info.get("type") == "directory":
         return ""
-    return f"{info.get('size')} {sorted(content.items())}"
+    return f"{info.get('size')} {said} {info.get('ino', '')}".strip()
 
 
 def _listed(urls: list[str]) -> dict[str, Mapping[str, Any]]:
     """Details from one listing of the folder of all of them."""
-    fs, _ = storage.locate(urls[0])
-    paths = {fs._strip_protocol(storage.locate(url)[1]): url for url in urls}
-    parent = next(iter(paths)).rpartition("/")[0]
+    fs, path = storage.locate(urls[0])
+    folder = path.rpartition("/")[0]
     try:
-        infos = fs.ls(parent, detail=True)
+        infos = {info["name"].rpartition("/")[2]: info for info in fs.ls(folder, detail=True)}
     except (OSError, NotImplementedError):
         return _asked(urls)
-    return {paths[i["name"]]: i for i in infos if i["name"] in paths}
+    names = {url: url.rpartition("/")[2] for url in urls}
+    return {url: infos[name] for url, name in names.items() if name in infos}
 
 
 def _asked(urls: list[str]) -> dict[str, Mapping[str, Any]]:

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 from awkward.errors import FieldNotFoundError
 
-from spectrum_workflows import catalogue, storage
+from spectrum_workflows import storage
 from spectrum_workflows.domain import Plan, Report
 from spectrum_workflows.engine import each, merged
-from spectrum_workflows.errors import DataError, SpecError, SpectrumError
+from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import histogram, partition, plan_cache
 from spectrum_workflows.hep.columns import Wanted
 from spectrum_workflows.hep.job import Job, job
+from spectrum_workflows.hep.listing import files_of
 from spectrum_workflows.hep.looking import File, Looked, look
 from spectrum_workflows.hep.preparing import counted, selection
 from spectrum_workflows.hep.spec import HepSpec
@@ -31,12 +31,7 @@ from spectrum_workflows.hep.types import Events
 if TYPE_CHECKING:
     from distributed import Client
 
-COUNTED = "events are counted by the spec: no file was opened, and none was checked"
-
-
-def inputs(spec: HepSpec, data: str) -> list[str]:
-    """URLs of all files the spec names, whether they exist or not."""
-    return [url for name in _references(spec) for url in catalogue.places(name, data)]
+COUNTED = "events are counted by spec or catalogue: those files were not opened, nor checked"
 
 
 def plan(
@@ -79,10 +74,9 @@ def plan(
         The selection cannot be used as written.
     """
     task = job(spec)
-    files = list(_files(spec, data, first=glance))
+    files = list(files_of(spec, data, first=glance))
     ask = [file for file, count in files if count is None or file.form]
     found = _looked_into(ask, spec, task.wanted, client=client, known=known, report=report)
-    published = catalogue.checksums(_references(spec), data)
     partitions: list[Events] = []
     warnings: list[str] = []
     for sample in spec.samples:
@@ -101,31 +95,10 @@ def plan(
         sum(looked.bytes_to_read for looked in found.values()),
         max((looked.memory for looked in found.values()), default=0),
         warnings=tuple(warnings),
-        inputs=(*_identities(partitions, published).items(), *task.inputs),
+        inputs=(*_identities(partitions, files).items(), *task.inputs),
         code=task.digest,
+        data_bytes=sum({p.url: p.nbytes for p in partitions}.values()),
     )
-
-
-def _files(spec: HepSpec, data: str, *, first: bool = False) -> Iterator[tuple[File, int | None]]:
-    """Every file, or the first of each sample; and how many events the spec says it has."""
-    typed = set()  # of data and of simulation, whether types will be known
-    for sample, described in spec.samples.items():
-        if described.events and any(name.startswith(catalogue.PREFIX) for name in described.files):
-            said = "events counts files, and an entry of the catalogue may be several"
-            raise SpecError(said, f"samples.{sample}", "leave events out, or name the files")
-        places = (url for name in described.files for url in catalogue.located(name, data))
-        for n, url in enumerate(islice(places, 1 if first else None)):
-            count = described.events[n] if described.events else None
-            form = (
-                not n and bool(spec.fallbacks) if described.events else described.data not in typed
-            )
-            typed |= {described.data} if form else set()
-            yield File(sample, url, spec.tree, described.data, form=form), count
-
-
-def _references(spec: HepSpec) -> list[str]:
-    """Everything the samples name: files, and entries of the catalogue."""
-    return [name for sample in spec.samples.values() for name in sample.files]
 
 
 def _looked_into(
@@ -138,7 +111,7 @@ def _looked_into(
     report: Report,
 ) -> dict[File, Looked]:
     """What is known of some files, from an earlier plan or by opening them on workers."""
-    name = plan_cache.question(spec.tree, wanted, spec.partition.max_events)
+    name = plan_cache.question(spec.name, spec.tree, wanted, spec.partition.max_events)
     now = plan_cache.identities(files) if known else {}
     before = plan_cache.load(known, name, now) if known else {}
     found = {f: before[f] for f in files if f in before}
@@ -211,13 +184,16 @@ def _partitions(
             yield Events(*where, "", 0, entries=count, stand_ins=stand_ins)
 
 
-def _identities(partitions: Sequence[Events], published: Mapping[str, str]) -> dict[str, str]:
-    """What is known of each file's content, with its published checksum if there is one."""
-    found = {}
-    for p in partitions:
-        known = f"{p.uuid} {p.nbytes}" if p.uuid else f"{p.entries} events"
-        found[p.url] = f"{known} {published.get(p.url.rpartition('/')[2], '')}".strip()
-    return found
+def _identities(
+    partitions: Sequence[Events], files: Sequence[tuple[File, int | None]]
+) -> dict[str, str]:
+    """What is known of the content of every file."""
+    published = {file.url: file.checksum for file, _ in files}
+    return {
+        p.url: f"{f'{p.uuid} {p.nbytes}' if p.uuid else f'{p.entries} events'} "
+        f"{published[p.url]}".strip()
+        for p in partitions
+    }
 
 
 def _rehearsed(task: Job, file: File, found: Mapping[File, Looked]) -> Iterator[str]:

@@ -10,7 +10,9 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.hep import baskets
 from spectrum_workflows.hep.columns import refuse_missing
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
 from spectrum_workflows.hep.types import Events
@@ -91,7 +93,9 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
     found = opened(events.url, events.tree)
     _check_unchanged(found, events)
     try:
-        arrays = _arrays(found.tree, columns, events.start, events.stop)
+        arrays = _arrays(
+            found.tree, columns, events.start, events.stop, fast=storage.is_local(events.url)
+        )
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
@@ -111,11 +115,11 @@ def entries(events: Events) -> int:
 
 def _check_unchanged(found: OpenTree, events: Events) -> None:
     """Refuse a file that is not the one, or as long as, the run was planned with."""
+    if events.uuid and (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
+        raise DataError("file has changed since the run was planned", events.where, "run again")
     if events.entries is not None and found.tree.num_entries != events.entries:
         said = f"has {found.tree.num_entries} events, not {events.entries} as was said"
         raise DataError(said, events.url, "correct the number of events of this file")
-    if events.uuid and (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
-        raise DataError("file has changed since the run was planned", events.where, "run again")
 
 
 def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:
@@ -125,10 +129,16 @@ def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:
     return _arrays(found, columns, end, end)
 
 
-def _arrays(tree: Any, columns: Sequence[str], start: int, stop: int) -> ak.Array:
+def _arrays(
+    tree: Any, columns: Sequence[str], start: int, stop: int, *, fast: bool = False
+) -> ak.Array:
+    """Columns as records; ``fast`` reads baskets one by one, which suits local files."""
     wanted = dict.fromkeys(columns)
     if hasattr(tree, "common_entry_offsets"):
-        got = tree.arrays(list(wanted), entry_start=start, entry_stop=stop, how=dict)
+        got = baskets.arrays(tree, list(wanted), start, stop) if fast else {}
+        rest = [name for name in wanted if name not in got]
+        if rest:
+            got |= tree.arrays(rest, entry_start=start, entry_stop=stop, how=dict)
     else:  # an RNTuple groups collections; its fields are the columns
         record = tree.arrays(
             filter_name=lambda name: name in wanted, entry_start=start, entry_stop=stop

@@ -52,7 +52,7 @@ class Events:
     uuid, nbytes
         Identity of the file when the run was planned; empty if it was not opened.
     entries : int, optional
-        Entries of the whole file if only they were known, and not its identity.
+        Entries of the whole file: no event is lost by a wrong number.
     stand_ins : tuple of str
         Columns that the file does not have, and that another stands in for.
     """
@@ -71,6 +71,11 @@ class Events:
     def size(self) -> int:
         """Number of events."""
         return self.stop - self.start
+
+    @property
+    def source(self) -> str:
+        """What must be opened to read them."""
+        return self.url
 
     @property
     def where(self) -> str:

@@ -15,7 +15,8 @@ from spectrum_workflows.hep import closure, histogram, runs
 from spectrum_workflows.hep.columns import GENERATED
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.job import Job, job
-from spectrum_workflows.hep.planning import inputs, plan
+from spectrum_workflows.hep.listing import inputs
+from spectrum_workflows.hep.planning import plan
 from spectrum_workflows.hep.preparing import prepared
 from spectrum_workflows.hep.read import entries
 from spectrum_workflows.hep.spec import HepSpec

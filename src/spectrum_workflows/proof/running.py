@@ -1,11 +1,10 @@
-"""Runs notebooks at sites, changing nothing but ``SPECTRUM_SITE``."""
+"""Runs notebooks at sites and with stores, changing nothing but ``SPECTRUM_SITE``."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,15 @@ from typing import Any
 from spectrum_workflows import shipped
 from spectrum_workflows.errors import DataNotFoundError
 from spectrum_workflows.proof.kernel import executed
+from spectrum_workflows.proof.places import (
+    FILE,
+    DataStore,
+    Where,
+    covering,
+    profile,
+    rows,
+    upload,
+)
 from spectrum_workflows.proof.table import Proof, Row
 from spectrum_workflows.record import compare, machine, read_record
 from spectrum_workflows.sites.finding import VARIABLE
@@ -22,6 +30,7 @@ PLAIN = "laptop without AVX-512"
 """One more row: NumPy may not use AVX-512 there, as on an older processor."""
 
 DISABLE = "NPY_DISABLE_CPU_FEATURES"
+_IN_NAMES = str.maketrans("/ ", "--")
 
 Key = tuple[str, str]
 """Name and digest of a spec: what was asked."""
@@ -37,9 +46,11 @@ def prove(
     notebooks: Sequence[str],
     *,
     folder: str,
+    stores: Sequence[DataStore] = (),
+    full: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Proof:
-    """Run every notebook at every site and compare the results they save.
+    """Run notebooks at sites and with stores, and compare the results they save.
 
     Parameters
     ----------
@@ -49,6 +60,11 @@ def prove(
         Files; each saves at least one run.
     folder : str
         Local folder that all sites can reach: data, and results per row.
+    stores : sequence of DataStore
+        From `read_stores`.  The data, which the first row of a notebook makes
+        in ``folder`` if it is not there, is copied to each.
+    full : bool
+        Every notebook at every site with every store, not a `covering` choice.
     report : callable
         Told what is going on.
 
@@ -58,37 +74,57 @@ def prove(
         There is no such notebook.
     MissingExtraError
         Notebooks cannot be executed here.
+    OutputError
+        A store cannot be written to.
     """
-    root, run = Path(folder).absolute(), secrets.token_hex(3)
-    rows: list[Row] = []
-    more = [PLAIN] if _avx512(machine()) else []
-    for notebook in notebooks:
-        name = _short_name(notebook)
+    root = Path(folder).absolute()
+    here = DataStore(FILE, str(root / "data"), str(root / "data"))
+    named = {store.name: store for store in (here, *stores)}
+    files = {_short_name(notebook): notebook for notebook in notebooks}
+    wanted = rows([*files], sites, [*named.values()])
+    wanted = wanted if full else covering(wanted)
+    results = root / "results" / secrets.token_hex(3)
+    found: list[Row] = []
+    for name, file in files.items():
+        places = [where for where in wanted if where.notebook == name]
+        places += [Where(name, PLAIN, FILE)] if _avx512(machine()) else []
         reference: dict[Key, Path] = {}
-        for site in [*sites, *more]:
-            report(f"{name} at {site}")
-            place = f"{name}-{site}".replace("/", "-").replace(" ", "-")
-            results = root / "results" / run / place
-            row = _row(notebook, site, root, results)
+        for number, where in enumerate(places):
+            report(f"{name} at {where.site}, {where.store}")
+            own = results / "-".join((name, where.site, where.store)).translate(_IN_NAMES)
+            row = _row(file, where, named[where.store], own)
             if not row.error:
-                row = _compared(row, reference, saved := _runs(results))
+                row = _compared(row, reference, saved := _runs(own))
                 reference = reference or saved
-            rows.append(row)
+            found.append(row)
             report(f"  {row.error or f'{row.agreement}, {row.digest[:12]}'}")
-    return Proof(tuple(rows), frozenset({PLAIN}))
+            if number == 0 and (root / "data").is_dir():
+                _fill({w.store for w in places} - {FILE}, named, root / "data", report)
+    return Proof(tuple(found), frozenset({PLAIN}))
 
 
-def _row(notebook: str, site: str, root: Path, results: Path) -> Row:
+def _fill(
+    names: Set[str], stores: Mapping[str, DataStore], data: Path, report: Callable[[str], None]
+) -> None:
+    for name in sorted(names):
+        report(f"copying data to {name}")
+        upload(data, stores[name])
+
+
+def _row(notebook: str, where: Where, store: DataStore, results: Path) -> Row:
     """Run one notebook at one site and read what it saved."""
     try:
         content = Path(notebook).read_bytes()
     except OSError:
         raise DataNotFoundError("no such notebook", notebook) from None
-    row = Row(_short_name(notebook), hashlib.sha256(content).hexdigest(), site, store="file")
-    profile = root / "sites" / f"{results.name}.toml"
-    profile.parent.mkdir(parents=True, exist_ok=True)
-    profile.write_text(_profile(site, root / "data", results))
-    environment = {VARIABLE: str(profile)}
+    site, sha256 = where.site, hashlib.sha256(content).hexdigest()
+    row = Row(where.notebook, sha256, site, store.name)
+    base = "laptop" if site == PLAIN else site
+    file = results.parents[2] / "sites" / f"{results.name}.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    parent = str(Path(base).absolute()) if base.endswith(".toml") else base
+    file.write_text(profile(parent, results, store))
+    environment = {VARIABLE: str(file)}
     if site == PLAIN:
         environment[DISABLE] = " ".join(_avx512(machine()))
     error = executed(notebook, content, environment)
@@ -106,14 +142,6 @@ def _row(notebook: str, site: str, root: Path, results: Path) -> Row:
         seconds=sum(r["seconds"] for r in records),
         bytes_read=sum(r["bytes_read"] for r in records),
     )
-
-
-def _profile(site: str, data: Path, results: Path) -> str:
-    """A profile that differs from the site's own in its two roots alone."""
-    base = "laptop" if site == PLAIN else site
-    parent = str(Path(base).absolute()) if base.endswith(".toml") else base
-    keys = {"extends": parent, "data": str(data), "results": str(results)}
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
 
 
 def _avx512(found: Mapping[str, Any]) -> list[str]:

@@ -14,14 +14,14 @@ from spectrum_workflows import storage
 
 @dataclass(frozen=True)
 class Row:
-    """One notebook at one site.
+    """One notebook at one site, with its data in one store.
 
     Attributes
     ----------
     notebook, sha256 : str
         The file, and the hash of its bytes.
     site, store : str
-        Where it ran, and the scheme of its data root.
+        Where it ran, and where its data was.
     workers : int
         Workers at the end of the run; 0 for none but the notebook itself.
     digest : str

@@ -3,12 +3,13 @@
 from spectrum_workflows.conversion import Converter
 from spectrum_workflows.domain import Domain
 from spectrum_workflows.radio.convert import convert
+from spectrum_workflows.radio.forecast import COSTS
 from spectrum_workflows.radio.plot import plot
 from spectrum_workflows.radio.read import inputs
 from spectrum_workflows.radio.results import arrays, deviation, files, pictures, read, summary
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import make
-from spectrum_workflows.radio.workflow import plan, run
+from spectrum_workflows.radio.workflow import calibrate, plan, run
 
 DOMAIN = Domain(
     name="radio",
@@ -25,4 +26,6 @@ DOMAIN = Domain(
     plot=plot,
     make=make,
     converter=Converter(".ms", convert),
+    costs=COSTS,
+    calibrate=calibrate,
 )

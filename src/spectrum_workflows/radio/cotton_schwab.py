@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.radio.clean import minor_cycle
+from spectrum_workflows.radio.clean import convolved, minor_cycle
 from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.types import Stop
 
@@ -45,6 +45,12 @@ def cotton_schwab(
     it, it is kept as soon as the highest peak left may be noise: sidelobes
     that were taken for noise are cleaned, the noise itself is not.
 
+    With ``clean.residual = "psf"`` the first cycles subtract the model's
+    convolution with the PSF instead, until they would stop; the PSF being known
+    out to half the image and the same everywhere, what they leave is wrong by
+    some 1e-3 of what they found.  Exact cycles then go on from their model: the
+    residual that is returned is always exact.
+
     Parameters
     ----------
     dirty, psf : ndarray of float64, shape (npix, npix)
@@ -55,6 +61,19 @@ def cotton_schwab(
         model, in the given major cycle (from 1).
     """
     now = Deconvolved(np.zeros_like(dirty), dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
+    if clean.residual == "psf":
+        rough = _cycles(now, psf, clean, lambda model, _: dirty - convolved(model, psf))
+        if rough.major == 0:
+            return rough
+        exact = residual_of(rough.model, rough.major + 1)
+        now = replace(rough, residual=exact, major=rough.major + 1)
+    return _cycles(now, psf, clean, residual_of)
+
+
+def _cycles(
+    now: Deconvolved, psf: Image, clean: CleanSpec, residual_of: Callable[[Image, int], Image]
+) -> Deconvolved:
+    """Minor cycles from some state on, each followed by a new residual, until CLEAN stops."""
     before, allowed = now, np.inf
     held: tuple[float, Stop] | None = None
     while True:

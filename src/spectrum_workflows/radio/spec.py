@@ -50,7 +50,11 @@ class StripsSpec(FrozenModel):
 
 
 class CleanSpec(FrozenModel):
-    """Cotton–Schwab CLEAN; thresholds in Jy (``threshold``) and in image rms (``sigma``)."""
+    """Cotton–Schwab CLEAN; thresholds in Jy (``threshold``) and in image rms (``sigma``).
+
+    ``residual`` says how the residual between major cycles is found: from the
+    data, or, at no pass over them, from the PSF; the last one is always exact.
+    """
 
     iterations: int = Field(50_000, gt=0)
     gain: float = Field(0.1, gt=0, le=1)
@@ -58,6 +62,7 @@ class CleanSpec(FrozenModel):
     threshold: float | None = Field(None, gt=0)
     sigma: float | None = Field(None, gt=0)
     max_major: int = Field(20, gt=0)
+    residual: Literal["exact", "psf"] = "exact"
 
 
 class RestoreSpec(FrozenModel):

@@ -2,7 +2,7 @@
 
 from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest
-from spectrum_workflows.record.machine import machine
+from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.writing import damaged, read_record, save
 
@@ -13,6 +13,7 @@ __all__ = [
     "damaged",
     "digest",
     "machine",
+    "processor",
     "read_record",
     "save",
 ]

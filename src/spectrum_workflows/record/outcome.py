@@ -7,6 +7,7 @@ from typing import Any
 
 from spectrum_workflows import domain
 from spectrum_workflows.domain import Plan, Tally
+from spectrum_workflows.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Outcome:
         See `record.machine`.
     worker_machines : tuple of dict
         The same of the workers; one entry where all are alike.
+    expected : tuple of Stage
+        What the planner said that the stages would take.
     """
 
     spec: Any
@@ -48,6 +51,7 @@ class Outcome:
     workers: int
     machine: dict[str, Any]
     worker_machines: tuple[dict[str, Any], ...]
+    expected: tuple[Stage, ...] = ()
 
     @property
     def domain(self) -> domain.Domain:
@@ -58,6 +62,29 @@ class Outcome:
     def fraction(self) -> float:
         """Share of the planned events or visibilities in the result; 1 if complete."""
         return domain.fraction_done(self.plan, self.tally.failures)
+
+    @property
+    def share_read(self) -> float:
+        """Bytes read over the size of the data set, above 1 for several passes; 0 if not known."""
+        size = self.plan.data_bytes
+        return round(self.tally.bytes_read / size, 4) if size else 0.0
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """What each stage took, beside what had been expected of it.
+
+        Stages that are repeated, such as major cycles, are expected to take the
+        same each time.
+        """
+        expected = {stage.name: stage for stage in self.expected}
+        return [
+            {
+                "name": stage.name,
+                "measured": _numbers(stage),
+                "expected": _numbers(expected.get(stage.name.rstrip(" 0123456789"))),
+            }
+            for stage in self.tally.stages
+        ]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -75,4 +102,12 @@ class Outcome:
             "seconds": round(self.seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
             "bytes_read": self.tally.bytes_read,
+            "share_of_data_read": self.share_read,
         }
+
+
+def _numbers(stage: Stage | None) -> dict[str, float] | None:
+    """A stage without its name; ``None`` where nothing was expected."""
+    if stage is None:
+        return None
+    return {name: value for name, value in vars(stage).items() if name != "name"}

@@ -199,7 +199,8 @@ class Site(FrozenModel):
     software : Software
         What a batch job does before its worker starts.
     storage : dict
-        fsspec options per URL prefix; no credentials.
+        Options per URL prefix: those of `storage.systems`, and any other of
+        the prefix's fsspec file system; no credentials.
     replicas : tuple of str
         URL prefixes, the most wanted first: the order in which copies of
         catalogued data are tried here.

@@ -16,6 +16,7 @@ from spectrum_workflows.storage.reading import (
     open_read,
     read_bytes,
     read_ranges,
+    size_below,
 )
 from spectrum_workflows.storage.stores import Stores, current_stores, using
 from spectrum_workflows.storage.systems import filesystem_options, locate
@@ -45,6 +46,7 @@ __all__ = [
     "read_ranges",
     "remove",
     "shown",
+    "size_below",
     "using",
     "write_bytes",
 ]

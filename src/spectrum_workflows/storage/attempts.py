@@ -50,11 +50,11 @@ def persist(url: str, action: Callable[[Any, str], T]) -> T:
             return action(fs, path)
         except Exception as error:
             kind = kind_of(error, url)
-            spent = time.monotonic() - begun
             if kind == "unknown":
                 raise
-            if spent >= _limit(kind, url):
-                raise in_words(kind, error, url, fs) from error
+            failure = in_words(kind, error, url, fs)
+        if time.monotonic() - begun >= _limit(kind, url):
+            raise failure  # without what led to it: aiohttp's errors hold the token that was sent
         _before_another(kind, url, fs)
         time.sleep(min(FIRST * 2**tries, LONGEST) * _jitter.uniform(0.5, 1.0))
         tries += 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePath
-from urllib.parse import urlsplit, urlunsplit
 
 from spectrum_workflows.errors import DataError
+
+_USER = re.compile(r"(?<=:)//[^/@]*@")
+"""User, and perhaps password, before the host of a URL."""
 
 
 def scheme_of(url: str) -> str:
@@ -29,9 +32,24 @@ def shown(url: str) -> str:
     """A URL without what may be secret in it: a password, a signed query."""
     if is_local(url):
         return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return _USER.sub("//", url.partition("?")[0], count=1)
+
+
+def check_no_password(url: str) -> None:
+    """Refuse a URL that would carry a password into specs, task graphs and records.
+
+    Raises
+    ------
+    DataError
+        It holds one.
+    """
+    found = _USER.search(url) if not is_local(url) else None
+    if found and ":" in found[0]:
+        raise DataError(
+            "there is a password in this URL",
+            shown(url),
+            "leave it to the library's own chain (environment, netrc, token file)",
+        )
 
 
 def local_path(url: str) -> Path:

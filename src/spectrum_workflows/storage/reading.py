@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import IO, Any
 
-from spectrum_workflows.errors import StoreError
+from spectrum_workflows.errors import SpectrumError, StoreError
 from spectrum_workflows.storage.attempts import persist
 from spectrum_workflows.storage.counting import count
 from spectrum_workflows.storage.names import is_local, shown
@@ -57,6 +57,17 @@ def files_below(url: str) -> list[str]:
     except FileNotFoundError:
         return []
     return [path if is_local(url) else fs.unstrip_protocol(path) for path in paths]
+
+
+def size_below(url: str) -> int:
+    """Bytes of a file, or of all files below a folder; 0 where the store does not say."""
+    try:
+        described = info(url)
+        if described["type"] != "directory":
+            return int(described["size"] or 0)
+        return int(persist(url, lambda fs, path: fs.du(path)))
+    except SpectrumError:  # a number to be shown, which must not end a run
+        return 0
 
 
 def read_bytes(url: str) -> bytes:

@@ -28,13 +28,16 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from spectrum_workflows.errors import DataError, MissingExtraError
-from spectrum_workflows.storage.names import is_local, scheme_of, shown
+from spectrum_workflows.storage.names import check_no_password, is_local, scheme_of, shown
 from spectrum_workflows.storage.stores import current_stores
 
 TIMEOUT = 10.0
 PATIENCE = 20.0
 CONCURRENCY = 32
 CONNECT = 5.0
+
+ONCE = {"mode": "standard", "total_max_attempts": 1}
+"""botocore is not to try again what `persist` does, with a limit in seconds."""
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "root": "xrootd"}
 
@@ -45,12 +48,16 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     Raises
     ------
     DataError
-        No file system is known for the URL's scheme.
+        No file system is known for the URL's scheme, or it holds a password.
     MissingExtraError
         The one for it is not installed.
     """
+    check_no_password(url)
+    options = filesystem_options(url)
+    if "config_kwargs" in options:
+        options["config_kwargs"]["retries"] = ONCE
     try:
-        fs, path = url_to_fs(url, **filesystem_options(url))
+        fs, path = url_to_fs(url, **options)
     except ImportError as error:
         extra = _EXTRAS.get(scheme_of(url))
         if extra is None:
@@ -62,15 +69,17 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         ) from error
     except ValueError as error:
         raise DataError(f"cannot open this kind of URL: {error}", shown(url)) from error
-    if scheme_of(url) in ("s3", "s3a"):
-        fs.retries = 1  # `persist` does it, with a limit in seconds
+    if "config_kwargs" in options:
+        fs.retries = 1
     return fs, path
 
 
 def filesystem_options(url: str) -> dict[str, Any]:
     """The keyword arguments of the fsspec file system for a URL, here and now.
 
-    They hold no secret, only the names of files that do.
+    They hold no secret, only the names of files that do.  For readers with a
+    file system of their own, such as Zarr's; what may pass is then tried again
+    by botocore.
     """
     options = current_stores().for_url(url)
     options.pop("patience", None)
@@ -106,7 +115,7 @@ def _s3(options: dict[str, Any]) -> dict[str, Any]:
         "connect_timeout": CONNECT,
         "read_timeout": options.pop("timeout", TIMEOUT),
         "max_pool_connections": int(options.pop("concurrency", CONCURRENCY)),
-        "retries": {"mode": "standard", "total_max_attempts": 2},
+        "retries": {"mode": "standard", "total_max_attempts": 4},
         # Stores other than Amazon's know no checksums beside the signed body.
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
@@ -140,7 +149,7 @@ async def _http_client(
     """An aiohttp session; proxies and ``~/.netrc`` are found as its documentation says."""
     import aiohttp
 
-    headers = {}
+    headers = {"Accept-Encoding": "identity"}  # bytes as they are stored
     if token_file is not None:
         token = Path(token_file).expanduser().read_text().strip()
         headers["Authorization"] = f"Bearer {token}"

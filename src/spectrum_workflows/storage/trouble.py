@@ -24,14 +24,20 @@ _DENIED = {
 }
 """Codes of S3 answers and names of botocore errors.  HEAD says 400 of an old token, and
 rclone says UnsupportedAlgorithm of a request without signature."""
-_PASSING = {408, 425, 429}
-_ROOT_MISSING = ("3011", "no such file", "3005")
-_ROOT_DENIED = ("3010", "permission denied", "auth failed", "not authorized", "3030")
+_PASSING = {"RequestTimeout", "IncompleteBody", "XAmzContentSHA256Mismatch"}
+"""Codes of S3 answers that are the network's fault although their status is 400."""
+_LATER = {408, 425, 429}
+_ROOT_MISSING = ("[3011]", "no such file")
+_ROOT_DENIED = ("[3010]", "[3030]", "permission denied", "auth failed", "not authorized")
+"""What servers say, with the numbers of the XRootD protocol (kXR_NotFound, kXR_NotAuthorized,
+kXR_AuthFailed)."""
 
 
 def kind_of(error: BaseException, url: str) -> Kind:
     """Sort an error by what can be done: another try, new credentials, or nothing."""
     chain = [*_chain(error)]
+    if isinstance(error, FileNotFoundError) and error.__cause__:
+        return kind_of(error.__cause__, url)  # fsspec says this of whatever befell it over http
     if isinstance(error, SpectrumError):
         found: Kind = "unknown"
     elif any(_about_certificate(e) for e in chain):
@@ -42,6 +48,8 @@ def kind_of(error: BaseException, url: str) -> Kind:
         found = "denied"
     elif is_local(url) or not _of_the_network(error):
         found = "unknown"
+    elif any(_code(e) in _PASSING for e in chain):
+        found = "passing"
     elif scheme_of(url) == "root":
         found = _root_kind(str(error).lower())
     else:
@@ -121,10 +129,10 @@ def _denied_here(url: str) -> AccessError:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes; not its context, which may be some earlier trouble of ours."""
     while error is not None:
         yield error
-        inner = getattr(error, "kwargs", {})  # botocore keeps the cause there
-        error = error.__cause__ or error.__context__ or _exception(inner)
+        error = error.__cause__ or _exception(getattr(error, "kwargs", {}))  # botocore's is there
 
 
 def _exception(kwargs: Any) -> BaseException | None:
@@ -133,7 +141,9 @@ def _exception(kwargs: Any) -> BaseException | None:
 
 
 def _about_certificate(error: BaseException) -> bool:
-    return isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error)
+    return isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(
+        error
+    )
 
 
 def _code(error: BaseException) -> str:
@@ -154,9 +164,10 @@ def _status(error: BaseException) -> int:
 
 
 def _status_kind(status: int) -> Kind:
-    if status == 404:
-        return "missing"
-    return "permanent" if 300 <= status < 500 and status not in _PASSING else "passing"
+    known: dict[int, Kind] = {401: "denied", 403: "denied", 404: "missing"}
+    if status in known:
+        return known[status]
+    return "permanent" if 300 <= status < 500 and status not in _LATER else "passing"
 
 
 def _of_the_network(error: BaseException) -> bool:
@@ -173,12 +184,15 @@ def _root_kind(text: str) -> Kind:
 
 
 def _said(error: BaseException) -> str:
-    """The first line of what a library said, or else its name for it."""
-    code = next((c for e in _chain(error) if (c := _s3_code(e))), "")
-    if code:
-        return code
-    text = " ".join(str(error).split())[:160]
-    return text or type(error).__name__
+    """The store's own word for it, or else what the library said; never a URL with its query."""
+    if isinstance(error, FileNotFoundError) and error.__cause__:
+        error = error.__cause__
+    for one in _chain(error):
+        if code := _s3_code(one):
+            return code
+        if (status := _status(one)) and hasattr(one, "message"):  # aiohttp's, which quotes the URL
+            return f"{status} {one.message}"
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _s3_code(error: BaseException) -> str:

@@ -39,7 +39,9 @@ def flat(events: ak.Array, columns: Mapping[str, DTypeLike]) -> list[NDArray[Any
     first, *rest = layouts = [_list_layout(events[name]) for name in columns]
     offsets = np.asarray(first.offsets.data)
     for name, layout in zip(list(columns)[1:], rest, strict=True):
-        if not np.array_equal(offsets, layout.offsets.data):
+        found = np.asarray(layout.offsets.data)
+        shared = found.ctypes.data == offsets.ctypes.data and len(found) == len(offsets)
+        if not shared and not np.array_equal(offsets, found):
             raise DataError(
                 f"lists of {next(iter(columns))} and {name} differ in length",
                 remedy="copy the file again, or check which collection they belong to",
@@ -53,4 +55,5 @@ def _list_layout(lists: ak.Array) -> ak.contents.ListOffsetArray:
     layout = ak.to_layout(lists)
     if not isinstance(layout, ak.contents.ListOffsetArray):
         layout = ak.to_packed(layout, highlevel=False)
-    return layout.to_ListOffsetArray64(True)
+    plain = layout.offsets.dtype == np.int64 and layout.offsets.data[0] == 0
+    return layout if plain else layout.to_ListOffsetArray64(True)

@@ -134,13 +134,7 @@ def _leptons(e: Electrons, mu: Muons, event: int, cut: Cuts) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _good_jet(jet: Jets, i: int, pt: float, cut: Cuts) -> bool:
-    identified = jet.identity[i] == TIGHT_JET_NOT_LEPTON
-    return bool(pt > cut.jet_pt and abs(jet.eta[i]) < JET_ETA and identified)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _event_loop(
+def _event_loop(  # noqa: C901, PLR0912  (the whole definition, in one loop)
     e: Electrons, mu: Muons, jet: Jets, number: Numbers, kinds: NDArray[np.int64], cut: Cuts
 ) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float32]]:
     """Region and observable of every event for every kind of jets, and pt of four jets."""
@@ -148,16 +142,31 @@ def _event_loop(
     region = np.zeros((len(kinds), n_events), np.int8)
     value = np.empty((len(kinds), n_events))
     leading = np.empty((n_events, 4), np.float32)
-    good, pts = np.empty(len(jet.pt), np.int64), np.empty(len(jet.pt), np.float32)
+    most = np.max(np.diff(jet.first)) if n_events else 0
+    clean, good = np.empty(most, np.int64), np.empty(most, np.int64)
+    pts, scratch = np.empty(most, np.float32), np.empty((7, most))
 
     for event in range(n_events):
         if _leptons(e, mu, event, cut) != 1:
             continue
+        first, n_clean, tags = jet.first[event], 0, 0
+        for i in range(first, jet.first[event + 1]):
+            if abs(jet.eta[i]) < JET_ETA and jet.identity[i] == TIGHT_JET_NOT_LEPTON:
+                clean[n_clean] = i
+                n_clean += 1
+                tags += jet.btag[i] > cut.btag
+        if n_clean < 4 or tags < 1:
+            continue
+        if tags > 1:
+            _directions(jet.eta, jet.phi, first, clean[:n_clean], scratch)
+
         for k, kind in enumerate(kinds):
-            jets, btags, ht = 0, 0, 0.0
-            for i in range(jet.first[event], jet.first[event + 1]):
-                pt = _jet_pt(jet, i, kind, number, event)
-                if _good_jet(jet, i, pt, cut):
+            jets, btags, ht, key = 0, 0, 0.0, np.uint64(0)
+            if kind == RESOLUTION_UP:
+                key = event_key(number.run[event], number.block[event], number.event[event])
+            for i in clean[:n_clean]:
+                pt = _shifted(jet.pt[i], kind, key, i - first)
+                if pt > cut.jet_pt:
                     good[jets], pts[jets] = i, pt
                     jets += 1
                     btags += jet.btag[i] > cut.btag
@@ -166,43 +175,63 @@ def _event_loop(
             if jets >= 4 and btags == 1:
                 region[k, event], value[k, event] = ONE_TAG, ht
             elif jets >= 4 and btags >= 2:
-                mass = _hadronic_top_mass(jet, good[:jets], pts[:jets], cut.btag)
+                mass = _hadronic_top_mass(jet, first, good[:jets], pts, scratch, cut.btag)
                 region[k, event], value[k, event] = TWO_TAGS, mass
-            if kind == NOMINAL and region[k, event]:
+            if kind == NOMINAL and jets >= 4:
                 leading[event] = pts[:4]
     return region, value, leading
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _jet_pt(jet: Jets, i: int, kind: int, number: Numbers, event: int) -> np.float32:
+def _shifted(pt: np.float32, kind: int, key: int, index: int) -> np.float32:
+    """Transverse momentum of a jet under one of the kinematic variations."""
     if kind == SCALE_UP:
-        return np.float32(jet.pt[i] * JET_SCALE)
-    if kind == RESOLUTION_UP and abs(jet.eta[i]) < JET_ETA:
-        key = event_key(number.run[event], number.luminosity_block[event], number.event[event])
-        smeared = 1.0 + JET_RESOLUTION * normal(key, i - jet.first[event])
-        return np.float32(jet.pt[i] * smeared)
-    return np.float32(jet.pt[i])
+        return np.float32(pt * JET_SCALE)
+    if kind == RESOLUTION_UP:
+        return np.float32(pt * (1.0 + JET_RESOLUTION * normal(key, index)))
+    return pt
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _directions(
+    eta: NDArray[np.float32],
+    phi: NDArray[np.float32],
+    first: int,
+    clean: NDArray[np.int64],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Momenta over pt of some jets of an event, common to all kinematic variations."""
+    for i in clean:
+        scratch[0, i - first] = cos(np.float64(phi[i]))
+        scratch[1, i - first] = sin(np.float64(phi[i]))
+        scratch[2, i - first] = sinh(np.float64(eta[i]))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _hadronic_top_mass(
-    jet: Jets, good: NDArray[np.int64], pts: NDArray[np.float32], btag: float
+    jet: Jets,
+    first: int,
+    good: NDArray[np.int64],
+    pts: NDArray[np.float32],
+    scratch: NDArray[np.float64],
+    btag: float,
 ) -> float:
     """Mass of the b-tagged three-jet combination of largest pt."""
-    n = len(good)
-    px, py, pz, energy = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    px, py, pz, energy = scratch[3], scratch[4], scratch[5], scratch[6]
     for k, i in enumerate(good):
-        pt, eta = np.float64(pts[k]), np.float64(jet.eta[i])
-        phi, mass = np.float64(jet.phi[i]), np.float64(jet.mass[i])
-        px[k], py[k], pz[k] = pt * cos(phi), pt * sin(phi), pt * sinh(eta)
+        pt, mass = np.float64(pts[k]), np.float64(jet.mass[i])
+        x, y, z = scratch[0, i - first], scratch[1, i - first], scratch[2, i - first]
+        px[k], py[k], pz[k] = pt * x, pt * y, pt * z
         energy[k] = sqrt(px[k] ** 2 + py[k] ** 2 + pz[k] ** 2 + mass**2)
-    largest_pt2, mass2 = -1.0, 0.0
+    largest_pt2, mass2, n = -1.0, 0.0, len(good)
     for a in range(n):
         for b in range(a + 1, n):
+            two_tagged = jet.btag[good[a]] > btag or jet.btag[good[b]] > btag
             for c in range(b + 1, n):
+                if not two_tagged and not jet.btag[good[c]] > btag:
+                    continue
                 pt2 = (px[a] + px[b] + px[c]) ** 2 + (py[a] + py[b] + py[c]) ** 2
-                best = max(jet.btag[good[a]], jet.btag[good[b]], jet.btag[good[c]])
-                if best > btag and pt2 > largest_pt2:
+                if pt2 > largest_pt2:
                     p2 = pt2 + (pz[a] + pz[b] + pz[c]) ** 2
                     mass2 = (energy[a] + energy[b] + energy[c]) ** 2 - p2
                     largest_pt2 = pt2

@@ -69,7 +69,7 @@ class Numbers(NamedTuple):
     """The three numbers that name an event; empty where nothing is smeared."""
 
     run: NDArray[np.uint32]
-    luminosity_block: NDArray[np.uint32]
+    block: NDArray[np.uint32]
     event: NDArray[np.uint64]
 
 

@@ -49,7 +49,7 @@ def interpolated(samples: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
         return samples
     out = np.empty((stop - start, samples.shape[1]), samples.dtype)
     begin, _ = span(axis, start, stop)
-    for pixels, first, matrix in _matrices(axis, start, stop, samples.dtype.char):
+    for pixels, first, matrix in filter_blocks(axis, start, stop, samples.dtype.char):
         used = samples[first - begin : first - begin + matrix.shape[1]]
         np.matmul(matrix, used, out=out[pixels])
     return out
@@ -64,13 +64,13 @@ def transposed(pixels: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
         return pixels
     begin, end = span(axis, start, stop)
     out = np.zeros((end - begin, pixels.shape[1]), pixels.dtype)
-    for part, first, matrix in _matrices(axis, start, stop, pixels.dtype.char):
+    for part, first, matrix in filter_blocks(axis, start, stop, pixels.dtype.char):
         out[first - begin : first - begin + matrix.shape[1]] += matrix.T @ pixels[part]
     return out
 
 
 @lru_cache(maxsize=256)
-def _matrices(
+def filter_blocks(
     axis: Axis, start: int, stop: int, kind: str
 ) -> tuple[tuple[slice, int, NDArray[Any]], ...]:
     """Blocks of the filter: which pixels, the first sample, and the weights."""

@@ -25,7 +25,7 @@ GAP_X, GAP_Y = 0.12, 0.15
 MARGIN = 1.05
 """The strips' images reach this much beyond the image's edge, or more."""
 
-BLOCK = 512
+BLOCK = 1024
 """Columns of a block of the image."""
 
 SECONDS, MOST = 0.5, 32

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from spectrum_workflows.domain import Partition, Stage, Tally
+from spectrum_workflows.domain import Partition, Tally
 from spectrum_workflows.engine import each, exchanged, merged
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.stages import Stage
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from spectrum_workflows import storage
 from spectrum_workflows.domain import Plan, Report
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.radio import memory
+from spectrum_workflows.radio import forecast, memory
 from spectrum_workflows.radio.read import coordinates, describe, find
 from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.radio.strips.coverage import Coverage, covered
@@ -19,6 +20,7 @@ from spectrum_workflows.radio.strips.planner import NEVER_UP_TO, below_horizon, 
 from spectrum_workflows.radio.strips.planner import layout as layout_of
 from spectrum_workflows.radio.strips.types import Layout
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry
+from spectrum_workflows.stages import Forecast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,14 +65,51 @@ def plan(
     cut = slabs(observation, spec.partition.max_visibilities)
     coverage = _coverage(spec, observation, cut)
     layout = None if coverage is None else _layout(spec, geometry, coverage, len(cut))
+    need = memory.task_bytes(cut, geometry)
+    stages = _stages(spec, observation, cut, coverage, layout)
     return ImagingPlan(
         partitions=cut,
         bytes_to_read=sum(slab.size for slab in cut) * observation.visibility_bytes,
-        largest_memory=memory.task_bytes(cut, geometry),
+        largest_memory=max(stage.memory for stage in stages) if layout else need,
         warnings=_undersampled(spec, observation),
         inputs=((observation.url, observation.identity),),
+        stages=stages,
+        method=_method(layout),
         layout=layout,
+        data_bytes=storage.size_below(observation.url),
     )
+
+
+def _method(layout: Layout | None) -> str:
+    if layout is None:
+        return "one call of the gridder per slab and image"
+    strips, blocks = len(layout.strips), len(layout.blocks)
+    rows, columns = layout.y.count, max(strip.x.count for strip in layout.strips)
+    what = f"{strips} uv strips of at most {columns} × {rows} coarse pixels"
+    return f"{what}, joined in {blocks} blocks of columns"
+
+
+def _stages(
+    spec: RadioSpec,
+    observation: Observation,
+    cut: Sequence[Slab],
+    coverage: Coverage | None,
+    layout: Layout | None,
+) -> tuple[Forecast, ...]:
+    """What each stage will do, where the data's coverage is known."""
+    if coverage is None:
+        return ()
+    geometry, psf = geometry_of(spec), spec.image.psf
+    weighted = spec.weighting.scheme != "natural"
+    if layout:
+        rows = int(observation.rows_per_time.sum())
+        found = forecast.in_strips(cut, layout, rows=rows, weighted=weighted, psf=psf)
+    else:
+        need = memory.task_bytes(cut, geometry)
+        found = forecast.in_slabs(cut, geometry, coverage, psf=psf, memory=need)
+    first = (forecast.weights(cut, geometry),) if weighted else ()
+    cycles = {"model", "major cycle"} if spec.clean is None else set()
+    return (*first, *(stage for stage in found if stage.name not in cycles))
 
 
 def _coverage(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) -> Coverage | None:

@@ -1,0 +1,144 @@
+"""What a run would do and take, before it is run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from spectrum_workflows import domain, storage
+from spectrum_workflows.domain import Plan
+from spectrum_workflows.sites import Place
+from spectrum_workflows.sites.calibration import costs_of, save_costs
+from spectrum_workflows.stages import Stage
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a run would do; printing it shows the plan in words.
+
+    Attributes
+    ----------
+    name : str
+    plan : Plan
+    stages : tuple of Stage
+        What each stage will take, where the science can tell.
+    workers : int
+        Workers at hand, or that the site will ask for.
+    calibrated : bool
+        Whether the CPU seconds follow from costs measured on this machine.
+    """
+
+    name: str
+    plan: Plan
+    stages: tuple[Stage, ...] = ()
+    workers: int = 1
+    calibrated: bool = False
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The plan as JSON-ready numbers."""
+        return {
+            "name": self.name,
+            "partitions": len(self.plan.partitions),
+            "size": self.plan.size,
+            "bytes_to_read": self.plan.bytes_to_read,
+            "data_bytes": self.plan.data_bytes,
+            "largest_memory": self.plan.largest_memory,
+            "warnings": list(self.plan.warnings),
+            "method": self.plan.method,
+            "workers": self.workers,
+            "calibrated": self.calibrated,
+            "stages": [vars(stage) | {"wall_seconds": self.wall(stage)} for stage in self.stages],
+        }
+
+    def wall(self, stage: Stage) -> float:
+        """Seconds of a stage whose tasks are equal and whose workers have a core each."""
+        return stage.cpu_seconds / max(1, min(self.workers, stage.tasks))
+
+    def __str__(self) -> str:
+        plan = self.plan
+        lines = [f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions"]
+        if plan.bytes_to_read:  # else nobody looked
+            lines += [
+                f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB{self._share}",
+                f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
+            ]
+        if plan.method:
+            lines.append(f"  method              {plan.method}")
+        warnings = [f"  warning: {w}" for w in plan.warnings]
+        return "\n".join([*lines, *self._table(), *warnings])
+
+    @property
+    def _share(self) -> str:
+        plan = self.plan
+        if not plan.data_bytes:
+            return ""
+        part = plan.bytes_to_read / plan.data_bytes
+        return f" ({part:.0%} of the data set's {plan.data_bytes / 1e6:,.1f} MB)"
+
+    def _table(self) -> list[str]:
+        """The stages, one per line."""
+        if not self.stages:
+            return []
+        source = "this machine's costs" if self.calibrated else "default costs: spectrum calibrate"
+        head = f"  {'stage':14}{'tasks':>6}{'CPU s':>9}{'wall s':>9}{'MB moved':>10}{'MB task':>9}"
+        rows = [
+            f"  {stage.name:14}{stage.tasks:6}{stage.cpu_seconds:9.2f}{self.wall(stage):9.2f}"
+            f"{stage.bytes_moved / 1e6:10.1f}{stage.memory / 1e6:9.0f}"
+            for stage in self.stages
+        ]
+        return [f"{head}   ({self.workers} workers; {source})", *rows]
+
+
+def check(spec: Any, place: Place) -> Check:
+    """Plan a run without computing anything.
+
+    Raises
+    ------
+    SpectrumError
+        The run could not work: missing files or branches, bad sizes, ...
+    """
+    with storage.using(place.stores):
+        plan = domain.get(spec.workflow).plan(spec, place.data)
+    stages = expected(spec, plan)
+    return Check(spec.name, plan, stages, _workers(place), bool(costs_of(spec.workflow)))
+
+
+def calibrate() -> dict[str, dict[str, float]]:
+    """Measure what work costs on this machine; `check` and `run` predict with it.
+
+    Returns
+    -------
+    dict
+        Per science, CPU seconds per unit of each kind of work.
+
+    Raises
+    ------
+    OutputError
+        The user's cache folder cannot be written.
+    """
+    found = {}
+    for name in domain.names():
+        measure = domain.get(name).calibrate
+        if measure is not None:
+            with threadpool_limits(1):
+                found[name] = measure()
+            save_costs(name, found[name])
+    return found
+
+
+def expected(spec: Any, plan: Plan) -> tuple[Stage, ...]:
+    """The plan's stages with this machine's costs, or else the science's own."""
+    costs = {**domain.get(spec.workflow).costs, **costs_of(spec.workflow)}
+    return tuple(forecast.on(costs) for forecast in plan.stages)
+
+
+def _workers(place: Place) -> int:
+    """Workers that are connected, or that the site will ask for."""
+    if place.site.cluster is None:
+        return 1
+    asked = place.site.workers
+    return place.workers or asked.count or asked.max or os.cpu_count() or 1

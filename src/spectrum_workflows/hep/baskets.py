@@ -1,0 +1,190 @@
+"""Baskets of numbers and of lists of numbers, read with one copy: the fast path of `read`.
+
+What remains of the time of a selection is reading, and of reading it is
+decompression.  So every ZSTD basket is decompressed into one buffer that is
+used again, and its numbers go from there, with their bytes in order, straight
+to where the selection finds them.  Anything else (other codecs, other types,
+baskets inside the tree's own record) is left to uproot.
+
+Layout: TBasket and TKey of ROOT's documentation of its file format, as
+uproot's ``models/TBasket.py`` reads them.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import awkward as ak
+import cramjam
+import numpy as np
+from numpy.typing import NDArray
+from uproot.interpretation.jagged import AsJagged
+from uproot.interpretation.numerical import AsDtype
+
+KEY, TAIL = struct.Struct(">ihiIhh"), struct.Struct(">Hiiii")
+"""Beginning of a key (bytes, version, size, date, key length, cycle), and end of a
+basket's (version, buffer size, offset size, entries, last byte), before one flag."""
+
+BLOCK, ZSTD = 9, b"ZS"
+"""Bytes before each compressed block, and its first two."""
+
+
+class _Scratch(threading.local):
+    """A buffer per thread, as large as the largest basket seen."""
+
+    data: NDArray[np.uint8] = np.empty(0, np.uint8)
+
+    def of(self, nbytes: int) -> NDArray[np.uint8]:
+        """Return the first bytes of the buffer."""
+        if len(self.data) < nbytes:
+            self.data = np.empty(nbytes, np.uint8)
+        return self.data[:nbytes]
+
+
+_scratch = _Scratch()
+
+
+class NotSimple(Exception):  # noqa: N818  (a reason to go another way, not an error)
+    """A branch or basket that this module leaves to uproot."""
+
+
+def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, ak.Array]:
+    """Those columns that can be read fast.
+
+    Parameters
+    ----------
+    tree : uproot.TTree
+        Open.
+    names : sequence of str
+        Branches.
+    start, stop : int
+        Entries ``start <= entry < stop``.
+
+    Returns
+    -------
+    dict of ak.Array, shape (stop - start,)
+        The same values and types as ``tree.arrays`` gives; branches that are
+        missing here are for uproot.
+    """
+    out: dict[str, ak.Array] = {}
+    shared: list[NDArray[np.int64]] = []
+    for name in names:
+        try:
+            content, offsets = _column(tree[name], start, stop)
+        except NotSimple:
+            continue
+        if offsets is None:
+            out[name] = ak.Array(ak.contents.NumpyArray(content))
+            continue
+        same = next((known for known in shared if np.array_equal(known, offsets)), None)
+        if same is None:
+            shared.append(offsets)
+        index = ak.index.Index64(offsets if same is None else same)
+        out[name] = ak.Array(ak.contents.ListOffsetArray(index, ak.contents.NumpyArray(content)))
+    return out
+
+
+def _column(branch: Any, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    """Values of a branch, and where the list of each entry begins if it holds lists."""
+    dtype, lists = _kind(branch)
+    edges = branch.entry_offsets
+    if branch.embedded_baskets or stop > edges[-1]:
+        raise NotSimple
+    numbers = [k for k in range(branch.num_baskets) if edges[k] < stop and edges[k + 1] > start]
+    stored = [_Basket(branch, k) for k in numbers]
+    content = np.empty(sum(b.border // dtype.itemsize for b in stored), dtype.newbyteorder("="))
+    offsets = np.zeros(stop - start + 1, np.int64) if lists else None
+    filled = entries = 0
+    shift = dtype.itemsize.bit_length() - 1  # bytes to items, faster than a division
+    for k, basket in zip(numbers, stored, strict=True):
+        first, last = max(start - edges[k], 0), min(stop, edges[k + 1]) - edges[k]
+        unpacked = basket.unpacked()
+        if offsets is None:
+            begin, end = first, last
+        else:
+            within = basket.offsets(unpacked)[first : last + 1] >> shift
+            begin, end = int(within[0]), int(within[-1])
+            part = offsets[entries + 1 : entries + 1 + last - first]
+            np.add(within[1:], filled - begin, out=part)
+        values = unpacked[: basket.border].view(dtype)[begin:end]
+        content[filled : filled + len(values)] = values
+        filled += end - begin
+        entries += last - first
+    return content[:filled], offsets
+
+
+def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
+    """Type of the stored numbers, and whether an entry is a list of them."""
+    found = branch.interpretation
+    lists = isinstance(found, AsJagged)
+    if lists and found.header_bytes:
+        raise NotSimple
+    number = found.content if lists else found
+    if type(number) is not AsDtype or number.from_dtype.kind not in "biuf" or number.inner_shape:
+        raise NotSimple
+    if number.to_dtype != number.from_dtype.newbyteorder("="):
+        raise NotSimple
+    return number.from_dtype, lists
+
+
+class _Basket:
+    """One basket as stored: its key is read, its content still packed."""
+
+    def __init__(self, branch: Any, k: int) -> None:
+        at = int(branch.member("fBasketSeek")[k])
+        size = int(branch.member("fBasketBytes")[k])
+        self.raw = branch.file.source.chunk(at, at + size).raw_data
+        nbytes, _, self.size, _, self.key, _ = KEY.unpack_from(self.raw)
+        tail = TAIL.unpack_from(self.raw, self.key - TAIL.size - 1)
+        *_, self.entries, last = tail
+        self.border = last - self.key
+        expected = int(branch.entry_offsets[k + 1] - branch.entry_offsets[k])
+        sound = nbytes == len(self.raw) and 0 <= self.border <= self.size
+        if not sound or self.entries != expected:
+            raise NotSimple  # uproot says what is wrong with it
+
+    def unpacked(self) -> NDArray[np.uint8]:
+        """Content; valid until the next basket is unpacked by this thread."""
+        packed = self.raw[self.key :]
+        if len(packed) == self.size:
+            return np.frombuffer(packed, np.uint8)
+        out, filled = _scratch.of(self.size), 0
+        for block, nbytes in _blocks(packed):
+            if filled + nbytes > self.size:
+                raise NotSimple
+            room: Any = out[filled : filled + nbytes]
+            try:
+                done = cramjam.zstd.decompress_into(block, room)
+            except cramjam.DecompressionError as error:
+                raise NotSimple from error
+            if done != nbytes:
+                raise NotSimple
+            filled += nbytes
+        if filled != self.size:
+            raise NotSimple
+        return out
+
+    def offsets(self, unpacked: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """First byte of the list of every entry, and one more for the end."""
+        stored = unpacked[self.border :]
+        if len(stored) != 4 * (self.entries + 2):
+            raise NotSimple
+        first = stored.view(">i4")[1:].astype(np.int32)
+        first -= self.key
+        first[-1] = self.border
+        return first
+
+
+def _blocks(packed: Any) -> Iterator[tuple[Any, int]]:
+    """Compressed blocks, each with its unpacked size."""
+    at, view = 0, memoryview(packed)
+    while at < len(view):
+        header = bytes(view[at : at + BLOCK])
+        if len(header) < BLOCK or header[:2] != ZSTD:
+            raise NotSimple
+        nbytes, unpacked = (int.from_bytes(header[k : k + 3], "little") for k in (3, 6))
+        yield view[at + BLOCK : at + BLOCK + nbytes], unpacked
+        at += BLOCK + nbytes

@@ -1,0 +1,124 @@
+"""What the stages of an image will do: amounts of work, bytes moved, memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.radio.gridding import working_type
+from spectrum_workflows.radio.memory import PROCESS
+from spectrum_workflows.radio.strips import cost
+from spectrum_workflows.radio.weights import density_side
+from spectrum_workflows.stages import Forecast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spectrum_workflows.radio.strips.coverage import Coverage
+    from spectrum_workflows.radio.strips.types import Layout
+    from spectrum_workflows.radio.types import Geometry, Slab
+
+Work = tuple[tuple[str, float], ...]
+
+COSTS = {
+    "read": 1.4e-7,
+    "weigh": 2.0e-8,
+    "cut": 6.0e-8,
+    "grid": 2.5e-7,
+    "transform": 1.5e-8,
+    "filter": 8.0e-11,
+}
+"""CPU seconds on one machine where none were measured: per visibility read, weighed,
+cut into strips, gridded; per sample and w plane; per multiplication of a filter.
+Those of gridding are at accuracy 1e-4."""
+
+PACKED = 8 + 4
+"""Bytes of a visibility on its way to a strip: value and weight."""
+
+ROW = 24 + 8
+"""Bytes of a row: uvw and its range of channels."""
+
+
+def weights(slabs: Sequence[Slab], geometry: Geometry) -> Forecast:
+    """The pass that uniform and Briggs weights need."""
+    size, grid = sum(slab.size for slab in slabs), 4 * density_side(geometry.npix) ** 2
+    memory = PROCESS + max(slab.size for slab in slabs) * 24 + 2 * grid
+    return Forecast(
+        "weights", len(slabs), (("read", size), ("weigh", size)), _merged(slabs, grid), memory
+    )
+
+
+def in_slabs(
+    slabs: Sequence[Slab], geometry: Geometry, coverage: Coverage, *, psf: bool, memory: int
+) -> tuple[Forecast, Forecast]:
+    """The imaging pass and one major cycle, a call of the gridder per slab."""
+    size, plane = sum(slab.size for slab in slabs), 8 * geometry.npix**2
+    low, high = float(coverage.w_low.min()), float(coverage.w_high.max())
+    planes = cost.planes(np.array(high - low), geometry.npix * geometry.cell / 2, geometry.epsilon)
+    call = _gridding(geometry.epsilon, size, len(slabs) * geometry.npix**2 * float(planes))
+    moved = _merged(slabs, plane)
+    image = (("read", float(size)), *_times(call, 1 + psf))
+    cycle = (("read", float(size)), *_times(call, 2))
+    return (
+        Forecast("image", len(slabs), image, (1 + psf) * moved, memory),
+        Forecast("major cycle", len(slabs), cycle, moved, memory),
+    )
+
+
+def in_strips(
+    slabs: Sequence[Slab], layout: Layout, *, rows: int, weighted: bool, psf: bool
+) -> tuple[Forecast, ...]:
+    """The shuffle, the images and one major cycle in strips.
+
+    Parameters
+    ----------
+    slabs : sequence of Slab
+    layout : Layout
+    rows : int
+        Of all slabs; a row is in a strip for every strip that its channels touch.
+    weighted : bool
+        Imaging weights other than natural.
+    psf : bool
+    """
+    size, strips, blocks = sum(s.size for s in slabs), layout.strips, len(layout.blocks)
+    item = np.dtype(working_type(layout.geometry.epsilon)).itemsize
+    samples = item * cost.coarse_samples(layout)
+    work = sum(strip.x.count * layout.y.count * strip.planes for strip in strips)
+    call = _gridding(layout.geometry.epsilon, size, work)
+    filtering = ("filter", cost.filtering(layout))
+    task = _strip_memory(layout, item)
+    piece = PROCESS + max(slab.size for slab in slabs) * (24 + PACKED)
+    shuffle: Work = (("read", size), ("cut", size), *((("weigh", size),) if weighted else ()))
+    image = (*call, filtering)
+    found = [
+        Forecast("strips", len(slabs) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
+        Forecast("image", len(strips) + blocks, image, samples, task),
+        Forecast("psf", len(strips) + blocks, image, samples, task),
+        Forecast("model", blocks + len(strips), (filtering,), samples, task),
+        Forecast("major cycle", len(strips) + blocks, (*_times(call, 2), filtering), samples, task),
+    ]
+    return tuple(stage for stage in found if psf or stage.name != "psf")
+
+
+def _gridding(epsilon: float, visibilities: float, samples: float) -> Work:
+    """One call's work in units of accuracy 1e-4."""
+    (a, beta), (unit_a, unit_beta) = cost.constants(epsilon), cost.constants(1e-4)
+    return (("grid", visibilities * a / unit_a), ("transform", samples * beta / unit_beta))
+
+
+def _times(work: Work, factor: int) -> Work:
+    return tuple((kind, factor * amount) for kind, amount in work)
+
+
+def _merged(slabs: Sequence[Slab], nbytes: int) -> int:
+    """Bytes that a merge tree hands on: every value but the one that stays."""
+    return (len(slabs) - 1) * nbytes
+
+
+def _strip_memory(layout: Layout, item: int) -> int:
+    """Of the largest task on a strip: its data twice, oversampled planes, coarse images."""
+    largest = max(layout.strips, key=lambda strip: strip.size)
+    coarse = max(strip.x.count for strip in layout.strips) * layout.y.count
+    planes = int(1.7**2 * 2 * item * coarse)
+    return PROCESS + largest.size * (PACKED + 3 * 12) + planes + 4 * item * coarse

@@ -1,0 +1,114 @@
+"""The costs of imaging on this machine, from small samples of each kind of work."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.radio.gridding import vis2dirty
+from spectrum_workflows.radio.read import describe, find, read
+from spectrum_workflows.radio.slabs import slabs
+from spectrum_workflows.radio.spec import RadioSpec
+from spectrum_workflows.radio.strips import cost
+from spectrum_workflows.radio.strips.coverage import covered
+from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked
+from spectrum_workflows.radio.strips.interpolation import interpolated, span
+from spectrum_workflows.radio.strips.planner import layout
+from spectrum_workflows.radio.strips.types import Layout
+from spectrum_workflows.radio.synthetic import make
+from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Pixels, Visibilities
+from spectrum_workflows.radio.weights import density, weighted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPEATS = 3
+EPSILON = 1e-4
+SAMPLE = {
+    "name": "calibration",
+    "data_set": "calibration",
+    "image": {"npix": 2048, "cell_arcsec": 1.2, "epsilon": EPSILON},
+    "synthetic": {"telescope": "vla-b", "visibilities": 250_000, "channels": 8},
+}
+
+
+def calibrate() -> dict[str, float]:
+    """CPU seconds per unit of each kind of work in `forecast.COSTS`; takes a few seconds.
+
+    A small observation is simulated in a temporary folder, read, weighed, cut
+    into strips and gridded.
+    """
+    spec = RadioSpec.model_validate(SAMPLE)
+    with tempfile.TemporaryDirectory(prefix="spectrum-calibration-") as folder:
+        make(spec, folder)
+        observation = describe(spec, find(spec, folder))
+        [slab] = slabs(observation, 10**9)
+        reading, data = _least(lambda: read(slab))
+    size = data.weight.size
+    geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, EPSILON)
+    grid = density(data, geometry)
+    weighing, _ = _least(lambda: weighted(data, geometry, grid, (1.0, 1.0)))
+    gridding, transforming = _gridder(data, geometry)
+    return {
+        "read": reading / size,
+        "weigh": weighing / size,
+        "cut": _cutting(data, geometry) / size,
+        "grid": gridding,
+        "transform": transforming,
+        "filter": _filtering(data, geometry),
+    }
+
+
+def _gridder(data: Visibilities, geometry: Geometry) -> tuple[float, float]:
+    """Per visibility, and per sample and plane: from a call with many of either."""
+    rows = slice(None, None, 40)
+    few = replace(
+        data, uvw=data.uvw[rows], visibility=data.visibility[rows], weight=data.weight[rows]
+    )
+    depth = np.abs(data.uvw[:, 2]).max() * data.frequency.max() / SPEED_OF_LIGHT
+    measured = []
+    for own, shape in ((data, (256, 1024)), (few, (640, 2900))):
+        pixels = Pixels(*shape, 4 * geometry.cell, 1.3 * geometry.cell, EPSILON)
+        half = np.hypot(shape[0] * pixels.width, shape[1] * pixels.height) / 2 / np.sqrt(2)
+        planes = float(cost.planes(depth, half, EPSILON))
+        seconds, _ = _least(partial(vis2dirty, own, own.visibility, pixels))
+        measured.append((own.weight.size, shape[0] * shape[1] * planes, seconds))
+    table = np.array(measured)
+    found = np.linalg.solve(table[:, :2], table[:, 2])
+    return float(found[0]), float(found[1])
+
+
+def _plan(data: Visibilities, geometry: Geometry) -> Layout:
+    limit = np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max() * data.frequency.max() / SPEED_OF_LIGHT
+    return layout(covered(data.uvw, data.frequency, float(limit)), geometry, 8)
+
+
+def _cutting(data: Visibilities, geometry: Geometry) -> float:
+    plan = _plan(data, geometry)
+    return _least(lambda: [unpacked(joined([part])) for part in cut(data, plan)])[0]
+
+
+def _filtering(data: Visibilities, geometry: Geometry) -> float:
+    """Per multiplication of the strips' filters."""
+    plan = _plan(data, geometry)
+    strip = plan.strips[len(plan.strips) // 2]
+    first, last = span(strip.x, 0, 512)
+    samples = np.ones((last - first, plan.y.count), np.float32)
+    interpolated(samples, strip.x, 0, 512)  # makes the filter, which every cycle uses again
+    seconds, _ = _least(lambda: interpolated(samples, strip.x, 0, 512))
+    return seconds / float(512 * plan.y.count * strip.x.taps)
+
+
+def _least(fn: Callable[[], Any]) -> tuple[float, Any]:
+    """CPU seconds of the fastest of some calls, and the value of the last."""
+    spent = []
+    for _ in range(REPEATS):
+        started = time.thread_time()
+        value = fn()
+        spent.append(time.thread_time() - started)
+    return min(spent), value

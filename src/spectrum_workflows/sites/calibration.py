@@ -1,0 +1,53 @@
+"""What work costs on this machine, measured once and kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from spectrum_workflows.errors import OutputError
+from spectrum_workflows.record import processor
+
+
+def calibration_file() -> Path:
+    """Where the costs are kept, per processor model: a cache may be on a shared file system."""
+    return user_cache_path("spectrum-workflows") / "calibration.json"
+
+
+def save_costs(science: str, costs: dict[str, float]) -> Path:
+    """Keep CPU seconds per unit of each kind of work of one science.
+
+    Raises
+    ------
+    OutputError
+        The cache folder cannot be written.
+    """
+    path, kept = calibration_file(), _kept()
+    kept.setdefault(processor(), {})[science] = costs
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(kept, indent=1))
+        part.replace(path)
+    except OSError as error:
+        remedy = "set XDG_CACHE_HOME to a folder of yours"
+        raise OutputError(f"cannot keep the costs ({error.strerror})", str(path), remedy) from error
+    return path
+
+
+def costs_of(science: str) -> dict[str, float]:
+    """What was measured for a science on this processor; empty where nothing was."""
+    found = _kept().get(processor(), {}).get(science, {})
+    return {str(kind): float(seconds) for kind, seconds in found.items()}
+
+
+def _kept() -> dict[str, Any]:
+    """All that is kept; nothing where the file is absent or damaged."""
+    try:
+        found = json.loads(calibration_file().read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,50 @@
+"""The stages of a run: what is expected of each, and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a run, as expected before or as measured after.
+
+    Attributes
+    ----------
+    name : str
+    tasks : int
+    cpu_seconds : float
+        Of all tasks together.
+    bytes_moved : int
+        Bytes handed from task to task where values are exchanged; those that
+        happen to stay on a worker are among them.
+    memory : int
+        Bytes of the largest task; measured, the largest worker process.
+    """
+
+    name: str
+    tasks: int
+    cpu_seconds: float
+    bytes_moved: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a stage will do, whatever the machine: see `Stage`.
+
+    ``work`` pairs the domain's kinds of work with their amounts; seconds follow
+    from a machine's cost per unit of each.
+    """
+
+    name: str
+    tasks: int
+    work: tuple[tuple[str, float], ...]
+    bytes_moved: int
+    memory: int
+
+    def on(self, costs: Mapping[str, float]) -> Stage:
+        """The stage on a machine with these costs, CPU seconds per unit of work."""
+        seconds = sum(costs[kind] * amount for kind, amount in self.work)
+        return Stage(self.name, self.tasks, seconds, self.bytes_moved, self.memory)
