@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import hist
-    import numpy as np
     from numpy.typing import NDArray
 
+    from spectrum_workflows.hep.fitted import LikelihoodFit
     from spectrum_workflows.hep.spec import HepSpec
 
 
@@ -165,89 +165,3 @@ class HepResult:
             if not self.spec.samples[sample].varies:
                 total[region] = total.get(region, 0) + n
         return total
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """A fitted peak.
-
-    Attributes
-    ----------
-    model : str
-        What was fitted, in words.
-    values, errors : mapping of str to float
-        Parameters and their standard deviations, in the unit of the axis.
-    chi2 : float
-        Weighted sum of squared residuals over the bins used.
-    ndf : int
-        Bins used minus free parameters.
-    x, y : ndarray
-        The fitted curve: axis values and content per bin, for drawing.
-    """
-
-    model: str
-    values: Mapping[str, float]
-    errors: Mapping[str, float]
-    chi2: float
-    ndf: int
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Templates:
-    """Expected events of a fit: per region, sample and bin, before or after it.
-
-    Attributes
-    ----------
-    edges : mapping of region to ndarray, shape (n_bins + 1,)
-        Bin edges.
-    yields : mapping of region to mapping of sample to ndarray, shape (n_bins,)
-        Expected events.
-    errors : mapping of region to ndarray, shape (n_bins,)
-        Standard deviation of their sum: all nuisance parameters.
-    """
-
-    edges: Mapping[str, NDArray[np.float64]]
-    yields: Mapping[str, Mapping[str, NDArray[np.float64]]]
-    errors: Mapping[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class LikelihoodFit:
-    """A fitted HistFactory model.
-
-    Attributes
-    ----------
-    workspace : mapping
-        What was fitted, in the JSON schema of pyhf.
-    poi : str
-        The parameter of interest.
-    names : tuple of str
-        Parameters, in the order of the arrays.
-    values, errors : ndarray, shape (n_parameters,)
-        Best fit, and standard deviations from the Hesse matrix.
-    correlations : ndarray, shape (n_parameters, n_parameters)
-        Correlation coefficients.
-    twice_nll : float
-        Twice the negative logarithm of the likelihood at the best fit.
-    chi2, ndf : float, int
-        Twice the distance to the saturated model, and its degrees of freedom.
-    prefit, postfit : Templates
-        Expected events before and after.
-    data : mapping of region to ndarray, shape (n_bins,)
-        What was fitted.
-    """
-
-    workspace: Mapping[str, Any]
-    poi: str
-    names: tuple[str, ...]
-    values: NDArray[np.float64]
-    errors: NDArray[np.float64]
-    correlations: NDArray[np.float64]
-    twice_nll: float
-    chi2: float
-    ndf: int
-    prefit: Templates
-    postfit: Templates
-    data: Mapping[str, NDArray[np.float64]]

@@ -13,6 +13,7 @@ from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError, SpectrumError
 from spectrum_workflows.hep import closure, histogram, runs
 from spectrum_workflows.hep.columns import GENERATED
+from spectrum_workflows.hep.fitted import FitResult, LikelihoodFit
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.job import Job, job
 from spectrum_workflows.hep.listing import inputs
@@ -20,14 +21,7 @@ from spectrum_workflows.hep.planning import plan
 from spectrum_workflows.hep.preparing import prepared
 from spectrum_workflows.hep.read import entries
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.types import (
-    Events,
-    FileRead,
-    Filled,
-    FitResult,
-    HepResult,
-    LikelihoodFit,
-)
+from spectrum_workflows.hep.types import Events, FileRead, Filled, HepResult
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
-from spectrum_workflows.hep.types import HepResult, LikelihoodFit
+from spectrum_workflows.hep.fitted import LikelihoodFit
+from spectrum_workflows.hep.types import HepResult
 
 JSON_NAME = "histograms.json"
 ROOT_NAME = "histograms.root"

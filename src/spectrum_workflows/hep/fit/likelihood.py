@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, MissingExtraError
 from spectrum_workflows.hep.fit import workspace as making
-from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
+from spectrum_workflows.hep.fitted import LikelihoodFit, Templates
+from spectrum_workflows.hep.types import HepResult
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ from scipy.optimize import curve_fit
 from scipy.special import voigt_profile
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.types import FitResult, HepResult
+from spectrum_workflows.hep.fitted import FitResult
+from spectrum_workflows.hep.types import HepResult
 
 Floats = NDArray[np.float64]
 

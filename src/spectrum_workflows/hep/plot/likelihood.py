@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spectrum_workflows.hep.fitted import LikelihoodFit, Templates
 from spectrum_workflows.hep.plot.style import colour, luminosity, per_bin, styled, title
-from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
+from spectrum_workflows.hep.types import HepResult
 
 STAGES = {"prefit": "before the fit", "postfit": "after the fit"}
 

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectrum_workflows.hep.fit.peak import fits
+from spectrum_workflows.hep.fitted import FitResult
 from spectrum_workflows.hep.plot.style import colour, luminosity, per_bin, styled, title
 from spectrum_workflows.hep.spec import HistogramSpec
-from spectrum_workflows.hep.types import FitResult, HepResult
+from spectrum_workflows.hep.types import HepResult
 
 
 def figure(result: HepResult) -> Figure:
