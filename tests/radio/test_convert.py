@@ -254,12 +254,6 @@ def test_the_digest_of_the_reference_set(unpacked_radio, tmp_path):
         assert digest_of(spec, unpacked_radio) == digest_of(spec, "memory://zarr")
 
 
-def test_workers_read_zarr_and_give_the_same(small, small_zarr, dask_client):
-    spec = spec_of(partition={"max_visibilities": 351 * 8 * 3})
-    result, _ = DOMAIN.run(spec, DOMAIN.plan(spec, str(small_zarr)), client=dask_client)
-    assert digest(DOMAIN.arrays(result)) == digest_of(spec, small)
-
-
 def test_a_frequency_slab_moves_its_chunks_only(small, small_zarr):
     folder = small_zarr / "small.zarr" / "small_0"
     observation = describe(spec_of(), find(spec_of(), str(small_zarr)))
@@ -394,6 +388,12 @@ def test_another_conversion_is_not_overwritten(small, altered, tmp_path):
         convert(f"{other}/small.ms", target)
     convert(f"{other}/small.ms", target, overwrite=True)
     assert_same(other, tmp_path / "z", limits=(10**9,))
+    (tmp_path / "z" / "small.zarr" / "zarr.json").unlink()
+    (tmp_path / "z" / "small.zarr" / "conversion.json").write_text('{"removing": true}')
+    with pytest.raises(DataError, match="another conversion was begun here; --overwrite"):
+        convert(f"{small}/small.ms", target)
+    convert(f"{small}/small.ms", target, overwrite=True)
+    assert_same(small, tmp_path / "z", limits=(10**9,))
     (tmp_path / "mine.zarr").mkdir()
     (tmp_path / "mine.zarr" / "thesis.txt").write_text("years of work")
     for overwrite in (False, True):
