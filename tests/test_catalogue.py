@@ -258,7 +258,7 @@ def test_a_run_reads_a_replica_and_records_which(
     spec = load_spec(REFERENCE / "hep_dimuon.toml")
     [sample] = spec.samples
     named = spec.changed(samples={sample: {"files": ["catalogue:mine"]}})
-    expected = run(spec, Place(load_site("serial"), str(shared_hep), ""))
+    expected = run(spec, Place(load_site("serial"), str(shared_hep), str(tmp_path / "r")))
     remote = run(named, place())
     assert remote.digest == expected.digest
     [(read, identity)] = remote.plan.inputs  # these go into the record

@@ -29,7 +29,7 @@ STRIPS = (
 
 LAYERS = {
     "words": (
-        *("errors", "domain", "specs", "stages", "*.types", "*.spec"),
+        *("errors", "conversion", "domain", "specs", "stages", "*.types", "*.spec"),
         *("catalogue.entries", "hep.fallback", "hep.fitted", "hep.systematics"),
     ),
     "pure": (

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from spectrum_workflows import catalogue, domain, progress, storage
+from spectrum_workflows.conversion import Converter
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.front import load_spec
 from spectrum_workflows.storage import Stores
@@ -55,16 +57,15 @@ def convert_data(
     SpectrumError
         Source or target cannot be used.
     """
-    science = _converter(source)
-    assert science.convert is not None
-    known = inspect.signature(science.convert).parameters
+    converter = _converter(source)
+    known = inspect.signature(converter.convert).parameters
     for name in options or {}:
         if name not in known:
             flag = f"--{name.replace('_', '-')}"
-            raise SpecError(f"{flag} is no option for {science.converts}", source, "leave it out")
+            raise SpecError(f"{flag} is no option for {converter.suffix}", source, "leave it out")
     started = time.perf_counter()
     with storage.using(stores or Stores()), progress.shown() as report:
-        said = science.convert(
+        said = converter.convert(
             source,
             target,
             columns=list(dict.fromkeys(columns)),
@@ -72,7 +73,7 @@ def convert_data(
             report=report,
             **(options or {}),
         )
-    return said | {"seconds": time.perf_counter() - started, "peak_memory": _peak_memory()}
+    return said | {"seconds": time.perf_counter() - started, "peak_memory": peak_memory()}
 
 
 def fetch_data(name: str, data: str, *, stores: Stores | None = None) -> list[dict[str, str]]:
@@ -130,31 +131,40 @@ def verify_data(
 
 
 def columns_of(spec: str) -> list[str]:
-    """The branches that a spec reads.
+    """The columns that a converted copy must keep for a spec.
 
     Raises
     ------
     SpecError
         Its science does not read by columns.
     """
-    found = getattr(load_spec(spec), "columns", None)
-    if found is None:
+    wanted = load_spec(spec)
+    converter = domain.get(wanted.workflow).converter
+    if converter is None or converter.to_keep is None:
         raise SpecError("this spec names no columns", spec, "leave --spec out")
-    return list(found)
+    return converter.to_keep(wanted)
 
 
-def _converter(source: str) -> domain.Domain:
-    """The science that converts such data."""
+def _converter(source: str) -> Converter:
+    """What converts such data."""
     name = source.rstrip("/")
-    endings = []
-    for science in (domain.get(n) for n in domain.names()):
-        if science.converts and (name.endswith(science.converts) or f"{science.converts}:" in name):
-            return science
-        endings += [science.converts] if science.converts else []
-    raise SpecError("nothing converts such data", source, f"known: {', '.join(endings)}")
+    known = [found for n in domain.names() if (found := domain.get(n).converter)]
+    for converter in known:
+        if name.endswith(converter.suffix) or f"{converter.suffix}:" in name:
+            return converter
+    endings = ", ".join(converter.suffix for converter in known)
+    raise SpecError("nothing converts such data", source, f"known: {endings}")
 
 
-def _peak_memory() -> int:
-    """Largest resident memory of this process so far, bytes."""
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, bytes.
+
+    Linux' ``ru_maxrss`` begins with that of the process that started this one,
+    so that its own file is read first.
+    """
+    status = Path("/proc/self/status")
+    for line in status.read_text().splitlines() if status.is_file() else ():
+        if line.startswith("VmHWM:"):
+            return 1024 * int(line.split()[1])
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

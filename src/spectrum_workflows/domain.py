@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from spectrum_workflows.conversion import Converter
 from spectrum_workflows.errors import MissingExtraError, SpecError
 from spectrum_workflows.stages import Forecast, Stage
 
@@ -162,13 +163,7 @@ class Domain:
     make : callable
         ``make(spec, data, *, size, report)``: writes the synthetic data the
         spec names below ``data`` and returns their URLs.
-    converts : str
-        How the names of files or sets that ``convert`` reads end; empty for
-        none.
-    convert : callable, optional
-        ``convert(source, target, *, columns, overwrite, report, ...)``: writes
-        the same data in the form that is best read from a store, and returns
-        JSON-ready numbers; further options are the science's own.
+    converter : Converter, optional
     costs : mapping
         CPU seconds per unit of each kind of work in its forecasts, on some
         machine.
@@ -189,8 +184,7 @@ class Domain:
     deviation: Callable[..., tuple[float, float]]
     plot: Callable[[Any], Any]
     make: Callable[..., list[str]]
-    converts: str = ""
-    convert: Callable[..., dict[str, Any]] | None = None
+    converter: Converter | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     calibrate: Callable[[], dict[str, float]] | None = None
 

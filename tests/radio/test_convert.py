@@ -254,12 +254,6 @@ def test_the_digest_of_the_reference_set(unpacked_radio, tmp_path):
         assert digest_of(spec, unpacked_radio) == digest_of(spec, "memory://zarr")
 
 
-def test_workers_read_zarr_and_give_the_same(small, small_zarr, dask_client):
-    spec = spec_of(partition={"max_visibilities": 351 * 8 * 3})
-    result, _ = DOMAIN.run(spec, DOMAIN.plan(spec, str(small_zarr)), client=dask_client)
-    assert digest(DOMAIN.arrays(result)) == digest_of(spec, small)
-
-
 def test_a_frequency_slab_moves_its_chunks_only(small, small_zarr):
     folder = small_zarr / "small.zarr" / "small_0"
     observation = describe(spec_of(), find(spec_of(), str(small_zarr)))
@@ -300,7 +294,7 @@ def test_xradio_opens_the_set_and_finds_what_is_in_the_measurement_set(small, sm
 
 
 SMALL_BLOCKS = (
-    "import importlib, resource;"
+    "import importlib;"
     "layout = importlib.import_module('spectrum_workflows.radio.convert.layout');"
     "layout.CHUNK_BYTES, layout.BLOCK_BYTES = 1 << 20, 1 << 21;"
 )
@@ -363,7 +357,7 @@ def wait_for(condition, process, seconds=120):
         time.sleep(0.005)
 
 
-PEAK = ";print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+PEAK = ";from spectrum_workflows.datasets import peak_memory; print(peak_memory())"
 
 
 def test_memory_does_not_grow_with_the_set(larger, small, tmp_path):
@@ -373,11 +367,11 @@ def test_memory_does_not_grow_with_the_set(larger, small, tmp_path):
         target = tmp_path / f"{source.stem}.zarr"
         command = [sys.executable, "-c", CONVERT + PEAK, source, target]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
-        return int(ran.stdout.split()[-1]) * 1024
+        return int(ran.stdout.split()[-1])
 
     stored = sum(p.stat().st_size for p in larger.rglob("*") if p.is_file())
     grown = peak(larger) - peak(small / "small.ms")
-    assert grown < 15e6 < stored / 2.5
+    assert grown < 28e6 < 0.7 * stored
 
 
 def test_the_same_conversion_again_is_nothing_to_do(small, small_zarr):
@@ -394,6 +388,12 @@ def test_another_conversion_is_not_overwritten(small, altered, tmp_path):
         convert(f"{other}/small.ms", target)
     convert(f"{other}/small.ms", target, overwrite=True)
     assert_same(other, tmp_path / "z", limits=(10**9,))
+    (tmp_path / "z" / "small.zarr" / "zarr.json").unlink()
+    (tmp_path / "z" / "small.zarr" / "conversion.json").write_text('{"removing": true}')
+    with pytest.raises(DataError, match="another conversion was begun here; --overwrite"):
+        convert(f"{small}/small.ms", target)
+    convert(f"{small}/small.ms", target, overwrite=True)
+    assert_same(small, tmp_path / "z", limits=(10**9,))
     (tmp_path / "mine.zarr").mkdir()
     (tmp_path / "mine.zarr" / "thesis.txt").write_text("years of work")
     for overwrite in (False, True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from spectrum_workflows.conversion import Converter
 from spectrum_workflows.domain import Domain
 from spectrum_workflows.hep import workflow
+from spectrum_workflows.hep.columns import to_keep
 from spectrum_workflows.hep.convert import convert
 from spectrum_workflows.hep.spec import HepSpec
 
@@ -21,6 +23,5 @@ DOMAIN = Domain(
     deviation=workflow.deviation,
     plot=workflow.plot,
     make=workflow.make,
-    converts=".root",
-    convert=convert,
+    converter=Converter(".root", convert, to_keep),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 
@@ -12,6 +12,9 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.analyses.jet_id import DEFINITIONS, Definition
 from spectrum_workflows.hep.fallback import FallbackSpec
 from spectrum_workflows.specs import closest
+
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.spec import HepSpec
 
 CERTIFICATION = ("run", "luminosityBlock")
 """What a list of good runs is applied to."""
@@ -146,6 +149,18 @@ def definition(name: str, where: str) -> Definition:
     if name not in DEFINITIONS:
         raise SpecError(f"no definition {name!r}", where, closest(name, list(DEFINITIONS)))
     return DEFINITIONS[name]
+
+
+def to_keep(spec: HepSpec) -> list[str]:
+    """Branches that a smaller copy of a spec's files must keep.
+
+    Those that a file may lack end in ``?``: columns of simulation, columns
+    with a stand-in, what stands in for them, and what certifies and weights.
+    """
+    keep = [f"{name}?" if name in spec.fallbacks else name for name in spec.columns]
+    sources = [name for fallback in spec.fallbacks.values() for name in _sources(fallback)]
+    perhaps = [*spec.simulation_columns, *sources, *CERTIFICATION, GENERATED]
+    return [*keep, *(f"{name}?" for name in perhaps if name not in keep)]
 
 
 def _sources(fallback: FallbackSpec) -> list[str]:

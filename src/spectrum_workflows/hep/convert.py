@@ -20,6 +20,7 @@ from spectrum_workflows.errors import DataError, OutputError, SpecError, Spectru
 from spectrum_workflows.hep.draft import draft
 from spectrum_workflows.hep.read import facts
 from spectrum_workflows.hep.rootfile import OpenTree, close_all, damaged, opened
+from spectrum_workflows.hep.runs import TREE
 
 CLUSTER_BYTES = 64 << 20
 """Unpacked bytes of the branches in a cluster, unless the user says how many events."""
@@ -52,7 +53,8 @@ def convert(
         URLs of ROOT files; the target appears when it is complete.  A tree that
         is not called ``Events`` follows the source, as in ``FILE.root:TREE``.
     columns : sequence of str
-        Branches; all if none are given.  Counters of jagged ones come along.
+        Branches; all if none are given.  ``NAME?`` is kept if it is there.
+        Counters of jagged branches come along, and so does the ``Runs`` tree.
     cluster_events : int, optional
         Events per cluster, which is what can be read on its own; by default
         as many as have 64 MB in these branches, between 1,000 and 200,000.
@@ -81,7 +83,7 @@ def convert(
     found = opened(source, tree)
     if not hasattr(found.tree, "common_entry_offsets"):
         raise DataError(f"{tree} is an RNTuple, not a TTree", source, "it is read as it is")
-    wanted = tuple(dict.fromkeys(columns)) or tuple(found.tree.keys(recursive=False))
+    wanted = _wanted(found, columns)
     described = facts(source, tree, wanted)
     groups = _groups(found, wanted)
     events = cluster_events or _cluster(described.uncompressed, described.entries)
@@ -102,6 +104,7 @@ def convert(
                 out.extend(chunk)
             if report:
                 report("convert", done, described.entries)
+        _runs(file, found)
     close_all()
     return {
         "url": target,
@@ -124,6 +127,29 @@ def _check(source: str, target: str, overwrite: bool) -> None:
         raise SpecError("source and target are the same file", target, "choose another name")
     if storage.exists(target) and not overwrite:
         raise OutputError("there is a file already", target, "--overwrite replaces it")
+
+
+def _wanted(found: OpenTree, columns: Sequence[str]) -> tuple[str, ...]:
+    """Branches to keep, each once."""
+    have = tuple(found.tree.keys(recursive=False))
+    there = (c for c in columns if not c.endswith("?") or c.removesuffix("?") in have)
+    return tuple(dict.fromkeys(name.removesuffix("?") for name in there)) or have
+
+
+def _runs(file: Any, found: OpenTree) -> None:
+    """Copy the numbers per run, among them the sum of generator weights."""
+    source = found.tree.file.root_directory
+    if TREE not in source.keys(recursive=False, cycle=False):
+        return
+    try:
+        found_arrays = {name: source[TREE][name].array() for name in source[TREE].keys()}  # noqa: SIM118
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise damaged(found.url, error) from error
+    arrays = {n: a for n, a in found_arrays.items() if a.layout.is_numpy and a.ndim == 1}
+    if arrays:
+        file.mktree(TREE, {name: a.type for name, a in arrays.items()}).extend(arrays)
 
 
 def _cluster(nbytes: int, entries: int) -> int:

@@ -59,9 +59,8 @@ class SampleSpec(FrozenModel):
     Attributes
     ----------
     files : tuple of str
-        URLs, names below the data root, or ``catalogue:NAME`` for all files of
-        an entry of the catalogue: read below the data root where they were
-        fetched, else from a replica.
+        URLs, names below the data root, or ``catalogue:NAME``: all files of an
+        entry, read below the data root if fetched, else from a replica.
     cross_section : float
         In pb; times branching fractions and filter efficiency, if any.
     events : tuple of int

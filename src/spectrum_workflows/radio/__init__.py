@@ -1,5 +1,6 @@
 """Radio interferometric imaging: visibilities to a deconvolved image."""
 
+from spectrum_workflows.conversion import Converter
 from spectrum_workflows.domain import Domain
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.forecast import COSTS
@@ -24,8 +25,7 @@ DOMAIN = Domain(
     deviation=deviation,
     plot=plot,
     make=make,
-    converts=".ms",
-    convert=convert,
+    converter=Converter(".ms", convert),
     costs=COSTS,
     calibrate=calibrate,
 )

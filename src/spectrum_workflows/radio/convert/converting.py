@@ -96,21 +96,19 @@ def convert(
         found = grids(table)
         if not found:
             raise DataError("the set has no rows", source, "name another one")
-        parts = [part_of(source, grid, chosen, output_channels, n) for n, grid in enumerate(found)]
-        total = sum(part.cut.visibilities for part in parts)
-        said = {"url": target, "parts": len(parts), "visibilities": total}
-        if there is None:
-            return said | {"bytes": 0, "kept": sum(1 for p in parts for _ in blocks(p.cut))}
-        kept = _filled(table, source, parts, there, report)
+    parts = [part_of(source, grid, chosen, output_channels, n) for n, grid in enumerate(found)]
+    total = sum(part.cut.visibilities for part in parts)
+    said = {"url": target, "parts": len(parts), "visibilities": total}
+    if there is None:
+        return said | {"bytes": 0, "kept": sum(1 for p in parts for _ in blocks(p.cut))}
+    kept = _filled(source, parts, there, report)
     for part in parts:
         _described(source, part, chosen, there)
     there.commit({"type": "processing_set", "spectrum_workflows": {"job": job}})
     return said | {"bytes": there.nbytes, "kept": kept}
 
 
-def _filled(
-    table: Any, source: str, parts: Sequence[Part], there: Target, report: Report | None
-) -> int:
+def _filled(source: str, parts: Sequence[Part], there: Target, report: Report | None) -> int:
     """Store every chunk that is not there yet; returns the number of blocks that were."""
     total, done, kept = sum(part.cut.visibilities for part in parts), 0, 0
     for part in parts:
@@ -120,7 +118,8 @@ def _filled(
         for block in blocks(part.cut):
             missing = [name for name in part.variables if not stored(part, name, block, there)]
             if missing:
-                _copy(table, source, part, block, (missing, there))
+                with opened(source) as table:  # anew: casacore keeps all that it has read
+                    _copy(table, source, part, block, (missing, there))
             kept += not missing
             done += block.shape[0] * part.cut.shape[1] * block.shape[1]
             if report:

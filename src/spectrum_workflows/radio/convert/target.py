@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -174,11 +173,11 @@ def converted_from(url: str) -> dict[str, Any] | None:
 
 
 def _removed(url: str) -> None:
-    """Remove a set, what makes it readable first."""
-    for name in (ROOT, NOTE):
-        with suppress(FileNotFoundError):
-            storage.remove(storage.join(url, name))
-    storage.remove(url)
+    """Remove all but the note, which says so meanwhile; first what makes it readable."""
+    storage.write_bytes(storage.join(url, NOTE), b'{"removing": true}')
+    storage.remove(storage.join(url, ROOT))
+    for name in {found.partition("/")[0] for found in _names(url)} - {NOTE}:
+        storage.remove(storage.join(url, name))
 
 
 def _names(url: str) -> set[str]:

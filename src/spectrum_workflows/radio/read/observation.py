@@ -130,9 +130,11 @@ def longest_baseline(url: str) -> float:
     """Largest hypot(u, v), m."""
     longest = 0.0
     with opened(url) as table:
-        for start in range(0, table.nrows(), ROWS):
-            u, v, _ = np.asarray(table.getcol("UVW", start, min(ROWS, table.nrows() - start))).T
-            longest = max(longest, float(np.nanmax(np.hypot(u, v))))
+        nrow = table.nrows()
+    for start in range(0, nrow, ROWS):
+        with opened(url) as table:  # anew: casacore keeps all that it has read
+            u, v, _ = np.asarray(table.getcol("UVW", start, min(ROWS, nrow - start))).T
+        longest = max(longest, float(np.nanmax(np.hypot(u, v))))
     return longest
 
 
