@@ -157,10 +157,11 @@ def varied(shared_hep):
     return found
 
 
+@pytest.mark.parametrize("program", ["rdf", "coffea"])
 def test_agc_ttbar_with_variations_equals_the_field_s_programs_in_every_bin(
-    varied, shared_reference
+    varied, shared_reference, program
 ):
-    file = shared_reference / "hep" / "agc_rdf_NanoAODv5_sample.json"
+    file = shared_reference / "hep" / f"agc_{program}_NanoAODv5_sample.json"
     compared = 0
     for name, reference in json.loads(file.read_text())["hists"].items():
         if "pt_res_up" not in name:

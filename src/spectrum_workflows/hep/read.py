@@ -126,7 +126,7 @@ def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:
     """No events, but with the types that the file's events have."""
     found = opened(url, tree).tree
     end = int(found.num_entries)  # not 0: that would unpack the first basket
-    return _arrays(found, columns, end, end)
+    return _arrays(found, columns, end, end, fast=True)
 
 
 def _arrays(

@@ -123,13 +123,13 @@ def _numbers(events: Any, shifts: Sequence[str]) -> Numbers:
 def _leptons(e: Electrons, mu: Muons, event: int, cut: Cuts) -> int:
     """Number of good electrons and muons of an event."""
     good = 0
-    for i in range(e.first[event], e.first[event + 1]):
-        kinematic = e.pt[i] > cut.electron_pt and abs(e.eta[i]) < LEPTON_ETA
-        good += kinematic and e.cut_based[i] == TIGHT_ELECTRON and e.sip3d[i] < LEPTON_SIP3D
+    for i in range(e.first[event], e.first[event + 1]):  # without branches: "&", not "and"
+        kinematic = (e.pt[i] > cut.electron_pt) & (abs(e.eta[i]) < LEPTON_ETA)
+        good += kinematic & (e.cut_based[i] == TIGHT_ELECTRON) & (e.sip3d[i] < LEPTON_SIP3D)
     for i in range(mu.first[event], mu.first[event + 1]):
-        kinematic = mu.pt[i] > cut.muon_pt and abs(mu.eta[i]) < LEPTON_ETA
+        kinematic = (mu.pt[i] > cut.muon_pt) & (abs(mu.eta[i]) < LEPTON_ETA)
         isolated = mu.isolation[i] < cut.muon_isolation
-        good += kinematic and mu.tight[i] and mu.sip3d[i] < LEPTON_SIP3D and isolated
+        good += kinematic & mu.tight[i] & (mu.sip3d[i] < LEPTON_SIP3D) & isolated
     return good
 
 
