@@ -24,7 +24,7 @@ from typing import Any
 from distributed import Client, LocalCluster
 from threadpoolctl import threadpool_limits
 
-from radio_vs_wsclean import Case, make_data, spec_of
+from radio_vs_wsclean import WARM_UP, Case, make_data, spec_of
 from report import finished, show
 from spectrum_workflows.radio import DOMAIN
 
@@ -37,6 +37,14 @@ CPU_BARS, BYTES_BAR = (0.75, 1.25), 1.2
 def spilled_bytes(dask_worker: Any) -> int:
     """Bytes that a worker has written to its disk so far."""
     return int(dask_worker.data.cumulative_metrics.get(("disk-write", "bytes"), 0))
+
+
+def warm_up(work: Path, client: Client) -> None:
+    """Imports and compiled kernels, on every worker."""
+    spec = spec_of(WARM_UP).changed(
+        image={"psf": True}, partition={"max_visibilities": 3000}, strips={"count": 2 * WORKERS}
+    )
+    DOMAIN.run(spec, DOMAIN.plan(spec, str(work)), client=client)
 
 
 def image(npix: int, visibilities: int, work: Path, costs: dict[str, float]) -> dict[str, Any]:
@@ -53,6 +61,7 @@ def image(npix: int, visibilities: int, work: Path, costs: dict[str, float]) -> 
         LocalCluster(n_workers=WORKERS, memory_limit=LIMIT, **options) as cluster,
         Client(cluster) as client,
     ):
+        warm_up(work, client)
         _, tally = DOMAIN.run(spec, plan, client=client)
         spilled = client.run(spilled_bytes)
     expected = {stage.name: stage for stage in (forecast.on(costs) for forecast in plan.stages)}
