@@ -1,7 +1,9 @@
 """Real stores: the same bytes and the same results from each, and errors in words."""
 
+import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +15,7 @@ import pytest
 
 from spectrum_workflows import connect, load_site, run, save, storage
 from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputError, StoreError
+from spectrum_workflows.proof.places import DataStore, profile
 from spectrum_workflows.record import compare, read_record
 from spectrum_workflows.sites import Place
 from spectrum_workflows.storage import Stores, systems
@@ -99,6 +102,28 @@ def test_results_are_saved_in_a_store(store: Store, made: Path, tmp_path: Path) 
         names = {url.removeprefix(folder + "/") for url in storage.files_below(folder)}
         assert names == {entry["name"] for entry in record["objects"]} | {"record.json"}
         assert compare(folder, save(run(workload.spec(), here), here)).verdict == "identical"
+
+
+def test_the_command_saves_in_a_store_and_compares_there(
+    ceph_up: Store, made: Path, tmp_path: Path, digest: str
+) -> None:
+    ceph_up.fill(made)
+    file = tmp_path / "site.toml"
+    store = DataStore("ceph", ceph_up.data, ceph_up.data, options=ceph_up.tables)
+    file.write_text(profile("serial", f"{ceph_up.data}/saved", store))
+
+    def spectrum(*words: str) -> str:
+        command = [str(Path(sys.executable).with_name("spectrum")), *words, "--site", str(file)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    spec = str(workload.ROOT / "workflows/hep/dimuon.toml")
+    found = json.loads(spectrum("run", spec, "--json"))
+    assert found["folder"].startswith(f"{ceph_up.data}/saved/dimuon-")
+    assert found["digest"] == digest
+    assert 0 < found["share_of_data_read"] < 1.1
+    assert "identical" in spectrum("compare", found["folder"], found["folder"])
 
 
 def test_two_s3_stores_serve_one_run(
