@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "services"))
 
 import ceph  # noqa: E402
+import datastore  # noqa: E402
 import faults  # noqa: E402
 import https  # noqa: E402
 import rclone  # noqa: E402
 import xrootd  # noqa: E402
 
-import stores  # noqa: E402
 from bootstrap_hep import bootstrap, generated  # noqa: E402
 from report import finished, show  # noqa: E402
 from spectrum_workflows import check, connect, load_site, load_spec, run, storage  # noqa: E402
@@ -121,7 +121,7 @@ def xrootd_type() -> type:
     return XRootDFileSystem
 
 
-def latency(store: stores.Store, file: str, repeats: int) -> dict[str, float]:
+def latency(store: datastore.Store, file: str, repeats: int) -> dict[str, float]:
     """A large run without and with a delay: how much longer, and opening apart."""
     [(prefix, table)] = store.tables.items()
     port = int(str(table["endpoint_url"]).rpartition(":")[2])
@@ -163,7 +163,7 @@ def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     ratios: dict[str, float] = {}
     more: dict[str, dict[str, float]] = {"MB/s": {}, "MB to open the file": {}}
     for name in args.store:
-        with stores.running(SERVICES[name]) as store, storage.using(store.site().stores):
+        with datastore.running(SERVICES[name]) as store, storage.using(store.site().stores):
             store.fill(folder / "data")
             url = f"{store.data}/small.root"
             ratios[f"bytes {name}"], opened = moved(url)

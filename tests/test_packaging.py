@@ -138,12 +138,7 @@ def third_party(folder: Path) -> set[str]:
     return {OTHER_NAMES.get(name, name).replace("_", "-") for name in outside}
 
 
-OTHER_NAMES = {
-    "aiohttp": "fsspec",  # fsspec[http]
-    "casacore": "python-casacore",
-    "IPython": "ipywidgets",
-    "XRootD": "xrootd",
-}
+OTHER_NAMES = {"casacore": "python-casacore", "IPython": "ipywidgets", "XRootD": "xrootd"}
 
 
 @pytest.mark.parametrize("science", ["hep", "radio"])

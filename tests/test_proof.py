@@ -111,7 +111,7 @@ def test_stores_are_read_from_a_file(tmp_path: Path) -> None:
     assert store == replace(REMOTE, name="a")
     assert store.serves("hep/quickstart.ipynb")
     assert not store.serves("radio/quickstart.ipynb")
-    found = tomllib.loads(profile("slurm", tmp_path, store))
+    found = tomllib.loads(profile("slurm", str(tmp_path), store))
     assert found.pop("results") == str(tmp_path)
     assert found == {
         "extends": "slurm",

@@ -20,7 +20,7 @@ from spectrum_workflows.errors import (
     OutputError,
     StoreError,
 )
-from spectrum_workflows.storage import Stores
+from spectrum_workflows.storage import Stores, systems
 from spectrum_workflows.storage.ranges import GAP, WASTE, joined
 from spectrum_workflows.storage.trouble import kind_of
 
@@ -168,10 +168,16 @@ def test_the_options_of_https_and_root() -> None:
     assert options("root://h", timeout=3)["timeout"] == 3
 
 
-def test_an_extra_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(MissingExtraError, match=r"spectrum-workflows\[s3\]"):
-        storage.locate("s3://b/x")
+@pytest.mark.parametrize(
+    ("module", "url", "extra"), [("s3fs", "s3://b/x", "s3"), ("XRootD", "root://h//x", "xrootd")]
+)
+def test_an_extra_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, module: str, url: str, extra: str
+) -> None:
+    systems._notice_soon.cache_clear()
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"spectrum-workflows\[{extra}\]"):
+        storage.locate(url)
 
 
 # Byte ranges

@@ -9,13 +9,17 @@ from types import ModuleType
 import dask
 import pytest
 
+from spectrum_workflows import connect, load_site
+from spectrum_workflows.sites import Place
+
 sys.path.insert(0, str(Path(__file__).parent))
 import ceph
+import datastore
 import gateway
 import https
 import rclone
 import slurm
-import stores
+import workload
 import xrootd
 
 
@@ -55,37 +59,66 @@ def gateway_up(
 
 
 @contextmanager
-def store(service: ModuleType, program: Callable[[str], str]) -> Iterator[stores.Store]:
+def serving(service: ModuleType, program: Callable[[str], str]) -> Iterator[datastore.Store]:
     """A store whose programs are installed."""
     for name in service.PROGRAMS:
         program(name)
-    with stores.running(service) as running:
+    with datastore.running(service) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def ceph_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+def ceph_up(program: Callable[[str], str]) -> Iterator[datastore.Store]:
     """S3 as Ceph speaks it."""
-    with store(ceph, program) as running:
+    with serving(ceph, program) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def rclone_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+def rclone_up(program: Callable[[str], str]) -> Iterator[datastore.Store]:
     """S3 as rclone speaks it."""
-    with store(rclone, program) as running:
+    with serving(rclone, program) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def xrootd_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+def xrootd_up(program: Callable[[str], str]) -> Iterator[datastore.Store]:
     """An XRootD server."""
-    with store(xrootd, program) as running:
+    with serving(xrootd, program) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def https_up(program: Callable[[str], str]) -> Iterator[stores.Store]:
+def https_up(program: Callable[[str], str]) -> Iterator[datastore.Store]:
     """An nginx with a certificate of its own authority."""
-    with store(https, program) as running:
+    with serving(https, program) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the data of `workload.spec`."""
+    folder = tmp_path_factory.mktemp("made")
+    workload.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digest(made: Path) -> str:
+    """What every run over it must give."""
+    return workload.reference(made)
+
+
+@pytest.fixture(scope="session")
+def laptop() -> Iterator[Place]:
+    """Two worker processes, for all tests of stores."""
+    with connect(load_site("laptop", changes={"cluster.n_workers": 2})) as place:
+        yield place
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, made: Path) -> datastore.Store:
+    """The running store that a test is parametrised with, with the data in it."""
+    running: datastore.Store = request.getfixturevalue(f"{request.param}_up")
+    running.fill(made)
+    return running

@@ -13,8 +13,7 @@ from spectrum_workflows.record import machine
 
 sys.path.insert(0, str(Path(__file__).parent))
 import with_services
-
-from stores import Store
+from datastore import Store
 
 ROOT = Path(__file__).parents[2]
 SITES = {"serial", "laptop", "slurm", "cloud"}

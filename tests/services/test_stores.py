@@ -1,73 +1,35 @@
 """Real stores: the same bytes and the same results from each, and errors in words."""
 
+import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
 
 from spectrum_workflows import connect, load_site, run, save, storage
 from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputError, StoreError
-from spectrum_workflows.record import Outcome, compare, read_record
-from spectrum_workflows.record.writing import damaged
+from spectrum_workflows.proof.places import DataStore, profile
+from spectrum_workflows.record import compare, read_record
 from spectrum_workflows.sites import Place
 from spectrum_workflows.storage import Stores, systems
 
 sys.path.insert(0, str(Path(__file__).parent))
 import buckets
-import ceph
-import faults
-import https
 import workload
-import xrootd
-
-import stores
-from stores import Store
+from datastore import Store, at, tables
 
 pytestmark = pytest.mark.xdist_group("stores")
 
 NAMES = ("ceph", "rclone", "xrootd", "https")
 SECRET = "never-to-be-seen-0123456789"
 WITHIN = 30  # seconds in which an error must be said
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    workload.make(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def digest(made: Path) -> str:
-    return workload.reference(made)
-
-
-@pytest.fixture(scope="module")
-def laptop() -> Iterator[Place]:
-    """Two worker processes, for all tests of this file."""
-    with connect(load_site("laptop", changes={"cluster.n_workers": 2})) as place:
-        yield place
-
-
-@pytest.fixture
-def store(request: pytest.FixtureRequest, made: Path) -> Store:
-    """A running store with the data in it."""
-    running: Store = request.getfixturevalue(f"{request.param}_up")
-    running.fill(made)
-    return running
-
-
-def at(laptop: Place, store: Store, **more: object) -> Place:
-    """The same workers, with the data of a store."""
-    site = store.site("laptop", **more)
-    return replace(laptop, site=site, data=site.data)
 
 
 # The same contract for every store
@@ -142,6 +104,28 @@ def test_results_are_saved_in_a_store(store: Store, made: Path, tmp_path: Path) 
         assert compare(folder, save(run(workload.spec(), here), here)).verdict == "identical"
 
 
+def test_the_command_saves_in_a_store_and_compares_there(
+    ceph_up: Store, made: Path, tmp_path: Path, digest: str
+) -> None:
+    ceph_up.fill(made)
+    file = tmp_path / "site.toml"
+    store = DataStore("ceph", ceph_up.data, ceph_up.data, options=ceph_up.tables)
+    file.write_text(profile("serial", f"{ceph_up.data}/saved", store))
+
+    def spectrum(*words: str) -> str:
+        command = [str(Path(sys.executable).with_name("spectrum")), *words, "--site", str(file)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    spec = str(workload.ROOT / "workflows/hep/dimuon.toml")
+    found = json.loads(spectrum("run", spec, "--json"))
+    assert found["folder"].startswith(f"{ceph_up.data}/saved/dimuon-")
+    assert found["digest"] == digest
+    assert 0 < found["share_of_data_read"] < 1.1
+    assert "identical" in spectrum("compare", found["folder"], found["folder"])
+
+
 def test_two_s3_stores_serve_one_run(
     ceph_up: Store, rclone_up: Store, made: Path, laptop: Place, digest: str
 ) -> None:
@@ -152,7 +136,7 @@ def test_two_s3_stores_serve_one_run(
         name: sample.model_dump() | {"files": [f"{store.data}/{sample.files[0]}"]}
         for (name, sample), store in zip(spec.samples.items(), (ceph_up, rclone_up), strict=True)
     }
-    both = load_site("laptop", changes={"storage": stores.tables(ceph_up, rclone_up)})
+    both = load_site("laptop", changes={"storage": tables(ceph_up, rclone_up)})
     assert run(spec.changed(samples=samples), replace(laptop, site=both)).digest == digest
 
 
@@ -290,126 +274,3 @@ def test_a_token_that_is_renewed_in_its_file(https_up: Store, made: Path, tmp_pa
     threading.Timer(1, file.write_text, [right + "\n"]).start()
     with storage.using(Stores(((https_up.data.removesuffix("data"), tuple(table.items())),))):
         assert storage.read_bytes(url) == (made / "dimuon.root").read_bytes()
-
-
-# Trouble in the middle of a run, which must end with the same result
-
-
-@pytest.fixture
-def through(request: pytest.FixtureRequest, made: Path) -> tuple[Store, int]:
-    """A store with the data, and the port of its plain http."""
-    running: Store = request.getfixturevalue(f"{request.param}_up")
-    running.fill(made)
-    [(_, table)] = running.tables.items()
-    if request.param == "https":
-        return running, https.ports(running.folder)[1]
-    return running, int(str(table["endpoint_url"]).rpartition(":")[2])
-
-
-@pytest.mark.parametrize("through", ["ceph", "https"], indirect=True)
-@pytest.mark.parametrize("mode", faults.MODES)
-def test_a_store_that_spoils_every_seventh_answer(
-    through: tuple[Store, int], mode: str, laptop: Place, digest: str
-) -> None:
-    """Slow answers come after the time-out: they are given up and asked for again."""
-    store, port = through
-    spec = workload.spec().changed(partition={"max_events": 500})
-    with faults.proxy(port, mode, delay=2.0) as proxy:
-        address = f"http://127.0.0.1:{proxy.port}"
-        data, table = store.data, {"endpoint_url": address, "timeout": 0.7}
-        if store.service is https:
-            data, table = f"{address}/data", {"timeout": 0.7}
-        prefix = "/".join(data.split("/")[:3])
-        table = store.tables.get(prefix, {}) | table
-        site = load_site("laptop", changes={"data": data, "storage": {prefix: table}})
-        outcome = run(spec, replace(laptop, site=site, data=data))
-    assert outcome.digest == digest
-    assert outcome.tally.failures == ()
-    assert proxy.spoilt >= 5, f"only {proxy.seen} requests"
-
-
-def slowly(place: Place, seconds: float, act: Callable[[], None]) -> tuple[str, bool]:
-    """Run so long, and act meanwhile; the digest, and whether much was left to do then."""
-    acted: list[float] = []
-
-    def later() -> None:
-        time.sleep(2)
-        act()
-        acted.append(time.monotonic())
-
-    thread = threading.Thread(target=later)
-    thread.start()
-    outcome = run(workload.spec(2 * seconds / workload.PARTITIONS), place)  # on two workers
-    ended = time.monotonic()
-    thread.join()
-    return outcome.digest, bool(acted) and acted[0] < ended - 1
-
-
-def test_a_key_that_expires_and_is_renewed(
-    ceph_up: Store, made: Path, laptop: Place, digest: str
-) -> None:
-    """The key is removed at the store; the new one comes later, through the credential file."""
-    ceph_up.fill(made)
-    folder = ceph_up.folder
-    old = buckets.read_credentials(ceph.credential_file(folder), ceph.PROFILE)
-
-    def expire() -> None:
-        new = ceph.new_key(folder)
-        ceph.remove_key(folder)
-        time.sleep(1)
-        ceph.write_credentials(folder, *new)
-
-    found, in_time = slowly(at(laptop, ceph_up), 8, expire)
-    assert in_time
-    assert found == digest
-    with pytest.raises(ClientError, match="InvalidAccessKeyId"):
-        buckets.client(*ceph_up.tables.values(), key=old).list_buckets()
-
-
-def test_an_xrootd_server_that_dies_and_comes_back(
-    xrootd_up: Store, made: Path, laptop: Place, digest: str
-) -> None:
-    xrootd_up.fill(made)
-
-    def outage() -> None:
-        xrootd.kill(xrootd_up.folder)
-        time.sleep(2)
-        xrootd.restart(xrootd_up.folder)
-
-    found, in_time = slowly(at(laptop, xrootd_up), 6, outage)
-    assert in_time
-    assert found == digest
-
-
-def test_a_store_that_dies_while_results_are_written(
-    ceph_up: Store, made: Path, digest: str
-) -> None:
-    """Nothing that is half there is ever taken for a result."""
-    site = ceph_up.site(patience=2, timeout=2)
-    place = connect(site, data=str(made), results=f"{ceph_up.data}/dying")
-    outcome = run(workload.spec(), place)
-    large = os.urandom(1 << 20) * 64
-    files = outcome.domain.files
-
-    def with_a_large_one(result: object) -> Iterator[tuple[str, bytes]]:
-        yield from files(result)
-        killer.start()
-        yield "large.bin", large
-
-    killer = threading.Timer(0.1, ceph.kill, [ceph_up.folder])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Outcome, "domain", replace(outcome.domain, files=with_a_large_one))
-        with pytest.raises(OutputError, match="127.0.0.1"):
-            save(outcome, place)
-    killer.join()
-    ceph.restart(ceph_up.folder)
-    with storage.using(site.stores):
-        urls = storage.files_below(place.results)
-        [folder] = {url.rpartition("/")[0] for url in urls}
-        assert not any(url.endswith(("record.json", "large.bin")) for url in urls)
-        with pytest.raises(DataNotFoundError, match="did not finish"):
-            read_record(folder)
-        again = save(run(workload.spec(), place), place)
-        assert again != folder
-        record = read_record(again)
-        assert (record["digest"], damaged(again, record)) == (digest, [])

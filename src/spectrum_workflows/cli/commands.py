@@ -75,16 +75,17 @@ def run_command(
     if self_check:
         wanted = _with_self_check(wanted)
     profile = load_site(site, changes=changes(change))
-    storage.check_writable(out or profile.results)
-    if profile.cluster is not None:
-        front.glance(wanted, Place(profile, data or profile.data, out or profile.results))
-    with connect(profile, data=data, results=out) as place:
-        outcome = front.run(wanted, place, on_error=on_error.value)
-        folder = front.save(outcome, place)
-    if json:
-        screen.as_json({**outcome.summary, "folder": folder})
-    else:
-        screen.outcomes([(outcome.summary, folder)])
+    with storage.using(profile.stores):
+        storage.check_writable(out or profile.results)
+        if profile.cluster is not None:
+            front.glance(wanted, Place(profile, data or profile.data, out or profile.results))
+        with connect(profile, data=data, results=out) as place:
+            outcome = front.run(wanted, place, on_error=on_error.value)
+            folder = front.save(outcome, place)
+        if json:
+            screen.as_json({**outcome.summary, "folder": folder})
+        else:
+            screen.outcomes([(outcome.summary, folder)])
 
 
 @app.command("check")
@@ -133,14 +134,19 @@ def calibrate_command(json: Json = False) -> None:
 
 
 @app.command("compare")
-def compare_command(a: RunA, b: RunB, json: Json = False) -> None:
+def compare_command(a: RunA, b: RunB, site: SiteOption = None, json: Json = False) -> None:
     """Say whether two saved runs are identical, equivalent or different.
 
-    Exits with 1 if they are different.
+    The site says how stores are reached, if a run is in one.  Exits with 1 if
+    the runs are different.
     """
+    from spectrum_workflows import storage
     from spectrum_workflows.record import compare
+    from spectrum_workflows.sites import load_site
 
-    found = compare(a, b)
+    remote = site is not None or not (storage.is_local(a) and storage.is_local(b))
+    with storage.using(load_site(site).stores if remote else storage.Stores()):
+        found = compare(a, b)
     screen.comparison(found, json=json)
     if found.verdict == "different":
         raise typer.Exit(1)

@@ -42,9 +42,8 @@ class StoreSource(Source):  # type: ignore[misc]
         """One range of bytes, shorter where the file ends."""
         self._check_open()
         self._account(1, start, stop)
-        return Chunk(
-            self, start, stop, TrivialFuture(self._piece(start, min(stop, self.num_bytes)))
-        )
+        there = max(start, min(stop, self.num_bytes))
+        return Chunk(self, start, stop, TrivialFuture(self._piece(start, there)))
 
     def chunks(self, ranges: list[tuple[int, int]], notifications: Queue[Chunk]) -> list[Chunk]:
         """Many ranges in one vectored request."""
@@ -71,6 +70,8 @@ class StoreSource(Source):  # type: ignore[misc]
         self._pieces.clear()
 
     def _piece(self, start: int, stop: int) -> memoryview:
+        if start == stop:
+            return memoryview(b"")
         for first, data in self._pieces:
             if first <= start and stop <= first + len(data):
                 return data[start - first : stop - first]

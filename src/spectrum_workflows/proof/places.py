@@ -159,9 +159,9 @@ def _portable(folder: Path) -> Iterator[Path]:
             yield from sorted(p for p in path.rglob("*") if p.is_file())
 
 
-def profile(parent: str, results: Path, store: DataStore) -> str:
+def profile(parent: str, results: str, store: DataStore) -> str:
     """A site profile that differs from the site's own in its roots and stores alone."""
-    keys = {"extends": parent, "data": store.data, "results": str(results)}
+    keys = {"extends": parent, "data": store.data, "results": results}
     lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
     for prefix, options in store.options.items():
         lines += ["", f"[storage.{json.dumps(prefix)}]"]

@@ -123,7 +123,7 @@ def _row(notebook: str, where: Where, store: DataStore, results: Path) -> Row:
     file = results.parents[2] / "sites" / f"{results.name}.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     parent = str(Path(base).absolute()) if base.endswith(".toml") else base
-    file.write_text(profile(parent, results, store))
+    file.write_text(profile(parent, str(results), store))
     environment = {VARIABLE: str(file)}
     if site == PLAIN:
         environment[DISABLE] = " ".join(_avx512(machine()))

@@ -53,10 +53,10 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         The one for it is not installed.
     """
     check_no_password(url)
-    options = filesystem_options(url)
-    if "config_kwargs" in options:
-        options["config_kwargs"]["retries"] = ONCE
     try:
+        options = filesystem_options(url)
+        if "config_kwargs" in options:
+            options["config_kwargs"]["retries"] = ONCE
         fs, path = url_to_fs(url, **options)
     except ImportError as error:
         extra = _EXTRAS.get(scheme_of(url))

@@ -6,7 +6,7 @@ import io
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -119,9 +119,14 @@ def _sent(fs: Any, path: str, source: IO[bytes]) -> None:
     """The same over XRootD, whose fsspec file system can neither put nor pipe."""
     part = f"{path}.{uuid.uuid4().hex[:8]}.part"
     fs.makedirs(part.rpartition("/")[0], exist_ok=True)
-    with fs.open(part, "wb") as file:
-        while data := source.read(PIECE):
-            file.write(data)
-    fs.mv(part, path)
-    if fs.info(path)["size"] != source.tell():
-        raise OSError("not all of it arrived")
+    try:
+        with fs.open(part, "wb") as file:
+            while data := source.read(PIECE):
+                file.write(data)
+        if fs.info(part)["size"] != source.tell():
+            raise OSError("not all of it arrived")
+        fs.mv(part, path)
+    except BaseException:
+        with suppress(Exception):
+            fs.rm_file(part)
+        raise

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
 from spectrum_workflows import load_site, storage
+from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.profile import Site
 
 
@@ -58,6 +59,12 @@ def running(service: ModuleType) -> Iterator[Store]:
             yield Store(service, folder)
         finally:
             service.down(folder)
+
+
+def at(place: Place, store: Store, **more: Any) -> Place:
+    """The same workers, with the data of a store."""
+    site = store.site("laptop", **more)
+    return replace(place, site=site, data=site.data)
 
 
 def tables(*stores: Store) -> Mapping[str, Any]:
