@@ -9,10 +9,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from spectrum_workflows import check, load_site, load_spec, make_data
 from spectrum_workflows.errors import DataNotFoundError, SpecError
 from spectrum_workflows.proof import DataStore, Proof, Row, markdown, prove, read_stores, write
 from spectrum_workflows.proof.kernel import executed
 from spectrum_workflows.proof.places import covering, profile, rows, upload
+from spectrum_workflows.sites import Place
+
+ROOT = Path(__file__).parents[1]
 
 FIRST = Row("hep/a.ipynb", "0" * 64, "serial", "file", 0, "1" * 64, 1.0, 10, "reference")
 SECOND = replace(FIRST, site="laptop", workers=2, agreement="identical")
@@ -138,11 +142,19 @@ def test_what_is_wrong_in_a_file_of_stores(tmp_path: Path, text: str, said: str)
         read_stores(str(tmp_path / "none.toml"))
 
 
-def test_data_is_copied_to_a_store_but_not_a_measurement_set(tmp_path: Path) -> None:
-    for name in ("a.root", "b.ms/table.dat", "c.zarr/x/0"):
-        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "data" / name).write_text(name)
-    there = str(tmp_path / "there")
-    upload(tmp_path / "data", DataStore("x", there, there))
-    copied = sorted(p.relative_to(there).as_posix() for p in Path(there).rglob("*") if p.is_file())
-    assert copied == ["a.root", "c.zarr/x/0"]
+def test_files_are_copied_to_a_store_and_sets_converted(tmp_path: Path) -> None:
+    data, there = tmp_path / "data", str(tmp_path / "there")
+    (data / "other.ms").mkdir(parents=True)
+    (data / "a.root").write_text("a")
+    spec = load_spec(ROOT / "workflows/radio/vla_sim.toml")
+    [made] = make_data(spec, Place(load_site("serial"), str(data), ""), size=2_000)
+    upload(data, [Path(made)], DataStore("x", there, there))
+    copied = {p.relative_to(there).parts[0] for p in Path(there).rglob("*") if p.is_file()}
+    notes = {"vla_sim.sources.json", "vla_sim.synthetic.json"}
+    assert copied == {"a.root", "vla_sim.zarr"} | notes
+    at_the_store = Place(load_site("serial"), there, "")
+    assert make_data(spec, at_the_store) == [f"{there}/vla_sim.zarr"]  # found, not made
+    assert (
+        check(spec, at_the_store).plan.size
+        == check(spec, replace(at_the_store, data=str(data))).plan.size
+    )

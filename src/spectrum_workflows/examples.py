@@ -46,7 +46,7 @@ def make_data(
     with storage.using(place.stores), progress.shown() as report:
         inputs = science.inputs(spec, place.data)
         before = json.loads(storage.read_bytes(note)) if storage.exists(note) else {}
-        there = [url for url in inputs if storage.exists(url)]
+        there = [url for url in inputs if _exists(url)]
         _check_own(there, before, place.data)
         recipe = _recipe(spec, size or before.get("recipe", {}).get("size"))
         if there and not overwrite:
@@ -75,8 +75,19 @@ def _name(url: str, data: str) -> str:
     return url.removeprefix(data.rstrip("/") + "/")
 
 
+def _exists(url: str) -> bool:
+    """Whether an input is there; of a Zarr set its metadata: not every store has folders."""
+    return storage.exists(f"{url}/zarr.json" if url.endswith(".zarr") else url)
+
+
+def _stem(name: str) -> str:
+    """A name without its suffix: what was made is the same in another form."""
+    return name.rpartition(".")[0]
+
+
 def _check_own(there: list[str], before: dict[str, Any], data: str) -> None:
-    foreign = sorted(url for url in there if _name(url, data) not in before.get("names", ()))
+    own = {_stem(name) for name in before.get("names", ())}
+    foreign = sorted(url for url in there if _stem(_name(url, data)) not in own)
     if foreign:
         raise DataError(
             "this file is not synthetic data of this spec, and stays as it is",

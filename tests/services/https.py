@@ -76,7 +76,6 @@ def store(folder: Path) -> dict[str, Any]:
     root = f"https://127.0.0.1:{ports(folder)[0]}/"
     return {
         "data": f"{root}data",
-        "notebooks": ["hep/*"],
         "upload": str(folder / "files" / "data"),
         "storage": {root: {"ca_file": str(folder / "ca.pem")}},
     }

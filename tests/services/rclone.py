@@ -42,6 +42,5 @@ def store(folder: Path) -> dict[str, Any]:
     }
     return {
         "data": f"s3://{BUCKET}/data",
-        "notebooks": ["hep/*"],
         "storage": {f"s3://{BUCKET}": options},
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from spectrum_workflows import storage
+from spectrum_workflows.datasets import convert_data
 from spectrum_workflows.errors import DataNotFoundError, SpecError
 from spectrum_workflows.sites.profile import Site
 from spectrum_workflows.specs import read_toml
@@ -136,27 +137,21 @@ def _gain(where: Where, chosen: set[Where], times: int) -> int:
     return (sites[where.site] < times) + (stores[where.store] < times) + new
 
 
-def upload(folder: Path, store: DataStore) -> None:
-    """Copy what lies in a local data root to a store.
+def upload(folder: Path, sets: Iterable[Path], store: DataStore) -> None:
+    """Copy the files of a local data root to a store, and sets in the form that stores hold.
 
     Raises
     ------
     OutputError
         The store cannot be written to.
     """
-    with storage.using(Site(data="", results="", storage=store.options).stores):
-        for path in _portable(folder):
-            name = path.relative_to(folder).as_posix()
-            storage.put_file(path, storage.join(store.upload, name))
-
-
-def _portable(folder: Path) -> Iterator[Path]:
-    """Files that every store can hold; a folder only if it is a Zarr set."""
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            yield path
-        elif path.suffix == ".zarr":
-            yield from sorted(p for p in path.rglob("*") if p.is_file())
+    stores = Site(data="", results="", storage=store.options).stores
+    with storage.using(stores):
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            storage.put_file(path, storage.join(store.upload, path.name))
+    for path in sets:
+        target = storage.join(store.upload, f"{path.stem}.zarr")
+        convert_data(str(path), target, stores=stores, overwrite=True)
 
 
 def profile(parent: str, results: str, store: DataStore) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,8 @@ def prove(
         Local folder that all sites can reach: data, and results per row.
     stores : sequence of DataStore
         From `read_stores`.  The data, which the first row of a notebook makes
-        in ``folder`` if it is not there, is copied to each.
+        in ``folder`` if it is not there, is copied to each; Measurement Sets
+        become Zarr sets there.
     full : bool
         Every notebook at every site with every store, not a `covering` choice.
     report : callable
@@ -99,16 +100,23 @@ def prove(
             found.append(row)
             report(f"  {row.error or f'{row.agreement}, {row.digest[:12]}'}")
             if number == 0 and (root / "data").is_dir():
-                _fill({w.store for w in places} - {FILE}, named, root / "data", report)
+                names = {w.store for w in places} - {FILE}
+                _fill([named[n] for n in sorted(names)], root / "data", _sets(reference), report)
     return Proof(tuple(found), frozenset({PLAIN}))
 
 
 def _fill(
-    names: Set[str], stores: Mapping[str, DataStore], data: Path, report: Callable[[str], None]
+    stores: Sequence[DataStore], data: Path, sets: Sequence[Path], report: Callable[[str], None]
 ) -> None:
-    for name in sorted(names):
-        report(f"copying data to {name}")
-        upload(data, stores[name])
+    for store in stores:
+        report(f"copying data to {store.name}")
+        upload(data, sets, store)
+
+
+def _sets(saved: Mapping[Key, Path]) -> list[Path]:
+    """Inputs of saved runs that are folders: no store but a file system holds them as they are."""
+    inputs = {url for path in saved.values() for url in read_record(str(path))["inputs"]}
+    return sorted(path for path in map(Path, inputs) if path.is_dir())
 
 
 def _row(notebook: str, where: Where, store: DataStore, results: Path) -> Row:

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def inputs(spec: RadioSpec, data: str) -> list[str]:
-    """The Measurement Set the spec names, whether it exists or not."""
-    return [f"{catalogue.stems(spec.data_set, data)[0]}.ms"]
+    """The set the spec names: a Zarr set if that alone is there, else the Measurement Set."""
+    stem = catalogue.stems(spec.data_set, data)[0]
+    made = f"{stem}.ms"
+    if storage.is_local(made) and storage.exists(made):
+        return [made]
+    return [f"{stem}.zarr" if storage.exists(f"{stem}.zarr/zarr.json") else made]
 
 
 def find(spec: RadioSpec, data: str) -> str:
