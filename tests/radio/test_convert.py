@@ -426,6 +426,15 @@ def test_a_damaged_chunk_is_an_error(small_zarr, tmp_path, name, how):
     assert "small.zarr" in str(caught.value)
 
 
+def test_times_whose_chunk_is_lost_are_not_left_out_of_the_plan(small_zarr, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(small_zarr, root)
+    stored = root / "small.zarr" / "small_0" / "TIME_CENTROID" / "c"
+    max((p for p in stored.rglob("*") if p.is_file()), key=lambda p: int(p.parent.name)).unlink()
+    with pytest.raises(DataError, match="a chunk is missing"):
+        describe(spec_of(), find(spec_of(), str(root)))
+
+
 def test_a_set_replaced_after_planning(small, altered, tmp_path):
     root = tmp_path / "z"
     convert(f"{small}/small.ms", f"{root}/small.zarr")

@@ -182,13 +182,14 @@ def _unpacked(archive: Path) -> Path:
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
+        inside = folder / path.name
+        if not inside.exists():
+            raise DataError(f"the archive holds no {path.name}", str(archive), "unpack it by hand")
+        inside.rename(path)
     except tarfile.TarError as error:
         raise DataError(f"damaged archive ({error})", str(archive), "fetch it again") from error
-    inside = folder / path.name
-    if not inside.exists():
-        raise DataError(f"the archive holds no {path.name}", str(archive), "unpack it by hand")
-    inside.rename(path)
-    storage.remove(str(folder))
+    finally:
+        storage.remove(str(folder))
     return path
 
 

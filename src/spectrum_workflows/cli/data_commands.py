@@ -105,14 +105,20 @@ def convert_command(
 
 
 @app.command("list")
-def list_command(data: Data = None, json: Json = False) -> None:
+def list_command(
+    site: SiteOption = None, change: Set = None, data: Data = None, json: Json = False
+) -> None:
     """List the catalogue: public data sets, their size, licence and origin.
 
     A catalogue.toml in the data root adds entries of its own.
     """
+    from spectrum_workflows import storage
     from spectrum_workflows.catalogue import catalogue
+    from spectrum_workflows.sites import load_site
 
-    entries = catalogue(data or "")
+    profile = load_site(site, changes=changes(change))
+    with storage.using(profile.stores):
+        entries = catalogue(data or profile.data)
     if json:
         screen.as_json({name: found.model_dump(mode="json") for name, found in entries.items()})
         return

@@ -51,15 +51,15 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
             share = f"PARTIAL: {summary['fraction']:.4%} of the input"
             table.add_row(title, "completeness", f"[bold red]{share}[/bold red]")
         for failure in summary["failures"]:
-            table.add_row("", "failed", f"{failure['where']}: {failure['error']}")
+            table.add_row("", "failed", escape(f"{failure['where']}: {failure['error']}"))
         shown = {k: v for k, v in summary.items() if k not in HIDDEN}
         for n, (key, value) in enumerate(_rows(shown)):
-            table.add_row(title if n == 0 else "", key, value)
+            table.add_row(title if n == 0 else "", key, escape(value))
         for warning in summary["warnings"]:
             table.add_row("", "note", escape(warning))
         table.add_row("", "digest", summary["digest"][:16] + "…")
         for name in _written(folder):
-            table.add_row("", "file", storage.join(folder, name))
+            table.add_row("", "file", escape(storage.join(folder, name)))
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(table)
 
 
@@ -69,7 +69,7 @@ def table(rows: list[dict[str, Any]], *, title: str) -> None:
     for column in rows[0] if rows else ():
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(_short(value) for value in row.values()))
+        shown.add_row(*(escape(_short(value)) for value in row.values()))
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(shown)
 
 

@@ -158,6 +158,7 @@ def to_keep(spec: HepSpec) -> list[str]:
     with a stand-in, what stands in for them, and what certifies and weights.
     """
     keep = [f"{name}?" if name in spec.fallbacks else name for name in spec.columns]
+    keep += [name for name in spec.triggers if name not in keep]
     sources = [name for fallback in spec.fallbacks.values() for name in _sources(fallback)]
     perhaps = [*spec.simulation_columns, *sources, *CERTIFICATION, GENERATED]
     return [*keep, *(f"{name}?" for name in perhaps if name not in keep)]

@@ -15,7 +15,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import OutputError, SpectrumError
+from spectrum_workflows.errors import (
+    AccessError,
+    DataNotFoundError,
+    OutputError,
+    SpectrumError,
+    StoreError,
+)
 from spectrum_workflows.hep.looking import File, Looked
 
 FOLDER = "hep"
@@ -33,6 +39,10 @@ _CONTENT = (
 """Words in which stores tell one content from another; the first that is there is taken."""
 
 
+_BAD = (SpectrumError, OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading an object may raise that is not there or was damaged."""
+
+
 def question(*asked: object) -> str:
     """A name for what was asked of the files."""
     return hashlib.sha256(repr((SCHEMA, *asked)).encode()).hexdigest()[:32]
@@ -45,6 +55,11 @@ def identities(files: Sequence[File]) -> dict[File, str]:
     -------
     mapping of File to str
         Without those that are not there or have no identity.
+
+    Raises
+    ------
+    StoreError
+        The store does not answer.
     """
     folders: dict[str, list[str]] = defaultdict(list)
     for url in dict.fromkeys(file.url for file in files):
@@ -59,22 +74,33 @@ def identities(files: Sequence[File]) -> dict[File, str]:
 def load(folder: str, name: str, now: Mapping[File, str]) -> dict[File, Looked]:
     """What is known of files that are the same now as then; a bad object is none."""
     try:
-        kept = json.loads(storage.read_bytes(_object(folder, name)))["files"]
+        kept = _kept(folder, name)
         found = {f: kept[key] for f in now if (key := _key(f, now)) in kept}
         known = {f: _looked(values) for f, values in found.items()}
-    except (SpectrumError, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except _BAD:
         return {}
     return {f: looked for f, looked in known.items() if looked.form or not f.form}
 
 
 def keep(folder: str, name: str, now: Mapping[File, str], found: Mapping[File, Looked]) -> None:
     """Keep what was found; where results cannot be written, the run will say so."""
-    files = {_key(f, now): list(vars(looked).values()) for f, looked in found.items() if f in now}
+    urls = {file.url for file in found}
+    try:
+        old = {key: v for key, v in _kept(folder, name).items() if v[0] not in urls}
+    except _BAD:
+        old = {}
+    files = old | {
+        _key(f, now): list(vars(looked).values()) for f, looked in found.items() if f in now
+    }
     text = json.dumps({"files": files}, separators=(",", ":"))
     try:
         storage.write_bytes(_object(folder, name), text.encode())
     except OutputError:
         return
+
+
+def _kept(folder: str, name: str) -> dict[str, list[Any]]:
+    return dict(json.loads(storage.read_bytes(_object(folder, name)))["files"])
 
 
 def _key(file: File, now: Mapping[File, str]) -> str:
@@ -100,12 +126,15 @@ def _identity(info: Mapping[str, Any]) -> str:
 
 def _listed(urls: list[str]) -> dict[str, Mapping[str, Any]]:
     """Details from one listing of the folder of all of them."""
-    fs, path = storage.locate(urls[0])
-    folder = path.rpartition("/")[0]
     try:
-        infos = {info["name"].rpartition("/")[2]: info for info in fs.ls(folder, detail=True)}
-    except (OSError, NotImplementedError):
+        listing = storage.persist(
+            urls[0], lambda fs, path: fs.ls(path.rpartition("/")[0], detail=True)
+        )
+    except StoreError:
+        raise
+    except (SpectrumError, OSError, NotImplementedError):
         return _asked(urls)
+    infos = {info["name"].rpartition("/")[2]: info for info in listing}
     names = {url: url.rpartition("/")[2] for url in urls}
     return {url: infos[name] for url, name in names.items() if name in infos}
 
@@ -113,9 +142,8 @@ def _listed(urls: list[str]) -> dict[str, Mapping[str, Any]]:
 def _asked(urls: list[str]) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for url in urls:
-        fs, path = storage.locate(url)
         try:
-            found[url] = fs.info(path)
-        except OSError:
+            found[url] = storage.info(url)
+        except (DataNotFoundError, AccessError):  # opening it will say so
             continue
     return found

@@ -90,14 +90,15 @@ def plan(
     warnings += [w for file in found if file.form for w in _rehearsed(task, file, found)][:1]
     if spec.user_code:
         warnings.append(f"runs the code in {spec.user_code} on every worker")
+    everything = found.values() if all(file in found for file, _ in files) else ()
     return Plan(
         tuple(partitions),
-        sum(looked.bytes_to_read for looked in found.values()),
-        max((looked.memory for looked in found.values()), default=0),
+        sum(looked.bytes_to_read for looked in everything),
+        max((looked.memory for looked in everything), default=0),
         warnings=tuple(warnings),
         inputs=(*_identities(partitions, files).items(), *task.inputs),
         code=task.digest,
-        data_bytes=sum({p.url: p.nbytes for p in partitions}.values()),
+        data_bytes=sum({p.url: p.nbytes for p in partitions}.values()) if everything else 0,
     )
 
 
@@ -142,7 +143,10 @@ def _check_listed_once(
     sample: str, files: Sequence[tuple[File, int | None]], found: Mapping[File, Looked]
 ) -> None:
     """Refuse a sample without events or with a file counted twice."""
-    contents = [(found[f].uuid, found[f].nbytes) if f in found else f.url for f, _ in files]
+    urls = [f.url for f, _ in files]
+    contents: list[Any] = list(urls)
+    if len({*urls}) == len(urls):
+        contents = [(found[f].uuid, found[f].nbytes) if f in found else f.url for f, _ in files]
     [(content, times)] = Counter(contents).most_common(1)
     if times > 1:
         urls = [f.url for (f, _), c in zip(files, contents, strict=True) if c == content]

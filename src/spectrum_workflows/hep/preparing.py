@@ -6,9 +6,11 @@ from typing import Any
 
 import awkward as ak
 
+from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, quality
 from spectrum_workflows.hep.job import Job
 from spectrum_workflows.hep.read import read
+from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import Selection
 from spectrum_workflows.hep.types import Events
 
@@ -19,8 +21,22 @@ def prepared(events: Events, job: Job) -> tuple[ak.Array, Selection]:
     Events without a trigger, and data outside of the good runs, are left out;
     they count as processed all the same.
     """
+    _check_stand_ins(events, job)
     found = read(events, job.wanted.read(events.stand_ins, data=events.sample in job.data))
     return counted(found, events, job), selection(events, job)
+
+
+def _check_stand_ins(events: Events, job: Job) -> None:
+    """Refuse a file that nobody has looked into and that has other columns than the first."""
+    if not job.wanted.fallbacks or events.uuid:
+        return
+    have = opened(events.url, events.tree).tree.keys()
+    if job.wanted.stand_ins(have, data=events.sample in job.data) != events.stand_ins:
+        raise DataError(
+            "not all files of this sample have the same columns",
+            events.url,
+            "make two samples of them: what stands in may select otherwise",
+        )
 
 
 def selection(events: Events, job: Job) -> Selection:

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep.rootfile import damaged, opened
 
@@ -35,7 +34,6 @@ def generated(url: str, tree: str) -> float:
 @lru_cache(maxsize=10_000)
 def _sum(url: str, tree: str, uuid: str, nbytes: int) -> float:  # noqa: ARG001  (identity)
     file = opened(url, tree).tree.file.root_directory
-    before = file.file.source.num_requested_bytes
     try:
         names = set(file.keys(recursive=False, cycle=False))
         branches = set(file[TREE].keys()) if TREE in names else set()
@@ -45,8 +43,6 @@ def _sum(url: str, tree: str, uuid: str, nbytes: int) -> float:  # noqa: ARG001 
         raise
     except Exception as error:
         raise damaged(url, error) from error
-    finally:
-        storage.count(file.file.source.num_requested_bytes - before)
     raise DataError(
         f"no {TREE} tree with {BRANCH}, by which genweight normalises",
         url,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from spectrum_workflows import storage
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.deployment import Deployment
 from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
@@ -51,6 +52,17 @@ class Place:
     def trouble(self) -> SiteError | None:
         """Why the workers were given up, if they were."""
         return self.watch.trouble if self.watch else None
+
+    def read(self, name: str) -> bytes:
+        """The content of a small file below the data root, wherever that is.
+
+        Raises
+        ------
+        SpectrumError
+            It is not there, or cannot be read.
+        """
+        with storage.using(self.stores):
+            return storage.read_bytes(storage.join(self.data, name))
 
     def close(self) -> None:
         """Give the workers back."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from spectrum_workflows import catalogue, storage
-from spectrum_workflows.errors import DataError, DataNotFoundError
+from spectrum_workflows.errors import AccessError, DataError, DataNotFoundError, StoreError
 from spectrum_workflows.radio.read import measurement_set, observation
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def find(spec: RadioSpec, data: str) -> str:
         remote Measurement Set.
     """
     stem, *more = catalogue.stems(spec.data_set, data)
-    for other in (f"{replica}.zarr" for replica in more):
-        if not _there(stem) and storage.exists(f"{other}/zarr.json"):
-            return other
+    for other in (f"{replica}.zarr" for replica in more if not _there(stem)):
+        with suppress(AccessError, StoreError):  # the next one may answer
+            if storage.exists(f"{other}/zarr.json"):
+                return other
     url = f"{stem}.zarr"
     if storage.exists(f"{url}/zarr.json"):
         return url

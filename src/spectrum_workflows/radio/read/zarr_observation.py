@@ -36,7 +36,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     SpecError
         The spec must choose, or chooses what the set does not hold.
     """
-    with zarr_set.opened(url) as (root, _):
+    with zarr_set.opened(url) as (root, objects):
         known = zarr_set.parts(root)
         fields = sorted({part.field for part in known})
         field = chosen(spec.field, fields, "field", url)
@@ -46,6 +46,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         if more:
             remedy = "convert the Measurement Set with spectrum data convert"
             raise DataError(f"field {field} is in {1 + len(more)} datasets", url, remedy)
+        objects.strict = zarr_set.is_whole(part)
         types = zarr_set.types(part)
         stokes.hands(types, url)
         _check_column(part, spec.column, url)

@@ -128,9 +128,14 @@ def chosen(root: zarr.Group, objects: Objects, slab: Slab) -> Part:
     """The part that a slab is of."""
     for part in parts(root):
         if (part.field, part.data_description) == (slab.field, slab.data_description):
-            objects.strict = bool(part.own.get("every_chunk_is_stored"))
+            objects.strict = is_whole(part)
             return part
     raise changed(slab)
+
+
+def is_whole(part: Part) -> bool:
+    """Whether every chunk was stored, so that one that is not there is lost."""
+    return bool(part.own.get("every_chunk_is_stored"))
 
 
 def changed(slab: Slab) -> DataError:
