@@ -43,8 +43,8 @@ class Ranges(SimpleHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
         self.send_header("Accept-Ranges", "bytes")
         self.end_headers()
-        self.wfile.write(data[start:stop])
         self.served.append((path.name, start, stop))
+        self.wfile.write(data[start:stop])
 
     def log_message(self, *_: Any) -> None:
         pass
