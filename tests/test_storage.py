@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,6 +176,7 @@ def test_an_extra_that_is_not_installed_is_named(
     monkeypatch: pytest.MonkeyPatch, module: str, url: str, extra: str
 ) -> None:
     systems._notice_soon.cache_clear()
+    monkeypatch.delitem(_registry, url.partition(":")[0], raising=False)  # known by other tests
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=rf"spectrum-workflows\[{extra}\]"):
         storage.locate(url)
