@@ -35,9 +35,15 @@ LAYERS = {
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
         *("hep.histogram", "hep.observables", "hep.partition", "hep.quality"),
-        *("radio.beam", "radio.clean", "radio.gridding", "radio.image", "radio.weights"),
         *(
-            "radio.cotton_schwab",
+            "radio.beam",
+            "radio.clean",
+            "radio.clean.*",
+            "radio.gridding",
+            "radio.image",
+            "radio.weights",
+        ),
+        *(
             "radio.forecast",
             "radio.memory",
             "radio.self_check",

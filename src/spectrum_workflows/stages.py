@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,16 @@ class Stage:
     cpu_seconds: float
     bytes_moved: int
     memory: int
+
+    def __add__(self, other: Self) -> Self:
+        """Two passes of one stage, one after the other."""
+        return replace(
+            self,
+            tasks=self.tasks + other.tasks,
+            cpu_seconds=self.cpu_seconds + other.cpu_seconds,
+            bytes_moved=self.bytes_moved + other.bytes_moved,
+            memory=max(self.memory, other.memory),
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@ import pytest
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.beam import draw_beam, fit_beam
-from spectrum_workflows.radio.image import restored, robust_rms
+from spectrum_workflows.radio.clean import components
+from spectrum_workflows.radio.clean.restoration import restored
+from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.types import ARCSEC, Beam
 
 CELL = 2 * ARCSEC
@@ -53,7 +55,9 @@ def test_restoring_is_an_exact_convolution():
     residual = np.random.default_rng(0).normal(size=(64, 64))
     drawn = draw_beam(beam, 160, CELL)
     expected = residual + 2.0 * drawn[75:139, 20:84] - 0.5 * drawn[48:112, 48:112]
-    np.testing.assert_allclose(restored(model, residual, beam, CELL), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        restored(components.of(model), residual, beam, CELL), expected, atol=1e-12
+    )
 
 
 def test_robust_rms_of_noise_with_a_source():

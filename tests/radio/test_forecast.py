@@ -5,7 +5,7 @@ import pytest
 from spectrum_workflows import calibrate, check, load_site, run, save
 from spectrum_workflows.cli.commands import app
 from spectrum_workflows.errors import OutputError
-from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio import DOMAIN, forecast
 from spectrum_workflows.radio.forecast import COSTS
 from spectrum_workflows.record import read_record
 from spectrum_workflows.sites import Place, calibration
@@ -40,13 +40,14 @@ def test_every_stage_is_foretold_and_recorded(place):
     spec = spec_of(**STRIPS)
     found = check(spec, place)
     outcome = run(spec, place)
-    names = ["weights", "strips", "image", "psf", "model", "major cycle"]
+    names = ["weights", "strips", "image", "psf", "psf transform", "minor cycle"]
+    names += ["model", "major cycle"]
     assert [stage.name for stage in found.stages] == names
     record = read_record(save(outcome, place))
     assert record["plan"]["method"].startswith("4 uv strips of at most ")
     stages = {stage["name"]: stage for stage in record["stages"]}
     assert {"major cycle 1", "major cycle 2", "model 2"} <= stages.keys()
-    for name in (*names[:4], "model 2", "major cycle 2"):
+    for name in (*names[:5], "model 2", "major cycle 2"):
         expected, measured = stages[name]["expected"], stages[name]["measured"]
         assert measured["tasks"] == expected["tasks"], name
         assert measured["bytes_moved"] <= 1.2 * expected["bytes_moved"], name
@@ -54,6 +55,11 @@ def test_every_stage_is_foretold_and_recorded(place):
         assert measured["cpu_seconds"] > 0
         assert measured["memory"] > 50e6
     assert stages["counts"]["expected"] is None
+    cycle = stages["minor cycle 1"]
+    subtractions = (cycle["measured"]["tasks"] - 2) / 5  # a search and two exchanges of one block
+    foretold = cycle["expected"]["bytes_moved"] / forecast.SUBTRACTIONS * subtractions
+    assert subtractions >= 1
+    assert 0.9 * foretold <= cycle["measured"]["bytes_moved"] <= 1.5 * foretold
 
 
 def test_a_large_image_from_several_slabs_is_foretold_too(small):
@@ -102,7 +108,8 @@ def test_check_prints_the_plan(place):
     text = str(check(spec_of(**STRIPS), place))
     assert "method              4 uv strips of at most" in text
     rows = [line.split()[0] for line in text.splitlines()[4:]]
-    assert rows == ["stage", "weights", "strips", "image", "psf", "model", "major"]
+    stages = ["weights", "strips", "image", "psf", "psf", "minor", "model", "major"]
+    assert rows == ["stage", *stages]
     small = str(check(spec_of(), place))
     assert "stage" not in small
 

@@ -12,6 +12,7 @@ from distributed import Client, LocalCluster
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.read import coordinates, read
+from spectrum_workflows.radio.strips import planner
 from spectrum_workflows.record.digest import digest
 
 from .conftest import put, spec_of
@@ -77,6 +78,22 @@ def test_two_workers_give_the_same_bits(small: Path, dask_client: Client, serial
     assert tally.bytes_read == serial[1].bytes_read
     alike = [(s.name, s.tasks) for s in serial[1].stages]
     assert [(s.name, s.tasks) for s in tally.stages] == alike
+
+
+@pytest.mark.parametrize("residual", ["exact", "psf"])
+def test_blocks_of_columns_make_the_same_image(
+    small: Path, dask_client: Client, serial, monkeypatch, residual: str
+):
+    """Peaks, sidelobes and major cycles by blocks: as in one block, and the same on workers."""
+    monkeypatch.setattr(planner, "BLOCK", 30)
+    changes = {**THREE, "clean": {**THREE["clean"], "residual": residual}}
+    result, _ = run(spec_of(**changes), small)
+    assert len(DOMAIN.plan(spec_of(**changes), str(small)).layout.blocks) > 3
+    for name, image in DOMAIN.arrays(serial[0]).items():
+        found = np.abs(image - DOMAIN.arrays(result)[name]).max()
+        assert found < (1e-5 if residual == "exact" else 1e-2) * serial[0].dirty.max(), name
+    spread, _ = run(spec_of(**changes), small, client=dask_client)
+    assert digest_of(spread) == digest_of(result)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -152,8 +169,11 @@ def test_progress_names_every_stage(small: Path):
         ("counts", 3, 3),
         ("image", 3, 3),
         ("psf", 3, 3),
+        ("psf transform", 1, 1),
+        *[("minor cycle 1", 1, 1)] * 5,  # its peak, its pixels; two exchanges; its pixels
         ("model 1", 1, 1),
         ("major cycle 1", 3, 3),
+        ("minor cycle 2", 1, 1),
     ]
 
 

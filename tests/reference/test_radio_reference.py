@@ -13,7 +13,8 @@ import pytest
 from astropy.io import fits
 
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.image import restored
+from spectrum_workflows.radio.clean import components
+from spectrum_workflows.radio.clean.restoration import restored
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Beam, Geometry
@@ -123,7 +124,8 @@ def test_residual_noise(cleaned, wsclean):
 def test_image_restored_with_their_beam(cleaned, wsclean):
     theirs, header = wsclean("clean_cs_briggs0-image")
     beam = Beam(header["BMAJ"] * 3600, header["BMIN"] * 3600, header["BPA"])
-    ours = restored(cleaned.model, cleaned.residual, beam, cleaned.geometry.cell)
+    model = components.of(cleaned.model)
+    ours = restored(model, cleaned.residual, beam, cleaned.geometry.cell)
     assert (ours - theirs).std() < 1e-4
 
 

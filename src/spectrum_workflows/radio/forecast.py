@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectrum_workflows.radio.clean.convolution import padded_side
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.memory import PROCESS
 from spectrum_workflows.radio.strips import cost
@@ -28,10 +30,15 @@ COSTS = {
     "grid": 2.5e-7,
     "transform": 1.5e-8,
     "filter": 8.0e-11,
+    "fourier": 1.0e-9,
 }
 """CPU seconds on one machine where none were measured: per visibility read, weighed,
-cut into strips, gridded; per sample and w plane; per multiplication of a filter.
+cut into strips, gridded; per sample and w plane; per multiplication of a filter; per
+sample and factor of two of a one-dimensional Fourier transform.
 Those of gridding are at accuracy 1e-4."""
+
+SUBTRACTIONS = 2
+"""Subtractions of all sidelobes that a minor cycle is expected to take."""
 
 PACKED = 8 + 4
 """Bytes of a visibility on its way to a strip: value and weight."""
@@ -95,10 +102,31 @@ def in_strips(
         Forecast("strips", len(slabs) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
         Forecast("image", len(strips) + blocks, image, samples, task),
         Forecast("psf", len(strips) + blocks, image, samples, task),
+        *_minor(layout, item),
         Forecast("model", blocks + len(strips), (filtering,), samples, task),
         Forecast("major cycle", len(strips) + blocks, (*_times(call, 2), filtering), samples, task),
     ]
     return tuple(stage for stage in found if psf or stage.name != "psf")
+
+
+def _minor(layout: Layout, item: int) -> tuple[Forecast, Forecast]:
+    """The PSF's transform, and a minor cycle: its searches, and its subtractions.
+
+    Components are thought to lie in few columns: the way to the bands costs
+    next to nothing, the way back takes every pixel.
+    """
+    npix, side, blocks = layout.geometry.npix, padded_side(layout.geometry.npix), len(layout.blocks)
+    lines = (side // 2 + 1) * npix
+    along = lines * math.log2(side) * side / npix
+    psf: Work = (("fourier", 2 * along),)
+    cycle: Work = (("fourier", SUBTRACTIONS * 3 * along),)
+    moved, band = 2 * item * lines, 2 * item * side * (side // 2 + 1) // blocks
+    memory = PROCESS + 3 * band
+    tasks = SUBTRACTIONS * 4 * blocks + (SUBTRACTIONS + 2) * blocks
+    return (
+        Forecast("psf transform", 2 * blocks, psf, moved, memory),
+        Forecast("minor cycle", tasks, cycle, SUBTRACTIONS * moved, memory),
+    )
 
 
 def _gridding(epsilon: float, visibilities: float, samples: float) -> Work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.radio.clean.sidelobes import Lines, bands, convolved_rows
 from spectrum_workflows.radio.gridding import vis2dirty
 from spectrum_workflows.radio.read import describe, find, read
 from spectrum_workflows.radio.slabs import slabs
@@ -61,6 +63,7 @@ def calibrate() -> dict[str, float]:
         "grid": gridding,
         "transform": transforming,
         "filter": _filtering(data, geometry),
+        "fourier": _fourier(geometry.npix),
     }
 
 
@@ -102,6 +105,15 @@ def _filtering(data: Visibilities, geometry: Geometry) -> float:
     interpolated(samples, strip.x, 0, 512)  # makes the filter, which every cycle uses again
     seconds, _ = _least(lambda: interpolated(samples, strip.x, 0, 512))
     return seconds / float(512 * plan.y.count * strip.x.taps)
+
+
+def _fourier(npix: int) -> float:
+    """Per sample and factor of two of the transforms in `clean.sidelobes`."""
+    [band, *_] = bands(npix, 8)
+    kernel = np.ones((band.stop - band.start, band.side), np.complex64)
+    pieces = [Lines(np.arange(npix), kernel[:, :npix])]
+    seconds, _ = _least(lambda: convolved_rows(pieces, kernel, band))
+    return seconds / (2 * band.size * math.log2(band.side))
 
 
 def _least(fn: Callable[[], Any]) -> tuple[float, Any]:

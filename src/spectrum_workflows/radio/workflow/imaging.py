@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.beam import fit_beam
-from spectrum_workflows.radio.cotton_schwab import cotton_schwab
-from spectrum_workflows.radio.image import restored
+from spectrum_workflows.radio.clean import cotton_schwab
+from spectrum_workflows.radio.clean.restoration import restored
+from spectrum_workflows.radio.clean.surface import whole
 from spectrum_workflows.radio.read import describe
 from spectrum_workflows.radio.self_check import PIXELS, Sample, compare
 from spectrum_workflows.radio.strips.whole import gridded_in_strips
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from spectrum_workflows.domain import OnError, Plan, Report, Tally
-    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.clean import Components, Surface
+    from spectrum_workflows.radio.spec import CleanSpec, RadioSpec
     from spectrum_workflows.radio.types import Image, Visibilities
+
+    Cleaning = Callable[[ImagingResult], tuple[Surface, Callable[[Components, int], Surface]]]
+    """What CLEAN starts from, and the residual of a model in a major cycle."""
 
 
 def run(
@@ -58,25 +63,25 @@ def run(
     wanted = tasks.Wanted(spec.image.psf, plan.size if spec.checks_itself else 0)
     layout = plan.layout if isinstance(plan, ImagingPlan) else None
     if layout is None:
-        sums = partial(state.over, "image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
-        result = _made(spec, state, sums, partial(_residual, state, geometry, robust))
-        return result, state.tally
+        sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
+        cleaning: Cleaning = partial(_cleaning_in_slabs, state, geometry, robust)
+        return _made(spec, state, sums, cleaning), state.tally
     with closing(strip_passes.shuffled(state, layout, robust)) as data:
-        sums = partial(strip_passes.images, state, layout, data, wanted)
-        residual_of = partial(strip_passes.residual, state, layout, data)
-        result = _made(spec, state, sums, residual_of, partial(gridded_in_strips, layout=layout))
-    return result, state.tally
+        images = strip_passes.images(state, layout, data, wanted)
+        cleaning = partial(strip_passes.cleaning, state, layout, data, images)
+        image_of = partial(gridded_in_strips, layout=layout)
+        return _made(spec, state, images.sums, cleaning, image_of), state.tally
 
 
 def _made(
     spec: RadioSpec,
     state: Passes,
-    sums_of: Callable[[], tasks.Sums],
-    residual_of: Callable[[Image, int], Image],
+    sums: tasks.Sums,
+    cleaning: Cleaning,
     image_of: Callable[[Visibilities], Image] | None = None,
 ) -> ImagingResult:
     """The result from sums over all data, and from what major cycles leave of them."""
-    geometry, sums = geometry_of(spec), sums_of()
+    geometry = geometry_of(spec)
     _check_weight(sums.weight_sum, sums.unflagged, state.slabs[0].url)
     result = ImagingResult(
         name=spec.name,
@@ -91,25 +96,27 @@ def _made(
     )
     del sums
     result = replace(result, beam=_beam(spec, result))
-    if spec.clean:
-        result = _cleaned(spec, result, residual_of)
-    return result
+    return _cleaned(spec.clean, result, cleaning) if spec.clean else result
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
     """Report to nobody."""
 
 
-def _residual(
-    state: Passes,
-    geometry: Geometry,
-    robust: tasks.Robustness | None,
-    model: Image,
-    major: int,
-) -> Image:
-    """A major cycle, not normalised."""
-    stage = f"major cycle {major}"
-    return state.over(stage, tasks.residual, tasks.add_images, geometry, robust, model)
+def _cleaning_in_slabs(
+    state: Passes, geometry: Geometry, robust: tasks.Robustness | None, result: ImagingResult
+) -> tuple[Surface, Callable[[Components, int], Surface]]:
+    """What CLEAN starts from, and how a major cycle is done."""
+    assert result.psf is not None
+    dirty = whole(result.dirty, result.psf)
+
+    def residual_of(model: Components, major: int) -> Surface:
+        image = model.dense(geometry.npix, geometry.npix)
+        what = (tasks.residual, tasks.add_images)
+        left = state.over(f"major cycle {major}", *what, geometry, robust, image)
+        return replace(dirty, image=left / result.weight_sum)
+
+    return dirty, residual_of
 
 
 def _robustness(spec: RadioSpec, geometry: Geometry, state: Passes) -> tasks.Robustness | None:
@@ -126,24 +133,18 @@ def _robustness(spec: RadioSpec, geometry: Geometry, state: Passes) -> tasks.Rob
     return tasks.Robustness(found.grid, coefficients)
 
 
-def _cleaned(
-    spec: RadioSpec, result: ImagingResult, residual_of: Callable[[Image, int], Image]
-) -> ImagingResult:
+def _cleaned(clean: CleanSpec, result: ImagingResult, cleaning: Cleaning) -> ImagingResult:
     """Deconvolve and restore."""
-    assert spec.clean is not None
     assert result.psf is not None
     assert result.beam is not None
-    found = cotton_schwab(
-        result.dirty,
-        result.psf,
-        spec.clean,
-        lambda model, major: residual_of(model, major) / result.weight_sum,
-    )
+    dirty, residual_of = cleaning(result)
+    found = cotton_schwab(dirty, result.psf, clean, residual_of)
+    residual, npix = found.residual.gathered(), result.geometry.npix
     return replace(
         result,
-        residual=found.residual,
-        model=found.model,
-        image=restored(found.model, found.residual, result.beam, result.geometry.cell),
+        residual=residual,
+        model=found.model.dense(npix, npix),
+        image=restored(found.model, residual, result.beam, result.geometry.cell),
         stop=found.stop,
         major=found.major,
         iterations=found.iterations,

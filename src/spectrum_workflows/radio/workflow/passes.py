@@ -98,9 +98,14 @@ class Passes:
     def _progress(self, stage: str, total: int) -> Callable[[int], None]:
         return lambda count: self.report(stage, count, total)
 
-    def _count(self, stage: str, tasks: int, tally: Tally) -> None:
-        found = Stage(stage, tasks, tally.cpu_seconds, tally.bytes_moved, tally.memory)
-        self.tally += replace(tally, stages=(found,))
+    def _count(self, name: str, tasks: int, tally: Tally) -> None:
+        """Account for a pass; a stage may take several, one after the other."""
+        stage = Stage(name, tasks, tally.cpu_seconds, tally.bytes_moved, tally.memory)
+        *earlier, last = (None, *self.tally.stages)
+        if last is not None and last.name == name:
+            self.tally = replace(self.tally, stages=tuple(filter(None, earlier)))
+            stage = last + stage
+        self.tally += replace(tally, stages=(stage,))
 
     def _drop(self, tally: Tally) -> None:
         """Leave the slabs that failed out of all further passes, which must then succeed."""

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Observation, Slab
 
 
+CYCLES = ("model", "major cycle", "psf transform", "minor cycle")
+"""Stages that only CLEAN has."""
+
+
 @dataclass(frozen=True)
 class ImagingPlan(Plan):
     """A plan whose partitions are slabs; ``layout`` says how they are cut into strips."""
@@ -108,7 +112,7 @@ def _stages(
         need = memory.task_bytes(cut, geometry)
         found = forecast.in_slabs(cut, geometry, coverage, psf=psf, memory=need)
     first = (forecast.weights(cut, geometry),) if weighted else ()
-    cycles = {"model", "major cycle"} if spec.clean is None else set()
+    cycles = set(CYCLES) if spec.clean is None else set()
     return (*first, *(stage for stage in found if stage.name not in cycles))
 
 

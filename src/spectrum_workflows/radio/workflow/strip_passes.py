@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from spectrum_workflows.engine import placed
-from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.workflow import strip_tasks as tasks
+from spectrum_workflows.radio.workflow.blocks import Blocks, assembled, beams_of
 from spectrum_workflows.radio.workflow.passes import Exchange
 from spectrum_workflows.radio.workflow.slab_tasks import Sums
 
@@ -18,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spectrum_workflows.engine import Kept
+    from spectrum_workflows.radio.clean import Components
     from spectrum_workflows.radio.strips.types import Coarse, Layout, StripData
-    from spectrum_workflows.radio.types import Image
+    from spectrum_workflows.radio.types import ImagingResult
     from spectrum_workflows.radio.workflow.passes import Passes
     from spectrum_workflows.radio.workflow.slab_tasks import Robustness, Wanted
 
@@ -30,50 +29,59 @@ def shuffled(state: Passes, layout: Layout, robustness: Robustness | None) -> Ke
     return state.exchange_slabs("strips", cut, layout, robustness)
 
 
-def images(state: Passes, layout: Layout, data: Kept[StripData], wanted: Wanted) -> Sums:
+@dataclass(frozen=True)
+class Images:
+    """Sums over all strips, and the same images in blocks of columns on the workers."""
+
+    sums: Sums
+    dirty: Kept[Coarse]
+    psf: Kept[Coarse] | None
+
+
+def images(state: Passes, layout: Layout, data: Kept[StripData], wanted: Wanted) -> Images:
     """Dirty image, PSF, sums of weights and the self-check's sample, of all strips."""
-    strips = layout.strips
-    counts = state.merge("counts", (tasks.counted, strips, tasks.add_counts), data, wanted.check_of)
-    gathered = partial(_image, state, layout, data)
-    return Sums(
-        dirty=gathered("image", tasks.dirty_pieces),
-        psf=gathered("psf", tasks.psf_pieces) if wanted.psf else None,
+    what = (tasks.counted, layout.strips, tasks.add_counts)
+    counts = state.merge("counts", what, data, wanted.check_of)
+    dirty = _blocks(state, layout, "image", tasks.dirty_pieces, data)
+    psf = _blocks(state, layout, "psf", tasks.psf_pieces, data) if wanted.psf else None
+    sums = Sums(
+        dirty=assembled(dirty, layout),
+        psf=None if psf is None else assembled(psf, layout),
         weight_sum=counts.weight_sum,
         used=counts.used,
         unflagged=counts.unflagged,
         sample=counts.sample,
     )
+    return Images(sums, dirty, psf)
 
 
-def residual(
-    state: Passes, layout: Layout, data: Kept[StripData], model: Image, major: int
-) -> Image:
-    """A major cycle, not normalised: the model travels once, as blocks of columns."""
-    kind = working_type(layout.geometry.epsilon)
-    blocks = [model[:, b.start : b.stop].astype(kind) for b in layout.blocks]
-    with closing(placed(blocks, client=state.client, label="radio-model")) as placed_model:
-        spread = Exchange(
-            tasks.model_pieces, layout.blocks, partial(tasks.model_of, layout), len(layout.strips)
-        )
-        coarse: Kept[Coarse] = state.exchange(f"model {major}", spread, placed_model, layout)
+def cleaning(
+    state: Passes, layout: Layout, data: Kept[StripData], made: Images, result: ImagingResult
+) -> tuple[Blocks, Callable[[Components, int], Blocks]]:
+    """What CLEAN starts from, and how a major cycle is done; lets the PSF's blocks go."""
+    assert made.psf is not None
+    with closing(made.psf) as psf:
+        beams = beams_of(state, layout, psf, 1 / result.weight_sum)
+    start = Blocks(state, layout, beams, 1, made.dirty)
+    return start, partial(_residual, start, data)
+
+
+def _residual(start: Blocks, data: Kept[StripData], model: Components, major: int) -> Blocks:
+    """A major cycle: the components travel, as each strip's coarse samples of them."""
+    state, layout = start.state, start.layout
+    join, count = partial(tasks.model_of, layout), len(layout.strips)
+    spread = Exchange(tasks.model_pieces, layout.blocks, join, count)
+    coarse: Kept[Coarse] = state.exchange(f"model {major}", spread, model, layout)
     with closing(coarse):
-        return _image(state, layout, data, f"major cycle {major}", tasks.residual_pieces, coarse)
+        stage = f"major cycle {major}"
+        left = _blocks(state, layout, stage, tasks.residual_pieces, data, coarse)
+    return replace(start, cycle=major + 1, data=left)
 
 
-def _image(
-    state: Passes,
-    layout: Layout,
-    data: Kept[StripData],
-    stage: str,
-    fn: Callable[..., tuple[Coarse, ...]],
-    *shared: Kept[Coarse],
-) -> Image:
-    """An image of all strips in this process; elsewhere it exists in blocks of columns only."""
+def _blocks(
+    state: Passes, layout: Layout, stage: str, fn: Callable[..., tuple[Coarse, ...]], *shared: Any
+) -> Kept[Coarse]:
+    """An image of all strips, in blocks of columns that stay on the workers."""
     join = partial(tasks.block_of, layout)
     what = Exchange(fn, layout.strips, join, len(layout.blocks))
-    npix = layout.geometry.npix
-    image = np.empty((npix, npix))
-    with closing(state.exchange(stage, what, data, *shared, layout)) as parts:
-        for block, columns in zip(layout.blocks, parts, strict=True):
-            image[:, block.start : block.stop] = columns
-    return image
+    return state.exchange(stage, what, *shared, layout)

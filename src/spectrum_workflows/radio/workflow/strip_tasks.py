@@ -14,8 +14,9 @@ from spectrum_workflows.radio.strips.cutting import cut, fits, joined, unpacked
 from spectrum_workflows.radio.workflow.slab_tasks import read_weighted
 
 if TYPE_CHECKING:
+    from spectrum_workflows.radio.clean import Components
     from spectrum_workflows.radio.strips.types import Coarse, Columns, Layout, Strip, StripData
-    from spectrum_workflows.radio.types import Image, Slab
+    from spectrum_workflows.radio.types import Slab
     from spectrum_workflows.radio.workflow.slab_tasks import Robustness
 
 
@@ -93,9 +94,11 @@ def block_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:
     return operator.column_block(pieces, layout.blocks[number], layout)
 
 
-def model_pieces(block: Columns, model: Image, layout: Layout) -> tuple[Coarse, ...]:
+def model_pieces(block: Columns, model: Components, layout: Layout) -> tuple[Coarse, ...]:
     """A block of the model in slices for the strips."""
-    return operator.model_slices(model, block, layout)
+    inside = model.within(block.start, block.stop)
+    image = inside.dense(block.npix, block.stop - block.start)
+    return operator.model_slices(image, block, layout)
 
 
 def model_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:

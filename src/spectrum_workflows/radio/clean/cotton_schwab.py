@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.radio.clean import convolved, minor_cycle
-from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.clean.components import Components, none
+from spectrum_workflows.radio.clean.minor_cycle import minor_cycle
+from spectrum_workflows.radio.clean.surface import Surface
 from spectrum_workflows.radio.types import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from spectrum_workflows.radio.spec import CleanSpec
     from spectrum_workflows.radio.types import Image
+
+Next = Callable[[Surface, Components, int], Surface]
+"""The residual of a model in a major cycle, after the one before it."""
 
 GROWTH = 1.2
 """CLEAN diverges when a major cycle leaves a peak larger than before by this factor."""
@@ -24,10 +27,10 @@ GROWTH = 1.2
 
 @dataclass(frozen=True)
 class Deconvolved:
-    """Model (Jy/pixel), exact residual (Jy/beam) and how CLEAN came to an end."""
+    """Model, exact residual and how CLEAN came to an end."""
 
-    model: Image
-    residual: Image
+    model: Components
+    residual: Surface
     stop: Stop
     major: int
     iterations: int
@@ -35,7 +38,10 @@ class Deconvolved:
 
 
 def cotton_schwab(
-    dirty: Image, psf: Image, clean: CleanSpec, residual_of: Callable[[Image, int], Image]
+    dirty: Surface,
+    psf: Image,
+    clean: CleanSpec,
+    residual_of: Callable[[Components, int], Surface],
 ) -> Deconvolved:
     """Deconvolve; after every minor cycle the residual is computed from the data.
 
@@ -53,36 +59,47 @@ def cotton_schwab(
 
     Parameters
     ----------
-    dirty, psf : ndarray of float64, shape (npix, npix)
-        Jy/beam; PSF of peak 1 at its centre.
+    dirty : Surface
+        Jy/beam.
+    psf : ndarray of float64, shape (npix, npix)
+        Peak 1 at its centre.
     clean : CleanSpec
     residual_of : callable
         ``residual_of(model, major)``: the dirty image of the data minus the
         model, in the given major cycle (from 1).
     """
-    now = Deconvolved(np.zeros_like(dirty), dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
+
+    def exact(left: Surface, model: Components, major: int) -> Surface:
+        left.close()  # makes room for the next one
+        return residual_of(model, major)
+
+    def rough(_left: Surface, model: Components, _major: int) -> Surface:
+        return dirty.without(model)
+
+    now = Deconvolved(none(), dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
     if clean.residual == "psf":
-        rough = _cycles(now, psf, clean, lambda model, _: dirty - convolved(model, psf))
-        if rough.major == 0:
-            return rough
-        exact = residual_of(rough.model, rough.major + 1)
-        now = replace(rough, residual=exact, major=rough.major + 1)
-    return _cycles(now, psf, clean, residual_of)
+        now = _cycles(now, psf, clean, rough)
+        if now.major == 0:
+            return now
+        dirty.close()
+        now = replace(now, residual=residual_of(now.model, now.major + 1), major=now.major + 1)
+    return _cycles(now, psf, clean, exact)
 
 
-def _cycles(
-    now: Deconvolved, psf: Image, clean: CleanSpec, residual_of: Callable[[Image, int], Image]
-) -> Deconvolved:
+def _cycles(now: Deconvolved, psf: Image, clean: CleanSpec, next_residual: Next) -> Deconvolved:
     """Minor cycles from some state on, each followed by a new residual, until CLEAN stops."""
     before, allowed = now, np.inf
     held: tuple[float, Stop] | None = None
     while True:
-        peak = float(np.abs(now.residual).max())
+        peak = now.residual.peak()
         if not peak <= allowed:  # also where it is not a number
+            if now is not before:
+                again = next_residual(now.residual, before.model, before.major)
+                before = replace(before, residual=again)
             return replace(before, stop=Stop.DIVERGED)
-        rms = robust_rms(now.residual) if clean.sigma else 0.0
+        rms = now.residual.rms() if clean.sigma else 0.0
         threshold, at_threshold = _threshold(clean, rms)
-        if held and peak <= highest_of_noise(now.residual.size) * rms:
+        if held and peak <= highest_of_noise(now.residual.pixels) * rms:
             threshold, at_threshold = held
         now = replace(now, threshold=threshold)
         stop = at_threshold if peak <= threshold else _exhausted(now, clean)
@@ -97,7 +114,7 @@ def _cycles(
         now = replace(
             now,
             model=model,
-            residual=residual_of(model, major),
+            residual=next_residual(now.residual, model, major),
             major=major,
             iterations=iterations,
         )

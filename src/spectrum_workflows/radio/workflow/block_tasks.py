@@ -1,0 +1,92 @@
+"""What CLEAN does to one block of columns or band of frequencies, and how pieces are joined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.radio.clean import sidelobes
+from spectrum_workflows.radio.clean.surface import Active
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.clean.components import Components
+    from spectrum_workflows.radio.clean.sidelobes import Band, Lines
+    from spectrum_workflows.radio.strips.types import Coarse, Columns
+    from spectrum_workflows.radio.types import Image
+
+
+def left(data: Coarse, removed: Coarse | None, scale: float) -> Image:
+    """A block of the residual, Jy/beam: what was gridded, less the sidelobes taken from it."""
+    found = data.astype(np.float64)
+    found *= scale
+    if removed is not None:
+        found -= removed
+    return found
+
+
+def peak_of(_block: Columns, data: Coarse, removed: Coarse | None, scale: float) -> float:
+    """Largest absolute value in a block."""
+    return float(np.abs(left(data, removed, scale)).max())
+
+
+def larger(a: float, b: float) -> float:
+    """The larger peak; NaN if either is."""
+    return float(np.maximum(a, b))
+
+
+def active_of(
+    block: Columns, data: Coarse, removed: Coarse | None, scale: float, level: float
+) -> Active:
+    """Pixels of a block above a level, with their positions in the image."""
+    found = left(data, removed, scale)
+    row, column = np.nonzero(np.abs(found) > level)
+    return Active(np.stack([row, block.start + column], axis=1), found[row, column])
+
+
+def both(a: Active, b: Active) -> Active:
+    """The active pixels of two neighbours."""
+    return Active(np.concatenate([a.position, b.position]), np.concatenate([a.value, b.value]))
+
+
+def component_pieces(
+    block: Columns, model: Components, bands: Sequence[Band], kind: np.dtype[Any]
+) -> tuple[Lines, ...]:
+    """Components in a block, transformed along the columns, in pieces for the bands."""
+    inside = model.within(block.start, block.stop)
+    return sidelobes.component_lines(inside, block.start, block.npix, bands, kind)
+
+
+def together(_number: int, pieces: list[Lines]) -> list[Lines]:
+    """The pieces of all blocks for a band, as they are: few columns have components."""
+    return pieces
+
+
+def kernel_pieces(
+    block: Columns, psf: Coarse, bands: Sequence[Band], scale: float
+) -> tuple[Lines, ...]:
+    """A block of the PSF, normalised, transformed along the columns, in pieces for the bands."""
+    normalised = psf * psf.dtype.type(scale)
+    return sidelobes.kernel_lines(normalised, block.start, bands)
+
+
+def kernel_of(bands: Sequence[Band], number: int, pieces: list[Lines]) -> NDArray[Any]:
+    """A band of the PSF's transform."""
+    return sidelobes.transformed(pieces, bands[number])
+
+
+def sidelobe_pieces(
+    band: Band, lines: Sequence[Lines], kernel: NDArray[Any], blocks: Sequence[Columns]
+) -> tuple[NDArray[Any], ...]:
+    """A band of the components' sidelobes, back along the rows, in pieces for the blocks."""
+    rows = sidelobes.convolved_rows(lines, kernel, band)
+    return tuple(rows[:, block.start : block.stop].copy() for block in blocks)
+
+
+def sidelobes_of(npix: int, side: int, _number: int, pieces: list[NDArray[Any]]) -> Coarse:
+    """A block of columns of the components' sidelobes."""
+    return sidelobes.columns_of(pieces, side, npix)

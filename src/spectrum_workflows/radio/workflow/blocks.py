@@ -1,0 +1,134 @@
+"""A residual image that stays on the workers, in blocks of columns: CLEAN's `Surface`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.radio.clean.components import Components, none
+from spectrum_workflows.radio.clean.sidelobes import Band, bands
+from spectrum_workflows.radio.gridding import working_type
+from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.workflow import block_tasks as tasks
+from spectrum_workflows.radio.workflow.passes import Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spectrum_workflows.engine import Kept
+    from spectrum_workflows.radio.clean.surface import Active
+    from spectrum_workflows.radio.strips.types import Coarse, Layout
+    from spectrum_workflows.radio.types import Image
+    from spectrum_workflows.radio.workflow.passes import Passes
+
+
+@dataclass(frozen=True)
+class Beams:
+    """The PSF's transform in bands on the workers, and the factor that normalises images."""
+
+    bands: tuple[Band, ...]
+    kernel: Kept[Any]
+    scale: float
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of a residual image, and the components taken from it since it was made.
+
+    Attributes
+    ----------
+    state : Passes
+    layout : Layout
+    beams : Beams
+    cycle : int
+        Minor cycle that works on it.
+    data : Kept
+        Gridded, not normalised.
+    subtracted : Components
+    removed : Kept, optional
+        Their sidelobes, Jy/beam.
+    """
+
+    state: Passes
+    layout: Layout
+    beams: Beams
+    cycle: int
+    data: Kept[Coarse]
+    subtracted: Components = field(default_factory=none)
+    removed: Kept[Coarse] | None = None
+
+    @property
+    def pixels(self) -> int:
+        """How many."""
+        return self.layout.geometry.npix**2
+
+    def peak(self) -> float:
+        """Largest absolute value; NaN if any pixel is."""
+        return float(self._over(tasks.peak_of, tasks.larger))
+
+    def rms(self) -> float:
+        """Robust rms; it takes the whole image into this process."""
+        return robust_rms(self.gathered())
+
+    def above(self, level: float) -> Active:
+        """The pixels whose absolute value exceeds a level."""
+        found: Active = self._over(tasks.active_of, tasks.both, level)
+        return found
+
+    def without(self, model: Components) -> Blocks:
+        """The image after subtracting the PSF, known out to half the image, at every component."""
+        layout, bands = self.layout, self.beams.bands
+        kind = np.dtype(working_type(layout.geometry.epsilon))
+        total = self.subtracted + model
+        cut = Exchange(tasks.component_pieces, layout.blocks, tasks.together, len(bands))
+        with closing(self.state.exchange(self._stage, cut, total, bands, kind)) as lines:
+            join = partial(tasks.sidelobes_of, layout.geometry.npix, bands[0].side)
+            back = Exchange(tasks.sidelobe_pieces, bands, join, len(layout.blocks))
+            shared = (lines, self.beams.kernel, layout.blocks)
+            removed = self.state.exchange(self._stage, back, *shared)
+        return replace(self, subtracted=total, removed=removed)
+
+    def gathered(self) -> Image:
+        """All pixels, in this process."""
+        removed = self.removed or [None] * len(self.data)
+        parts = (
+            tasks.left(data, taken, self.beams.scale)
+            for data, taken in zip(self.data, removed, strict=True)
+        )
+        return assembled(parts, self.layout)
+
+    def close(self) -> None:
+        """Let the blocks go."""
+        self.data.close()
+        if self.removed is not None:
+            self.removed.close()
+
+    @property
+    def _stage(self) -> str:
+        return f"minor cycle {self.cycle}"
+
+    def _over(self, fn: Callable[..., Any], merge: Callable[[Any, Any], Any], *shared: Any) -> Any:
+        what = (fn, self.layout.blocks, merge)
+        return self.state.merge(
+            self._stage, what, self.data, self.removed, self.beams.scale, *shared
+        )
+
+
+def beams_of(state: Passes, layout: Layout, psf: Kept[Coarse], scale: float) -> Beams:
+    """The transform of the PSF, from its blocks."""
+    found = bands(layout.geometry.npix, len(layout.blocks))
+    what = Exchange(tasks.kernel_pieces, layout.blocks, partial(tasks.kernel_of, found), len(found))
+    return Beams(found, state.exchange("psf transform", what, psf, found, scale), scale)
+
+
+def assembled(parts: Any, layout: Layout) -> Image:
+    """An image from blocks of its columns, in their order."""
+    npix = layout.geometry.npix
+    image = np.empty((npix, npix))
+    for block, columns in zip(layout.blocks, parts, strict=True):
+        image[:, block.start : block.stop] = columns
+    return image
