@@ -50,7 +50,7 @@ from wsclean import command_of, run_process, w_gridder
 CELL_ARCSEC, REPEATS = 1.0, 3
 PROCESS_BYTES, SLACK_BYTES, PLANES = 350e6, 128e6, 8
 FLATNESS, ALIKE = 1.10, 1e-3
-CLEAN = {"threshold": 2e-3, "gain": 0.1, "mgain": 0.8, "iterations": 100_000}
+CLEAN = {"threshold": 1e-4, "gain": 0.1, "mgain": 0.8, "iterations": 100_000}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, exchanged, merged, placed
+from spectrum_workflows.engine import each, exchanged, merged
 from spectrum_workflows.engine.parts import Part
 from spectrum_workflows.errors import DataError, PartitionError
 
@@ -87,14 +87,6 @@ def test_values_are_spread_over_the_workers_and_let_go(dask_client: Client):
         held = sorted(holders[0] for holders in where.values())
         assert [held.count(address) for address in sorted(set(held))] == [3, 3]
         assert kept.tally.bytes_moved >= 12 * 6 * 7 * 8
-
-
-def test_values_of_this_process_can_be_placed(dask_client: Client):
-    values = [np.arange(7.0) * k for k in range(5)]
-    expected, _ = merged(each(kit.scaled, kit.items(5), placed(values), 2.0), kit.add)
-    with closing(placed(values, client=dask_client, label="mine")) as there:
-        parts = each(kit.scaled, kit.items(5), there, 2.0, client=dask_client)
-        assert merged(parts, kit.add)[0].tobytes() == expected.tobytes()
 
 
 def test_progress_counts_the_parts(dask_client: Client):

@@ -7,9 +7,9 @@ every part's pieces to values that stay on the workers, for a loop that goes
 over them again and again.
 """
 
-from spectrum_workflows.engine.exchanging import exchanged, placed
+from spectrum_workflows.engine.exchanging import exchanged
 from spectrum_workflows.engine.kept import Kept
 from spectrum_workflows.engine.merging import merged
 from spectrum_workflows.engine.parts import Parts, each
 
-__all__ = ["Kept", "Parts", "each", "exchanged", "merged", "placed"]
+__all__ = ["Kept", "Parts", "each", "exchanged", "merged"]

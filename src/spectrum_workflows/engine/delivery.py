@@ -72,25 +72,8 @@ def exchanged_on_workers(
         raise
 
 
-def placed_on_workers(parts: list[Part[R]], client: Client, label: str) -> Kept[R]:
-    """Send each value to a worker; it is sent again if that worker dies."""
-    nonce = f"0x{secrets.token_hex(3)}"
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
-        futures = [
-            client.submit(
-                cloudpickle.loads,
-                cloudpickle.dumps(part),
-                key=f"{label}-placed-{nonce}-{k:05d}",
-                **_place(client, k),
-            )
-            for k, part in enumerate(parts)
-        ]
-    return Kept(tuple(futures), client, Tally())
-
-
-def _place(client: Client, number: int) -> dict[str, Any]:
+def _place(addresses: Sequence[str], number: int) -> dict[str, Any]:
     """A worker for the value of a number: the same one as long as the workers stay."""
-    addresses = sorted(client.nthreads())
     if not addresses:
         return {}
     return {"workers": addresses[number % len(addresses)], "allow_other_workers": True}
@@ -125,10 +108,15 @@ def _joined(
         priority=MERGE_PRIORITY,
     )
     task = partial(_join, cloudpickle.dumps(join))
-    priority = MERGE_PRIORITY
+    priority, addresses = MERGE_PRIORITY, sorted(client.nthreads())
     return [
         client.submit(
-            task, k, pieces[k::count], key=key("value", k), priority=priority, **_place(client, k)
+            task,
+            k,
+            pieces[k::count],
+            key=key("value", k),
+            priority=priority,
+            **_place(addresses, k),
         )
         for k in range(count)
     ]

@@ -68,16 +68,6 @@ def exchanged(
     return kept(joined, None, [part.tally for part in joined])
 
 
-def placed(values: Sequence[R], *, client: Client | None = None, label: str = "value") -> Kept[R]:
-    """Values of this process as kept ones: each call of `each` gets its own."""
-    parts = [Part(value, Tally()) for value in values]
-    if client is None:
-        return Kept(tuple(parts), None, Tally())
-    from spectrum_workflows.engine.delivery import placed_on_workers
-
-    return placed_on_workers(parts, client, label)
-
-
 def kept(elements: Sequence[Any], client: Client | None, tallies: Sequence[Tally]) -> Kept[Any]:
     """The values with the cost of all; each element's own tally counts once."""
     return Kept(tuple(elements), client, sum(tallies, Tally()))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import distributions
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,13 @@ def processor() -> str:
     return next(named, platform.machine())
 
 
+def _versions() -> Iterator[tuple[str, str]]:
+    """Those that are installed of the packages that matter."""
+    for name in RELEVANT:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
+
+
 def machine() -> dict[str, Any]:
     """Versions, CPU features and native threads of this process.
 
@@ -49,7 +58,6 @@ def machine() -> dict[str, Any]:
     when only the CPU features differ.
     """
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
-    found = {d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"]}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -58,5 +66,5 @@ def machine() -> dict[str, Any]:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "native_threads": {str(p["prefix"]): int(p["num_threads"]) for p in threadpool_info()},
-        "versions": {name: found[name] for name in RELEVANT if name in found},
+        "versions": dict(_versions()),
     }

@@ -85,10 +85,11 @@ def model_slices(model: Image, block: Columns, layout: Layout) -> tuple[Coarse, 
     model : ndarray, shape (npix, block.stop - block.start)
         Jy/pixel, in FITS orientation.
     """
-    lines = model.astype(working_type(layout.geometry.epsilon))
+    used = np.flatnonzero(model.any(axis=0))  # few columns have components
+    lines = model[:, used].astype(working_type(layout.geometry.epsilon))
     first, last = span(layout.y, 0, layout.y.npix)
-    total = np.zeros((lines.shape[1], layout.y.count), lines.dtype)
-    total[:, first:last] = transposed(lines, layout.y, 0, layout.y.npix).T
+    total = np.zeros((model.shape[1], layout.y.count), lines.dtype)
+    total[used, first:last] = transposed(lines, layout.y, 0, layout.y.npix).T
     return tuple(transposed(total, strip.x, block.start, block.stop) for strip in layout.strips)
 
 

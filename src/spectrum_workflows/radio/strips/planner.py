@@ -31,6 +31,9 @@ BLOCK = 1024
 SECONDS, MOST = 0.5, 32
 """A strip is worth this much CPU by the constants of `cost`; at most so many."""
 
+EVEN = 4
+"""More strips than this come in multiples of it: as many for each of two or four workers."""
+
 WIDEST_GUARD = 1.4
 """2 K l w / u stays below it: narrower strips would be mostly guard bands."""
 
@@ -66,7 +69,11 @@ def strip_count(coverage: Coverage, geometry: Geometry, slabs: int) -> int:
     planes = cost.planes(np.array(w), geometry.npix * geometry.cell / 2, geometry.epsilon)
     work = a * float(coverage.count.sum()) + beta * geometry.npix**2 * float(planes)
     allowed = WIDEST_GUARD * u / (2 * steepest * w) if w > 0 else MOST
-    return max(1, min(math.ceil(work / SECONDS), int(allowed), MOST))
+    most = max(1, min(int(allowed), MOST))
+    count = math.ceil(work / SECONDS)
+    if count <= EVEN or most < EVEN:
+        return min(count, most)
+    return min(math.ceil(count / EVEN), most // EVEN) * EVEN
 
 
 def below_horizon(geometry: Geometry) -> bool:

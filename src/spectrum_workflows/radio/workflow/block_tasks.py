@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.clean.components import Components
     from spectrum_workflows.radio.clean.sidelobes import Band, Lines
     from spectrum_workflows.radio.strips.types import Coarse, Columns
-    from spectrum_workflows.radio.types import Image
 
 
-def left(data: Coarse, removed: Coarse | None, scale: float) -> Image:
+def left(data: Coarse, removed: Coarse | None, scale: float) -> Coarse:
     """A block of the residual, Jy/beam: what was gridded, less the sidelobes taken from it."""
-    found = data.astype(np.float64)
-    found *= scale
+    found: Coarse = data * data.dtype.type(scale)
     if removed is not None:
         found -= removed
     return found
@@ -31,7 +29,8 @@ def left(data: Coarse, removed: Coarse | None, scale: float) -> Image:
 
 def peak_of(_block: Columns, data: Coarse, removed: Coarse | None, scale: float) -> float:
     """Largest absolute value in a block."""
-    return float(np.abs(left(data, removed, scale)).max())
+    found = left(data, removed, scale)
+    return float(np.maximum(found.max(), -found.min()))
 
 
 def larger(a: float, b: float) -> float:
@@ -44,8 +43,9 @@ def active_of(
 ) -> Active:
     """Pixels of a block above a level, with their positions in the image."""
     found = left(data, removed, scale)
-    row, column = np.nonzero(np.abs(found) > level)
-    return Active(np.stack([row, block.start + column], axis=1), found[row, column])
+    row, column = np.nonzero((found > level) | (found < -level))
+    value = found[row, column].astype(np.float64)
+    return Active(np.stack([row, block.start + column], axis=1), value)
 
 
 def both(a: Active, b: Active) -> Active:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.beam import fit_beam
 from spectrum_workflows.radio.clean import cotton_schwab
@@ -83,18 +85,20 @@ def _made(
     """The result from sums over all data, and from what major cycles leave of them."""
     geometry = geometry_of(spec)
     _check_weight(sums.weight_sum, sums.unflagged, state.slabs[0].url)
+    for image in (sums.dirty, sums.psf):
+        if image is not None:  # in place: another large image would be felt
+            np.divide(image, sums.weight_sum, out=image)
     result = ImagingResult(
         name=spec.name,
         observation=describe(spec, state.slabs[0].url),
         geometry=geometry,
         weighting=_weighting(spec),
-        dirty=sums.dirty / sums.weight_sum,
+        dirty=sums.dirty,
         weight_sum=sums.weight_sum,
         visibilities=sums.used,
-        psf=None if sums.psf is None else sums.psf / sums.weight_sum,
+        psf=sums.psf,
         self_check=_self_check(sums.sample, geometry, image_of),
     )
-    del sums
     result = replace(result, beam=_beam(spec, result))
     return _cleaned(spec.clean, result, cleaning) if spec.clean else result
 

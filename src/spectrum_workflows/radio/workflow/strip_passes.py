@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,9 +44,11 @@ def images(state: Passes, layout: Layout, data: Kept[StripData], wanted: Wanted)
     what = (tasks.counted, layout.strips, tasks.add_counts)
     counts = state.merge("counts", what, data, wanted.check_of)
     dirty = _blocks(state, layout, "image", tasks.dirty_pieces, data)
-    psf = _blocks(state, layout, "psf", tasks.psf_pieces, data) if wanted.psf else None
+    with ThreadPoolExecutor(1) as aside:  # brings the image here while the PSF is made
+        image = aside.submit(assembled, dirty, layout)
+        psf = _blocks(state, layout, "psf", tasks.psf_pieces, data) if wanted.psf else None
     sums = Sums(
-        dirty=assembled(dirty, layout),
+        dirty=image.result(),
         psf=None if psf is None else assembled(psf, layout),
         weight_sum=counts.weight_sum,
         used=counts.used,
