@@ -3,8 +3,8 @@
 Efficiency is T1 / (2 T2), wall time of `run` with warm workers, for about a
 minute of work: ttbar selection, a dirty image of 1e8 visibilities, and a whole
 CLEAN of 4096² pixels, whose wall time on two workers is to be at most 0.6 of
-that on one.  Equal digests are asserted, for CLEAN also of three workers and of
-no cluster.  Start it with a SLURM, a real one or the tests' own:
+that on one.  Equal digests are asserted, for CLEAN also of three local workers
+and of no cluster.  Start it with a SLURM, a real one or the tests' own:
 
     python tests/services/with_services.py slurm -- python benchmarks/scaling.py
 """
@@ -63,7 +63,7 @@ def _radio(folder: Path, case: Case, slab: int) -> Any:
 
 
 def timed(spec: Any, folder: Path, workers: int) -> tuple[float, str]:
-    """Wall seconds of the second run, and its digest."""
+    """Wall seconds with warm workers in SLURM jobs, and the digest."""
     site = load_site("slurm", changes={"workers.count": workers, "cluster.memory": "3 GB"})
     with connect(site, data=str(folder)) as place:
         end = time.monotonic() + 120
@@ -77,9 +77,12 @@ def timed(spec: Any, folder: Path, workers: int) -> tuple[float, str]:
         return time.perf_counter() - started, outcome.digest
 
 
-def serial(spec: Any, folder: Path) -> str:
-    """The digest without a cluster."""
-    with connect(load_site("serial"), data=str(folder)) as place:
+def elsewhere(spec: Any, folder: Path, workers: int) -> str:
+    """The digest on so many workers of this machine; 0 for a plain loop."""
+    changes = {"workers.count": workers} if workers else {}
+    with connect(
+        load_site("laptop" if workers else "serial", changes=changes), data=str(folder)
+    ) as place:
         return str(run(spec, place).digest)
 
 
@@ -109,7 +112,7 @@ def main() -> None:
         (one, digest), (two, same) = (timed(spec, folder, workers) for workers in (1, 2))
         assert digest == same, name
         if name == "radio_clean":
-            assert digest == timed(spec, folder, 3)[1] == serial(spec, folder)
+            assert digest == elsewhere(spec, folder, 3) == elsewhere(spec, folder, 0)
         ratios[f"{name}_efficiency"] = one / (2 * two)
         seconds[name] = {"one_worker": round(one, 1), "two_workers": round(two, 1)}
         print(name, seconds[name], file=sys.stderr, flush=True)
