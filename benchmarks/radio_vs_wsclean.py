@@ -193,7 +193,7 @@ def compare(case: Case, work: Path) -> dict[str, object]:
     small = case.visibilities <= 10**7
     truth = direct(case, str(work)) if small and not case.clean else None
     ours, peer = [], []
-    for _ in range(REPEATS if small else 1):
+    for _ in range(REPEATS if case.bar else 1):
         with tempfile.TemporaryDirectory(dir=work) as name:
             mine, image, told = measure_ours(case, work, Path(name))
             theirs, other = measure_wsclean(case, work, Path(name), told["beam"])
