@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import socket
 import tarfile
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,7 +17,7 @@ import pytest
 
 from spectrum_workflows import catalogue, check, load_site, load_spec, run, storage
 from spectrum_workflows.catalogue import CatalogueFile, Entry, fetching
-from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
+from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError, StoreError
 from spectrum_workflows.sites import Place
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -283,3 +285,50 @@ def test_an_entry_of_visibilities(tmp_path: Path, place: Callable[..., Place]) -
 
 def test_a_site_says_which_replicas_it_wants(place: Callable[..., Place]) -> None:
     assert place("root://near", "https://far").stores.replicas == ("root://near", "https://far")
+
+
+def test_a_copy_is_read_where_a_store_fails(served: Served, closed_port: int) -> None:
+    """The time-out of the store that is down is paid once; what was read instead is counted."""
+    url, folder, _ = served
+    data, _ = put(folder)
+    away = f"http://127.0.0.1:{closed_port}/set"
+    options = ((away, (("patience", 0.5),)),)
+    stores = storage.Stores(options, copies=((away, url),))
+    with storage.using(stores), storage.counting() as counter:
+        started = time.monotonic()
+        for _ in range(3):
+            assert storage.read_bytes(f"{away}/events.bin") == data
+        assert time.monotonic() - started < 2
+        [part] = storage.read_ranges(f"{away}/events.bin", [(10, 20)])
+        assert bytes(part) == data[10:20]
+        assert storage.info(f"{away}/events.bin")["size"] == len(data)
+    assert counter.copies == {url}
+    assert counter.bytes_read == 3 * len(data) + 10
+
+
+def test_where_no_copy_can_be_read_the_first_trouble_is_told(
+    served: Served, closed_port: int
+) -> None:
+    url, _, _ = served
+    away = f"http://127.0.0.1:{closed_port}/other"
+    stores = storage.Stores(((away, (("patience", 0.2),)),), copies=((away, url),))
+    with storage.using(stores), pytest.raises(StoreError, match=f"{closed_port}/other/none"):
+        storage.read_bytes(f"{away}/none")
+
+
+def test_only_files_of_the_catalogue_have_copies() -> None:
+    stores = storage.Stores(copies=(("s3://a/x", "https://b/y"), ("root://c", "root://d")))
+    assert stores.copies_of("s3://a/x/f.root") == [
+        ("s3://a/x", "s3://a/x/f.root"),
+        ("https://b/y", "https://b/y/f.root"),
+    ]
+    assert stores.copies_of("https://b/y/f.root")[1] == ("s3://a/x", "s3://a/x/f.root")
+    assert stores.copies_of("s3://a/xy/f.root") == []
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -102,7 +102,8 @@ class Tally:
     """What it took to compute some partitions.
 
     ``memory`` is the largest resident size that a process which computed some
-    of them has had; ``stages`` what a run's stages took, in their order.
+    of them has had; ``stages`` what a run's stages took, in their order;
+    ``copies`` the roots of copies that were read in place of what was planned.
     """
 
     cpu_seconds: float = 0.0
@@ -111,6 +112,7 @@ class Tally:
     bytes_moved: int = 0
     memory: int = 0
     stages: tuple[Stage, ...] = ()
+    copies: tuple[str, ...] = ()
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -120,6 +122,7 @@ class Tally:
             self.bytes_moved + other.bytes_moved,
             max(self.memory, other.memory),
             self.stages + other.stages,
+            tuple(sorted({*self.copies, *other.copies})),
         )
 
 

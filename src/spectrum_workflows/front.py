@@ -7,13 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import domain, progress, record, storage
+from spectrum_workflows import catalogue, domain, progress, record, storage
 from spectrum_workflows.checking import expected
 from spectrum_workflows.domain import OnError, Tally
 from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
@@ -97,7 +98,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         with storage.counting() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(spec, place.data, client=place.client, known=known, report=report)
-        with _trouble_first(place):
+        with _trouble_first(place), storage.using(_with_copies(spec, place)):
             result, tally = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report
             )
@@ -119,6 +120,14 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         worker_machines=_machines(place),
         expected=expected(spec, plan),
     )
+
+
+def _with_copies(spec: Any, place: Place) -> storage.Stores:
+    """The place's stores, and where catalogued files of the spec lie besides."""
+    if catalogue.PREFIX not in spec.model_dump_json():
+        return place.stores
+    with storage.using(place.stores):
+        return replace(place.stores, copies=catalogue.copies(place.data))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ import faults
 import https
 import workload
 import xrootd
-from datastore import Store, at
+from datastore import Store, at, tables
 from processes import until
 
 pytestmark = pytest.mark.xdist_group("stores")
@@ -64,8 +64,10 @@ def test_a_store_that_spoils_every_seventh_answer(
     assert proxy.spoilt >= 5, f"only {proxy.seen} requests"
 
 
-def in_the_middle(place: Place, act: Callable[[], None]) -> str:
-    """Run, and act meanwhile; the digest of a run that had work left after that."""
+def in_the_middle(
+    place: Place, act: Callable[[], None], **changes: Mapping[str, object]
+) -> Outcome:
+    """Run, and act meanwhile; what came of a run that had work left after that."""
     for seconds in (6, 20, 60):  # the first is enough unless the machine is very busy
         acted: list[float] = []
 
@@ -76,11 +78,12 @@ def in_the_middle(place: Place, act: Callable[[], None]) -> str:
 
         thread = threading.Thread(target=later)
         thread.start()
-        outcome = run(workload.spec(2 * seconds / workload.PARTITIONS), place)  # on two workers
+        spec = workload.spec(2 * seconds / workload.PARTITIONS).changed(**changes)
+        outcome = run(spec, place)  # on two workers
         ended = time.monotonic()
         thread.join()
         if acted[0] < ended - 1:
-            return outcome.digest
+            return outcome
     pytest.fail("nothing was left to do when the trouble was over")
 
 
@@ -98,7 +101,7 @@ def test_a_key_that_expires_and_is_renewed(
         time.sleep(1)
         ceph.write_credentials(folder, *new)
 
-    assert in_the_middle(at(laptop, ceph_up), expire) == digest
+    assert in_the_middle(at(laptop, ceph_up), expire).digest == digest
     with pytest.raises(ClientError, match="InvalidAccessKeyId"):
         buckets.client(*ceph_up.tables.values(), key=old).list_buckets()
 
@@ -113,7 +116,37 @@ def test_an_xrootd_server_that_dies_and_comes_back(
         time.sleep(2)
         xrootd.restart(xrootd_up.folder)
 
-    assert in_the_middle(at(laptop, xrootd_up), outage) == digest
+    assert in_the_middle(at(laptop, xrootd_up), outage).digest == digest
+
+
+def test_another_replica_takes_over_from_a_server_that_stays_away(
+    xrootd_up: Store, rclone_up: Store, made: Path, laptop: Place, digest: str, tmp_path: Path
+) -> None:
+    """The record says what was read in place of the replica that was planned."""
+    near, far = xrootd_up, rclone_up
+    files, lines = sorted(made.glob("*.root")), []
+    for store in (near, far):
+        store.fill(made)
+    for path in files:
+        lines += [f"[entries.{path.stem}]", f"replicas = {[near.data, far.data]}"]
+        lines += [f'{word} = "x"' for word in ("title", "licence", "citation", "source")]
+        lines += [f"[[entries.{path.stem}.files]]", f'name = "{path.name}"', "events = 4000"]
+    (tmp_path / "catalogue.toml").write_text("\n".join(lines))
+    samples = {
+        name: {"files": [f"catalogue:{Path(sample.files[0]).stem}"]}
+        for name, sample in workload.spec().samples.items()
+    }
+    host = near.data.partition("//data")[0]
+    options = {**tables(near, far), host: {"patience": 2, "timeout": 2}}
+    site = load_site("laptop", changes={"data": str(tmp_path), "storage": options})
+    place = replace(laptop, site=site, data=str(tmp_path), results=str(tmp_path))
+    try:
+        outcome = in_the_middle(place, lambda: xrootd.kill(near.folder), samples=samples)
+    finally:
+        xrootd.restart(near.folder)
+    assert outcome.digest == digest
+    assert {url for url, _ in outcome.plan.inputs} == {f"{near.data}/{p.name}" for p in files}
+    assert read_record(save(outcome, place))["copies_read"] == [far.data]
 
 
 def test_a_store_that_dies_while_results_are_written(

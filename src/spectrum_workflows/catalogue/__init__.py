@@ -5,7 +5,15 @@ A spec writes ``catalogue:NAME`` in place of a file's or a data set's name.
 
 from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
 from spectrum_workflows.catalogue.fetching import fetch, verify
-from spectrum_workflows.catalogue.finding import Located, catalogue, entry, located, places, stems
+from spectrum_workflows.catalogue.finding import (
+    Located,
+    catalogue,
+    copies,
+    entry,
+    located,
+    places,
+    stems,
+)
 
 __all__ = [
     "PREFIX",
@@ -14,6 +22,7 @@ __all__ = [
     "Entry",
     "Located",
     "catalogue",
+    "copies",
     "entry",
     "fetch",
     "located",

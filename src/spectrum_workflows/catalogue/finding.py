@@ -2,7 +2,8 @@
 
 The file below the data root comes first, as `fetching.fetch` leaves it there;
 then the replicas in the order of the site's ``replicas``, and otherwise in the
-catalogue's.  `storage` tries each with a back-off before the next one is taken.
+catalogue's.  `storage` tries each with a back-off before the next one is taken,
+and takes another where one fails in the middle of a run.
 """
 
 from __future__ import annotations
@@ -136,6 +137,12 @@ def ordered(replicas: Sequence[str]) -> list[str]:
         return next((n for n, prefix in enumerate(wanted) if url.startswith(prefix)), len(wanted))
 
     return sorted(replicas, key=place)
+
+
+def copies(data: str = "") -> tuple[tuple[str, ...], ...]:
+    """Roots below which the same files lie, entry by entry, in this site's order."""
+    found = (ordered(entry.replicas) for entry in catalogue(data).values())
+    return tuple(tuple(root.rstrip("/") for root in roots) for roots in found if len(roots) > 1)
 
 
 def candidates(found: Entry, file: CatalogueFile) -> Iterator[str]:

@@ -73,10 +73,15 @@ def exchanged_on_workers(
 
 
 def _place(addresses: Sequence[str], number: int) -> dict[str, Any]:
-    """A worker for the value of a number: the same one as long as the workers stay."""
+    """A worker for the value of a number: the same one as long as the workers stay.
+
+    Workers are dealt to forth and back, which evens out costs that rise or fall with the number.
+    """
     if not addresses:
         return {}
-    return {"workers": addresses[number % len(addresses)], "allow_other_workers": True}
+    turn, at = divmod(number, len(addresses))
+    chosen = addresses[-1 - at if turn % 2 else at]
+    return {"workers": chosen, "allow_other_workers": True}
 
 
 def _next(events: as_completed) -> tuple[str, BaseException | None]:

@@ -106,7 +106,8 @@ def compute(
                     raise as_spectrum_error(error, item) from error
                 value, failures = None, (failure(item, error, attempt),)
                 break
-    return Part(value, spent() + Tally(0.0, counter.bytes_read, failures))
+    read = Tally(0.0, counter.bytes_read, failures, copies=tuple(counter.copies))
+    return Part(value, spent() + read)
 
 
 def own_shared(parts: Parts[Any], number: int) -> list[Any]:

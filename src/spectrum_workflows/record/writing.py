@@ -108,6 +108,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
         },
         "stages": outcome.stages,
         "inputs": dict(plan.inputs),
+        "copies_read": list(outcome.tally.copies),
         "code": plan.code,
         "workers": outcome.workers,
         "machine": outcome.machine,

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from spectrum_workflows.errors import SpectrumError, StoreError
 from spectrum_workflows.storage.attempts import persist
+from spectrum_workflows.storage.copies import anywhere
 from spectrum_workflows.storage.counting import count
 from spectrum_workflows.storage.names import is_local, shown
 from spectrum_workflows.storage.ranges import joined
@@ -28,9 +29,9 @@ def info(url: str) -> dict[str, Any]:
     Raises
     ------
     DataNotFoundError, AccessError, StoreError
-        As `persist`.
+        As `copies.anywhere`.
     """
-    found: dict[str, Any] = persist(url, lambda fs, path: fs.info(path))
+    found: dict[str, Any] = anywhere(url, lambda fs, path: fs.info(path))
     return found
 
 
@@ -78,7 +79,7 @@ def read_bytes(url: str) -> bytes:
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    data: bytes = persist(url, _whole)
+    data: bytes = anywhere(url, _whole)
     count(len(data))
     return data
 
@@ -128,7 +129,7 @@ def read_ranges(url: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]
         if failures:
             raise failures[0]
 
-    persist(url, ask)
+    anywhere(url, ask)
     return [_cut(got, wanted, start, stop) for start, stop in ranges]
 
 

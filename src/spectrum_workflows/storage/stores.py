@@ -22,10 +22,21 @@ class Stores:
     replicas : tuple of str
         URL prefixes, the most wanted first: in which order the copies of
         catalogued data are tried.
+    copies : tuple of tuple of str
+        Roots below which the same files lie, the most wanted first.
     """
 
     options: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     replicas: tuple[str, ...] = ()
+    copies: tuple[tuple[str, ...], ...] = ()
+
+    def copies_of(self, url: str) -> list[tuple[str, str]]:
+        """Where a file lies besides, itself first: root and URL; empty where nowhere else."""
+        for roots in self.copies:
+            if own := next((root for root in roots if _below(url, root)), None):
+                others = [own, *(root for root in roots if root != own)]
+                return [(root, root + url.removeprefix(own)) for root in others]
+        return []
 
     def for_url(self, url: str) -> dict[str, Any]:
         """The options for one URL; `filesystem_options` makes fsspec's of them."""
