@@ -98,12 +98,13 @@ def in_strips(
     piece = PROCESS + max(slab.size for slab in slabs) * (24 + PACKED)
     shuffle: Work = (("read", size), ("cut", size), *((("weigh", size),) if weighted else ()))
     image = (*call, filtering)
+    transpose = (("filter", 2 * cost.filtering(layout)),)  # writes where the other reads
     found = [
         Forecast("strips", len(slabs) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
         Forecast("image", len(strips) + blocks, image, samples, task),
         Forecast("psf", len(strips) + blocks, image, samples, task),
         *_minor(layout, item),
-        Forecast("model", blocks + len(strips), (filtering,), samples, task),
+        Forecast("model", blocks + len(strips), transpose, samples, task),
         Forecast("major cycle", len(strips) + blocks, (*_times(call, 2), filtering), samples, task),
     ]
     return tuple(stage for stage in found if psf or stage.name != "psf")
@@ -118,7 +119,7 @@ def _minor(layout: Layout, item: int) -> tuple[Forecast, Forecast]:
     npix, side, blocks = layout.geometry.npix, padded_side(layout.geometry.npix), len(layout.blocks)
     lines = (side // 2 + 1) * npix
     along = lines * math.log2(side) * side / npix
-    psf: Work = (("fourier", 2 * along),)
+    psf: Work = (("fourier", 7 * along),)  # every column, and in order around the origin
     cycle: Work = (("fourier", SUBTRACTIONS * 3 * along),)
     moved, band = 2 * item * lines, 2 * item * side * (side // 2 + 1) // blocks
     memory = PROCESS + 3 * band

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,42 +21,59 @@ from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.strips import cost
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked
-from spectrum_workflows.radio.strips.interpolation import interpolated, span
+from spectrum_workflows.radio.strips.interpolation import span
+from spectrum_workflows.radio.strips.operator import column_block
 from spectrum_workflows.radio.strips.planner import layout
-from spectrum_workflows.radio.strips.types import Layout
+from spectrum_workflows.radio.strips.types import Columns, Layout
 from spectrum_workflows.radio.synthetic import make
-from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Pixels, Visibilities
+from spectrum_workflows.radio.types import (
+    ARCSEC,
+    SPEED_OF_LIGHT,
+    Geometry,
+    Pixels,
+    Slab,
+    Visibilities,
+)
 from spectrum_workflows.radio.weights import density, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPEATS = 3
+REPEATS, MOST_THREADS = 3, 8
 EPSILON = 1e-4
 SAMPLE = {
     "name": "calibration",
     "data_set": "calibration",
     "image": {"npix": 2048, "cell_arcsec": 1.2, "epsilon": EPSILON},
-    "synthetic": {"telescope": "vla-b", "visibilities": 250_000, "channels": 8},
+    "synthetic": {"telescope": "vla-b", "visibilities": 1_000_000, "channels": 8},
 }
 
 
 def calibrate() -> dict[str, float]:
-    """CPU seconds per unit of each kind of work in `forecast.COSTS`; takes a few seconds.
+    """CPU seconds per unit of each kind of work in `forecast.COSTS`; takes some seconds.
 
     A small observation is simulated in a temporary folder, read, weighed, cut
-    into strips and gridded.
+    into strips and gridded, by as many threads at once as there are cores: that
+    is how workers share a processor's caches and memory.
     """
     spec = RadioSpec.model_validate(SAMPLE)
     with tempfile.TemporaryDirectory(prefix="spectrum-calibration-") as folder:
         make(spec, folder)
         observation = describe(spec, find(spec, folder))
         [slab] = slabs(observation, 10**9)
-        reading, data = _least(lambda: read(slab))
+        geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, EPSILON)
+        cores = min(os.cpu_count() or 1, MOST_THREADS)
+        with ThreadPoolExecutor(cores) as pool:
+            found = list(pool.map(_measured, [slab] * cores, [geometry] * cores))
+    return {kind: sum(costs[kind] for costs in found) / cores for kind in found[0]}
+
+
+def _measured(slab: Slab, geometry: Geometry) -> dict[str, float]:
+    """The costs in this thread."""
+    reading, data = _typical(lambda: read(slab))
     size = data.weight.size
-    geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, EPSILON)
     grid = density(data, geometry)
-    weighing, _ = _least(lambda: weighted(data, geometry, grid, (1.0, 1.0)))
+    weighing, _ = _typical(lambda: weighted(data, geometry, grid, (1.0, 1.0)))
     gridding, transforming = _gridder(data, geometry)
     return {
         "read": reading / size,
@@ -79,7 +98,7 @@ def _gridder(data: Visibilities, geometry: Geometry) -> tuple[float, float]:
         pixels = Pixels(*shape, 4 * geometry.cell, 1.3 * geometry.cell, EPSILON)
         half = np.hypot(shape[0] * pixels.width, shape[1] * pixels.height) / 2 / np.sqrt(2)
         planes = float(cost.planes(depth, half, EPSILON))
-        seconds, _ = _least(partial(vis2dirty, own, own.visibility, pixels))
+        seconds, _ = _typical(partial(vis2dirty, own, own.visibility, pixels))
         measured.append((own.weight.size, shape[0] * shape[1] * planes, seconds))
     table = np.array(measured)
     found = np.linalg.solve(table[:, :2], table[:, 2])
@@ -93,18 +112,17 @@ def _plan(data: Visibilities, geometry: Geometry) -> Layout:
 
 def _cutting(data: Visibilities, geometry: Geometry) -> float:
     plan = _plan(data, geometry)
-    return _least(lambda: [unpacked(joined([part])) for part in cut(data, plan)])[0]
+    return _typical(lambda: [unpacked(joined([part])) for part in cut(data, plan)])[0]
 
 
 def _filtering(data: Visibilities, geometry: Geometry) -> float:
-    """Per multiplication of the strips' filters."""
-    plan = _plan(data, geometry)
-    strip = plan.strips[len(plan.strips) // 2]
-    first, last = span(strip.x, 0, 512)
-    samples = np.ones((last - first, plan.y.count), np.float32)
-    interpolated(samples, strip.x, 0, 512)  # makes the filter, which every cycle uses again
-    seconds, _ = _least(lambda: interpolated(samples, strip.x, 0, 512))
-    return seconds / float(512 * plan.y.count * strip.x.taps)
+    """Per multiplication of the strips' filters: a block of columns from all strips."""
+    plan, columns = _plan(data, geometry), 512
+    block = Columns(0, columns, geometry.npix)
+    spans = (span(strip.x, 0, columns) for strip in plan.strips)
+    parts = [np.ones((last - first, plan.y.count), np.float32) for first, last in spans]
+    seconds, _ = _typical(lambda: column_block(parts, block, plan))
+    return seconds / (cost.filtering(plan) * columns / geometry.npix)
 
 
 def _fourier(npix: int) -> float:
@@ -112,15 +130,15 @@ def _fourier(npix: int) -> float:
     [band, *_] = bands(npix, 8)
     kernel = np.ones((band.stop - band.start, band.side), np.complex64)
     pieces = [Lines(np.arange(npix), kernel[:, :npix])]
-    seconds, _ = _least(lambda: convolved_rows(pieces, kernel, band))
+    seconds, _ = _typical(lambda: convolved_rows(pieces, kernel, band))
     return seconds / (2 * band.size * math.log2(band.side))
 
 
-def _least(fn: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU seconds of the fastest of some calls, and the value of the last."""
+def _typical(fn: Callable[[], Any]) -> tuple[float, Any]:
+    """Median CPU seconds of some calls after a first one, and the value of the last."""
     spent = []
-    for _ in range(REPEATS):
+    for _ in range(REPEATS + 1):
         started = time.thread_time()
         value = fn()
         spent.append(time.thread_time() - started)
-    return min(spent), value
+    return float(np.median(spent[1:])), value

@@ -69,7 +69,8 @@ def run(
         cleaning: Cleaning = partial(_cleaning_in_slabs, state, geometry, robust)
         return _made(spec, state, sums, cleaning), state.tally
     with closing(strip_passes.shuffled(state, layout, robust)) as data:
-        images = strip_passes.images(state, layout, data, wanted)
+        clean = spec.clean is not None
+        images = strip_passes.images(state, layout, data, wanted, clean=clean)
         cleaning = partial(strip_passes.cleaning, state, layout, data, images)
         image_of = partial(gridded_in_strips, layout=layout)
         return _made(spec, state, images.sums, cleaning, image_of), state.tally

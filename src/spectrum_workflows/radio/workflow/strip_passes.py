@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.radio.workflow import strip_tasks as tasks
-from spectrum_workflows.radio.workflow.blocks import Blocks, assembled, beams_of
+from spectrum_workflows.radio.workflow.blocks import Beams, Blocks, assembled, beams_of
 from spectrum_workflows.radio.workflow.passes import Exchange
 from spectrum_workflows.radio.workflow.slab_tasks import Sums
 
@@ -32,40 +32,49 @@ def shuffled(state: Passes, layout: Layout, robustness: Robustness | None) -> Ke
 
 @dataclass(frozen=True)
 class Images:
-    """Sums over all strips, and the same images in blocks of columns on the workers."""
+    """Sums over all strips, and for CLEAN what stays on the workers: image and PSF's transform."""
 
     sums: Sums
     dirty: Kept[Coarse]
-    psf: Kept[Coarse] | None
+    beams: Beams | None
 
 
-def images(state: Passes, layout: Layout, data: Kept[StripData], wanted: Wanted) -> Images:
-    """Dirty image, PSF, sums of weights and the self-check's sample, of all strips."""
+def images(
+    state: Passes, layout: Layout, data: Kept[StripData], wanted: Wanted, *, clean: bool
+) -> Images:
+    """Dirty image, PSF, sums of weights and the self-check's sample, of all strips.
+
+    Images are brought here while the workers go on.
+    """
     what = (tasks.counted, layout.strips, tasks.add_counts)
     counts = state.merge("counts", what, data, wanted.check_of)
     dirty = _blocks(state, layout, "image", tasks.dirty_pieces, data)
-    with ThreadPoolExecutor(1) as aside:  # brings the image here while the PSF is made
+    beams = psf = None
+    with ThreadPoolExecutor(1) as aside:
         image = aside.submit(assembled, dirty, layout)
-        psf = _blocks(state, layout, "psf", tasks.psf_pieces, data) if wanted.psf else None
+        if wanted.psf:
+            with closing(_blocks(state, layout, "psf", tasks.psf_pieces, data)) as there:
+                psf = aside.submit(assembled, there, layout)
+                if clean and counts.weight_sum > 0:
+                    beams = beams_of(state, layout, there, 1 / counts.weight_sum)
+                wait([psf])
     sums = Sums(
         dirty=image.result(),
-        psf=None if psf is None else assembled(psf, layout),
+        psf=None if psf is None else psf.result(),
         weight_sum=counts.weight_sum,
         used=counts.used,
         unflagged=counts.unflagged,
         sample=counts.sample,
     )
-    return Images(sums, dirty, psf)
+    return Images(sums, dirty, beams)
 
 
 def cleaning(
-    state: Passes, layout: Layout, data: Kept[StripData], made: Images, result: ImagingResult
+    state: Passes, layout: Layout, data: Kept[StripData], made: Images, _result: ImagingResult
 ) -> tuple[Blocks, Callable[[Components, int], Blocks]]:
-    """What CLEAN starts from, and how a major cycle is done; lets the PSF's blocks go."""
-    assert made.psf is not None
-    with closing(made.psf) as psf:
-        beams = beams_of(state, layout, psf, 1 / result.weight_sum)
-    start = Blocks(state, layout, beams, 1, made.dirty)
+    """What CLEAN starts from, and how a major cycle is done."""
+    assert made.beams is not None
+    start = Blocks(state, layout, made.beams, 1, made.dirty)
     return start, partial(_residual, start, data)
 
 
