@@ -1,7 +1,7 @@
 """Parallel efficiency on SLURM: two workers against one, both sciences.
 
-Efficiency is T1 / (2 T2), wall time of `run` with warm workers, for about a
-minute of work: ttbar selection, a dirty image of 1e8 visibilities, and a whole
+Efficiency is T1 / (2 T2), wall time of `run` with warm workers (the least of two,
+one worker and two alternating), for about a minute of work: ttbar selection, a dirty image of 1e8 visibilities, and a whole
 CLEAN of 4096² pixels, whose wall time on two workers is to be at most 0.6 of
 that on one.  Equal digests are asserted, for CLEAN also of three local workers
 and of no cluster.  Start it with a SLURM, a real one or the tests' own:
@@ -26,6 +26,7 @@ from spectrum_workflows.hep.synthetic import write_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 BARS = {"hep": 0.85, "radio": 0.85, "radio_clean": 1 / (2 * 0.6)}
+REPEATS = 2
 FILES, EVENTS = 16, 400_000  # every event is selected ten times: 64 million
 
 
@@ -109,8 +110,9 @@ def main() -> None:
     ratios, seconds = {}, {}
     for name in options.only:
         spec = CASES[name](folder)
-        (one, digest), (two, same) = (timed(spec, folder, workers) for workers in (1, 2))
-        assert digest == same, name
+        runs = [timed(spec, folder, workers) for workers in (1, 2) * REPEATS]
+        one, two = (min(seconds for seconds, _ in runs[k::2]) for k in (0, 1))
+        [digest] = {digest for _, digest in runs}
         if name == "radio_clean":
             assert digest == elsewhere(spec, folder, 3) == elsewhere(spec, folder, 0)
         ratios[f"{name}_efficiency"] = one / (2 * two)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 import dask
-from distributed import as_completed, wait
+from distributed import Future, as_completed, wait
 
 from spectrum_workflows.domain import Tally
 from spectrum_workflows.engine.exchanging import joined_part, kept, piece
@@ -21,7 +21,7 @@ from spectrum_workflows.engine.tasks import columns, held, loaded, task_of
 from spectrum_workflows.errors import SiteError
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -55,6 +55,8 @@ def exchanged_on_workers(
             key=[key("part", n) for n in numbers],
         )
         values = _joined(client, made, join, count, key)
+        keys = [key("tally", k) for k in range(count)]
+        tallies = client.map(_tally, values, key=keys, priority=MERGE_PRIORITY)
     names = {future.key: n for n, future in enumerate(made)}
     events = as_completed(made, loop=client.loop)
     del made
@@ -64,10 +66,10 @@ def exchanged_on_workers(
             if error is not None:
                 raise as_spectrum_error(error, parts.items[names[key_of]])
             done(finished)
-        return kept(values, client, _tallies(client, values, key))
+        return kept(values, client, _gathered(client, values, tallies))
     except BaseException:
-        sent = [value for value in shared if not isinstance(value, Kept)]
-        client.cancel([*values, *events.futures, *sent], force=True)
+        sent = [value for value in shared if isinstance(value, Future)]
+        client.cancel([*tallies, *values, *events.futures, *sent], force=True)
         events.clear()
         raise
 
@@ -135,7 +137,7 @@ def _tally(part: Part[Any]) -> Tally:
     return part.tally
 
 
-def _tallies(client: Client, values: list[Future], key: Callable[[str, int], str]) -> list[Tally]:
+def _gathered(client: Client, values: list[Future], tallies: list[Future]) -> list[Tally]:
     """Wait for the values; bring their costs here, not themselves."""
     wait(values)
     for value in values:
@@ -143,6 +145,5 @@ def _tallies(client: Client, values: list[Future], key: Callable[[str, int], str
             raise as_merge_error(value.exception())
         if value.status == "cancelled":
             raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
-    keys = [key("tally", k) for k in range(len(values))]
-    found: list[Tally] = client.gather(client.map(_tally, values, key=keys))
+    found: list[Tally] = client.gather(tallies)
     return found

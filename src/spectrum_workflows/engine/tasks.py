@@ -27,11 +27,16 @@ def hold(client: Client, value: Any, key: str) -> Future:
 
 
 def held(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
-    """Send each shared value once; `Kept` values are on the workers already."""
+    """Send each shared value once; `Kept` ones are there already, small ones go with the task."""
     return [
-        value if isinstance(value, Kept) else hold(client, value, key(n))
+        value if isinstance(value, Kept) or small(value) else hold(client, value, key(n))
         for n, value in enumerate(parts.shared)
     ]
+
+
+def small(value: Any) -> bool:
+    """Whether a value may as well travel with every task: a number, a word, nothing."""
+    return value is None or isinstance(value, int | float | str)
 
 
 def columns(shared: list[Any], numbers: list[int]) -> list[list[Any]]:
