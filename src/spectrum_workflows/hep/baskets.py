@@ -70,25 +70,32 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
         missing here are for uproot.
     """
     out: dict[str, ak.Array] = {}
-    shared: list[NDArray[np.int64]] = []
+    shared: dict[str, NDArray[np.int64]] = {}  # by the branch that counts
     for name in names:
+        branch = tree[name]
+        counter = "" if branch.count_branch is None else branch.count_branch.name
         try:
-            content, offsets = _column(tree[name], start, stop)
+            content, offsets = _column(branch, start, stop, shared.get(counter))
         except NotSimple:
             continue
         if offsets is None:
             out[name] = ak.Array(ak.contents.NumpyArray(content))
             continue
-        same = next((known for known in shared if np.array_equal(known, offsets)), None)
-        if same is None:
-            shared.append(offsets)
-        index = ak.index.Index64(offsets if same is None else same)
+        if counter:
+            shared[counter] = offsets
+        index = ak.index.Index64(offsets)
         out[name] = ak.Array(ak.contents.ListOffsetArray(index, ak.contents.NumpyArray(content)))
     return out
 
 
-def _column(branch: Any, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
-    """Values of a branch, and where the list of each entry begins if it holds lists."""
+def _column(
+    branch: Any, start: int, stop: int, known: NDArray[np.int64] | None
+) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    """Values of a branch, and where the list of each entry begins if it holds lists.
+
+    ``known`` is that of another branch with the same counts: every basket must
+    then hold as many values as it says.
+    """
     dtype, lists = _kind(branch)
     edges = branch.entry_offsets
     if branch.embedded_baskets or stop > edges[-1]:
@@ -96,24 +103,29 @@ def _column(branch: Any, start: int, stop: int) -> tuple[NDArray[Any], NDArray[n
     numbers = [k for k in range(branch.num_baskets) if edges[k] < stop and edges[k + 1] > start]
     stored = [_Basket(branch, k) for k in numbers]
     content = np.empty(sum(b.border // dtype.itemsize for b in stored), dtype.newbyteorder("="))
-    offsets = np.zeros(stop - start + 1, np.int64) if lists else None
+    fresh = np.zeros(stop - start + 1, np.int64) if lists and known is None else None
     filled = entries = 0
     shift = dtype.itemsize.bit_length() - 1  # bytes to items, faster than a division
     for k, basket in zip(numbers, stored, strict=True):
         first, last = max(start - edges[k], 0), min(stop, edges[k + 1]) - edges[k]
         unpacked = basket.unpacked()
-        if offsets is None:
+        if not lists:
             begin, end = first, last
+        elif known is not None and last - first == basket.entries:
+            begin, end = 0, basket.border >> shift
         else:
             within = basket.offsets(unpacked)[first : last + 1] >> shift
             begin, end = int(within[0]), int(within[-1])
-            part = offsets[entries + 1 : entries + 1 + last - first]
-            np.add(within[1:], filled - begin, out=part)
+            if fresh is not None:
+                part = fresh[entries + 1 : entries + 1 + last - first]
+                np.add(within[1:], filled - begin, out=part)
+        if known is not None and end - begin != known[entries + last - first] - known[entries]:
+            raise NotSimple
         values = unpacked[: basket.border].view(dtype)[begin:end]
         content[filled : filled + len(values)] = values
         filled += end - begin
         entries += last - first
-    return content[:filled], offsets
+    return content[:filled], known if fresh is None else fresh
 
 
 def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
