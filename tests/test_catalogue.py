@@ -312,11 +312,36 @@ def test_where_no_copy_can_be_read_the_first_trouble_is_told(
     url, _, _ = served
     away = f"http://127.0.0.1:{closed_port}/other"
     stores = storage.Stores(((away, (("patience", 0.2),)),), copies=((away, url),))
-    with storage.using(stores), pytest.raises(StoreError, match=f"{closed_port}/other/none"):
-        storage.read_bytes(f"{away}/none")
+    for _ in range(2):  # then the other is asked first
+        with storage.using(stores), pytest.raises(StoreError, match=f"{closed_port}/other/none"):
+            storage.read_bytes(f"{away}/none")
 
 
-def test_only_files_of_the_catalogue_have_copies() -> None:
+def test_a_copy_of_another_size_is_none(served: Served) -> None:
+    url, folder, _ = served
+    (folder / "near").mkdir()
+    (folder / "far").mkdir()
+    (folder / "near" / "f.bin").write_bytes(b"1" * 100)
+    (folder / "far" / "f.bin").write_bytes(b"2" * 90)
+    stores = storage.Stores(copies=((f"{url}/near", f"{url}/far"),))
+    with storage.using(stores):
+        assert storage.info(f"{url}/near/f.bin")["size"] == 100
+        (folder / "near" / "f.bin").unlink()
+        with pytest.raises(DataNotFoundError, match=r"near/f\.bin"):
+            storage.read_ranges(f"{url}/near/f.bin", [(0, 10)])
+        (folder / "far" / "f.bin").write_bytes(b"2" * 100)
+        assert bytes(storage.read_ranges(f"{url}/near/f.bin", [(0, 3)])[0]) == b"222"
+
+
+def test_copies_are_those_of_the_entries_that_a_spec_names(tmp_path: Path) -> None:
+    replicas = ("s3://a/x/", "copies/here", "https://b/y")
+    for name, expected in (("f.root", (("s3://a/x", "https://b/y"),)), ("f.zarr", ())):
+        catalogue_at(tmp_path / name, entry_of(CatalogueFile(name=name), replicas=replicas))
+        assert catalogue.copies(["catalogue:mine"], str(tmp_path / name)) == expected
+    assert catalogue.copies([], str(tmp_path / "f.root")) == ()
+
+
+def test_where_a_file_lies_besides() -> None:
     stores = storage.Stores(copies=(("s3://a/x", "https://b/y"), ("root://c", "root://d")))
     assert stores.copies_of("s3://a/x/f.root") == [
         ("s3://a/x", "s3://a/x/f.root"),
@@ -324,6 +349,8 @@ def test_only_files_of_the_catalogue_have_copies() -> None:
     ]
     assert stores.copies_of("https://b/y/f.root")[1] == ("s3://a/x", "s3://a/x/f.root")
     assert stores.copies_of("s3://a/xy/f.root") == []
+    nested = storage.Stores(copies=(("s3://a", "s3://b"), ("s3://a/x", "s3://c")))
+    assert nested.copies_of("s3://a/x/f")[1] == ("s3://c", "s3://c/f")
 
 
 @pytest.fixture

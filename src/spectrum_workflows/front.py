@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -123,11 +124,12 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
 
 
 def _with_copies(spec: Any, place: Place) -> storage.Stores:
-    """The place's stores, and where catalogued files of the spec lie besides."""
-    if catalogue.PREFIX not in spec.model_dump_json():
+    """The place's stores, and where the catalogued files that the spec names lie besides."""
+    named = sorted(set(re.findall(rf'"({catalogue.PREFIX}[^"]+)"', spec.model_dump_json())))
+    if not named:
         return place.stores
     with storage.using(place.stores):
-        return replace(place.stores, copies=catalogue.copies(place.data))
+        return replace(place.stores, copies=catalogue.copies(named, place.data))
 
 
 @contextmanager

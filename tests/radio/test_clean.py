@@ -5,7 +5,7 @@ import pytest
 
 from spectrum_workflows.radio.beam import draw_beam
 from spectrum_workflows.radio.clean import cotton_schwab as cotton_schwab_on
-from spectrum_workflows.radio.clean import minor_cycle
+from spectrum_workflows.radio.clean import minor_cycle, surface
 from spectrum_workflows.radio.clean.convolution import convolved
 from spectrum_workflows.radio.clean.surface import whole
 from spectrum_workflows.radio.image import robust_rms
@@ -227,3 +227,28 @@ def test_residuals_from_the_psf_are_not_needed_for_nothing(psf):
         np.zeros((NPIX, NPIX)), psf, CleanSpec(residual="psf"), lambda *_: pytest.fail("a pass")
     )
     assert found.stop is Stop.NOTHING_LEFT
+
+
+def test_of_the_pixels_below_the_level_the_strongest_are_kept(monkeypatch):
+    """Block by block or at once; equal ones are kept together."""
+    monkeypatch.setattr(surface, "SPARE", 5)
+    rng = np.random.default_rng(6)
+    image = rng.integers(-100, 100, (40, 60)).astype(float)
+    at_once = surface.active(image, 90.0)
+    blocks = [surface.active(image[:, k : k + 20], 90.0, k) for k in (0, 20, 40)]
+    joined = sum(blocks[1:], blocks[0]).strongest(90.0)
+    assert {*map(tuple, joined.position)} == {*map(tuple, at_once.position)}
+    strength = np.abs(at_once.value)
+    assert np.count_nonzero(strength > 90) == np.count_nonzero(np.abs(image) > 90)
+    spare = strength[strength <= 90]
+    assert len(spare) >= 5
+    assert len(spare) == np.count_nonzero((np.abs(image) <= 90) & (np.abs(image) >= spare.min()))
+    np.testing.assert_array_equal(image[tuple(at_once.position.T)], at_once.value)
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_pixels_below_the_level_change_what_a_minor_cycle_does_not(sky, psf, monkeypatch, spare):
+    monkeypatch.setattr(surface, "SPARE", spare)
+    dirty = convolved(sky, psf)
+    model, _ = minor_cycle_on(dirty, psf, gain=0.1, level=0.01, iterations=10_000)
+    assert np.abs(dirty - convolved(model, psf)).max() <= 0.01

@@ -218,23 +218,28 @@ class TestRule:
 
     def test_small_images_keep_one_call(self):
         found, cell = self.coverage(times=10**6)
-        for npix, slabs in ((512, 50), (1024, 50), (2048, 1)):
-            assert planner.strip_count(found, Geometry(npix, cell / 16, 1e-4), slabs) == 1
+        for npix, again in ((512, True), (1024, True), (2048, False)):
+            geometry = Geometry(npix, cell / 16, 1e-4)
+            assert planner.strip_count(found, geometry, again=again) == 1
 
     def test_large_images_are_cut(self):
         found, cell = self.coverage(times=1000)
-        assert planner.strip_count(found, Geometry(2048, cell / 8, 1e-4), 2) > 1
-        assert 4 <= planner.strip_count(found, Geometry(4096, cell, 1e-4), 1) <= planner.MOST
+        assert planner.strip_count(found, Geometry(2048, cell / 8, 1e-4), again=True) > 1
+        count = planner.strip_count(found, Geometry(4096, cell, 1e-4), again=False)
+        assert planner.EVEN <= count <= planner.MOST
+        assert count % planner.EVEN == 0
 
     def test_a_strong_w_term_asks_for_fewer(self):
         found, cell = self.coverage(times=10**5)
         steep = type(found)(**{**vars(found), "w_high": 60 * found.w_high})
         wide = Geometry(4096, cell, 1e-4)
-        assert planner.strip_count(steep, wide, 1) < planner.strip_count(found, wide, 1)
+        counts = [planner.strip_count(each, wide, again=True) for each in (steep, found)]
+        assert counts[0] < counts[1]
 
     def test_no_strips_beyond_the_horizon(self):
         found, _ = self.coverage()
-        assert planner.strip_count(found, Geometry(4096, 1.39 / 4096, 1e-4), 9) == 1
+        beyond = Geometry(4096, 1.39 / 4096, 1e-4)
+        assert planner.strip_count(found, beyond, again=True) == 1
 
     def test_strips_cost_about_the_same(self):
         found, cell = self.coverage(times=300)

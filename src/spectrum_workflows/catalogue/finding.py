@@ -8,7 +8,7 @@ and takes another where one fails in the middle of a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spectrum_workflows import shipped, storage
@@ -139,10 +139,20 @@ def ordered(replicas: Sequence[str]) -> list[str]:
     return sorted(replicas, key=place)
 
 
-def copies(data: str = "") -> tuple[tuple[str, ...], ...]:
-    """Roots below which the same files lie, entry by entry, in this site's order."""
-    found = (ordered(entry.replicas) for entry in catalogue(data).values())
-    return tuple(tuple(root.rstrip("/") for root in roots) for roots in found if len(roots) > 1)
+def copies(references: Iterable[str], data: str = "") -> tuple[tuple[str, ...], ...]:
+    """Remote roots below which the same files lie, entry by entry, in this site's order.
+
+    Not of Zarr sets: their objects are read one by one, and two replicas that
+    were converted at different times must not be mixed.
+    """
+    found = []
+    for name in references:
+        named = entry(name, data)
+        if any(file.name.endswith(".zarr") for file in named.files):
+            continue
+        roots = [root for root in ordered(named.replicas) if not storage.is_local(root)]
+        found.append(tuple(root.rstrip("/") for root in roots))
+    return tuple(roots for roots in found if len(roots) > 1)
 
 
 def candidates(found: Entry, file: CatalogueFile) -> Iterator[str]:

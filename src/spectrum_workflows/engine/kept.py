@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
+def _brought(element: Any) -> Any:
+    """A part that a worker holds; its trouble in words."""
+    from spectrum_workflows.engine.parts import as_merge_error  # which knows this module
+
+    try:
+        return element.result()
+    except Exception as error:
+        raise as_merge_error(error) from error
+
+
 @dataclass
 class Kept(Generic[R]):
     """Values on the workers that made them, or in this process without workers.
@@ -41,7 +51,7 @@ class Kept(Generic[R]):
     def __iter__(self) -> Iterator[R]:
         """Bring the values here, one after the other."""
         for element in self.elements:
-            yield (element if self.client is None else element.result()).value
+            yield (element if self.client is None else _brought(element)).value
 
     def close(self) -> None:
         """Let the values go, wherever they are."""

@@ -35,8 +35,8 @@ def held(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[A
 
 
 def small(value: Any) -> bool:
-    """Whether a value may as well travel with every task: a number, a word, nothing."""
-    return value is None or isinstance(value, int | float | str)
+    """Whether a value may as well travel with every task: a number, nothing."""
+    return value is None or isinstance(value, int | float)
 
 
 def columns(shared: list[Any], numbers: list[int]) -> list[list[Any]]:

@@ -70,19 +70,22 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
         missing here are for uproot.
     """
     out: dict[str, ak.Array] = {}
-    shared: dict[str, NDArray[np.int64]] = {}  # by the branch that counts
+    first: dict[str, NDArray[np.int64]] = {}  # by the branch that counts
+    confirmed: dict[str, NDArray[np.int64]] = {}  # where a second column says the same
     for name in names:
         branch = tree[name]
         counter = "" if branch.count_branch is None else branch.count_branch.name
         try:
-            content, offsets = _column(branch, start, stop, shared.get(counter))
+            content, offsets = _column(branch, start, stop, confirmed.get(counter))
         except NotSimple:
             continue
         if offsets is None:
             out[name] = ak.Array(ak.contents.NumpyArray(content))
             continue
-        if counter:
-            shared[counter] = offsets
+        if counter and counter not in confirmed:
+            before = first.setdefault(counter, offsets)
+            if before is not offsets and np.array_equal(before, offsets):
+                confirmed[counter] = offsets = before
         index = ak.index.Index64(offsets)
         out[name] = ak.Array(ak.contents.ListOffsetArray(index, ak.contents.NumpyArray(content)))
     return out
@@ -93,8 +96,8 @@ def _column(
 ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
     """Values of a branch, and where the list of each entry begins if it holds lists.
 
-    ``known`` is that of another branch with the same counts: every basket must
-    then hold as many values as it says.
+    ``known`` is what two other branches with the same counts agree in: every
+    basket must then hold as many values as it says.
     """
     dtype, lists = _kind(branch)
     edges = branch.entry_offsets

@@ -6,7 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from spectrum_workflows.errors import AccessError, DataNotFoundError, SpectrumError, StoreError
+from spectrum_workflows.errors import (
+    AccessError,
+    DataError,
+    DataNotFoundError,
+    SpectrumError,
+    StoreError,
+)
 from spectrum_workflows.storage.attempts import persist
 from spectrum_workflows.storage.counting import note_copy
 from spectrum_workflows.storage.names import shown
@@ -18,13 +24,15 @@ DOWN = 300.0
 """Seconds for which a store that failed is asked after the others."""
 
 _failed: dict[str, float] = {}
+_sizes: dict[str, int] = {}
 
 
 def anywhere(url: str, action: Callable[[Any, str], T]) -> T:
     """Do something at a store, else where a copy of the file lies.
 
     Each place is tried as `persist` does; one that has failed is then asked
-    last for a while, so that its time-out is paid once.
+    last for a while, so that its time-out is paid once.  A copy of another
+    size than the file had where it was planned is none.
 
     Parameters
     ----------
@@ -37,25 +45,42 @@ def anywhere(url: str, action: Callable[[Any, str], T]) -> T:
     Raises
     ------
     DataNotFoundError, AccessError, StoreError
-        What the first place said, if no copy can be read either.
+        What the place that was planned says, if no copy can be read either.
     """
     copies = current_stores().copies_of(url)
     if not copies:
         return persist(url, action)
-    trouble: SpectrumError | None = None
+    troubles: dict[str, SpectrumError] = {}
     for root, place in sorted(copies, key=lambda copy: _is_down(copy[0])):
         try:
+            if place != url:
+                _check_size(url, place)
             found = persist(place, action)
-        except (AccessError, DataNotFoundError, StoreError) as error:
-            if not isinstance(error, DataNotFoundError):
+        except (AccessError, DataError, DataNotFoundError, StoreError) as error:
+            if isinstance(error, AccessError | StoreError):
                 _failed[root] = time.monotonic()
-            trouble = trouble or error
+            troubles[place] = error
         else:
             if place != url:
                 note_copy(shown(root))
             return found
-    assert trouble is not None
-    raise trouble
+    raise troubles[url]
+
+
+def remember_size(url: str, size: int | None) -> None:
+    """Note the size of a file where it was planned to be read."""
+    if size is not None and current_stores().copies_of(url):
+        _sizes[url] = size
+
+
+def _check_size(url: str, place: str) -> None:
+    expected = _sizes.get(url)
+    if expected is None:
+        return
+    size = persist(place, lambda fs, path: fs.info(path)["size"])
+    if size != expected:
+        what = f"has {size} bytes, not the {expected} of the replica that was planned"
+        raise DataError(what, shown(place), "correct the catalogue's replicas")
 
 
 def _is_down(root: str) -> bool:

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from spectrum_workflows.errors import SpectrumError, StoreError
 from spectrum_workflows.storage.attempts import persist
-from spectrum_workflows.storage.copies import anywhere
+from spectrum_workflows.storage.copies import anywhere, remember_size
 from spectrum_workflows.storage.counting import count
 from spectrum_workflows.storage.names import is_local, shown
 from spectrum_workflows.storage.ranges import joined
@@ -32,6 +32,7 @@ def info(url: str) -> dict[str, Any]:
         As `copies.anywhere`.
     """
     found: dict[str, Any] = anywhere(url, lambda fs, path: fs.info(path))
+    remember_size(url, found.get("size"))
     return found
 
 

@@ -31,12 +31,16 @@ class Stores:
     copies: tuple[tuple[str, ...], ...] = ()
 
     def copies_of(self, url: str) -> list[tuple[str, str]]:
-        """Where a file lies besides, itself first: root and URL; empty where nowhere else."""
-        for roots in self.copies:
-            if own := next((root for root in roots if _below(url, root)), None):
-                others = [own, *(root for root in roots if root != own)]
-                return [(root, root + url.removeprefix(own)) for root in others]
-        return []
+        """Where a file lies besides, itself first: root and URL; empty where nowhere else.
+
+        Of several roots that fit, the longest is taken.
+        """
+        fits = [(root, roots) for roots in self.copies for root in roots if _below(url, root)]
+        if not fits:
+            return []
+        own, roots = max(fits, key=lambda pair: len(pair[0]))
+        others = [own, *(root for root in roots if root != own)]
+        return [(root, root + url.removeprefix(own)) for root in others]
 
     def for_url(self, url: str) -> dict[str, Any]:
         """The options for one URL; `filesystem_options` makes fsspec's of them."""

@@ -66,7 +66,8 @@ def cotton_schwab(
     clean : CleanSpec
     residual_of : callable
         ``residual_of(model, major)``: the dirty image of the data minus the
-        model, in the given major cycle (from 1).
+        model, in the given major cycle (from 1).  Where CLEAN diverged and the
+        residual before that was let go, it is asked for once more (from 0).
     """
 
     def exact(left: Surface, model: Components, major: int) -> Surface:
@@ -81,7 +82,7 @@ def cotton_schwab(
         now = _cycles(now, psf, clean, rough)
         if now.major == 0:
             return now
-        dirty.close()
+        now.residual.close()
         now = replace(now, residual=residual_of(now.model, now.major + 1), major=now.major + 1)
     return _cycles(now, psf, clean, exact)
 
@@ -93,7 +94,7 @@ def _cycles(now: Deconvolved, psf: Image, clean: CleanSpec, next_residual: Next)
     while True:
         peak = now.residual.peak()
         if not peak <= allowed:  # also where it is not a number
-            if now is not before:
+            if before.residual.closed:
                 again = next_residual(now.residual, before.model, before.major)
                 before = replace(before, residual=again)
             return replace(before, stop=Stop.DIVERGED)

@@ -11,18 +11,12 @@ import numba
 import numpy as np
 
 from spectrum_workflows.radio.clean.components import Components, none
-from spectrum_workflows.radio.clean.surface import Active
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.surface import Surface
+    from spectrum_workflows.radio.clean.surface import Active, Surface
     from spectrum_workflows.radio.types import Image
-
-
-FLOOR, SPARE = 0.7, 10_000
-"""Pixels below the level that are cleaned along with those above it, should sidelobes
-raise them: down to this part of the level, the strongest so many."""
 
 
 def minor_cycle(
@@ -58,25 +52,12 @@ def minor_cycle(
     """
     model, used = none(), 0
     while used < iterations:
-        active = (residual.without(model) if used else residual).above(FLOOR * level)
+        active = (residual.without(model) if used else residual).above(level)
         if not np.any(np.abs(active.value) > level):
             break
-        chosen = _chosen(active, level)
-        found, count = _cleaned(chosen, psf, (gain, level, iterations - used))
+        found, count = _cleaned(active, psf, (gain, level, iterations - used))
         model, used = model + found, used + count
     return model, used
-
-
-def _chosen(active: Active, level: float) -> Active:
-    """The pixels above a level and the strongest of the others, in their order."""
-    strength = np.abs(active.value)
-    spare = np.flatnonzero(strength <= level)
-    if len(spare) > SPARE:
-        weaker = np.argpartition(strength[spare], -SPARE)[:-SPARE]
-        kept = np.ones(len(strength), bool)
-        kept[spare[weaker]] = False
-        return Active(active.position[kept], active.value[kept])
-    return active
 
 
 def _cleaned(

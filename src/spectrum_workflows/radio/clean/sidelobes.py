@@ -131,4 +131,5 @@ def convolved_rows(pieces: Sequence[Lines], kernel: NDArray[Any], band: Band) ->
 def columns_of(pieces: Sequence[NDArray[Any]], side: int, npix: int) -> NDArray[Any]:
     """A block of columns of the convolved image from the pieces of all bands."""
     joined = np.concatenate(pieces)
-    return np.asarray(fft.irfft(joined, n=side, axis=0, overwrite_x=True, workers=1))[:npix]
+    padded = np.asarray(fft.irfft(joined, n=side, axis=0, overwrite_x=True, workers=1))
+    return padded[:npix].copy()  # a view would keep the padding

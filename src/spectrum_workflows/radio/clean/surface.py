@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -17,12 +17,43 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
 
+FLOOR, SPARE = 0.7, 10_000
+"""Pixels below the level that are cleaned along with those above it, should sidelobes
+raise them: down to this part of the level, the strongest so many."""
+
+
 @dataclass(frozen=True)
 class Active:
-    """Pixels above some level: positions, int64 of shape (n, 2), and values, Jy/beam."""
+    """Pixels to be cleaned: positions, int64 of shape (n, 2), and values, Jy/beam."""
 
     position: NDArray[np.int64]
     value: NDArray[np.float64]
+
+    def __add__(self, other: Self) -> Active:
+        """Those of two blocks, one after the other."""
+        position = np.concatenate([self.position, other.position])
+        return Active(position, np.concatenate([self.value, other.value]))
+
+    def strongest(self, level: float) -> Active:
+        """All above the level, and of the others the `SPARE` strongest, equal ones among them.
+
+        What is left out of a block is left out of any image that holds it, so
+        that blocks may be thinned before they are put together.
+        """
+        strength = np.abs(self.value)
+        below = strength[strength <= level]
+        if len(below) <= SPARE:
+            return self
+        least = np.partition(below, -SPARE)[-SPARE]
+        return Active(self.position[strength >= least], self.value[strength >= least])
+
+
+def active(image: NDArray[Any], level: float, column: int = 0) -> Active:
+    """The active pixels of an image, or of a block that begins at some column."""
+    floor = FLOOR * level
+    row, there = np.nonzero((image > floor) | (image < -floor))
+    value = image[row, there].astype(np.float64)
+    return Active(np.stack([row, column + there], axis=1), value).strongest(level)
 
 
 class Surface(Protocol):
@@ -39,7 +70,7 @@ class Surface(Protocol):
         """Robust rms, see `robust_rms`."""
 
     def above(self, level: float) -> Active:
-        """The pixels whose absolute value exceeds a level."""
+        """The pixels whose absolute value exceeds a level, and the strongest below it."""
 
     def without(self, model: Components) -> Surface:
         """The image after subtracting the PSF, known out to half the image, at every component."""
@@ -49,6 +80,10 @@ class Surface(Protocol):
 
     def close(self) -> None:
         """Let the pixels go where they are held elsewhere; none can be asked for any more."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether they are gone."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +114,8 @@ class Whole:
         return robust_rms(self.image)
 
     def above(self, level: float) -> Active:
-        """The pixels whose absolute value exceeds a level."""
-        position = np.argwhere(np.abs(self.image) > level)
-        return Active(position, self.image[position[:, 0], position[:, 1]])
+        """The pixels whose absolute value exceeds a level, and the strongest below it."""
+        return active(self.image, level)
 
     def without(self, model: Components) -> Whole:
         """The image after subtracting the PSF, known out to half the image, at every component."""
@@ -94,6 +128,11 @@ class Whole:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    @property
+    def closed(self) -> bool:
+        """It stays."""
+        return False
 
 
 def whole(image: Image, psf: Image) -> Whole:

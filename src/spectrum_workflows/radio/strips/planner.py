@@ -38,14 +38,14 @@ WIDEST_GUARD = 1.4
 """2 K l w / u stays below it: narrower strips would be mostly guard bands."""
 
 ALWAYS_ABOVE, NEVER_UP_TO = 2048, 1024
-"""Image sides: strips by default above the first; in between, where there are several slabs."""
+"""Image sides: strips by default above the first; in between, where CLEAN uses the data often."""
 
 
 ROUNDING = 1 + 1e-9
 """The limits allow for rounding."""
 
 
-def strip_count(coverage: Coverage, geometry: Geometry, slabs: int) -> int:
+def strip_count(coverage: Coverage, geometry: Geometry, *, again: bool) -> int:
     """The number of strips where the spec gives none; 1 for a single call per slab.
 
     Small images keep one call: their transforms cost little.  Beyond, a strip
@@ -56,10 +56,10 @@ def strip_count(coverage: Coverage, geometry: Geometry, slabs: int) -> int:
     ----------
     coverage : Coverage
     geometry : Geometry
-    slabs : int
-        Pieces in which the data are read.
+    again : bool
+        The data are gone over again and again, by CLEAN.
     """
-    if geometry.npix <= NEVER_UP_TO or (geometry.npix <= ALWAYS_ABOVE and slabs == 1):
+    if geometry.npix <= NEVER_UP_TO or (geometry.npix <= ALWAYS_ABOVE and not again):
         return 1
     u, w = coverage.u_high, float(coverage.w_high.max())
     steepest = slope(geometry) if below_horizon(geometry) else math.inf

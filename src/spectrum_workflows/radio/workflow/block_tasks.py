@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.clean import sidelobes
-from spectrum_workflows.radio.clean.surface import Active
+from spectrum_workflows.radio.clean.surface import Active, active
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,16 +41,13 @@ def larger(a: float, b: float) -> float:
 def active_of(
     block: Columns, data: Coarse, removed: Coarse | None, scale: float, level: float
 ) -> Active:
-    """Pixels of a block above a level, with their positions in the image."""
-    found = left(data, removed, scale)
-    row, column = np.nonzero((found > level) | (found < -level))
-    value = found[row, column].astype(np.float64)
-    return Active(np.stack([row, block.start + column], axis=1), value)
+    """Active pixels of a block, with their positions in the image."""
+    return active(left(data, removed, scale), level, block.start)
 
 
-def both(a: Active, b: Active) -> Active:
+def both(level: float, a: Active, b: Active) -> Active:
     """The active pixels of two neighbours."""
-    return Active(np.concatenate([a.position, b.position]), np.concatenate([a.value, b.value]))
+    return (a + b).strongest(level)
 
 
 def component_pieces(

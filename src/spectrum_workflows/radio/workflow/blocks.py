@@ -45,7 +45,7 @@ class Blocks:
     layout : Layout
     beams : Beams
     cycle : int
-        Minor cycle that works on it.
+        Minor cycle that works on it; those without a pass over the data count as one.
     data : Kept
         Gridded, not normalised.
     subtracted : Components
@@ -75,8 +75,8 @@ class Blocks:
         return robust_rms(self.gathered())
 
     def above(self, level: float) -> Active:
-        """The pixels whose absolute value exceeds a level."""
-        found: Active = self._over(tasks.active_of, tasks.both, level)
+        """The pixels whose absolute value exceeds a level, and the strongest below it."""
+        found: Active = self._over(tasks.active_of, partial(tasks.both, level), level)
         return found
 
     def without(self, model: Components) -> Blocks:
@@ -106,6 +106,11 @@ class Blocks:
         self.data.close()
         if self.removed is not None:
             self.removed.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether they are gone."""
+        return not len(self.data)
 
     @property
     def _stage(self) -> str:

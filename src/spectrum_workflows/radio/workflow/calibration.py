@@ -53,8 +53,9 @@ def calibrate() -> dict[str, float]:
     """CPU seconds per unit of each kind of work in `forecast.COSTS`; takes some seconds.
 
     A small observation is simulated in a temporary folder, read, weighed, cut
-    into strips and gridded, by as many threads at once as there are cores: that
-    is how workers share a processor's caches and memory.
+    into strips and gridded, by as many threads at once as there are cores for
+    this process, `MOST_THREADS` at most: that is how workers share a
+    processor's caches and memory.
     """
     spec = RadioSpec.model_validate(SAMPLE)
     with tempfile.TemporaryDirectory(prefix="spectrum-calibration-") as folder:
@@ -62,10 +63,17 @@ def calibrate() -> dict[str, float]:
         observation = describe(spec, find(spec, folder))
         [slab] = slabs(observation, 10**9)
         geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, EPSILON)
-        cores = min(os.cpu_count() or 1, MOST_THREADS)
+        cores = min(_cores(), MOST_THREADS)
         with ThreadPoolExecutor(cores) as pool:
             found = list(pool.map(_measured, [slab] * cores, [geometry] * cores))
     return {kind: sum(costs[kind] for costs in found) / cores for kind in found[0]}
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _measured(slab: Slab, geometry: Geometry) -> dict[str, float]:

@@ -70,10 +70,10 @@ def run(
         return _made(spec, state, sums, cleaning), state.tally
     with closing(strip_passes.shuffled(state, layout, robust)) as data:
         clean = spec.clean is not None
-        images = strip_passes.images(state, layout, data, wanted, clean=clean)
-        cleaning = partial(strip_passes.cleaning, state, layout, data, images)
-        image_of = partial(gridded_in_strips, layout=layout)
-        return _made(spec, state, images.sums, cleaning, image_of), state.tally
+        with closing(strip_passes.images(state, layout, data, wanted, clean=clean)) as images:
+            cleaning = partial(strip_passes.cleaning, state, layout, data, images)
+            image_of = partial(gridded_in_strips, layout=layout)
+            return _made(spec, state, images.sums, cleaning, image_of), state.tally
 
 
 def _made(
@@ -144,7 +144,8 @@ def _cleaned(clean: CleanSpec, result: ImagingResult, cleaning: Cleaning) -> Ima
     assert result.beam is not None
     dirty, residual_of = cleaning(result)
     found = cotton_schwab(dirty, result.psf, clean, residual_of)
-    residual, npix = found.residual.gathered(), result.geometry.npix
+    with closing(found.residual) as left:
+        residual, npix = left.gathered(), result.geometry.npix
     return replace(
         result,
         residual=residual,

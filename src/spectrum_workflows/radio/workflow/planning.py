@@ -68,7 +68,7 @@ def plan(
     observation = describe(spec, find(spec, data))
     cut = slabs(observation, spec.partition.max_visibilities)
     coverage = _coverage(spec, observation, cut)
-    layout = None if coverage is None else _layout(spec, geometry, coverage, len(cut))
+    layout = None if coverage is None else _layout(spec, geometry, coverage)
     need = memory.task_bytes(cut, geometry)
     stages = _stages(spec, observation, cut, coverage, layout)
     return ImagingPlan(
@@ -127,10 +127,11 @@ def _coverage(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) ->
     return reduce(operator.add, (covered(*coordinates(slab), limit) for slab in cut))
 
 
-def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage, pieces: int) -> Layout | None:
+def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> Layout | None:
     """The strips; ``None`` where one call per slab is better."""
     wanted = spec.strips.count
-    count = strip_count(coverage, geometry, pieces) if wanted == "auto" else wanted
+    again = spec.clean is not None
+    count = strip_count(coverage, geometry, again=again) if wanted == "auto" else wanted
     if count == 1 or not coverage.u_high > 0:
         return None
     if not below_horizon(geometry):

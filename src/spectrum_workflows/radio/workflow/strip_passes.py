@@ -37,6 +37,13 @@ class Images:
     sums: Sums
     dirty: Kept[Coarse]
     beams: Beams | None
+    of_strips: dict[int, float]
+
+    def close(self) -> None:
+        """Let go of what is on the workers."""
+        self.dirty.close()
+        if self.beams is not None:
+            self.beams.kernel.close()
 
 
 def images(
@@ -48,16 +55,26 @@ def images(
     """
     what = (tasks.counted, layout.strips, tasks.add_counts)
     counts = state.merge("counts", what, data, wanted.check_of)
-    dirty = _blocks(state, layout, "image", tasks.dirty_pieces, data)
+    shared = (data, counts.of_strips)
+    dirty = _blocks(state, layout, "image", tasks.dirty_pieces, *shared)
     beams = psf = None
-    with ThreadPoolExecutor(1) as aside:
+    aside = ThreadPoolExecutor(1)
+    try:
         image = aside.submit(assembled, dirty, layout)
         if wanted.psf:
-            with closing(_blocks(state, layout, "psf", tasks.psf_pieces, data)) as there:
+            with closing(_blocks(state, layout, "psf", tasks.psf_pieces, *shared)) as there:
                 psf = aside.submit(assembled, there, layout)
                 if clean and counts.weight_sum > 0:
                     beams = beams_of(state, layout, there, 1 / counts.weight_sum)
                 wait([psf])
+        wait([image])
+    except BaseException:
+        dirty.close()
+        raise
+    finally:
+        aside.shutdown(wait=False, cancel_futures=True)
+    if beams is None:
+        dirty.close()
     sums = Sums(
         dirty=image.result(),
         psf=None if psf is None else psf.result(),
@@ -66,7 +83,7 @@ def images(
         unflagged=counts.unflagged,
         sample=counts.sample,
     )
-    return Images(sums, dirty, beams)
+    return Images(sums, dirty, beams, counts.of_strips)
 
 
 def cleaning(
@@ -75,10 +92,16 @@ def cleaning(
     """What CLEAN starts from, and how a major cycle is done."""
     assert made.beams is not None
     start = Blocks(state, layout, made.beams, 1, made.dirty)
-    return start, partial(_residual, start, data)
+    return start, partial(_residual, start, data, made.of_strips)
 
 
-def _residual(start: Blocks, data: Kept[StripData], model: Components, major: int) -> Blocks:
+def _residual(
+    start: Blocks,
+    data: Kept[StripData],
+    of_strips: dict[int, float],
+    model: Components,
+    major: int,
+) -> Blocks:
     """A major cycle: the components travel, as each strip's coarse samples of them."""
     state, layout = start.state, start.layout
     join, count = partial(tasks.model_of, layout), len(layout.strips)
@@ -86,7 +109,7 @@ def _residual(start: Blocks, data: Kept[StripData], model: Components, major: in
     coarse: Kept[Coarse] = state.exchange(f"model {major}", spread, model, layout)
     with closing(coarse):
         stage = f"major cycle {major}"
-        left = _blocks(state, layout, stage, tasks.residual_pieces, data, coarse)
+        left = _blocks(state, layout, stage, tasks.residual_pieces, data, of_strips, coarse)
     return replace(start, cycle=major + 1, data=left)
 
 

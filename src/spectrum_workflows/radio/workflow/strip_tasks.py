@@ -16,14 +16,18 @@ from spectrum_workflows.radio.workflow.slab_tasks import read_weighted
 if TYPE_CHECKING:
     from spectrum_workflows.radio.clean import Components
     from spectrum_workflows.radio.strips.types import Coarse, Columns, Layout, Strip, StripData
-    from spectrum_workflows.radio.types import Slab
+    from spectrum_workflows.radio.types import Slab, Visibilities
     from spectrum_workflows.radio.workflow.slab_tasks import Robustness
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What the images of some strips are the sum of; see `slab_tasks.Sums`."""
+    """What the images of some strips are the sum of; see `slab_tasks.Sums`.
 
+    ``of_strips`` is the sum of weights of each.
+    """
+
+    of_strips: dict[int, float]
     weight_sum: float
     used: int
     unflagged: int
@@ -49,8 +53,10 @@ def counted(strip: Strip, data: StripData, check_of: int) -> Counts:
     if check_of:
         share = VISIBILITIES * strip.size // max(check_of, strip.size)
         found = sample(unpacked(data), max(share, 1), (strip.number,))
+    weight_sum = _weight_sum(data)
     return Counts(
-        weight_sum=float(data.weight.sum(dtype=np.float64)),
+        of_strips={strip.number: weight_sum},
+        weight_sum=weight_sum,
         used=int(np.count_nonzero(data.weight)),
         unflagged=data.unflagged,
         sample=found,
@@ -60,6 +66,7 @@ def counted(strip: Strip, data: StripData, check_of: int) -> Counts:
 def add_counts(a: Counts, b: Counts) -> Counts:
     """Merge two strips' counts."""
     return Counts(
+        a.of_strips | b.of_strips,
         a.weight_sum + b.weight_sum,
         a.used + b.used,
         a.unflagged + b.unflagged,
@@ -67,24 +74,44 @@ def add_counts(a: Counts, b: Counts) -> Counts:
     )
 
 
-def dirty_pieces(strip: Strip, data: StripData, layout: Layout) -> tuple[Coarse, ...]:
+def _weight_sum(data: StripData) -> float:
+    return float(data.weight.sum(dtype=np.float64))
+
+
+def _seen(strip: Strip, data: StripData, of_strips: dict[int, float]) -> Visibilities:
+    """A strip's visibilities, if they are those that were counted.
+
+    A strip that was lost with its worker is cut again: from the same slabs,
+    also where some may be left out.
+    """
+    if _weight_sum(data) != of_strips[strip.number]:
+        remedy = "run again: a part of the data could be read at one time and not at another"
+        raise DataError("cut again, the strip has other data", strip.where, remedy)
+    return unpacked(data)
+
+
+def dirty_pieces(
+    strip: Strip, data: StripData, of_strips: dict[int, float], layout: Layout
+) -> tuple[Coarse, ...]:
     """A strip's dirty image, coarse, in slices for the blocks of columns."""
-    seen = unpacked(data)
+    seen = _seen(strip, data, of_strips)
     return operator.slices(operator.sampled(seen, seen.visibility, strip, layout), strip, layout)
 
 
-def psf_pieces(strip: Strip, data: StripData, layout: Layout) -> tuple[Coarse, ...]:
+def psf_pieces(
+    strip: Strip, data: StripData, of_strips: dict[int, float], layout: Layout
+) -> tuple[Coarse, ...]:
     """The same for a point source of 1 Jy at the phase centre."""
-    seen = unpacked(data)
+    seen = _seen(strip, data, of_strips)
     ones = np.broadcast_to(np.complex64(1), seen.visibility.shape)
     return operator.slices(operator.sampled(seen, ones, strip, layout), strip, layout)
 
 
 def residual_pieces(
-    strip: Strip, data: StripData, model: Coarse, layout: Layout
+    strip: Strip, data: StripData, of_strips: dict[int, float], model: Coarse, layout: Layout
 ) -> tuple[Coarse, ...]:
     """Major cycle within a strip: predict its model, subtract, grid what is left."""
-    seen = unpacked(data)
+    seen = _seen(strip, data, of_strips)
     left = seen.visibility - operator.visible(model, seen, strip, layout)
     return operator.slices(operator.sampled(seen, left, strip, layout), strip, layout)
 
