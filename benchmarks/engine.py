@@ -32,7 +32,7 @@ from spectrum_workflows.radio.strips.types import Columns
 
 SIZES = (1_000, 10_000, 100_000)
 BAR = 1.5  # engine over bare map, at most
-GROWTH = 1.5  # peak memory of ten times the partitions over that of one time, at most
+KILOBYTES = 1.0  # of memory per further partition, at most; a task that is kept takes several
 SITES = ("serial", "laptop", "slurm", "cloud")
 
 
@@ -107,9 +107,9 @@ def main() -> None:
             ratios[f"memory_{size}"] = growth[size] / max(theirs[0][1], 1)
     bars = {f"wall_{size}": BAR for size in sizes}
     if len(sizes) > 2:
-        slack = 16 << 20  # what a process allocates anyway in a while
-        ratios["memory_growth"] = (growth[sizes[-1]] + slack) / (growth[sizes[-2]] + slack)
-        bars["memory_growth"] = GROWTH
+        further = (growth[sizes[-1]] - growth[sizes[-2]]) / (sizes[-1] - sizes[-2])
+        ratios["kilobytes_per_further_partition"] = further / 1000
+        bars["kilobytes_per_further_partition"] = KILOBYTES
     found = finished(
         ratios,
         bars,
