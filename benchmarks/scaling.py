@@ -51,7 +51,7 @@ def hep(folder: Path) -> Any:
 
 def dirty(folder: Path) -> Any:
     """A dirty image of many visibilities, full w-term."""
-    return _radio(folder, Case(10**8, 2048), 4 * 10**6)
+    return _radio(folder, Case(10**8, 2048), 2 * 10**6)
 
 
 def clean(folder: Path) -> Any:

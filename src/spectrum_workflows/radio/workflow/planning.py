@@ -16,7 +16,12 @@ from spectrum_workflows.radio import forecast, memory
 from spectrum_workflows.radio.read import coordinates, describe, find
 from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.radio.strips.coverage import Coverage, covered
-from spectrum_workflows.radio.strips.planner import NEVER_UP_TO, below_horizon, strip_count
+from spectrum_workflows.radio.strips.planner import (
+    ALWAYS_ABOVE,
+    NEVER_UP_TO,
+    below_horizon,
+    strip_count,
+)
 from spectrum_workflows.radio.strips.planner import layout as layout_of
 from spectrum_workflows.radio.strips.types import Layout
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.spec import RadioSpec
     from spectrum_workflows.radio.types import Observation, Slab
 
+
+FEW = 4
+"""Slabs that are looked at where strips are not made."""
 
 CYCLES = ("model", "major cycle", "psf transform", "minor cycle")
 """Stages that only CLEAN has."""
@@ -117,13 +125,18 @@ def _stages(
 
 
 def _coverage(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) -> Coverage | None:
-    """Where the data lie, from their coordinates; not for images that are never cut."""
+    """Where the data lie, from their coordinates; not for images that are never cut.
+
+    Where no strips will be made, it is wanted for the forecast only, and a few slabs tell it.
+    """
     wanted = spec.strips.count
     if wanted == 1 or (wanted == "auto" and spec.image.npix <= NEVER_UP_TO):
         return None
     limit = observation.longest_baseline * float(observation.frequency.max()) / SPEED_OF_LIGHT
     if not 0 < limit < math.inf:
         return None
+    if wanted == "auto" and spec.image.npix <= ALWAYS_ABOVE and spec.clean is None:
+        cut = cut[:: math.ceil(len(cut) / FEW)]
     return reduce(operator.add, (covered(*coordinates(slab), limit) for slab in cut))
 
 
