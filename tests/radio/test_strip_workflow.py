@@ -106,30 +106,16 @@ def test_so_do_one_and_three(small: Path, serial, workers: int):
     assert digest_of(result) == digest_of(serial[0])
 
 
-def test_a_worker_lost_between_cycles_changes_nothing(small: Path, serial):
-    """Its strips are cut again from the data, and nothing else is."""
-    with LocalCluster(n_workers=2, **LOCAL) as cluster, Client(cluster) as client:
-        pids = [*client.run(os.getpid).values()]
-
-        def kill_once(stage: str, done: int, total: int) -> None:
-            if stage == "model 1" and done == total and pids:
-                os.kill(pids.pop(), signal.SIGKILL)
-                pids.clear()
-
-        result, _ = run(spec_of(**THREE), small, client=client, report=kill_once)
-    assert not pids
-    assert digest_of(result) == digest_of(serial[0])
-
-
-def test_blocks_and_bands_that_are_lost_are_made_again(small: Path, monkeypatch):
-    """A worker dies in a minor cycle: with it strips, blocks and bands of the PSF's transform."""
-    monkeypatch.setattr(planner, "BLOCK", 30)
+@pytest.mark.parametrize(("block", "when"), [(1024, "model 1"), (30, "minor cycle 2")])
+def test_a_worker_that_is_lost_changes_nothing(small: Path, monkeypatch, block: int, when: str):
+    """Its strips are cut again; in a minor cycle, its blocks and bands are made again too."""
+    monkeypatch.setattr(planner, "BLOCK", block)
     expected, _ = run(spec_of(**THREE), small)
     with LocalCluster(n_workers=2, **LOCAL) as cluster, Client(cluster) as client:
         pids = [*client.run(os.getpid).values()]
 
         def kill_once(stage: str, done: int, total: int) -> None:
-            if stage == "minor cycle 2" and done == total and pids:
+            if stage == when and done == total and pids:
                 os.kill(pids.pop(), signal.SIGKILL)
                 pids.clear()
 
@@ -143,9 +129,9 @@ def test_a_strip_that_is_cut_again_from_other_data_is_refused(small: Path):
     plan = DOMAIN.plan(spec_of(**THREE), str(small))
     state = Passes(plan.partitions[:-1], None, "raise", lambda *_: None)
     strip = plan.layout.strips[1]
-    *_, data = zip((0, 1), strip_passes.shuffled(state, plan.layout, None), strict=False)
+    data = list(strip_passes.shuffled(state, plan.layout, None))[strip.number]
     with pytest.raises(DataError, match=r"strip 2 of 3 .* cut again, the strip has other data"):
-        strip_tasks.dirty_pieces(strip, data[1], {1: 1.0}, plan.layout)
+        strip_tasks.dirty_pieces(strip, data, {strip.number: 1.0}, plan.layout)
 
 
 def test_data_are_read_once_besides_the_weights(serial, small: Path):
