@@ -51,6 +51,13 @@ def _versions() -> Iterator[tuple[str, str]]:
             yield name, version(name)
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def machine() -> dict[str, Any]:
     """Versions, CPU features and native threads of this process.
 
@@ -62,9 +69,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu_features": sorted([*simd.get("baseline", []), *simd.get("found", [])]),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
         "native_threads": {str(p["prefix"]): int(p["num_threads"]) for p in threadpool_info()},
         "versions": dict(_versions()),
     }

@@ -10,7 +10,9 @@ from spectrum_workflows.radio.strips import operator
 from spectrum_workflows.radio.strips.cutting import cut, unpacked
 
 if TYPE_CHECKING:
-    from spectrum_workflows.radio.strips.types import Layout
+    from collections.abc import Iterable
+
+    from spectrum_workflows.radio.strips.types import Coarse, Layout
     from spectrum_workflows.radio.types import Image, Visibilities
 
 
@@ -34,8 +36,17 @@ def gridded_in_strips(data: Visibilities, layout: Layout) -> Image:
         seen = unpacked(own)
         samples = operator.sampled(seen, seen.visibility, strip, layout)
         parts.append(operator.slices(samples, strip, layout))
-    image = np.empty((layout.geometry.npix, layout.geometry.npix))
-    for number, block in enumerate(layout.blocks):
-        columns = operator.column_block([part[number] for part in parts], block, layout)
+    columns = (
+        operator.column_block([part[number] for part in parts], block, layout)
+        for number, block in enumerate(layout.blocks)
+    )
+    return assembled(columns, layout)
+
+
+def assembled(parts: Iterable[Coarse], layout: Layout) -> Image:
+    """An image, float64, from blocks of its columns, in their order."""
+    npix = layout.geometry.npix
+    image = np.empty((npix, npix))
+    for block, columns in zip(layout.blocks, parts, strict=True):
         image[:, block.start : block.stop] = columns
     return image

@@ -13,6 +13,7 @@ from spectrum_workflows.radio.clean.components import Components, none
 from spectrum_workflows.radio.clean.sidelobes import Band, bands
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.strips.whole import assembled
 from spectrum_workflows.radio.workflow import block_tasks as tasks
 from spectrum_workflows.radio.workflow.passes import Exchange
 
@@ -128,12 +129,3 @@ def beams_of(state: Passes, layout: Layout, psf: Kept[Coarse], scale: float) -> 
     found = bands(layout.geometry.npix, len(layout.blocks))
     what = Exchange(tasks.kernel_pieces, layout.blocks, partial(tasks.kernel_of, found), len(found))
     return Beams(found, state.exchange("psf transform", what, psf, found, scale), scale)
-
-
-def assembled(parts: Any, layout: Layout) -> Image:
-    """An image from blocks of its columns, in their order."""
-    npix = layout.geometry.npix
-    image = np.empty((npix, npix))
-    for block, columns in zip(layout.blocks, parts, strict=True):
-        image[:, block.start : block.stop] = columns
-    return image

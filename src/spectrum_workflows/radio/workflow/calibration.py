@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +34,7 @@ from spectrum_workflows.radio.types import (
     Visibilities,
 )
 from spectrum_workflows.radio.weights import density, weighted
+from spectrum_workflows.record.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,17 +63,10 @@ def calibrate() -> dict[str, float]:
         observation = describe(spec, find(spec, folder))
         [slab] = slabs(observation, 10**9)
         geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, EPSILON)
-        cores = min(_cores(), MOST_THREADS)
-        with ThreadPoolExecutor(cores) as pool:
-            found = list(pool.map(_measured, [slab] * cores, [geometry] * cores))
-    return {kind: sum(costs[kind] for costs in found) / cores for kind in found[0]}
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = min(cores(), MOST_THREADS)
+        with ThreadPoolExecutor(count) as pool:
+            found = list(pool.map(_measured, [slab] * count, [geometry] * count))
+    return {kind: sum(costs[kind] for costs in found) / count for kind in found[0]}
 
 
 def _measured(slab: Slab, geometry: Geometry) -> dict[str, float]:

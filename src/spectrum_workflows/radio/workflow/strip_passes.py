@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows.radio.strips.whole import assembled
 from spectrum_workflows.radio.workflow import strip_tasks as tasks
-from spectrum_workflows.radio.workflow.blocks import Beams, Blocks, assembled, beams_of
+from spectrum_workflows.radio.workflow.blocks import Beams, Blocks, beams_of
 from spectrum_workflows.radio.workflow.passes import Exchange
 from spectrum_workflows.radio.workflow.slab_tasks import Sums
 
