@@ -200,6 +200,25 @@ def test_only_the_partition_that_kills_is_lost() -> None:
     assert "memory" in tally.failures[0].error
 
 
+def test_workers_that_are_taken_away_one_after_the_other_change_nothing(tmp_path: Path) -> None:
+    """To the scheduler it looks as if the partition had killed them all."""
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=2, **options) as cluster,
+        Client(cluster) as client,
+    ):
+        parts = each(kit.dies_once, kit.items(20), str(tmp_path / "died"), client=client)
+        value, tally = merged(parts, kit.add)
+    assert value.tobytes() == by_definition(20, 8).tobytes()
+    assert tally.failures == ()
+
+
+def test_a_partition_that_kills_ends_the_run(own_client: Client) -> None:
+    with pytest.raises(PartitionError, match="item 3: every worker that tried it died"):
+        merged(each(kit.dies_at_three, kit.items(20), client=own_client), int.__add__)
+
+
 def test_the_scheduler_holds_back_what_no_worker_is_free_for(dask_client: Client) -> None:
     """Partitions, merges and shared values are groups of their own to it."""
 

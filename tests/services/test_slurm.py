@@ -162,7 +162,8 @@ def test_no_worker_within_patience_quotes_the_queue(data: Path, tmp_path: Path) 
 
 
 def test_jobs_that_cannot_start_end_the_run_with_their_last_words(data: Path) -> None:
-    with pytest.raises(SiteError, match="3 jobs in a row.*no-such-python"):
+    """After the third, or a few later where several end between two looks."""
+    with pytest.raises(SiteError, match=r"[3-6] jobs in a row.*no-such-python"):
         connect(site(software__python="no-such-python", workers__count=3), data=str(data))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cloudpickle
 import dask
-from distributed import as_completed, wait
+from distributed import KilledWorker, as_completed, wait
 
 from spectrum_workflows.domain import Tally
 from spectrum_workflows.engine.nearness import shares
@@ -113,7 +113,7 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
         future = next(events)
         level, index = run.watched.pop(future.key, (-1, -1))
         if level == 0:
-            if future.status == "error" and run.parts.on_error == "raise":
+            if future.status == "error" and not _tried_again(run, future.exception()):
                 raise as_spectrum_error(future.exception(), run.parts.items[index])
             finished += 1
             done(finished)
@@ -122,6 +122,11 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
             if fresh is None:
                 return future
             events.update(fresh)
+
+
+def _tried_again(run: Run[R], error: BaseException) -> bool:
+    """Whether `_mend` still deals with it: workers also die of what is not the partition's."""
+    return run.parts.on_error == "keep" or isinstance(error, KilledWorker)
 
 
 def _window(run: Run[R]) -> int:
@@ -211,12 +216,12 @@ def _without_history(run: Run[R], level: int, node: Future) -> Future:
 
 
 def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
-    """Find out which partitions take their workers down, and put failures in their place.
+    """Find out which partitions take their workers down; raise, or put failures in their place.
 
-    A kernel's own exceptions never come here: `compute` has turned them into
-    values.  What does is a partition whose workers died (memory, a segmentation
-    fault) more often than the scheduler allows.  It may only have been waiting
-    beside the guilty one, so each is tried once more, one at a time.
+    What comes here is a partition whose workers died more often than the
+    scheduler allows: of its memory or a segmentation fault, or because it waited
+    beside the guilty one, or was handed on while the site took one worker after
+    the other away.  So each is tried once more, one at a time.
     """
     group = run.groups.get(index) if level == 1 else None
     lost = [n for n, leaf in enumerate(group.leaves) if leaf.status == "error"] if group else []
@@ -233,8 +238,10 @@ def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
 
 
 def _stand_in(run: Run[R], number: int, error: BaseException) -> Future:
-    """A finished partition that holds nothing but its failure."""
+    """A finished partition that holds nothing but its failure, where failures are kept."""
     item = run.parts.items[number]
+    if run.parts.on_error == "raise":
+        raise as_spectrum_error(error, item)
     tries = 2 * (getattr(error, "allowed_failures", 0) + 1)
     part: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
     return hold(run.client, part, run.key("failed", number))

@@ -28,6 +28,7 @@ OURS = {
     "python": "write python below [software]",
     "job_script_prologue": "write prologue below [software]",
 }
+DEATHS = 7  # workers a task may lose: SLURM takes several at once, one inherits from the other
 DEATH_TIMEOUT = 30  # seconds after which a worker that finds no scheduler ends its job
 
 
@@ -120,7 +121,8 @@ def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
             "[cluster]",
             "ask for more, smaller jobs",
         )
-    scheduler = {"dashboard_address": LOOPBACK} | dict(options.get("scheduler_options", {}))
+    scheduler = {"dashboard_address": LOOPBACK, "allowed_failures": DEATHS}
+    scheduler |= dict(options.get("scheduler_options", {}))
     extra = [*options.get("worker_extra_args", ())]
     if "--dashboard-address" not in extra:
         extra += ["--dashboard-address", LOOPBACK]
