@@ -57,7 +57,7 @@ def spec_of(file: str) -> Any:
     """The ttbar analysis on one file alone."""
     sample = SPEC.samples["ttbar"].model_copy(update={"files": (file,)})
     changed = SPEC.changed(partition={"max_events": PARTITION})
-    return changed.model_copy(update={"samples": {"ttbar": sample}, "synthetic": None})
+    return changed.model_copy(update={"samples": {"ttbar": sample}, "synthetic": None, "fit": None})
 
 
 def moved(url: str) -> tuple[float, float]:
