@@ -13,16 +13,17 @@ uproot's ``models/TBasket.py`` reads them.
 from __future__ import annotations
 
 import struct
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import awkward as ak
-import cramjam
+import numcodecs.zstd
 import numpy as np
 from numpy.typing import NDArray
 from uproot.interpretation.jagged import AsJagged
 from uproot.interpretation.numerical import AsDtype
+
+from spectrum_workflows.hep import buffers
 
 KEY, TAIL = struct.Struct(">ihiIhh"), struct.Struct(">Hiiii")
 """Beginning of a key (bytes, version, size, date, key length, cycle), and end of a
@@ -30,21 +31,6 @@ basket's (version, buffer size, offset size, entries, last byte), before one fla
 
 BLOCK, ZSTD = 9, b"ZS"
 """Bytes before each compressed block, and its first two."""
-
-
-class _Scratch(threading.local):
-    """A buffer per thread, as large as the largest basket seen."""
-
-    data: NDArray[np.uint8] = np.empty(0, np.uint8)
-
-    def of(self, nbytes: int) -> NDArray[np.uint8]:
-        """Return the first bytes of the buffer."""
-        if len(self.data) < nbytes:
-            self.data = np.empty(nbytes, np.uint8)
-        return self.data[:nbytes]
-
-
-_scratch = _Scratch()
 
 
 class NotSimple(Exception):  # noqa: N818  (a reason to go another way, not an error)
@@ -74,7 +60,7 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
     confirmed: dict[str, NDArray[np.int64]] = {}  # where a second column says the same
     for name in names:
         branch = tree[name]
-        counter = "" if branch.count_branch is None else branch.count_branch.name
+        counter = _counter(branch)
         try:
             content, offsets = _column(branch, start, stop, confirmed.get(counter))
         except NotSimple:
@@ -105,8 +91,11 @@ def _column(
         raise NotSimple
     numbers = [k for k in range(branch.num_baskets) if edges[k] < stop and edges[k + 1] > start]
     stored = [_Basket(branch, k) for k in numbers]
-    content = np.empty(sum(b.border // dtype.itemsize for b in stored), dtype.newbyteorder("="))
-    fresh = np.zeros(stop - start + 1, np.int64) if lists and known is None else None
+    content = buffers.lent(sum(b.border for b in stored)).view(dtype.newbyteorder("="))
+    fresh = None
+    if lists and known is None:
+        fresh = buffers.lent(8 * (stop - start + 1)).view(np.int64)
+        fresh[0] = 0
     filled = entries = 0
     shift = dtype.itemsize.bit_length() - 1  # bytes to items, faster than a division
     for k, basket in zip(numbers, stored, strict=True):
@@ -129,6 +118,13 @@ def _column(
         filled += end - begin
         entries += last - first
     return content[:filled], known if fresh is None else fresh
+
+
+def _counter(branch: Any) -> str:
+    """Name of the leaf that says how long the lists are, if there is one."""
+    leaves = branch.member("fLeaves")
+    leaf = leaves[0].member("fLeafCount") if len(leaves) == 1 else None
+    return "" if leaf is None else str(leaf.member("fName"))
 
 
 def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
@@ -166,17 +162,14 @@ class _Basket:
         packed = self.raw[self.key :]
         if len(packed) == self.size:
             return np.frombuffer(packed, np.uint8)
-        out, filled = _scratch.of(self.size), 0
+        out, filled = buffers.scratch(self.size), 0
         for block, nbytes in _blocks(packed):
             if filled + nbytes > self.size:
                 raise NotSimple
-            room: Any = out[filled : filled + nbytes]
-            try:
-                done = cramjam.zstd.decompress_into(block, room)
-            except cramjam.DecompressionError as error:
+            try:  # in one go, which a stream is not; refuses any other size
+                numcodecs.zstd.decompress(block, out[filled : filled + nbytes])
+            except (RuntimeError, ValueError) as error:
                 raise NotSimple from error
-            if done != nbytes:
-                raise NotSimple
             filled += nbytes
         if filled != self.size:
             raise NotSimple

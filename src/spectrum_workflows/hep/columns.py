@@ -96,7 +96,13 @@ def as_selection_sees(
         As there.
     """
     columns = {name: _column(read, wanted, stand_ins, name) for name in wanted.seen(data=data)}
-    return ak.zip(columns, depth_limit=1)
+    return records(columns)
+
+
+def records(columns: Mapping[str, ak.Array]) -> ak.Array:
+    """A record per event, of columns that are as long: `ak.zip`, but nothing is broadcast."""
+    layouts = [ak.to_layout(column) for column in columns.values()]
+    return ak.Array(ak.contents.RecordArray(layouts, list(columns)))
 
 
 def refuse_missing(

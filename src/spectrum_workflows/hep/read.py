@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import baskets
-from spectrum_workflows.hep.columns import refuse_missing
+from spectrum_workflows.hep.columns import records, refuse_missing
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
 from spectrum_workflows.hep.types import Events
 
@@ -144,7 +144,7 @@ def _arrays(
             filter_name=lambda name: name in wanted, entry_start=start, entry_stop=stop
         )
         got = {name: record[name] for name in wanted}
-    return ak.zip({name: got[name] for name in wanted}, depth_limit=1)
+    return records({name: got[name] for name in wanted})
 
 
 def _ttree_facts(

@@ -120,21 +120,30 @@ def _numbers(events: Any, shifts: Sequence[str]) -> Numbers:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _leptons(e: Electrons, mu: Muons, event: int, cut: Cuts) -> int:
-    """Number of good electrons and muons of an event."""
-    good = 0
-    for i in range(e.first[event], e.first[event + 1]):  # without branches: "&", not "and"
+def _good_electrons(e: Electrons, cut: Cuts) -> NDArray[np.int32]:
+    """Number of good electrons before each; without branches: "&", not "and"."""
+    before = np.zeros(len(e.pt) + 1, np.int32)
+    for i in range(len(e.pt)):
         kinematic = (e.pt[i] > cut.electron_pt) & (abs(e.eta[i]) < LEPTON_ETA)
-        good += kinematic & (e.cut_based[i] == TIGHT_ELECTRON) & (e.sip3d[i] < LEPTON_SIP3D)
-    for i in range(mu.first[event], mu.first[event + 1]):
-        kinematic = (mu.pt[i] > cut.muon_pt) & (abs(mu.eta[i]) < LEPTON_ETA)
-        isolated = mu.isolation[i] < cut.muon_isolation
-        good += kinematic & mu.tight[i] & (mu.sip3d[i] < LEPTON_SIP3D) & isolated
-    return good
+        good = kinematic & (e.cut_based[i] == TIGHT_ELECTRON) & (e.sip3d[i] < LEPTON_SIP3D)
+        before[i + 1] = before[i] + good
+    return before
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _event_loop(  # noqa: C901, PLR0912  (the whole definition, in one loop)
+def _good_muons(mu: Muons, cut: Cuts) -> NDArray[np.int32]:
+    """Number of good muons before each."""
+    before = np.zeros(len(mu.pt) + 1, np.int32)
+    for i in range(len(mu.pt)):
+        kinematic = (mu.pt[i] > cut.muon_pt) & (abs(mu.eta[i]) < LEPTON_ETA)
+        isolated = mu.isolation[i] < cut.muon_isolation
+        good = kinematic & mu.tight[i] & (mu.sip3d[i] < LEPTON_SIP3D) & isolated
+        before[i + 1] = before[i] + good
+    return before
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _event_loop(  # noqa: C901  (the whole definition, in one loop)
     e: Electrons, mu: Muons, jet: Jets, number: Numbers, kinds: NDArray[np.int64], cut: Cuts
 ) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float32]]:
     """Region and observable of every event for every kind of jets, and pt of four jets."""
@@ -144,21 +153,23 @@ def _event_loop(  # noqa: C901, PLR0912  (the whole definition, in one loop)
     leading = np.empty((n_events, 4), np.float32)
     most = np.max(np.diff(jet.first)) if n_events else 0
     clean, good = np.empty(most, np.int64), np.empty(most, np.int64)
-    pts, scratch = np.empty(most, np.float32), np.empty((7, most))
+    pts, scratch = np.empty(most, np.float32), np.empty((4, most))
+    electrons, muons = _good_electrons(e, cut), _good_muons(mu, cut)
 
     for event in range(n_events):
-        if _leptons(e, mu, event, cut) != 1:
+        leptons = electrons[e.first[event + 1]] - electrons[e.first[event]]
+        leptons += muons[mu.first[event + 1]] - muons[mu.first[event]]
+        if leptons != 1:
             continue
         first, n_clean, tags = jet.first[event], 0, 0
-        for i in range(first, jet.first[event + 1]):
-            if abs(jet.eta[i]) < JET_ETA and jet.identity[i] == TIGHT_JET_NOT_LEPTON:
-                clean[n_clean] = i
-                n_clean += 1
-                tags += jet.btag[i] > cut.btag
+        for i in range(first, jet.first[event + 1]):  # the last one is kept only if it counts
+            is_clean = (abs(jet.eta[i]) < JET_ETA) & (jet.identity[i] == TIGHT_JET_NOT_LEPTON)
+            clean[n_clean] = i
+            n_clean += is_clean
+            tags += is_clean & (jet.btag[i] > cut.btag)
         if n_clean < 4 or tags < 1:
             continue
-        if tags > 1:
-            _directions(jet.eta, jet.phi, first, clean[:n_clean], scratch)
+        scratch[0] = np.nan  # no direction known
 
         for k, kind in enumerate(kinds):
             jets, btags, ht, key = 0, 0, 0.0, np.uint64(0)
@@ -166,11 +177,11 @@ def _event_loop(  # noqa: C901, PLR0912  (the whole definition, in one loop)
                 key = event_key(number.run[event], number.block[event], number.event[event])
             for i in clean[:n_clean]:
                 pt = _shifted(jet.pt[i], kind, key, i - first)
-                if pt > cut.jet_pt:
-                    good[jets], pts[jets] = i, pt
-                    jets += 1
-                    btags += jet.btag[i] > cut.btag
-                    ht += pt
+                is_good = pt > cut.jet_pt
+                good[jets], pts[jets] = i, pt
+                jets += is_good
+                btags += is_good & (jet.btag[i] > cut.btag)
+                ht += np.float64(pt) if is_good else 0.0
 
             if jets >= 4 and btags == 1:
                 region[k, event], value[k, event] = ONE_TAG, ht
@@ -193,21 +204,6 @@ def _shifted(pt: np.float32, kind: int, key: int, index: int) -> np.float32:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _directions(
-    eta: NDArray[np.float32],
-    phi: NDArray[np.float32],
-    first: int,
-    clean: NDArray[np.int64],
-    scratch: NDArray[np.float64],
-) -> None:
-    """Momenta over pt of some jets of an event, common to all kinematic variations."""
-    for i in clean:
-        scratch[0, i - first] = cos(np.float64(phi[i]))
-        scratch[1, i - first] = sin(np.float64(phi[i]))
-        scratch[2, i - first] = sinh(np.float64(eta[i]))
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _hadronic_top_mass(
     jet: Jets,
     first: int,
@@ -217,22 +213,28 @@ def _hadronic_top_mass(
     btag: float,
 ) -> float:
     """Mass of the b-tagged three-jet combination of largest pt."""
-    px, py, pz, energy = scratch[3], scratch[4], scratch[5], scratch[6]
+    px, py, n = scratch[2], scratch[3], len(good)
     for k, i in enumerate(good):
-        pt, mass = np.float64(pts[k]), np.float64(jet.mass[i])
-        x, y, z = scratch[0, i - first], scratch[1, i - first], scratch[2, i - first]
-        px[k], py[k], pz[k] = pt * x, pt * y, pt * z
-        energy[k] = sqrt(px[k] ** 2 + py[k] ** 2 + pz[k] ** 2 + mass**2)
-    largest_pt2, mass2, n = -1.0, 0.0, len(good)
+        at, phi = i - first, np.float64(jet.phi[i])
+        if np.isnan(scratch[0, at]):  # common to all kinematic variations
+            scratch[0, at], scratch[1, at] = cos(phi), sin(phi)
+        px[k], py[k] = pts[k] * scratch[0, at], pts[k] * scratch[1, at]
+
+    largest_pt2, best = -1.0, (0, 0, 0)
     for a in range(n):
         for b in range(a + 1, n):
-            two_tagged = jet.btag[good[a]] > btag or jet.btag[good[b]] > btag
+            two_tagged = (jet.btag[good[a]] > btag) | (jet.btag[good[b]] > btag)
             for c in range(b + 1, n):
-                if not two_tagged and not jet.btag[good[c]] > btag:
-                    continue
                 pt2 = (px[a] + px[b] + px[c]) ** 2 + (py[a] + py[b] + py[c]) ** 2
-                if pt2 > largest_pt2:
-                    p2 = pt2 + (pz[a] + pz[b] + pz[c]) ** 2
-                    mass2 = (energy[a] + energy[b] + energy[c]) ** 2 - p2
-                    largest_pt2 = pt2
-    return sqrt(max(mass2, 0.0))
+                if (pt2 > largest_pt2) & (two_tagged | (jet.btag[good[c]] > btag)):
+                    largest_pt2, best = pt2, (a, b, c)
+
+    if largest_pt2 < 0:  # no momentum is a number
+        return np.nan
+    pz, energy = 0.0, 0.0
+    for k in best:
+        i = good[k]
+        z = np.float64(pts[k]) * sinh(np.float64(jet.eta[i]))
+        pz += z
+        energy += sqrt(px[k] ** 2 + py[k] ** 2 + z**2 + np.float64(jet.mass[i]) ** 2)
+    return sqrt(max(energy**2 - (largest_pt2 + pz**2), 0.0))
