@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,9 +148,9 @@ def test_flagged_data_and_kept_failures(altered):
     spec = spec_of(**THREE)
     plan = DOMAIN.plan(spec, str(root))
     lost = type(plan.partitions[0])(**{**vars(plan.partitions[-1]), "url": str(root / "gone.ms")})
-    broken = type(plan)((*plan.partitions[:-1], lost), 0, 0, layout=plan.layout)
+    broken = replace(plan, partitions=(*plan.partitions[:-1], lost))
     result, tally = DOMAIN.run(spec, broken, on_error="keep")
-    rest = type(plan)(plan.partitions[:-1], 0, 0, layout=plan.layout)
+    rest = replace(plan, partitions=plan.partitions[:-1])
     expected, _ = DOMAIN.run(spec, rest)
     assert [failure.where for failure in tally.failures] == [lost.where]
     assert digest_of(result) == digest_of(expected)
@@ -172,7 +173,7 @@ def test_a_set_that_changed_after_planning(altered, small: Path):
     plan = DOMAIN.plan(spec_of(**THREE), str(small))
     moved = [type(p)(**{**vars(p), "url": str(root / "small.ms")}) for p in plan.partitions]
     with pytest.raises(DataError, match="has changed since the run was planned"):
-        DOMAIN.run(spec_of(**THREE), type(plan)(tuple(moved), 0, 0, layout=plan.layout))
+        DOMAIN.run(spec_of(**THREE), replace(plan, partitions=tuple(moved)))
 
 
 def test_progress_names_every_stage(small: Path):

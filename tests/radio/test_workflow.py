@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def broken_slab(altered):
     plan = DOMAIN.plan(spec, str(root))
     last = plan.partitions[-1]
     lost = type(last)(**{**vars(last), "url": str(root / "gone.ms")})
-    return spec, type(plan)((*plan.partitions[:-1], lost), 0, 0)
+    return spec, replace(plan, partitions=(*plan.partitions[:-1], lost))
 
 
 def test_a_slab_that_fails_stops_the_run(broken_slab):
@@ -145,7 +146,7 @@ def test_kept_failures_leave_the_slab_out_of_every_pass(broken_slab):
     spec, plan = broken_slab
     result, tally = DOMAIN.run(spec.changed(clean={"max_major": 1}), plan, on_error="keep")
     assert [failure.where for failure in tally.failures] == [plan.partitions[-1].where]
-    rest = type(plan)(plan.partitions[:-1], 0, 0)
+    rest = replace(plan, partitions=plan.partitions[:-1])
     expected, _ = DOMAIN.run(spec.changed(clean={"max_major": 1}), rest)
     np.testing.assert_array_equal(result.image, expected.image)
 
@@ -153,7 +154,7 @@ def test_kept_failures_leave_the_slab_out_of_every_pass(broken_slab):
 def test_nothing_but_failures(broken_slab):
     spec, plan = broken_slab
     with pytest.raises(DataError, match="no slab could be imaged"):
-        DOMAIN.run(spec, type(plan)(plan.partitions[-1:], 0, 0), on_error="keep")
+        DOMAIN.run(spec, replace(plan, partitions=plan.partitions[-1:]), on_error="keep")
 
 
 @pytest.mark.parametrize("scheme", ["natural", "briggs"])

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAIN_LOBE = 0.35
 """The fit uses the pixels connected to the peak that exceed this part of it."""
 
+LOOKED_AT = 64
+"""Pixels about the peak in which the main lobe is looked for first."""
+
 _FWHM = 4 * np.log(2.0)
 
 
@@ -38,12 +41,11 @@ def fit_beam(psf: Image, cell: float) -> Beam:
     DataError
         The main lobe is too small or too odd for a fit.
     """
-    from scipy import ndimage, optimize
+    from scipy import optimize
 
     half = psf.shape[0] // 2
     peak = psf[half, half]
-    lobes, _ = ndimage.label(psf > MAIN_LOBE * peak, structure=np.ones((3, 3)))
-    rows, columns = np.nonzero(lobes == lobes[half, half])
+    rows, columns = _main_lobe(psf)
     remedy = "choose a cell of a third to a fifth of the beam"
     if len(rows) < 5 or len(rows) > psf.size // 4:
         raise DataError(f"the PSF's main lobe covers {len(rows)} pixels", "beam fit", remedy)
@@ -59,6 +61,23 @@ def fit_beam(psf: Image, cell: float) -> Beam:
     if beam is None:
         raise DataError("the PSF's main lobe is not Gaussian-like", "beam fit", remedy)
     return beam
+
+
+def _main_lobe(psf: Image) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of its pixels; only as much of the PSF is looked at as it needs."""
+    from scipy import ndimage
+
+    half = psf.shape[0] // 2
+    reach = min(LOOKED_AT, half)
+    while True:
+        first = half - reach
+        near = psf[first : half + reach + 1, first : half + reach + 1]
+        lobes, _ = ndimage.label(near > MAIN_LOBE * psf[half, half], structure=np.ones((3, 3)))
+        rows, columns = np.nonzero(lobes == lobes[reach, reach])
+        edges = rows.min(), columns.min(), 2 * reach - rows.max(), 2 * reach - columns.max()
+        if min(edges) > 0 or reach == half:
+            return rows + first, columns + first
+        reach = min(2 * reach, half)
 
 
 def draw_beam(beam: Beam, npix: int, cell: float) -> Image:

@@ -61,7 +61,7 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
         pool = Pool(started, name, site.workers, Path(options["log_directory"]))
         stack.callback(pool.close)
         pool.tend()
-        client = Client(started)
+        client = Client(started, direct_to_workers=True)
         stack.pop_all()
 
     def close() -> None:

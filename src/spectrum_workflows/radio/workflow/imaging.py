@@ -15,7 +15,6 @@ from spectrum_workflows.radio.beam import fit_beam
 from spectrum_workflows.radio.clean import cotton_schwab
 from spectrum_workflows.radio.clean.restoration import restored
 from spectrum_workflows.radio.clean.surface import whole
-from spectrum_workflows.radio.read import describe
 from spectrum_workflows.radio.self_check import PIXELS, Sample, compare
 from spectrum_workflows.radio.strips.whole import gridded_in_strips
 from spectrum_workflows.radio.types import Beam, Geometry, ImagingResult, SelfCheck, Slab
@@ -59,25 +58,27 @@ def run(
     SpectrumError
         A slab failed, or nothing usable is left.
     """
+    assert isinstance(plan, ImagingPlan)
     state = Passes(_slabs(plan), client, on_error, report or _silent)
     geometry = geometry_of(spec)
     robust = _robustness(spec, geometry, state)
     wanted = tasks.Wanted(spec.image.psf, plan.size if spec.checks_itself else 0)
-    layout = plan.layout if isinstance(plan, ImagingPlan) else None
+    layout = plan.layout
     if layout is None:
         sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
         cleaning: Cleaning = partial(_cleaning_in_slabs, state, geometry, robust)
-        return _made(spec, state, sums, cleaning), state.tally
+        return _made(spec, plan, state, sums, cleaning), state.tally
     with closing(strip_passes.shuffled(state, layout, robust)) as data:
         clean = spec.clean is not None
         with closing(strip_passes.images(state, layout, data, wanted, clean=clean)) as images:
             cleaning = partial(strip_passes.cleaning, state, layout, data, images)
             image_of = partial(gridded_in_strips, layout=layout)
-            return _made(spec, state, images.sums, cleaning, image_of), state.tally
+            return _made(spec, plan, state, images.sums, cleaning, image_of), state.tally
 
 
 def _made(
     spec: RadioSpec,
+    plan: ImagingPlan,
     state: Passes,
     sums: tasks.Sums,
     cleaning: Cleaning,
@@ -91,7 +92,7 @@ def _made(
             np.divide(image, sums.weight_sum, out=image)
     result = ImagingResult(
         name=spec.name,
-        observation=describe(spec, state.slabs[0].url),
+        observation=plan.observation,
         geometry=geometry,
         weighting=_weighting(spec),
         dirty=sums.dirty,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import operator
 import os
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Plan, Report
+from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import forecast, memory
 from spectrum_workflows.radio.read import coordinates, describe, find
@@ -45,8 +45,17 @@ CYCLES = ("model", "major cycle", "psf transform", "minor cycle")
 
 @dataclass(frozen=True)
 class ImagingPlan(Plan):
-    """A plan whose partitions are slabs; ``layout`` says how they are cut into strips."""
+    """A plan whose partitions are slabs.
 
+    Attributes
+    ----------
+    observation : Observation
+        What they are slabs of.
+    layout : Layout or None
+        How they are cut into strips, if they are.
+    """
+
+    observation: Observation = field(kw_only=True, compare=False)
     layout: Layout | None = None
 
 
@@ -54,15 +63,15 @@ def plan(
     spec: RadioSpec,
     data: str,
     *,
-    client: Client | None = None,  # noqa: ARG001  (one set is soon looked at)
+    client: Client | None = None,
     known: str = "",  # noqa: ARG001
-    report: Report = lambda *_: None,  # noqa: ARG001
+    report: Report = lambda *_: None,
     glance: bool = False,  # noqa: ARG001
 ) -> ImagingPlan:
     """Look at the data set, cut it into slabs and lay out strips; no visibility is read.
 
-    It is one set, looked at in this process: the other arguments are those
-    of every domain, and play no part.
+    The coordinates, if they are wanted, are read on the workers.  Nothing is
+    kept for later (``known``), and a first look (``glance``) is a whole one.
 
     Raises
     ------
@@ -75,7 +84,8 @@ def plan(
     _check_memory(geometry)
     observation = describe(spec, find(spec, data))
     cut = slabs(observation, spec.partition.max_visibilities)
-    coverage = _coverage(spec, observation, cut)
+    look = _looked_at(spec, observation, cut)
+    coverage = _coverage(look, observation, client, report) if look else None
     layout = None if coverage is None else _layout(spec, geometry, coverage)
     need = memory.task_bytes(cut, geometry)
     stages = _stages(spec, observation, cut, coverage, layout)
@@ -87,6 +97,7 @@ def plan(
         inputs=((observation.url, observation.identity),),
         stages=stages,
         method=_method(layout),
+        observation=observation,
         layout=layout,
         data_bytes=storage.size_below(observation.url),
     )
@@ -124,20 +135,41 @@ def _stages(
     return (*first, *(stage for stage in found if stage.name not in cycles))
 
 
-def _coverage(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) -> Coverage | None:
-    """Where the data lie, from their coordinates; not for images that are never cut.
+def _looked_at(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) -> Sequence[Slab]:
+    """Slabs whose coordinates tell where the data lie; none for images that are never cut.
 
-    Where no strips will be made, it is wanted for the forecast only, and a few slabs tell it.
+    Where no strips will be made, it is wanted for the forecast only, and a few tell it.
     """
     wanted = spec.strips.count
     if wanted == 1 or (wanted == "auto" and spec.image.npix <= NEVER_UP_TO):
-        return None
-    limit = observation.longest_baseline * float(observation.frequency.max()) / SPEED_OF_LIGHT
-    if not 0 < limit < math.inf:
-        return None
+        return ()
+    if not 0 < _longest(observation) < math.inf:
+        return ()
     if wanted == "auto" and spec.image.npix <= ALWAYS_ABOVE and spec.clean is None:
-        cut = cut[:: math.ceil(len(cut) / FEW)]
-    return reduce(operator.add, (covered(*coordinates(slab), limit) for slab in cut))
+        return cut[:: math.ceil(len(cut) / FEW)]
+    return cut
+
+
+def _longest(observation: Observation) -> float:
+    """The longest baseline, wavelengths."""
+    return observation.longest_baseline * float(observation.frequency.max()) / SPEED_OF_LIGHT
+
+
+def _coverage(
+    cut: Sequence[Slab], observation: Observation, client: Client | None, report: Report
+) -> Coverage:
+    """Where the data of some slabs lie."""
+    parts = each(_covered, cut, _longest(observation), client=client, label="radio-look")
+    sums = merged(parts, operator.add, done=lambda n: report("look", n, len(cut)))
+    found, tally = sums
+    if client is not None:  # what is read in this process is counted already
+        storage.count(tally.bytes_read)
+    assert found is not None
+    return found
+
+
+def _covered(slab: Slab, limit: float) -> Coverage:
+    return covered(*coordinates(slab), limit)
 
 
 def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> Layout | None:
