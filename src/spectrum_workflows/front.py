@@ -96,7 +96,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     science = domain.get(spec.workflow)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
-        with storage.counting() as opening:
+        with _trouble_first(place), storage.counting() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(spec, place.data, client=place.client, known=known, report=report)
         with _trouble_first(place), storage.using(_with_copies(spec, place)):

@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged, submission
+from spectrum_workflows.engine import each, merged, submission, tasks
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -124,6 +124,19 @@ def test_progress_counts_to_the_end(dask_client: Client) -> None:
         assert seen == list(range(1, 31))
 
 
+@pytest.mark.parametrize("along", [0, 2**20])
+def test_shared_values_are_the_same_however_they_travel(
+    dask_client: Client, monkeypatch: pytest.MonkeyPatch, along: int
+) -> None:
+    monkeypatch.setattr(tasks, "ALONG", along)
+    scale = np.linspace(1, 2, 7)
+    here, there = (
+        merged(each(kit.waves, kit.items(20), scale, client=client), kit.add)[0]
+        for client in (None, dask_client)
+    )
+    assert here.tobytes() == there.tobytes()
+
+
 @pytest.mark.parametrize("where", ["serial", "workers"])
 class TestFailures:
     @pytest.fixture
@@ -200,8 +213,8 @@ def test_only_the_partition_that_kills_is_lost() -> None:
     assert "memory" in tally.failures[0].error
 
 
-def test_workers_that_are_taken_away_one_after_the_other_change_nothing(tmp_path: Path) -> None:
-    """To the scheduler it looks as if the partition had killed them all."""
+def test_as_many_deaths_as_the_scheduler_allows_change_nothing(tmp_path: Path) -> None:
+    """It blames the partition, though the site may have taken the workers away."""
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
@@ -210,6 +223,7 @@ def test_workers_that_are_taken_away_one_after_the_other_change_nothing(tmp_path
     ):
         parts = each(kit.dies_once, kit.items(20), str(tmp_path / "died"), client=client)
         value, tally = merged(parts, kit.add)
+    assert (tmp_path / "died").exists()
     assert value.tobytes() == by_definition(20, 8).tobytes()
     assert tally.failures == ()
 

@@ -1,12 +1,15 @@
 """Memory that is used again, and only when nobody looks into it any more."""
 
+import os
+import threading
+
 import awkward as ak
 import numpy as np
 import pytest
 
 from spectrum_workflows.hep import buffers
 
-MANY = 10_000_000  # bytes: larger than what other tests leave behind
+MANY = 1_000_000  # bytes
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +26,13 @@ def test_a_buffer_is_lent_again_when_it_is_free():
     where = place(first)
     del first
     assert place(buffers.lent(MANY - 1000)) == where
+
+
+def test_not_a_much_larger_one_for_little():
+    large = buffers.lent(100 * MANY)
+    where = place(large)
+    del large
+    assert place(buffers.lent(MANY)) != where
 
 
 @pytest.mark.parametrize(
@@ -46,9 +56,45 @@ def test_never_while_an_array_looks_into_it(looks):
     assert place(buffers.lent(MANY)) == where
 
 
-def test_few_wait(monkeypatch):
-    monkeypatch.setattr(buffers, "KEPT", 3 * MANY)
+@pytest.mark.parametrize("waiting", [3 * MANY, MANY // 2])
+def test_few_wait(monkeypatch, waiting):
+    monkeypatch.setattr(buffers, "WAITING", waiting)
     many = [buffers.lent(MANY) for _ in range(5)]
     del many
-    assert len(buffers._buffers.free) == 2  # with the room each has to spare
-    assert sum(map(len, buffers._buffers.free)) <= buffers.KEPT
+    assert len(buffers._buffers.free) == int(waiting / (buffers.SPARE * MANY))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork processes")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_its_own():
+    array = buffers.lent(MANY)
+    array[:] = 1
+    child = os.fork()
+    if child == 0:
+        array[:] = 2
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (array == 1).all()
+
+
+def test_arrays_may_be_dropped_by_another_thread(monkeypatch):
+    monkeypatch.setattr(buffers, "WAITING", 4 * MANY)
+    handed, done = [], threading.Event()
+
+    def drop():
+        while not done.is_set():
+            if handed:
+                handed.pop()
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    try:
+        for n in range(5_000):
+            array = buffers.lent(MANY + n)
+            array[:8] = n % 251
+            assert (array[:8] == n % 251).all()
+            handed.append(array)
+            del array
+    finally:
+        done.set()
+        thread.join()

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.beam import draw_beam, fit_beam
+from spectrum_workflows.radio.beam import MAIN_LOBE, _main_lobe, draw_beam, fit_beam
 from spectrum_workflows.radio.clean import components
 from spectrum_workflows.radio.clean.restoration import restored
 from spectrum_workflows.radio.image import robust_rms
@@ -27,6 +28,17 @@ def test_the_fit_recovers_a_gaussian_psf(beam):
     assert found.bmin == pytest.approx(beam.bmin, rel=1e-3)
     turned = (found.bpa - beam.bpa + 90) % 180 - 90
     assert abs(turned) < 0.5
+
+
+@pytest.mark.parametrize("npix", [300, 301])
+@pytest.mark.parametrize("width", [12.0, 120.0, 200.0])
+def test_the_main_lobe_is_that_of_the_whole_psf(npix, width):
+    """Also where it is wider than what is looked at first, and beside a second lobe."""
+    psf = draw_beam(Beam(width, 0.9 * width, 10.0), npix, CELL)
+    psf[:40, :40] = 0.9
+    lobes, _ = ndimage.label(psf > MAIN_LOBE, structure=np.ones((3, 3)))
+    expected = np.nonzero(lobes == lobes[npix // 2, npix // 2])
+    np.testing.assert_array_equal(_main_lobe(psf), expected)
 
 
 def test_position_angle_runs_from_north_to_east():

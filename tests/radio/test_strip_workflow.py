@@ -14,7 +14,7 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.read import coordinates, read
 from spectrum_workflows.radio.strips import planner
-from spectrum_workflows.radio.workflow import strip_passes, strip_tasks
+from spectrum_workflows.radio.workflow import planning, strip_passes, strip_tasks
 from spectrum_workflows.radio.workflow.passes import Passes
 from spectrum_workflows.record.digest import digest
 
@@ -54,6 +54,21 @@ def test_the_plan_holds_the_strips(small: Path):
     assert sum(strip.size for strip in plan.layout.strips) == plan.size
     assert "strip 1 of 3 (|u| 0 to " in plan.layout.strips[0].where
     assert DOMAIN.plan(spec_of(**THREE), str(small)).layout == plan.layout
+
+
+def test_workers_look_at_the_data(small: Path, dask_client: Client):
+    seen = []
+    spec = spec_of(**THREE)
+    found = DOMAIN.plan(spec, str(small), client=dask_client, report=lambda *a: seen.append(a))
+    assert found == DOMAIN.plan(spec, str(small))
+    assert seen[-1] == ("look", 6, 6)
+
+
+def test_a_glance_is_at_few_coordinates(small: Path, monkeypatch: pytest.MonkeyPatch):
+    looked = []
+    monkeypatch.setattr(planning, "coordinates", lambda s: looked.append(s) or coordinates(s))
+    DOMAIN.plan(spec_of(**THREE), str(small), glance=True)
+    assert len(looked) == 3
 
 
 def test_strips_and_slabs_make_the_same_image(small: Path, serial):
@@ -196,8 +211,9 @@ def test_progress_names_every_stage(small: Path):
 
 def test_strips_beyond_the_horizon(small: Path):
     spec = spec_of(image={"cell_arcsec": 2200.0}, strips={"count": 3})
-    with pytest.raises(SpecError, match=r"strips\.count: .*horizon.*use 1"):
-        DOMAIN.plan(spec, str(small))
+    for glance in (True, False):
+        with pytest.raises(SpecError, match=r"strips\.count: .*horizon.*use 1"):
+            DOMAIN.plan(spec, str(small), glance=glance)
 
 
 @pytest.mark.parametrize("count", [0, 257, "many"])

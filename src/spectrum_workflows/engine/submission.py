@@ -113,7 +113,7 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
         future = next(events)
         level, index = run.watched.pop(future.key, (-1, -1))
         if level == 0:
-            if future.status == "error" and not _tried_again(run, future.exception()):
+            if future.status == "error" and not _may_be_mended(run, future.exception()):
                 raise as_spectrum_error(future.exception(), run.parts.items[index])
             finished += 1
             done(finished)
@@ -124,7 +124,7 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
             events.update(fresh)
 
 
-def _tried_again(run: Run[R], error: BaseException) -> bool:
+def _may_be_mended(run: Run[R], error: BaseException) -> bool:
     """Whether `_mend` still deals with it: workers also die of what is not the partition's."""
     return run.parts.on_error == "keep" or isinstance(error, KilledWorker)
 

@@ -25,7 +25,7 @@ ALONG = 2**20
 
 @dataclass(frozen=True)
 class Inline:
-    """A shared value that travels with every task; a worker unpacks it once."""
+    """A shared value that travels with every task; a worker unpacks it once for all of them."""
 
     by_value: bytes
 
@@ -35,21 +35,25 @@ sizeof.register(Part, lambda part: nbytes(part.value))  # or Dask takes it for a
 
 def hold(client: Client, value: Any, key: str) -> Future:
     """Send a value; it can be rebuilt when every worker that had it is gone."""
-    return client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=key)
+    return _sent(client, cloudpickle.dumps(value), key)
+
+
+def _sent(client: Client, by_value: bytes, key: str) -> Future:
+    return client.submit(cloudpickle.loads, by_value, key=key)
 
 
 def held(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
     """Send each large shared value once; `Kept` ones are there already, small ones go along."""
-    return [_on_its_way(client, parts, value, key(n)) for n, value in enumerate(parts.shared)]
+    return [_held(client, parts, value, key(n)) for n, value in enumerate(parts.shared)]
 
 
-def _on_its_way(client: Client, parts: Parts[Any], value: Any, key: str) -> Any:
+def _held(client: Client, parts: Parts[Any], value: Any, key: str) -> Any:
     if value is None or isinstance(value, Kept | int | float):
         return value
     by_value = cloudpickle.dumps(value)
     if len(by_value) * len(parts.items) <= ALONG:
         return Inline(by_value)
-    return client.submit(cloudpickle.loads, by_value, key=key)
+    return _sent(client, by_value, key)
 
 
 def columns(shared: list[Any], numbers: list[int]) -> list[list[Any]]:
@@ -70,8 +74,13 @@ def loaded(by_value: bytes) -> Any:
     return cloudpickle.loads(by_value)
 
 
+@lru_cache(maxsize=16)
+def _unpacked(by_value: bytes) -> Any:
+    return cloudpickle.loads(by_value)
+
+
 def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
-    values = [loaded(s.by_value) if isinstance(s, Inline) else s for s in shared]
+    values = [_unpacked(s.by_value) if isinstance(s, Inline) else s for s in shared]
     return compute(*loaded(by_value), item, *values)
 
 

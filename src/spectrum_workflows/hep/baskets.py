@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import awkward as ak
-import numcodecs.zstd
+import cramjam
 import numpy as np
 from numpy.typing import NDArray
 from uproot.interpretation.jagged import AsJagged
@@ -56,11 +56,11 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
         missing here are for uproot.
     """
     out: dict[str, ak.Array] = {}
-    first: dict[str, NDArray[np.int64]] = {}  # by the branch that counts
-    confirmed: dict[str, NDArray[np.int64]] = {}  # where a second column says the same
+    first: dict[Any, NDArray[np.int64]] = {}  # by the leaf that counts
+    confirmed: dict[Any, NDArray[np.int64]] = {}  # where a second column says the same
     for name in names:
         branch = tree[name]
-        counter = _counter(branch)
+        counter = branch.count_leaf
         try:
             content, offsets = _column(branch, start, stop, confirmed.get(counter))
         except NotSimple:
@@ -68,7 +68,7 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
         if offsets is None:
             out[name] = ak.Array(ak.contents.NumpyArray(content))
             continue
-        if counter and counter not in confirmed:
+        if counter is not None and counter not in confirmed:
             before = first.setdefault(counter, offsets)
             if before is not offsets and np.array_equal(before, offsets):
                 confirmed[counter] = offsets = before
@@ -114,17 +114,14 @@ def _column(
         if known is not None and end - begin != known[entries + last - first] - known[entries]:
             raise NotSimple
         values = unpacked[: basket.border].view(dtype)[begin:end]
+        if len(values) != end - begin:
+            raise NotSimple
         content[filled : filled + len(values)] = values
         filled += end - begin
         entries += last - first
+    if entries != stop - start:
+        raise NotSimple
     return content[:filled], known if fresh is None else fresh
-
-
-def _counter(branch: Any) -> str:
-    """Name of the leaf that says how long the lists are, if there is one."""
-    leaves = branch.member("fLeaves")
-    leaf = leaves[0].member("fLeafCount") if len(leaves) == 1 else None
-    return "" if leaf is None else str(leaf.member("fName"))
 
 
 def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
@@ -166,10 +163,13 @@ class _Basket:
         for block, nbytes in _blocks(packed):
             if filled + nbytes > self.size:
                 raise NotSimple
-            try:  # in one go, which a stream is not; refuses any other size
-                numcodecs.zstd.decompress(block, out[filled : filled + nbytes])
-            except (RuntimeError, ValueError) as error:
+            room: Any = out[filled : filled + nbytes]
+            try:
+                done = cramjam.zstd.decompress_into(block, room)
+            except cramjam.DecompressionError as error:
                 raise NotSimple from error
+            if done != nbytes:
+                raise NotSimple
             filled += nbytes
         if filled != self.size:
             raise NotSimple

@@ -100,8 +100,16 @@ def as_selection_sees(
 
 
 def records(columns: Mapping[str, ak.Array]) -> ak.Array:
-    """A record per event, of columns that are as long: `ak.zip`, but nothing is broadcast."""
+    """A record per event, of columns that are as long: `ak.zip`, but nothing is broadcast.
+
+    Raises
+    ------
+    DataError
+        They are not as long as each other.
+    """
     layouts = [ak.to_layout(column) for column in columns.values()]
+    if len({layout.length for layout in layouts}) > 1:
+        raise DataError(f"{', '.join(columns)} differ in length", remedy="copy the file again")
     return ak.Array(ak.contents.RecordArray(layouts, list(columns)))
 
 

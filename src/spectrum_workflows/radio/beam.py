@@ -18,7 +18,7 @@ MAIN_LOBE = 0.35
 """The fit uses the pixels connected to the peak that exceed this part of it."""
 
 LOOKED_AT = 64
-"""Pixels about the peak in which the main lobe is looked for first."""
+"""Pixels each way from the peak within which the main lobe is looked for first."""
 
 _FWHM = 4 * np.log(2.0)
 

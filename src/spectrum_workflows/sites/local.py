@@ -43,7 +43,7 @@ def start_local(site: Site, cluster: Local) -> Deployment:
     try:
         if site.workers.max is not None:
             started.adapt(minimum=site.workers.min, maximum=site.workers.max)
-        client = Client(started, direct_to_workers=True)
+        client = Client(started, direct_to_workers=True)  # results in one step, not two
     except BaseException:
         started.close()
         raise

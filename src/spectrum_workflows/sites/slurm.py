@@ -28,7 +28,7 @@ OURS = {
     "python": "write python below [software]",
     "job_script_prologue": "write prologue below [software]",
 }
-DEATHS = 7  # workers a task may lose: SLURM takes several at once, one inherits from the other
+DEATHS = 5  # workers a task may lose: jobs may be cancelled together, one inherits from the other
 DEATH_TIMEOUT = 30  # seconds after which a worker that finds no scheduler ends its job
 
 
@@ -61,7 +61,7 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
         pool = Pool(started, name, site.workers, Path(options["log_directory"]))
         stack.callback(pool.close)
         pool.tend()
-        client = Client(started, direct_to_workers=True)
+        client = Client(started, direct_to_workers=True)  # results in one step, not two
         stack.pop_all()
 
     def close() -> None:

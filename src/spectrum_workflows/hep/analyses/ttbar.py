@@ -121,7 +121,7 @@ def _numbers(events: Any, shifts: Sequence[str]) -> Numbers:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _good_electrons(e: Electrons, cut: Cuts) -> NDArray[np.int32]:
-    """Number of good electrons before each; without branches: "&", not "and"."""
+    """Number of good electrons before each, and in all; without branches: "&", not "and"."""
     before = np.zeros(len(e.pt) + 1, np.int32)
     for i in range(len(e.pt)):
         kinematic = (e.pt[i] > cut.electron_pt) & (abs(e.eta[i]) < LEPTON_ETA)
@@ -132,7 +132,7 @@ def _good_electrons(e: Electrons, cut: Cuts) -> NDArray[np.int32]:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _good_muons(mu: Muons, cut: Cuts) -> NDArray[np.int32]:
-    """Number of good muons before each."""
+    """Number of good muons before each, and in all."""
     before = np.zeros(len(mu.pt) + 1, np.int32)
     for i in range(len(mu.pt)):
         kinematic = (mu.pt[i] > cut.muon_pt) & (abs(mu.eta[i]) < LEPTON_ETA)
@@ -162,7 +162,7 @@ def _event_loop(  # noqa: C901  (the whole definition, in one loop)
         if leptons != 1:
             continue
         first, n_clean, tags = jet.first[event], 0, 0
-        for i in range(first, jet.first[event + 1]):  # the last one is kept only if it counts
+        for i in range(first, jet.first[event + 1]):  # written always, counted if clean
             is_clean = (abs(jet.eta[i]) < JET_ETA) & (jet.identity[i] == TIGHT_JET_NOT_LEPTON)
             clean[n_clean] = i
             n_clean += is_clean

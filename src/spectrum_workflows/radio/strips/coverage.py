@@ -69,7 +69,7 @@ def covered(uvw: NDArray[np.float64], frequency: NDArray[np.float64], limit: flo
     return Coverage(limit, count, w_low, w_high, float(highest[0]), float(highest[1]))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _count(
     uvw: NDArray[np.float64],
     scale: NDArray[np.float64],

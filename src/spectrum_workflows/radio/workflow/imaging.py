@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.domain import OnError, Plan, Report, Tally
     from spectrum_workflows.radio.clean import Components, Surface
     from spectrum_workflows.radio.spec import CleanSpec, RadioSpec
-    from spectrum_workflows.radio.types import Image, Visibilities
+    from spectrum_workflows.radio.types import Image, Observation, Visibilities
 
     Cleaning = Callable[[ImagingResult], tuple[Surface, Callable[[Components, int], Surface]]]
     """What CLEAN starts from, and the residual of a model in a major cycle."""
@@ -67,18 +67,19 @@ def run(
     if layout is None:
         sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
         cleaning: Cleaning = partial(_cleaning_in_slabs, state, geometry, robust)
-        return _made(spec, plan, state, sums, cleaning), state.tally
+        return _made(spec, plan.observation, state, sums, cleaning), state.tally
     with closing(strip_passes.shuffled(state, layout, robust)) as data:
         clean = spec.clean is not None
         with closing(strip_passes.images(state, layout, data, wanted, clean=clean)) as images:
             cleaning = partial(strip_passes.cleaning, state, layout, data, images)
             image_of = partial(gridded_in_strips, layout=layout)
-            return _made(spec, plan, state, images.sums, cleaning, image_of), state.tally
+            made = _made(spec, plan.observation, state, images.sums, cleaning, image_of)
+            return made, state.tally
 
 
 def _made(
     spec: RadioSpec,
-    plan: ImagingPlan,
+    observation: Observation,
     state: Passes,
     sums: tasks.Sums,
     cleaning: Cleaning,
@@ -92,7 +93,7 @@ def _made(
             np.divide(image, sums.weight_sum, out=image)
     result = ImagingResult(
         name=spec.name,
-        observation=plan.observation,
+        observation=observation,
         geometry=geometry,
         weighting=_weighting(spec),
         dirty=sums.dirty,

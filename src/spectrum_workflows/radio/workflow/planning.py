@@ -55,7 +55,7 @@ class ImagingPlan(Plan):
         How they are cut into strips, if they are.
     """
 
-    observation: Observation = field(kw_only=True, compare=False)
+    observation: Observation = field(kw_only=True, compare=False, repr=False)
     layout: Layout | None = None
 
 
@@ -66,12 +66,12 @@ def plan(
     client: Client | None = None,
     known: str = "",  # noqa: ARG001
     report: Report = lambda *_: None,
-    glance: bool = False,  # noqa: ARG001
+    glance: bool = False,
 ) -> ImagingPlan:
     """Look at the data set, cut it into slabs and lay out strips; no visibility is read.
 
-    The coordinates, if they are wanted, are read on the workers.  Nothing is
-    kept for later (``known``), and a first look (``glance``) is a whole one.
+    The coordinates, if they are wanted, are read on the workers; for a glance,
+    few of them in this process.  Nothing is kept for later (``known``).
 
     Raises
     ------
@@ -79,12 +79,14 @@ def plan(
         The set is not there or cannot be imaged.
     SpecError
         The spec must choose a field, or the image does not fit into memory.
+    PartitionError
+        The workers that should have read coordinates died.
     """
     geometry = geometry_of(spec)
     _check_memory(geometry)
     observation = describe(spec, find(spec, data))
     cut = slabs(observation, spec.partition.max_visibilities)
-    look = _looked_at(spec, observation, cut)
+    look = _looked_at(spec, observation, cut, few=glance)
     coverage = _coverage(look, observation, client, report) if look else None
     layout = None if coverage is None else _layout(spec, geometry, coverage)
     need = memory.task_bytes(cut, geometry)
@@ -135,7 +137,9 @@ def _stages(
     return (*first, *(stage for stage in found if stage.name not in cycles))
 
 
-def _looked_at(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) -> Sequence[Slab]:
+def _looked_at(
+    spec: RadioSpec, observation: Observation, cut: Sequence[Slab], *, few: bool
+) -> Sequence[Slab]:
     """Slabs whose coordinates tell where the data lie; none for images that are never cut.
 
     Where no strips will be made, it is wanted for the forecast only, and a few tell it.
@@ -145,7 +149,8 @@ def _looked_at(spec: RadioSpec, observation: Observation, cut: Sequence[Slab]) -
         return ()
     if not 0 < _longest(observation) < math.inf:
         return ()
-    if wanted == "auto" and spec.image.npix <= ALWAYS_ABOVE and spec.clean is None:
+    never = wanted == "auto" and spec.image.npix <= ALWAYS_ABOVE and spec.clean is None
+    if few or never:
         return cut[:: math.ceil(len(cut) / FEW)]
     return cut
 
