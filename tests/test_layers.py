@@ -102,8 +102,8 @@ PURE = {
     *("correctionlib", "pyhf"),
 }
 EDGES = {
-    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "cramjam", "fsspec"),
-    *("matplotlib", "mplhep"),
+    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec"),
+    *("matplotlib", "mplhep", "numcodecs"),
     *("uproot", "xarray", "zarr"),
 }
 DASK = {"dask", "distributed"}

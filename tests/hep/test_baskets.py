@@ -1,6 +1,7 @@
 """The fast path of reading gives what uproot gives, or leaves it to uproot."""
 
 import awkward as ak
+import numcodecs.zstd
 import numpy as np
 import pytest
 import uproot
@@ -70,3 +71,32 @@ def test_damage_is_named_by_uproot_s_reader(generated, tmp_path):
     partition = Events("a", str(path), "Events", 1400, 1600, uuid, len(content))
     with pytest.raises(DataError, match="1400 to 1600.*damaged ROOT file"):
         read(partition, ["Jet_phi"])
+
+
+def packed(content: bytes, *, declared: int) -> bytes:
+    """A block as ROOT writes it, whose header may say another size than its frame has."""
+    frame = numcodecs.zstd.compress(content)
+    sizes = len(frame).to_bytes(3, "little") + declared.to_bytes(3, "little")
+    return b"ZS\1" + sizes + frame
+
+
+@pytest.mark.parametrize("nbytes", [1, 100, 300, 70_000])
+def test_frames_say_how_much_they_hold(nbytes):
+    content = bytes(np.random.default_rng(nbytes).integers(0, 9, nbytes, np.uint8))
+    frame = numcodecs.zstd.compress(content)
+    assert baskets._content_size(frame) == nbytes
+    basket = basket_of(packed(content, declared=nbytes), nbytes)
+    assert basket.unpacked().tobytes() == content
+
+
+@pytest.mark.parametrize("declared", [99, 101])
+def test_a_block_of_another_size_is_left_to_uproot(declared):
+    with pytest.raises(baskets.NotSimple):
+        basket_of(packed(bytes(100), declared=declared), declared).unpacked()
+
+
+def basket_of(raw: bytes, size: int):
+    """A basket without a key."""
+    basket = object.__new__(baskets._Basket)
+    basket.raw, basket.key, basket.size = memoryview(raw), 0, size
+    return basket

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from queue import Queue
 from typing import Any
 
 import awkward as ak
-import cramjam
+import numcodecs.zstd
 import numpy as np
 from numpy.typing import NDArray
 from uproot.interpretation.jagged import AsJagged
@@ -90,7 +91,7 @@ def _column(
     if branch.embedded_baskets or stop > edges[-1]:
         raise NotSimple
     numbers = [k for k in range(branch.num_baskets) if edges[k] < stop and edges[k + 1] > start]
-    stored = [_Basket(branch, k) for k in numbers]
+    stored = _stored(branch, numbers)
     content = buffers.lent(sum(b.border for b in stored)).view(dtype.newbyteorder("="))
     fresh = None
     if lists and known is None:
@@ -138,18 +139,24 @@ def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
     return number.from_dtype, lists
 
 
+def _stored(branch: Any, numbers: Sequence[int]) -> list[_Basket]:
+    """Some baskets of a branch, in one read."""
+    seek, nbytes = branch.member("fBasketSeek"), branch.member("fBasketBytes")
+    spans = [(int(seek[k]), int(seek[k]) + int(nbytes[k])) for k in numbers]
+    chunks = branch.file.source.chunks(spans, Queue())
+    sizes = np.diff(branch.entry_offsets)
+    return [_Basket(c.raw_data, int(sizes[k])) for c, k in zip(chunks, numbers, strict=True)]
+
+
 class _Basket:
     """One basket as stored: its key is read, its content still packed."""
 
-    def __init__(self, branch: Any, k: int) -> None:
-        at = int(branch.member("fBasketSeek")[k])
-        size = int(branch.member("fBasketBytes")[k])
-        self.raw = branch.file.source.chunk(at, at + size).raw_data
+    def __init__(self, raw: Any, expected: int) -> None:
+        self.raw = raw
         nbytes, _, self.size, _, self.key, _ = KEY.unpack_from(self.raw)
         tail = TAIL.unpack_from(self.raw, self.key - TAIL.size - 1)
         *_, self.entries, last = tail
         self.border = last - self.key
-        expected = int(branch.entry_offsets[k + 1] - branch.entry_offsets[k])
         sound = nbytes == len(self.raw) and 0 <= self.border <= self.size
         if not sound or self.entries != expected:
             raise NotSimple  # uproot says what is wrong with it
@@ -163,13 +170,12 @@ class _Basket:
         for block, nbytes in _blocks(packed):
             if filled + nbytes > self.size:
                 raise NotSimple
-            room: Any = out[filled : filled + nbytes]
-            try:
-                done = cramjam.zstd.decompress_into(block, room)
-            except cramjam.DecompressionError as error:
-                raise NotSimple from error
-            if done != nbytes:
+            if _content_size(block) != nbytes:
                 raise NotSimple
+            try:  # in one call: a stream would copy everything once more
+                numcodecs.zstd.decompress(block, out[filled : filled + nbytes])
+            except (RuntimeError, ValueError) as error:
+                raise NotSimple from error
             filled += nbytes
         if filled != self.size:
             raise NotSimple
@@ -184,6 +190,16 @@ class _Basket:
         first -= self.key
         first[-1] = self.border
         return first
+
+
+def _content_size(frame: Any) -> int | None:
+    """Unpacked size that a ZSTD frame declares, if it does (RFC 8878, 3.1.1.1)."""
+    descriptor = frame[4] if len(frame) > 4 else 0
+    single, flag = descriptor >> 5 & 1, descriptor >> 6
+    at = 6 - single + (0, 1, 2, 4)[descriptor & 3]
+    width = (single, 2, 4, 8)[flag]
+    size = int.from_bytes(frame[at : at + width], "little") + (256 if flag == 1 else 0)
+    return size if width else None
 
 
 def _blocks(packed: Any) -> Iterator[tuple[Any, int]]:
