@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import hist
@@ -61,7 +61,26 @@ def filled(
         A value is not finite, or a region is not one number per event.
     """
     regions = {r: weighted(r, checked(r, o), generated) for r, o in observables.items()}
-    out = {}
+    out = {
+        (sample, title): _fill(empty(title, spec), found)
+        for title, spec, found in wanted(regions, histograms, variations)
+    }
+    selected = {(sample, region): len(found.values) for region, found in regions.items()}
+    return Filled(out, selected, {sample: events})
+
+
+def wanted(
+    regions: Mapping[str, Observable],
+    histograms: Mapping[str, HistogramSpec],
+    variations: Sequence[str],
+) -> Iterator[tuple[str, HistogramSpec, Observable]]:
+    """Title of every histogram, what it is like, and what to fill into it.
+
+    Raises
+    ------
+    SpecError
+        There is no such region, or not with such a variation.
+    """
     for name, spec in histograms.items():
         region = spec.observable or name
         if region not in regions:
@@ -70,17 +89,14 @@ def filled(
                 f"histograms.{name}",
                 closest(region, list(regions)),
             )
-        out[sample, name] = _fill(empty(name, spec), regions[region])
+        yield name, spec, regions[region]
         for variation in variations:
             varied = regions[region].variations.get(variation)
             if varied is None:
                 known = list(regions[region].variations)
                 what = f"select returns no variation {variation!r} of {region!r}"
                 raise SpecError(what, "variations", closest(variation, known))
-            title = f"{name}_{variation}"
-            out[sample, title] = _fill(empty(title, spec), varied)
-    selected = {(sample, region): len(found.values) for region, found in regions.items()}
-    return Filled(out, selected, {sample: events})
+            yield f"{name}_{variation}", spec, varied
 
 
 def _fill(histogram: hist.Hist, found: Observable) -> hist.Hist:
@@ -115,7 +131,8 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
         for name, axis in spec.templates_of(sample):
             found = total.histograms.get((sample, name))
             found = empty(name, spec.histograms[axis]) if found is None else found
-            histograms[sample, name] = found * weights[sample]
+            weight = weights[sample]
+            histograms[sample, name] = found if weight == 1 else found * weight
     regions = list(dict.fromkeys(region for _, region in total.selected))
     selected = {
         (sample, region): total.selected.get((sample, region), 0)

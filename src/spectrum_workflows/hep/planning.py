@@ -24,6 +24,7 @@ from spectrum_workflows.hep.columns import Wanted
 from spectrum_workflows.hep.job import Job, job
 from spectrum_workflows.hep.listing import files_of
 from spectrum_workflows.hep.looking import File, Looked, look
+from spectrum_workflows.hep.observables import checked
 from spectrum_workflows.hep.preparing import counted, selection
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events
@@ -224,6 +225,7 @@ def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:
     except Exception as error:
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         return [f"the selection could not be rehearsed on no events ({line})"]
-    varied = task.variations[events.sample]
-    histogram.filled(events.sample, found, task.histograms, events=0, variations=varied)
+    regions = {region: checked(region, value) for region, value in found.items()}
+    for _ in histogram.wanted(regions, task.histograms, task.variations[events.sample]):
+        pass  # it refuses what is not there
     return []

@@ -28,7 +28,12 @@ from spectrum_workflows.hep.analyses.ttbar_objects import (
     Muons,
     Numbers,
 )
-from spectrum_workflows.hep.analyses.ttbar_weights import KINEMATIC, checked, varied_weights
+from spectrum_workflows.hep.analyses.ttbar_weights import (
+    CORRECTION,
+    KINEMATIC,
+    checked,
+    varied_weights,
+)
 from spectrum_workflows.hep.types import Observable
 
 LEPTON_ETA, LEPTON_SIP3D, JET_ETA = 2.1, 4.0, 2.4
@@ -100,6 +105,7 @@ def select(  # noqa: PLR0913  (the numbers of the definition, by keyword)
     region, value, leading = _event_loop(electrons, muons, jets, numbers, kinds, cuts)
 
     found = {}
+    correction = corrections[CORRECTION] if weighted else None
     for name, which in {"4j1b": ONE_TAG, "4j2b": TWO_TAGS}.items():
         nominal, *shifted = (np.flatnonzero(row == which) for row in region)
         varied = {
@@ -107,7 +113,7 @@ def select(  # noqa: PLR0913  (the numbers of the definition, by keyword)
             for k, (shift, index) in enumerate(zip(shifts, shifted, strict=True), start=1)
         }
         values = value[0][nominal]
-        for weight_name, weights in varied_weights(weighted, corrections, leading[nominal]):
+        for weight_name, weights in varied_weights(weighted, correction, leading[nominal]):
             varied[weight_name] = Observable(values, weights, nominal)
         found[name] = Observable(values, index=nominal, variations=varied)
     return found

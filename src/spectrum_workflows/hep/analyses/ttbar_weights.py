@@ -49,7 +49,7 @@ def checked(variations: Sequence[str], corrections: Any) -> tuple[list[str], lis
 
 
 def varied_weights(
-    variations: Sequence[str], corrections: Any, leading: NDArray[np.float32]
+    variations: Sequence[str], correction: Any, leading: NDArray[np.float32]
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Weights of selected events under each variation.
 
@@ -57,15 +57,14 @@ def varied_weights(
     ----------
     variations : sequence of str
         Keys of `WEIGHTED`.
-    corrections : correctionlib.CorrectionSet
-        Holds `CORRECTION`.
+    correction : correctionlib.Correction
+        `CORRECTION`; the same object for all regions, which is then asked once.
     leading : ndarray, shape (n_selected, 4)
         pt in GeV of the first four jets of each event.
     """
     pts = leading.T.astype(np.float64)
     for name in variations:
         systematic, direction, jet = WEIGHTED[name]
-        correction = corrections[CORRECTION]
         line = _line(correction, systematic, direction)
         if line is None:
             yield name, correction.evaluate(systematic, direction, pts[jet])
