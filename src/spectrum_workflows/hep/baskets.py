@@ -141,6 +141,8 @@ def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
 
 def _stored(branch: Any, numbers: Sequence[int]) -> list[_Basket]:
     """Some baskets of a branch, in one read."""
+    if not numbers:
+        return []
     seek, nbytes = branch.member("fBasketSeek"), branch.member("fBasketBytes")
     spans = [(int(seek[k]), int(seek[k]) + int(nbytes[k])) for k in numbers]
     chunks = branch.file.source.chunks(spans, Queue())
