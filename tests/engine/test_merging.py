@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged, submission, tasks
+from spectrum_workflows.engine import each, merged, submission
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -124,11 +124,7 @@ def test_progress_counts_to_the_end(dask_client: Client) -> None:
         assert seen == list(range(1, 31))
 
 
-@pytest.mark.parametrize("along", [0, 2**20])
-def test_shared_values_are_the_same_however_they_travel(
-    dask_client: Client, monkeypatch: pytest.MonkeyPatch, along: int
-) -> None:
-    monkeypatch.setattr(tasks, "ALONG", along)
+def test_shared_arrays_are_the_same_on_workers(dask_client: Client) -> None:
     scale = np.linspace(1, 2, 7)
     here, there = (
         merged(each(kit.waves, kit.items(20), scale, client=client), kit.add)[0]

@@ -66,8 +66,7 @@ def each(
         In the order in which their results will be merged.
     *shared
         Values that every call needs (a model image, a density grid); sent
-        once per worker, not once per task, unless they are small.  ``fn``
-        must not change them.  Of a
+        once per worker, not once per task, unless they are mere numbers.  Of a
         `Kept` one, as many as there are items, every call gets the element
         with its own number.
     client : distributed.Client, optional

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cloudpickle
 import dask
-from distributed import KilledWorker, as_completed, wait
+from distributed import Future, KilledWorker, as_completed, wait
 
 from spectrum_workflows.domain import Tally
 from spectrum_workflows.engine.nearness import shares
@@ -28,7 +28,7 @@ from spectrum_workflows.engine.tasks import columns, held, hold, loaded, task_of
 from spectrum_workflows.errors import SiteError
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 R = TypeVar("R")
 
@@ -156,11 +156,15 @@ def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
 
 
 def _submit_parts(run: Run[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
-    """Submit some partitions, neighbours to one worker; another may take them when it is idle."""
+    """Submit some partitions, neighbours to one worker; another may take them when it is idle.
+
+    Not if they wait for nothing else: the scheduler forgets them when all workers have gone.
+    """
     task, futures = task_of(run.parts), []
     items = [run.parts.items[n] for n in numbers]
+    waits = any(isinstance(value, Future) for value in run.shared)
     for address, share in shares(items, run.client.nthreads()):
-        near = {"workers": [address], "allow_other_workers": True} if address else {}
+        near = {"workers": [address], "allow_other_workers": True} if address and waits else {}
         mine = [numbers[k] for k in share]
         futures += run.client.map(
             task,
@@ -218,10 +222,9 @@ def _without_history(run: Run[R], level: int, node: Future) -> Future:
 def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
     """Find out which partitions take their workers down; raise, or put failures in their place.
 
-    What comes here is a partition whose workers died more often than the
-    scheduler allows: of its memory or a segmentation fault, or because it waited
-    beside the guilty one, or was handed on while the site took one worker after
-    the other away.  So each is tried once more, one at a time.
+    Here come those whose workers died more often than the scheduler allows: of memory
+    or a segmentation fault, or beside the guilty one, or because the site took one worker
+    after the other away.  So each is tried once more, one at a time.
     """
     group = run.groups.get(index) if level == 1 else None
     lost = [n for n, leaf in enumerate(group.leaves) if leaf.status == "error"] if group else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,41 +18,25 @@ from spectrum_workflows.engine.sizes import nbytes
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-ALONG = 2**20
-"""Bytes of a shared value, in all tasks together, that may travel with the tasks themselves."""
-
-
-@dataclass(frozen=True)
-class Inline:
-    """A shared value that travels with every task; a worker unpacks it once for all of them."""
-
-    by_value: bytes
-
-
 sizeof.register(Part, lambda part: nbytes(part.value))  # or Dask takes it for a few bytes
 
 
 def hold(client: Client, value: Any, key: str) -> Future:
     """Send a value; it can be rebuilt when every worker that had it is gone."""
-    return _sent(client, cloudpickle.dumps(value), key)
-
-
-def _sent(client: Client, by_value: bytes, key: str) -> Future:
-    return client.submit(cloudpickle.loads, by_value, key=key)
+    return client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=key)
 
 
 def held(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
-    """Send each large shared value once; `Kept` ones are there already, small ones go along."""
-    return [_held(client, parts, value, key(n)) for n, value in enumerate(parts.shared)]
+    """Send each shared value once; `Kept` ones are there already, small ones go with the task."""
+    return [
+        value if isinstance(value, Kept) or small(value) else hold(client, value, key(n))
+        for n, value in enumerate(parts.shared)
+    ]
 
 
-def _held(client: Client, parts: Parts[Any], value: Any, key: str) -> Any:
-    if value is None or isinstance(value, Kept | int | float):
-        return value
-    by_value = cloudpickle.dumps(value)
-    if len(by_value) * len(parts.items) <= ALONG:
-        return Inline(by_value)
-    return _sent(client, by_value, key)
+def small(value: Any) -> bool:
+    """Whether a value may as well travel with every task: a number, nothing."""
+    return value is None or isinstance(value, int | float)
 
 
 def columns(shared: list[Any], numbers: list[int]) -> list[list[Any]]:
@@ -74,14 +57,8 @@ def loaded(by_value: bytes) -> Any:
     return cloudpickle.loads(by_value)
 
 
-@lru_cache(maxsize=16)
-def _unpacked(by_value: bytes) -> Any:
-    return cloudpickle.loads(by_value)
-
-
 def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
-    values = [_unpacked(s.by_value) if isinstance(s, Inline) else s for s in shared]
-    return compute(*loaded(by_value), item, *values)
+    return compute(*loaded(by_value), item, *shared)
 
 
 def task_of(parts: Parts[Any]) -> Callable[..., Part[Any]]:
