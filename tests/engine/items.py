@@ -47,7 +47,7 @@ def divides(item: Item) -> float:
 def dies_at_three(item: Item) -> int:
     """Take every worker down; not before its nanny knows it, or it is never replaced."""
     if item.n == 3:
-        time.sleep(1)
+        time.sleep(2)
         os._exit(1)
     return 1
 

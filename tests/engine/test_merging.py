@@ -224,9 +224,15 @@ def test_as_many_deaths_as_the_scheduler_allows_change_nothing(tmp_path: Path) -
     assert tally.failures == ()
 
 
-def test_a_partition_that_kills_ends_the_run(own_client: Client) -> None:
-    with pytest.raises(PartitionError, match="item 3: every worker that tried it died"):
-        merged(each(kit.dies_at_three, kit.items(20), client=own_client), int.__add__)
+def test_a_partition_that_kills_ends_the_run() -> None:
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=2, **options) as cluster,
+        Client(cluster) as client,
+        pytest.raises(PartitionError, match="item 3: every worker that tried it died"),
+    ):
+        merged(each(kit.dies_at_three, kit.items(20), client=client), int.__add__)
 
 
 def test_the_scheduler_holds_back_what_no_worker_is_free_for(dask_client: Client) -> None:
