@@ -61,6 +61,7 @@ LAYERS = {
             "catalogue.fetching",
             "shipped",
             "hep.draft",
+            "hep.basket",
             "hep.baskets",
             "hep.buffers",
             "hep.rootfile",

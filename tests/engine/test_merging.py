@@ -185,6 +185,18 @@ def own_client() -> Client:
         yield client
 
 
+@pytest.fixture
+def unforgiving_client() -> Client:
+    """Its scheduler blames a partition for the first worker that dies."""
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=2, **options) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
 def test_a_killed_worker_changes_nothing(own_client: Client, tmp_path: Path) -> None:
     parts = each(kit.dies_once, kit.items(20), str(tmp_path / "died"), client=own_client)
     value, tally = merged(parts, kit.add)
@@ -193,46 +205,33 @@ def test_a_killed_worker_changes_nothing(own_client: Client, tmp_path: Path) -> 
     assert tally.failures == ()
 
 
-def test_only_the_partition_that_kills_is_lost() -> None:
+def test_only_the_partition_that_kills_is_lost(unforgiving_client: Client) -> None:
     """The scheduler blames whatever was on the worker; the engine finds out which it was."""
-    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        LocalCluster(n_workers=2, **options) as cluster,
-        Client(cluster) as client,
-    ):
-        parts = each(kit.dies_at_three, kit.items(20), client=client, on_error="keep")
-        value, tally = merged(parts, int.__add__)
+    parts = each(kit.dies_at_three, kit.items(20), client=unforgiving_client, on_error="keep")
+    value, tally = merged(parts, int.__add__)
     assert [f.where for f in tally.failures] == ["item 3"]
     assert value == 19
     assert tally.failures[0].attempts == 2
     assert "memory" in tally.failures[0].error
 
 
-def test_as_many_deaths_as_the_scheduler_allows_change_nothing(tmp_path: Path) -> None:
+def test_as_many_deaths_as_the_scheduler_allows_change_nothing(
+    unforgiving_client: Client, tmp_path: Path
+) -> None:
     """It blames the partition, though the site may have taken the workers away."""
-    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        LocalCluster(n_workers=2, **options) as cluster,
-        Client(cluster) as client,
-    ):
-        parts = each(kit.dies_once, kit.items(20), str(tmp_path / "died"), client=client)
-        value, tally = merged(parts, kit.add)
+    died = str(tmp_path / "died")
+    value, tally = merged(
+        each(kit.dies_once, kit.items(20), died, client=unforgiving_client), kit.add
+    )
     assert (tmp_path / "died").exists()
     assert value.tobytes() == by_definition(20, 8).tobytes()
     assert tally.failures == ()
 
 
-def test_a_partition_that_kills_ends_the_run() -> None:
-    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        LocalCluster(n_workers=2, **options) as cluster,
-        Client(cluster) as client,
-        pytest.raises(PartitionError, match="item 3: every worker that tried it died"),
-    ):
-        merged(each(kit.dies_at_three, kit.items(20), client=client), int.__add__)
+def test_a_partition_that_kills_ends_the_run(unforgiving_client: Client) -> None:
+    parts = each(kit.dies_at_three, kit.items(20), client=unforgiving_client)
+    with pytest.raises(PartitionError, match="item 3: every worker that tried it died"):
+        merged(parts, int.__add__)
 
 
 def test_the_scheduler_holds_back_what_no_worker_is_free_for(dask_client: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 import uproot
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import baskets
+from spectrum_workflows.hep import basket, baskets
 from spectrum_workflows.hep.read import read
 from spectrum_workflows.hep.types import Events
 
@@ -84,19 +84,19 @@ def packed(content: bytes, *, declared: int) -> bytes:
 def test_frames_say_how_much_they_hold(nbytes):
     content = bytes(np.random.default_rng(nbytes).integers(0, 9, nbytes, np.uint8))
     frame = numcodecs.zstd.compress(content)
-    assert baskets._content_size(frame) == nbytes
-    basket = basket_of(packed(content, declared=nbytes), nbytes)
-    assert basket.unpacked().tobytes() == content
+    assert basket._content_size(frame) == nbytes
+    found = basket_of(packed(content, declared=nbytes), nbytes)
+    assert found.unpacked().tobytes() == content
 
 
 @pytest.mark.parametrize("declared", [99, 101])
 def test_a_block_of_another_size_is_left_to_uproot(declared):
-    with pytest.raises(baskets.NotSimple):
+    with pytest.raises(basket.NotSimple):
         basket_of(packed(bytes(100), declared=declared), declared).unpacked()
 
 
 def basket_of(raw: bytes, size: int):
     """A basket without a key."""
-    basket = object.__new__(baskets._Basket)
-    basket.raw, basket.key, basket.size = memoryview(raw), 0, size
-    return basket
+    found = object.__new__(basket.Basket)
+    found.raw, found.key, found.size = memoryview(raw), 0, size
+    return found

@@ -132,7 +132,7 @@ def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:
 def _arrays(
     tree: Any, columns: Sequence[str], start: int, stop: int, *, fast: bool = False
 ) -> ak.Array:
-    """Columns as records; ``fast`` reads baskets one by one, which suits local files."""
+    """Columns as records; ``fast`` reads in vain what it then leaves to uproot: for local files."""
     wanted = dict.fromkeys(columns)
     if hasattr(tree, "common_entry_offsets"):
         got = baskets.arrays(tree, list(wanted), start, stop) if fast else {}
