@@ -91,8 +91,8 @@ def _column(branch: Any, start: int, stop: int) -> _Column:
     edges = branch.entry_offsets
     if branch.embedded_baskets or stop > edges[-1]:
         raise NotSimple
-    overlap = (edges[k] < stop and edges[k + 1] > start for k in range(branch.num_baskets))
-    return _Column(branch, dtype, lists, tuple(k for k, wanted in enumerate(overlap) if wanted))
+    numbers = [k for k in range(branch.num_baskets) if edges[k] < stop and edges[k + 1] > start]
+    return _Column(branch, dtype, lists, tuple(numbers))
 
 
 def _packed(tree: Any, columns: Mapping[str, _Column]) -> Iterator[list[Any]]:
