@@ -246,6 +246,34 @@ def test_of_the_pixels_below_the_level_the_strongest_are_kept(monkeypatch):
     np.testing.assert_array_equal(image[tuple(at_once.position.T)], at_once.value)
 
 
+def test_sidelobes_are_subtracted_where_pixels_were_too_many(sky, psf, monkeypatch):
+    """Else every pixel that they may raise was cleaned with the others."""
+    asked = []
+    subtract = surface.Whole.without
+    monkeypatch.setattr(surface.Whole, "without", lambda *a: asked.append(a) or subtract(*a))
+    options = {"gain": 0.1, "level": 0.01, "iterations": 10_000}
+    _, used = minor_cycle_on(convolved(sky, psf), psf, **options)
+    assert not asked
+    monkeypatch.setattr(surface, "SPARE", 1)
+    _, again = minor_cycle_on(convolved(sky, psf), psf, **options)
+    assert asked
+    assert again == pytest.approx(used, rel=0.1)
+
+
+def test_active_pixels_know_what_was_left_out(monkeypatch):
+    """A minor cycle goes on where some near the level were left out; by blocks or at once."""
+    image = np.array([[12.0, 7.0, 6.0, 2.0], [3.0, -6.5, 5.5, 1.0]])
+    monkeypatch.setattr(surface, "SPARE", 4)
+    assert surface.active(image, 10.0).floor == 5.0
+    monkeypatch.setattr(surface, "SPARE", 2)
+    found = surface.active(image, 8.0)
+    blocks = surface.active(image[:, :2], 8.0) + surface.active(image[:, 2:], 8.0, 2)
+    for active in (found, blocks.strongest(8.0)):
+        assert sorted(np.abs(active.value)) == [6.5, 7.0, 12.0]
+        assert active.floor == 6.5
+        assert active.thinned(8.0)
+
+
 @pytest.mark.parametrize("spare", [0, 1])
 def test_pixels_below_the_level_change_what_a_minor_cycle_does_not(sky, psf, monkeypatch, spare):
     monkeypatch.setattr(surface, "SPARE", spare)

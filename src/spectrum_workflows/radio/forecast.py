@@ -37,8 +37,9 @@ cut into strips, gridded; per sample and w plane; per multiplication of a filter
 sample and factor of two of a one-dimensional Fourier transform.
 Those of gridding are at accuracy 1e-4."""
 
-SUBTRACTIONS = 2
-"""Subtractions of all sidelobes that a minor cycle is expected to take."""
+SUBTRACTIONS = 1
+"""Subtractions of all sidelobes that a minor cycle is expected to take: none where sources
+are few, one or two where noise or extended emission leaves more pixels than it cleans at once."""
 
 PACKED = 8 + 4
 """Bytes of a visibility on its way to a strip: value and weight."""

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 def minor_cycle(
     residual: Surface, psf: Image, *, gain: float, level: float, iterations: int
 ) -> tuple[Components, int]:
-    """Find components until the residual's peak is at or below ``level``.
+    """Find components until no pixel that may be cleaned exceeds ``level``.
 
-    All pixels above the level, and some just below it, are cleaned together with
-    the PSF shifted to each component; what that does to the other pixels is then
-    subtracted with Fourier transforms, which may raise new pixels above the level.  The PSF
-    is known out to half the image: beyond that, and for the w term away from
-    the phase centre, the next major cycle corrects.
+    All pixels above the level, and those below it that sidelobes may raise, are cleaned
+    together with the PSF shifted to each component.  Where the latter were too many, what
+    that does to all pixels is subtracted with Fourier transforms, and the pixels that now
+    exceed the level are cleaned likewise.  The PSF is known out to half the image: beyond
+    that, for the w term away from the phase centre, and should a sidelobe have raised some
+    other pixel after all, the next major cycle corrects.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ def minor_cycle(
             break
         found, count = _cleaned(active, psf, (gain, level, iterations - used))
         model, used = model + found, used + count
+        if not active.thinned(level):
+            break
     return model, used
 
 

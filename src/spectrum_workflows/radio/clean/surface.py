@@ -17,22 +17,37 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
 
-FLOOR, SPARE = 0.7, 10_000
+FLOOR, SPARE = 0.5, 10_000
 """Pixels below the level that are cleaned along with those above it, should sidelobes
 raise them: down to this part of the level, the strongest so many."""
 
 
 @dataclass(frozen=True)
 class Active:
-    """Pixels to be cleaned: positions, int64 of shape (n, 2), and values, Jy/beam."""
+    """Pixels to be cleaned together.
+
+    Attributes
+    ----------
+    position : ndarray of int64, shape (n, 2)
+    value : ndarray of float64, shape (n,)
+        Jy/beam.
+    floor : float
+        All pixels of a larger absolute value are among them.
+    """
 
     position: NDArray[np.int64]
     value: NDArray[np.float64]
+    floor: float
 
     def __add__(self, other: Self) -> Active:
         """Those of two blocks, one after the other."""
         position = np.concatenate([self.position, other.position])
-        return Active(position, np.concatenate([self.value, other.value]))
+        value = np.concatenate([self.value, other.value])
+        return Active(position, value, max(self.floor, other.floor))
+
+    def thinned(self, level: float) -> bool:
+        """Whether pixels that may come to exceed a level were left out because they are many."""
+        return self.floor > FLOOR * level
 
     def strongest(self, level: float) -> Active:
         """All above the level, and of the others the `SPARE` strongest, equal ones among them.
@@ -44,8 +59,9 @@ class Active:
         below = strength[strength <= level]
         if len(below) <= SPARE:
             return self
-        least = np.partition(below, -SPARE)[-SPARE]
-        return Active(self.position[strength >= least], self.value[strength >= least])
+        least = float(np.partition(below, -SPARE)[-SPARE])
+        kept = strength >= least
+        return Active(self.position[kept], self.value[kept], max(self.floor, least))
 
 
 def active(image: NDArray[Any], level: float, column: int = 0) -> Active:
@@ -53,7 +69,8 @@ def active(image: NDArray[Any], level: float, column: int = 0) -> Active:
     floor = FLOOR * level
     row, there = np.nonzero((image > floor) | (image < -floor))
     value = image[row, there].astype(np.float64)
-    return Active(np.stack([row, column + there], axis=1), value).strongest(level)
+    found = Active(np.stack([row, column + there], axis=1), value, floor)
+    return found.strongest(level)
 
 
 class Surface(Protocol):

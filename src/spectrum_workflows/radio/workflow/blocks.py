@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.clean.components import Components, none
-from spectrum_workflows.radio.clean.sidelobes import Band, bands
+from spectrum_workflows.radio.clean.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.strips.whole import assembled
@@ -27,13 +27,38 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.workflow.passes import Passes
 
 
-@dataclass(frozen=True)
+@dataclass
 class Beams:
-    """The PSF's transform in bands on the workers, and the factor that normalises images."""
+    """The PSF on the workers: in blocks, and once sidelobes are subtracted, its transform in bands.
 
-    bands: tuple[Band, ...]
-    kernel: Kept[Any]
+    Attributes
+    ----------
+    psf : Kept
+        Gridded, not normalised.
+    scale : float
+        The factor that normalises it, and residual images.
+    kernel : Kept, optional
+    """
+
+    psf: Kept[Coarse]
     scale: float
+    kernel: Kept[Any] | None = None
+
+    def transformed(self, state: Passes, layout: Layout) -> Kept[Any]:
+        """The transform, made of the blocks when it is first asked for."""
+        if self.kernel is None:
+            into = bands(layout.geometry.npix, len(layout.blocks))
+            join = partial(tasks.kernel_of, into)
+            what = Exchange(tasks.kernel_pieces, layout.blocks, join, len(into))
+            with closing(self.psf) as there:
+                self.kernel = state.exchange("psf transform", what, there, into, self.scale)
+        return self.kernel
+
+    def close(self) -> None:
+        """Let it go."""
+        self.psf.close()
+        if self.kernel is not None:
+            self.kernel.close()
 
 
 @dataclass(frozen=True)
@@ -82,14 +107,15 @@ class Blocks:
 
     def without(self, model: Components) -> Blocks:
         """The image after subtracting the PSF, known out to half the image, at every component."""
-        layout, bands = self.layout, self.beams.bands
+        layout, kernel = self.layout, self.beams.transformed(self.state, self.layout)
+        into = bands(layout.geometry.npix, len(layout.blocks))
         kind = np.dtype(working_type(layout.geometry.epsilon))
         total = self.subtracted + model
-        cut = Exchange(tasks.component_pieces, layout.blocks, tasks.together, len(bands))
-        with closing(self.state.exchange(self._stage, cut, total, bands, kind)) as lines:
-            join = partial(tasks.sidelobes_of, layout.geometry.npix, bands[0].side)
-            back = Exchange(tasks.sidelobe_pieces, bands, join, len(layout.blocks))
-            shared = (lines, self.beams.kernel, layout.blocks)
+        cut = Exchange(tasks.component_pieces, layout.blocks, tasks.together, len(into))
+        with closing(self.state.exchange(self._stage, cut, total, into, kind)) as lines:
+            join = partial(tasks.sidelobes_of, layout.geometry.npix, into[0].side)
+            back = Exchange(tasks.sidelobe_pieces, into, join, len(layout.blocks))
+            shared = (lines, kernel, layout.blocks)
             removed = self.state.exchange(self._stage, back, *shared)
         return replace(self, subtracted=total, removed=removed)
 
@@ -122,10 +148,3 @@ class Blocks:
         return self.state.merge(
             self._stage, what, self.data, self.removed, self.beams.scale, *shared
         )
-
-
-def beams_of(state: Passes, layout: Layout, psf: Kept[Coarse], scale: float) -> Beams:
-    """The transform of the PSF, from its blocks."""
-    found = bands(layout.geometry.npix, len(layout.blocks))
-    what = Exchange(tasks.kernel_pieces, layout.blocks, partial(tasks.kernel_of, found), len(found))
-    return Beams(found, state.exchange("psf transform", what, psf, found, scale), scale)

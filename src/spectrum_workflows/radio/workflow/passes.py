@@ -99,13 +99,11 @@ class Passes:
         return lambda count: self.report(stage, count, total)
 
     def _count(self, name: str, tasks: int, tally: Tally) -> None:
-        """Account for a pass; a stage may take several, one after the other."""
+        """Account for a pass; a stage may take several."""
         stage = Stage(name, tasks, tally.cpu_seconds, tally.bytes_moved, tally.memory)
-        *earlier, last = (None, *self.tally.stages)
-        if last is not None and last.name == name:
-            self.tally = replace(self.tally, stages=tuple(filter(None, earlier)))
-            stage = last + stage
-        self.tally += replace(tally, stages=(stage,))
+        stages = {earlier.name: earlier for earlier in self.tally.stages}
+        stages[name] = stages[name] + stage if name in stages else stage
+        self.tally = replace(self.tally + tally, stages=tuple(stages.values()))
 
     def _drop(self, tally: Tally) -> None:
         """Leave the slabs that failed out of all further passes, which must then succeed."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.radio.strips.whole import assembled
 from spectrum_workflows.radio.workflow import strip_tasks as tasks
-from spectrum_workflows.radio.workflow.blocks import Beams, Blocks, beams_of
+from spectrum_workflows.radio.workflow.blocks import Beams, Blocks
 from spectrum_workflows.radio.workflow.passes import Exchange
 from spectrum_workflows.radio.workflow.slab_tasks import Sums
 
@@ -33,7 +33,7 @@ def shuffled(state: Passes, layout: Layout, robustness: Robustness | None) -> Ke
 
 @dataclass(frozen=True)
 class Images:
-    """Sums over all strips, and for CLEAN what stays on the workers: image and PSF's transform."""
+    """Sums over all strips, and for CLEAN what stays on the workers: image and PSF."""
 
     sums: Sums
     dirty: Kept[Coarse]
@@ -44,7 +44,7 @@ class Images:
         """Let go of what is on the workers."""
         self.dirty.close()
         if self.beams is not None:
-            self.beams.kernel.close()
+            self.beams.close()
 
 
 def images(
@@ -52,38 +52,33 @@ def images(
 ) -> Images:
     """Dirty image, PSF, sums of weights and the self-check's sample, of all strips.
 
-    Images are brought here while the workers go on.
+    The first image is brought here while the workers go on.
     """
     what = (tasks.counted, layout.strips, tasks.add_counts)
     counts = state.merge("counts", what, data, wanted.check_of)
     shared = (data, counts.of_strips)
-    dirty = _blocks(state, layout, "image", tasks.dirty_pieces, *shared)
-    beams = psf = None
-    aside = ThreadPoolExecutor(1)
-    try:
+    with ExitStack() as there:
+        dirty = _blocks(state, layout, "image", tasks.dirty_pieces, *shared)
+        there.enter_context(closing(dirty))
+        aside = ThreadPoolExecutor(1)
         image = aside.submit(assembled, dirty, layout)
+        aside.shutdown(wait=False)
+        psf = beams = None
         if wanted.psf:
-            with closing(_blocks(state, layout, "psf", tasks.psf_pieces, *shared)) as there:
-                psf = aside.submit(assembled, there, layout)
-                if clean and counts.weight_sum > 0:
-                    beams = beams_of(state, layout, there, 1 / counts.weight_sum)
-                wait([psf])
-        wait([image])
-    except BaseException:
-        dirty.close()
-        raise
-    finally:
-        aside.shutdown(wait=False, cancel_futures=True)
-    if beams is None:
-        dirty.close()
-    sums = Sums(
-        dirty=image.result(),
-        psf=None if psf is None else psf.result(),
-        weight_sum=counts.weight_sum,
-        used=counts.used,
-        unflagged=counts.unflagged,
-        sample=counts.sample,
-    )
+            blocks = _blocks(state, layout, "psf", tasks.psf_pieces, *shared)
+            there.enter_context(closing(blocks))
+            psf = assembled(blocks, layout)
+            beams = Beams(blocks, 1 / counts.weight_sum) if counts.weight_sum > 0 else None
+        sums = Sums(
+            dirty=image.result(),
+            psf=psf,
+            weight_sum=counts.weight_sum,
+            used=counts.used,
+            unflagged=counts.unflagged,
+            sample=counts.sample,
+        )
+        if clean:
+            there.pop_all()
     return Images(sums, dirty, beams, counts.of_strips)
 
 
