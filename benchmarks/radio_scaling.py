@@ -34,6 +34,7 @@ from radio_vs_wsclean import Case, make_data, spec_of
 from report import finished, show
 from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.clean import components
 from spectrum_workflows.radio.gridding import gridded, predicted
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.strips import operator
@@ -138,19 +139,12 @@ def prediction(data: Visibilities, geometry: Geometry) -> dict[str, float]:
     call, _ = best(lambda: predicted(model, data, geometry))
     plan = plan_of(data, geometry, COMPARED)
     packed = cut(data, plan)
-    seconds, error, peak = 0.0, 0.0, 0.0
-
-    def slices() -> list[Any]:
-        blocks = plan.blocks
-        return [operator.model_slices(model[:, b.start : b.stop], b, plan) for b in blocks]
-
-    spent, parts = best(slices)
-    seconds += spent
+    seconds, error, peak, found_in = 0.0, 0.0, 0.0, components.of(model)
     for n, strip in enumerate(plan.strips):
         seen = unpacked(packed[n])
 
-        def visible(n: int = n, s: Any = strip, d: Visibilities = seen) -> np.ndarray:
-            samples = operator.model_samples([part[n] for part in parts], s, plan)
+        def visible(s: Any = strip, d: Visibilities = seen) -> np.ndarray:
+            samples = operator.model_samples(found_in, s, plan)
             return operator.visible(samples, d, s, plan)
 
         spent, found = best(visible)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spectrum_workflows.radio.clean import components
 from spectrum_workflows.radio.strips import operator
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked
@@ -71,12 +72,8 @@ def strips_of(data, plan):
 
 def prediction_of(model, data, plan):
     """The whole way back: of every strip, its visibilities and what is predicted for them."""
-    parts = [
-        operator.model_slices(model[:, block.start : block.stop], block, plan)
-        for block in plan.blocks
-    ]
     found = []
-    for n, (own, strip) in enumerate(zip(strips_of(data, plan), plan.strips, strict=True)):
-        samples = operator.model_samples([part[n] for part in parts], strip, plan)
+    for own, strip in zip(strips_of(data, plan), plan.strips, strict=True):
+        samples = operator.model_samples(components.of(model), strip, plan)
         found.append((own, operator.visible(samples, own, strip, plan)))
     return found

@@ -43,13 +43,13 @@ def test_every_stage_is_foretold_and_recorded(place, monkeypatch):
     found = check(spec, place)
     outcome = run(spec, place)
     names = ["weights", "strips", "image", "psf", "psf transform", "minor cycle"]
-    names += ["model", "major cycle"]
+    names += ["major cycle"]
     assert [stage.name for stage in found.stages] == names
     record = read_record(save(outcome, place))
     assert record["plan"]["method"].startswith("4 uv strips of at most ")
     stages = {stage["name"]: stage for stage in record["stages"]}
-    assert {"major cycle 1", "major cycle 2", "model 2"} <= stages.keys()
-    for name in (*names[:5], "model 2", "major cycle 2"):
+    assert {"major cycle 1", "major cycle 2"} <= stages.keys()
+    for name in (*names[:5], "major cycle 2"):
         expected, measured = stages[name]["expected"], stages[name]["measured"]
         assert measured["tasks"] == expected["tasks"], name
         assert measured["bytes_moved"] <= 1.2 * expected["bytes_moved"], name
@@ -110,7 +110,7 @@ def test_check_prints_the_plan(place):
     text = str(check(spec_of(**STRIPS), place))
     assert "method              4 uv strips of at most" in text
     rows = [line.split()[0] for line in text.splitlines()[4:]]
-    stages = ["weights", "strips", "image", "psf", "psf", "minor", "model", "major"]
+    stages = ["weights", "strips", "image", "psf", "psf", "minor", "major"]
     assert rows == ["stage", *stages]
     small = str(check(spec_of(), place))
     assert "stage" not in small

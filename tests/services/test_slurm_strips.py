@@ -35,7 +35,7 @@ def test_a_job_that_is_cancelled_between_cycles_changes_nothing(tmp_path: Path) 
     jobs: list[str] = []
 
     def cancel_one(stage: str, done: int, total: int) -> None:
-        if stage == "model 1" and done == total and not jobs:
+        if stage == "minor cycle 1" and done == total and not jobs:
             jobs.extend(workload.queue("RUNNING"))
             subprocess.run(["scancel", jobs[0]], check=True)
 

@@ -79,6 +79,8 @@ def in_strips(
 ) -> tuple[Forecast, ...]:
     """The shuffle, the images and one major cycle in strips.
 
+    Components are thought to lie in few columns, which costs next to nothing.
+
     Parameters
     ----------
     slabs : sequence of Slab
@@ -99,13 +101,11 @@ def in_strips(
     piece = PROCESS + max(slab.size for slab in slabs) * (24 + PACKED)
     shuffle: Work = (("read", size), ("cut", size), *((("weigh", size),) if weighted else ()))
     image = (*call, filtering)
-    transpose = (("filter", 2 * cost.filtering(layout)),)  # writes where the other reads
     found = [
         Forecast("strips", len(slabs) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
         Forecast("image", len(strips) + blocks, image, samples, task),
         Forecast("psf", len(strips) + blocks, image, samples, task),
         *_minor(layout, item),
-        Forecast("model", blocks + len(strips), transpose, samples, task),
         Forecast("major cycle", len(strips) + blocks, (*_times(call, 2), filtering), samples, task),
     ]
     return tuple(stage for stage in found if psf or stage.name != "psf")
@@ -114,8 +114,7 @@ def in_strips(
 def _minor(layout: Layout, item: int) -> tuple[Forecast, Forecast]:
     """The PSF's transform, and a minor cycle: its searches, and its subtractions.
 
-    Components are thought to lie in few columns: the way to the bands costs
-    next to nothing, the way back takes every pixel.
+    The way to the bands costs next to nothing, the way back takes every pixel.
     """
     npix, side, blocks = layout.geometry.npix, padded_side(layout.geometry.npix), len(layout.blocks)
     lines = (side // 2 + 1) * npix

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -48,6 +48,13 @@ class Components:
         """Those in columns ``start:stop`` of the image, counted from ``start``."""
         inside = (self.column >= start) & (self.column < stop)
         return Components(self.row[inside], self.column[inside] - start, self.flux[inside])
+
+    def lines(self, rows: int, kind: type) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """The columns with components, rising, and the model in them: shapes (n,), (rows, n)."""
+        used, place = np.unique(self.column, return_inverse=True)
+        columns: NDArray[Any] = np.zeros((rows, len(used)), kind)
+        columns[self.row, place] = self.flux
+        return used, columns
 
     def dense(self, rows: int, columns: int) -> Image:
         """The model as an image, Jy/pixel."""

@@ -66,7 +66,7 @@ def bands(npix: int, count: int) -> tuple[Band, ...]:
 
 
 def component_lines(
-    model: Components, start: int, rows: int, into: Sequence[Band], kind: np.dtype[Any]
+    model: Components, start: int, rows: int, into: Sequence[Band], kind: type
 ) -> tuple[Lines, ...]:
     """Components within a block of columns, transformed, in pieces for the bands.
 
@@ -77,12 +77,10 @@ def component_lines(
     start, rows : int
         First column of the block; rows of the image.
     into : sequence of Band
-    kind : dtype
+    kind : type
         float32 or float64.
     """
-    used, place = np.unique(model.column, return_inverse=True)
-    columns = np.zeros((rows, len(used)), kind)
-    columns[model.row, place] = model.flux
+    used, columns = model.lines(rows, kind)
     return _pieces(columns, start + used, into)
 
 

@@ -46,7 +46,7 @@ def planes(depth: NDArray[np.float64], half: float, epsilon: float) -> NDArray[n
 
 
 def filtering(layout: Layout) -> float:
-    """Multiplications and additions of interpolating one image, or of the transpose."""
+    """Multiplications and additions of interpolating one image."""
     npix, rows = layout.geometry.npix, layout.y.count
     along_x = sum(npix * rows * strip.x.taps for strip in layout.strips)
     return float(along_x + npix * npix * layout.y.taps)

@@ -55,17 +55,27 @@ def interpolated(samples: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
     return out
 
 
-def transposed(pixels: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
+def transposed(
+    pixels: Coarse, axis: Axis, start: int, stop: int, *, where: NDArray[np.int64] | None = None
+) -> Coarse:
     """What pixels ``start:stop`` give to the samples in their `span`.
 
     The transpose of `interpolated`: shape (stop - start, m) to (last - first, m).
+    Where most pixels are 0, ``where`` counts the others from ``start``, rising, and
+    ``pixels`` holds only these.
     """
-    if not axis.taps:
-        return pixels
     begin, end = span(axis, start, stop)
     out = np.zeros((end - begin, pixels.shape[1]), pixels.dtype)
+    if where is None:
+        where = np.arange(stop - start)
+    if not axis.taps:
+        out[where] = pixels
+        return out
     for part, first, matrix in filter_blocks(axis, start, stop, pixels.dtype.char):
-        out[first - begin : first - begin + matrix.shape[1]] += matrix.T @ pixels[part]
+        low, high = np.searchsorted(where, (part.start, part.stop))
+        if low < high:
+            used = matrix[where[low:high] - part.start]
+            out[first - begin : first - begin + matrix.shape[1]] += used.T @ pixels[low:high]
     return out
 
 

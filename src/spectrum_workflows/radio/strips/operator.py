@@ -2,8 +2,7 @@
 
 image:    a strip's visibilities -> coarse samples -> slices, one per block of
           columns -> interpolated, added up in order of the strips -> block
-predict:  block of the model -> slices, one per strip -> added up in order of
-          the blocks -> coarse samples -> the strip's visibilities
+predict:  components -> a strip's coarse samples of them -> its visibilities
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.clean.components import Components
     from spectrum_workflows.radio.strips.types import Coarse, Columns, Layout, Strip
-    from spectrum_workflows.radio.types import Image, Visibilities
+    from spectrum_workflows.radio.types import Visibilities
 
 
 def sampled(data: Visibilities, vis: NDArray[np.complex64], strip: Strip, layout: Layout) -> Coarse:
@@ -77,28 +77,32 @@ def column_block(parts: Sequence[Coarse], block: Columns, layout: Layout) -> Coa
     return interpolated(lines, layout.y, 0, layout.y.npix)
 
 
-def model_slices(model: Image, block: Columns, layout: Layout) -> tuple[Coarse, ...]:
-    """What a block of columns of the model gives to each strip: `column_block`'s transpose.
+def model_samples(model: Components, strip: Strip, layout: Layout) -> Coarse:
+    """A strip's coarse model: the transpose of what `column_block` makes of its samples.
+
+    Only columns with components are worked on, one block of the image after the other.
 
     Parameters
     ----------
-    model : ndarray, shape (npix, block.stop - block.start)
-        Jy/pixel, in FITS orientation.
+    model : Components
+    strip : Strip
+    layout : Layout
+
+    Returns
+    -------
+    ndarray, shape (strip.x.count, layout.y.count)
+        Jy/pixel.
     """
-    used = np.flatnonzero(model.any(axis=0))  # few columns have components
-    lines = model[:, used].astype(working_type(layout.geometry.epsilon))
-    first, last = span(layout.y, 0, layout.y.npix)
-    total = np.zeros((model.shape[1], layout.y.count), lines.dtype)
-    total[used, first:last] = transposed(lines, layout.y, 0, layout.y.npix).T
-    return tuple(transposed(total, strip.x, block.start, block.stop) for strip in layout.strips)
-
-
-def model_samples(parts: Sequence[Coarse], strip: Strip, layout: Layout) -> Coarse:
-    """A strip's coarse model from the slices of all blocks, in their order."""
-    total = np.zeros((strip.x.count, layout.y.count), parts[0].dtype)
-    for part, block in zip(parts, layout.blocks, strict=True):
-        first, last = span(strip.x, block.start, block.stop)
-        total[first:last] += part
+    npix, kind = layout.geometry.npix, working_type(layout.geometry.epsilon)
+    total = np.zeros((strip.x.count, layout.y.count), kind)
+    top, bottom = span(layout.y, 0, npix)
+    for block in layout.blocks:
+        used, lines = model.within(block.start, block.stop).lines(npix, kind)
+        if len(used):
+            rows = np.ascontiguousarray(transposed(lines, layout.y, 0, npix).T)
+            first, last = span(strip.x, block.start, block.stop)
+            found = transposed(rows, strip.x, block.start, block.stop, where=used)
+            total[first:last, top:bottom] += found
     return total
 
 

@@ -51,7 +51,7 @@ def both(level: float, a: Active, b: Active) -> Active:
 
 
 def component_pieces(
-    block: Columns, model: Components, bands: Sequence[Band], kind: np.dtype[Any]
+    block: Columns, model: Components, bands: Sequence[Band], kind: type
 ) -> tuple[Lines, ...]:
     """Components in a block, transformed along the columns, in pieces for the bands."""
     inside = model.within(block.start, block.stop)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spectrum_workflows.radio.clean.components import Components, none
 from spectrum_workflows.radio.clean.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
@@ -109,7 +107,7 @@ class Blocks:
         """The image after subtracting the PSF, known out to half the image, at every component."""
         layout, kernel = self.layout, self.beams.transformed(self.state, self.layout)
         into = bands(layout.geometry.npix, len(layout.blocks))
-        kind = np.dtype(working_type(layout.geometry.epsilon))
+        kind = working_type(layout.geometry.epsilon)
         total = self.subtracted + model
         cut = Exchange(tasks.component_pieces, layout.blocks, tasks.together, len(into))
         with closing(self.state.exchange(self._stage, cut, total, into, kind)) as lines:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FEW = 4
 """Slabs that are looked at where strips are not made."""
 
-CYCLES = ("model", "major cycle", "psf transform", "minor cycle")
+CYCLES = ("major cycle", "psf transform", "minor cycle")
 """Stages that only CLEAN has."""
 
 

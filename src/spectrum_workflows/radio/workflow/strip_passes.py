@@ -98,14 +98,9 @@ def _residual(
     model: Components,
     major: int,
 ) -> Blocks:
-    """A major cycle: the components travel, as each strip's coarse samples of them."""
-    state, layout = start.state, start.layout
-    join, count = partial(tasks.model_of, layout), len(layout.strips)
-    spread = Exchange(tasks.model_pieces, layout.blocks, join, count)
-    coarse: Kept[Coarse] = state.exchange(f"model {major}", spread, model, layout)
-    with closing(coarse):
-        stage = f"major cycle {major}"
-        left = _blocks(state, layout, stage, tasks.residual_pieces, data, of_strips, coarse)
+    """A major cycle: components to the strips, coarse images of what is left to the blocks."""
+    stage, shared = f"major cycle {major}", (data, of_strips, model)
+    left = _blocks(start.state, start.layout, stage, tasks.residual_pieces, *shared)
     return replace(start, cycle=major + 1, data=left)
 
 

@@ -15,7 +15,7 @@ from spectrum_workflows.radio.workflow.slab_tasks import read_weighted
 
 if TYPE_CHECKING:
     from spectrum_workflows.radio.clean import Components
-    from spectrum_workflows.radio.strips.types import Coarse, Columns, Layout, Strip, StripData
+    from spectrum_workflows.radio.strips.types import Coarse, Layout, Strip, StripData
     from spectrum_workflows.radio.types import Slab, Visibilities
     from spectrum_workflows.radio.workflow.slab_tasks import Robustness
 
@@ -108,26 +108,15 @@ def psf_pieces(
 
 
 def residual_pieces(
-    strip: Strip, data: StripData, of_strips: dict[int, float], model: Coarse, layout: Layout
+    strip: Strip, data: StripData, of_strips: dict[int, float], model: Components, layout: Layout
 ) -> tuple[Coarse, ...]:
-    """Major cycle within a strip: predict its model, subtract, grid what is left."""
+    """Major cycle within a strip: predict the model, subtract, grid what is left."""
     seen = _seen(strip, data, of_strips)
-    left = seen.visibility - operator.visible(model, seen, strip, layout)
+    samples = operator.model_samples(model, strip, layout)
+    left = seen.visibility - operator.visible(samples, seen, strip, layout)
     return operator.slices(operator.sampled(seen, left, strip, layout), strip, layout)
 
 
 def block_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:
     """A block of columns from the slices of all strips."""
     return operator.column_block(pieces, layout.blocks[number], layout)
-
-
-def model_pieces(block: Columns, model: Components, layout: Layout) -> tuple[Coarse, ...]:
-    """A block of the model in slices for the strips."""
-    inside = model.within(block.start, block.stop)
-    image = inside.dense(block.npix, block.stop - block.start)
-    return operator.model_slices(image, block, layout)
-
-
-def model_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:
-    """A strip's coarse model from the slices of all blocks."""
-    return operator.model_samples(pieces, layout.strips[number], layout)
