@@ -1,6 +1,7 @@
 """Small partitions and kernels for the engine's tests."""
 
 import os
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,3 +127,12 @@ def scaled(item: Item, own: NDArray[np.float64], factor: float) -> NDArray[np.fl
 
 def scaled_pieces(item: Item, own: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
     return [own[k :: count + 1] for k in range(count)]
+
+
+def faults(_item: Item, nbytes: int, times: int) -> int:
+    """Page faults of this process while memory comes and goes; numpy asks for huge pages."""
+    _ = b"1" * nbytes
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        _ = b"1" * nbytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before

@@ -11,6 +11,7 @@ from dask.sizeof import sizeof
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition
+from spectrum_workflows.engine.allocation import keep_freed_memory
 from spectrum_workflows.engine.kept import Kept
 from spectrum_workflows.engine.parts import Part, Parts, compute
 from spectrum_workflows.engine.sizes import nbytes
@@ -58,6 +59,7 @@ def loaded(by_value: bytes) -> Any:
 
 
 def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
+    keep_freed_memory()
     return compute(*loaded(by_value), item, *shared)
 
 
