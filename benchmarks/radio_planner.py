@@ -30,7 +30,7 @@ from radio_vs_wsclean import WARM_UP, Case, make_data, spec_of
 from report import finished, show
 from spectrum_workflows.radio import DOMAIN
 
-LIMIT, WORKERS = 2 * 10**9, {8192: 3}  # else 2
+LIMIT, WORKERS = 2 * 10**9, 2
 CASES = ("2048:1000000", "4096:1000000", "4096:10000000", "8192:10000000")
 COUNTS = {2048: 6, 4096: "auto", 8192: "auto"}
 CPU_BARS, BYTES_BAR = (0.75, 1.25), 1.2
@@ -65,7 +65,7 @@ def image(npix: int, visibilities: int, work: Path, costs: dict[str, float]) -> 
     plan = DOMAIN.plan(spec, str(work))
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
-        LocalCluster(n_workers=WORKERS.get(npix, 2), memory_limit=LIMIT, **options) as cluster,
+        LocalCluster(n_workers=WORKERS, memory_limit=LIMIT, **options) as cluster,
         Client(cluster) as client,
     ):
         warm_up(work, client)
