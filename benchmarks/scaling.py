@@ -1,7 +1,7 @@
 """Parallel efficiency on SLURM: two workers against one, both sciences.
 
 Efficiency is T1 / (2 T2), wall time of `run` with warm workers, the least of two
-runs, one worker and two alternating.  About a minute of work each: ttbar
+runs, one worker and two alternating.  Up to a minute of work each: ttbar
 selection, a dirty image of 1e8 visibilities, and a whole CLEAN of 4096² pixels,
 whose wall time on two workers is to be at most 0.6 of that on one.  Equal
 digests are asserted, for CLEAN also of three local workers and of no cluster.
