@@ -48,6 +48,7 @@ from spectrum_workflows.radio.workflow.planning import geometry_of
 from wsclean import command_of, run_process, w_gridder
 
 CELL_ARCSEC, REPEATS = 1.0, 3
+FIELD = 1024  # pixels among which the sources are, whatever image is made of a set
 PROCESS_BYTES, SLACK_BYTES, PLANES = 350e6, 128e6, 8
 SLAB, DOUBLE_BYTES = 10**7, 24  # visibilities in memory; of one and its weight in double precision
 FLATNESS, ALIKE = 1.10, 1e-3
@@ -102,7 +103,7 @@ def spec_of(case: Case) -> RadioSpec:
     return RadioSpec.model_validate(
         {
             "name": "benchmark",
-            "data_set": f"vla_b_{case.visibilities}_{case.channels}",
+            "data_set": f"vla_b_{case.visibilities}_{case.channels}_{min(case.npix, FIELD)}",
             "image": {
                 "npix": case.npix,
                 "cell_arcsec": CELL_ARCSEC,
@@ -233,7 +234,8 @@ def make_data(cases: tuple[Case, ...], work: Path) -> None:
         spec = spec_of(case)
         if not Path(DOMAIN.inputs(spec, str(work))[0]).exists():
             print(f"simulating {case.visibilities:,} visibilities ...", file=sys.stderr)
-            DOMAIN.make(spec, str(work))
+            field = min(case.npix, FIELD)
+            DOMAIN.make(spec.changed(image={"npix": field}), str(work))
 
 
 def show(found: list[dict], flat: dict | None) -> None:
