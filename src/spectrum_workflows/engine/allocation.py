@@ -21,8 +21,8 @@ def keep_freed_memory() -> bool:
 
     Dask has its workers give all of it back to the system at once
     (``MALLOC_TRIM_THRESHOLD_`` in ``distributed.nanny.pre-spawn-environ``), and
-    the system fills with zeros what it gives anew: a tenth of a worker's time
-    where partitions are imaged.  Elsewhere than with glibc nothing is done.
+    the system fills with zeros what it gives anew: a seventh of the time
+    of a worker that images.  Elsewhere than with glibc nothing is done.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
