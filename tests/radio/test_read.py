@@ -8,7 +8,7 @@ import pytest
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
-from spectrum_workflows.radio.read import describe, find, read
+from spectrum_workflows.radio.read import describe, find, measurement_set, read, row_index
 from spectrum_workflows.radio.slabs import slabs
 
 from .conftest import spec_of
@@ -75,6 +75,24 @@ def test_rows_in_any_order_give_the_same(small, whole, tmp_path):
     pieces = everything(tmp_path, limit=351 * 8 * 4)
     assert len(pieces) == 3
     np.testing.assert_array_equal(np.concatenate([p.uvw for p in pieces]), whole.uvw)
+
+
+@pytest.mark.parametrize("rows", [1 << 17, 100])
+def test_rows_in_order_are_known_to_be(small, whole, tmp_path, monkeypatch, rows):
+    """In pieces or at once; two that changed places where a piece ends are noticed."""
+    monkeypatch.setattr(row_index, "ROWS", rows)
+    row_index.row_index.cache_clear()
+    chosen = slabs(describe(spec_of(), str(small / "small.ms")), 351 * 8 * 4)
+    with casa.table(str(small / "small.ms"), ack=False) as table:
+        at = measurement_set.index(str(small / "small.ms"), (0, 0))
+        found = [row_index.rows_of(table, slab, at)[0] for slab in chosen]
+        order = np.arange(NROW)
+        order[[99, 100]] = 100, 99
+        table.selectrows(order).copy(str(tmp_path / "small.ms"), deep=True).close()
+    assert at.ordered
+    assert [(r.start, r.stop) for r in found] == [(0, 1404), (1404, 2808), (2808, NROW)]
+    assert not measurement_set.index(str(tmp_path / "small.ms"), (0, 0)).ordered
+    same(everything(tmp_path)[0], whole)
 
 
 def test_rows_ordered_by_baseline_give_the_same(small, whole, tmp_path):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.types import Slab
@@ -35,25 +33,30 @@ class RowIndex:
         between them.
     count : ndarray of int64, shape (ntime,)
         Rows with that time.
+    ordered : bool
+        All of them are known to lie in (time, antenna1, antenna2) order.
     """
 
     time: NDArray[np.float64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     count: NDArray[np.int64]
+    ordered: bool = False
 
 
-def selected(table: Any, chosen: tuple[int, int], start: int, stop: int) -> NDArray[np.bool_]:
-    """Which rows are cross-correlations of the chosen field and data description."""
+def _identified(
+    table: Any, chosen: tuple[int, int], start: int, stop: int
+) -> tuple[Numbers, NDArray[np.float64], Numbers]:
+    """The cross-correlations among some rows: row, time, and a number that sorts baselines."""
     field, data_description = chosen
 
-    def column(name: str) -> NDArray[np.int32]:
+    def column(name: str) -> NDArray[Any]:
         return np.asarray(table.getcol(name, start, stop - start))
 
-    keep = column("FIELD_ID") == field
-    keep &= column("DATA_DESC_ID") == data_description
-    keep &= column("ANTENNA1") != column("ANTENNA2")
-    return np.asarray(keep)
+    first, second = column("ANTENNA1").astype(np.int64), column("ANTENNA2")
+    keep = (column("FIELD_ID") == field) & (column("DATA_DESC_ID") == data_description)
+    rows = np.flatnonzero(keep & (first != second))
+    return start + rows, column("TIME")[rows], ((first << 16) | second)[rows]
 
 
 @lru_cache(maxsize=4)
@@ -75,18 +78,26 @@ def row_index(
     chosen : tuple of int
         Field and data description.
     """
-    pieces = []
+    pieces, latest, ordered = [], (-np.inf, 0), True
     with opened(url) as table:
         nrow = table.nrows()
         for start in range(0, nrow, ROWS):
-            stop = min(start + ROWS, nrow)
-            rows = start + np.flatnonzero(selected(table, chosen, start, stop))
-            time = np.asarray(table.getcol("TIME", start, stop - start))[rows - start]
+            rows, time, baseline = _identified(table, chosen, start, min(start + ROWS, nrow))
             pieces.append(grouped(time, rows, rows, np.ones_like(rows)))
+            if len(rows):
+                ordered = ordered and _rises(latest, time, baseline)
+                latest = (float(time[-1]), int(baseline[-1]))
     if not pieces:
         return grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
     columns = ("time", "first", "last", "count")
-    return grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
+    found = grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
+    return replace(found, ordered=ordered)
+
+
+def _rises(latest: tuple[float, int], time: NDArray[np.float64], baseline: Numbers) -> bool:
+    """Whether rows follow one another, and the latest before them, by time and then baseline."""
+    step = np.diff(time, prepend=latest[0])
+    return bool(np.all((step > 0) | ((step == 0) & (np.diff(baseline, prepend=latest[1]) >= 0))))
 
 
 def rows_of(table: Any, slab: Slab, at: RowIndex) -> tuple[Rows, Rows]:
@@ -104,45 +115,21 @@ def rows_of(table: Any, slab: Slab, at: RowIndex) -> tuple[Rows, Rows]:
     rows, place : ndarray of int64, or range
         Ranges, which need no memory, where the table is in that order already.
     """
-    span = _ordered_span(_identified(table, slab, at))
-    if span:
-        return span, range(len(span))
-    pieces = list(_identified(table, slab, at))
+    own = slice(slab.time_start, slab.time_stop)
+    first, stop = int(at.first[own].min()), int(at.last[own].max()) + 1
+    if at.ordered and int(at.count[own].sum()) == stop - first:
+        return range(first, stop), range(stop - first)
+    times, chosen = at.time[own], (slab.field, slab.data_description)
+    pieces = []
+    for start in range(first, stop, ROWS):
+        row, time, baseline = _identified(table, chosen, start, min(start + ROWS, stop))
+        inside = (time >= times[0]) & (time <= times[-1])
+        key = (np.searchsorted(times, time[inside]) << 32) | baseline[inside]
+        pieces.append((row[inside], key))
     row, key = (np.concatenate([piece[n] for piece in pieces]) for n in (0, 1))
     place = np.empty_like(row)
     place[np.argsort(key, kind="stable")] = np.arange(len(row))
     return row, place
-
-
-def _identified(table: Any, slab: Slab, at: RowIndex) -> Iterator[tuple[Numbers, Numbers]]:
-    """Rows of a slab and keys that sort by (time, antenna1, antenna2), piece by piece."""
-    chosen, times = (slab.field, slab.data_description), at.time[slab.time_start : slab.time_stop]
-    first = int(at.first[slab.time_start : slab.time_stop].min())
-    stop = int(at.last[slab.time_start : slab.time_stop].max()) + 1
-    for start in range(first, stop, ROWS):
-        count = min(ROWS, stop - start)
-        time = np.asarray(table.getcol("TIME", start, count))
-        keep = selected(table, chosen, start, start + count)
-        keep &= (time >= times[0]) & (time <= times[-1])
-        pair = np.asarray(table.getcol("ANTENNA1", start, count), np.int64) << 16
-        pair |= np.asarray(table.getcol("ANTENNA2", start, count))
-        key = (np.searchsorted(times, time[keep]) << 32) | pair[keep]
-        yield start + np.flatnonzero(keep), key
-
-
-def _ordered_span(pieces: Iterator[tuple[Numbers, Numbers]]) -> range | None:
-    """The rows as a range, if they are contiguous and in order."""
-    span, latest = range(0), -1
-    for row, key in pieces:
-        if not len(row):
-            continue
-        follows = not span or (row[0] == span.stop and key[0] >= latest)
-        contiguous = row[-1] - row[0] + 1 == len(row) and np.all(key[1:] >= key[:-1])
-        if not (follows and contiguous):
-            return None
-        span = range(span.start if span else int(row[0]), int(row[-1]) + 1)
-        latest = int(key[-1])
-    return span
 
 
 def grouped(
