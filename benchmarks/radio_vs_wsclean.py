@@ -39,6 +39,7 @@ from pathlib import Path
 import numpy as np
 
 from report import finished, machine
+from spectrum_workflows.engine.allocation import keep_freed_memory
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.self_check import Sample, direct_sum, pixels
@@ -126,7 +127,11 @@ def spec_of(case: Case) -> RadioSpec:
 
 
 def image_once(case: Case, data: str, out: Path) -> None:
-    """The measured process: warm up, then open, read, grid and, where asked for, CLEAN."""
+    """The measured process: warm up, then open, read, grid and, where asked for, CLEAN.
+
+    It keeps freed memory as workers do.
+    """
+    keep_freed_memory()
     spec = spec_of(replace(WARM_UP, clean=case.clean))
     DOMAIN.run(spec, DOMAIN.plan(spec, data))
     spec = spec_of(case)

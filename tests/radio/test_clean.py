@@ -274,6 +274,16 @@ def test_active_pixels_know_what_was_left_out(monkeypatch):
         assert active.thinned(8.0)
 
 
+def test_a_block_that_was_thinned_to_what_is_allowed_is_known_to_be(monkeypatch):
+    """The other block has nothing to add, so that nothing is left out when they are joined."""
+    monkeypatch.setattr(surface, "SPARE", 2)
+    image = np.array([[12.0, 7.0, 6.0, 2.0], [3.0, -6.5, 1.0, 1.0]])
+    left, right = surface.active(image[:, :3], 8.0), surface.active(image[:, 3:], 8.0, 3)
+    at_once = surface.active(image, 8.0)
+    for joined in (left + right, right + left):
+        assert joined.strongest(8.0).floor == at_once.floor == 6.5
+
+
 @pytest.mark.parametrize("spare", [0, 1])
 def test_pixels_below_the_level_change_what_a_minor_cycle_does_not(sky, psf, monkeypatch, spare):
     monkeypatch.setattr(surface, "SPARE", spare)

@@ -1,4 +1,4 @@
-"""The minor cycle of CLEAN: Clark's active set with exact subtraction at its end.
+"""The minor cycle of CLEAN: Clark's active set, once more after a subtraction if thinned.
 
 Clark, B. G. 1980, A&A 89, 377; Schwab, F. R. 1984, AJ 89, 1076.
 """

@@ -52,7 +52,7 @@ def images(
 ) -> Images:
     """Dirty image, PSF, sums of weights and the self-check's sample, of all strips.
 
-    The first image is brought here while the workers go on.
+    The first image is brought here while the workers go on with the PSF.
     """
     what = (tasks.counted, layout.strips, tasks.add_counts)
     counts = state.merge("counts", what, data, wanted.check_of)
@@ -68,7 +68,8 @@ def images(
             blocks = _blocks(state, layout, "psf", tasks.psf_pieces, *shared)
             there.enter_context(closing(blocks))
             psf = assembled(blocks, layout)
-            beams = Beams(blocks, 1 / counts.weight_sum) if counts.weight_sum > 0 else None
+            if clean and counts.weight_sum > 0:
+                beams = Beams(blocks, 1 / counts.weight_sum)
         sums = Sums(
             dirty=image.result(),
             psf=psf,
@@ -77,7 +78,7 @@ def images(
             unflagged=counts.unflagged,
             sample=counts.sample,
         )
-        if clean:
+        if beams is not None:
             there.pop_all()
     return Images(sums, dirty, beams, counts.of_strips)
 
