@@ -21,10 +21,10 @@ def run_process(command: list[str], folder: Path) -> tuple[float, int]:
     """CPU seconds and peak resident bytes of a child process.
 
     A small process in between starts it: a child inherits the peak memory of
-    the process it was forked from.  Freed memory goes back to the system at
-    once, by the setting that Dask gives its workers.
+    the process it was forked from.  Freed memory is dealt with as the program
+    itself chooses.
     """
-    environment = {**os.environ, **ONE_THREAD, "MALLOC_TRIM_THRESHOLD_": "65536"}
+    environment = {**os.environ, **ONE_THREAD}
     launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, *command]
     ended = subprocess.run(launcher, cwd=folder, env=environment, capture_output=True, check=True)
     code, cpu, peak = json.loads(ended.stdout)
