@@ -12,6 +12,7 @@ from distributed import Client, LocalCluster
 
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.clean import surface
 from spectrum_workflows.radio.read import coordinates, read
 from spectrum_workflows.radio.strips import planner
 from spectrum_workflows.radio.workflow import planning, strip_passes, strip_tasks
@@ -113,6 +114,24 @@ def test_blocks_of_columns_make_the_same_image(
         assert found < 1e-5 * one.dirty.max(), name
     spread, _ = run(spec_of(**changes), small, client=dask_client)
     assert digest_of(spread) == digest_of(result)
+
+
+def set_spare(count: int) -> None:
+    surface.SPARE = count
+
+
+def test_sidelobes_are_subtracted_on_workers_too(small: Path, monkeypatch):
+    """Where too many pixels lie near the level: the same bits as without workers."""
+    monkeypatch.setattr(planner, "BLOCK", 30)
+    monkeypatch.setattr(surface, "SPARE", 20)
+    expected, tally = run(spec_of(**THREE), small)
+    stages = [stage.name for stage in tally.stages]
+    assert stages.count("psf transform") == stages.count("minor cycle 1") == 1
+    with LocalCluster(n_workers=2, **LOCAL) as cluster, Client(cluster) as client:
+        client.run(set_spare, 20)
+        result, told = run(spec_of(**THREE), small, client=client)
+    assert digest_of(result) == digest_of(expected)
+    assert [(s.name, s.tasks) for s in told.stages] == [(s.name, s.tasks) for s in tally.stages]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

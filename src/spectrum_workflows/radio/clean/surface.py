@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
@@ -11,6 +12,8 @@ from spectrum_workflows.radio.clean.convolution import filtered, spectrum_of
 from spectrum_workflows.radio.image import robust_rms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.clean.components import Components
@@ -110,12 +113,12 @@ class Whole:
     Attributes
     ----------
     image : ndarray of float64, shape (npix, npix)
-    spectrum : ndarray of complex128
-        Of the PSF, from `spectrum_of`.
+    spectrum : callable
+        Gives that of the PSF, from `spectrum_of`.
     """
 
     image: Image
-    spectrum: NDArray[np.complex128]
+    spectrum: Callable[[], NDArray[np.complex128]]
 
     @property
     def pixels(self) -> int:
@@ -136,7 +139,7 @@ class Whole:
 
     def without(self, model: Components) -> Whole:
         """The image after subtracting the PSF, known out to half the image, at every component."""
-        found = filtered(model.dense(*self.image.shape), self.spectrum)
+        found = filtered(model.dense(*self.image.shape), self.spectrum())
         return Whole(self.image - found, self.spectrum)
 
     def gathered(self) -> Image:
@@ -153,5 +156,9 @@ class Whole:
 
 
 def whole(image: Image, psf: Image) -> Whole:
-    """A residual image in this process and the PSF that will be subtracted from it."""
-    return Whole(image, spectrum_of(psf))
+    """A residual image in this process and the PSF that will be subtracted from it.
+
+    The PSF's transform is made when it is first needed, once for all images that are made
+    from this one by replacing its pixels.
+    """
+    return Whole(image, cache(partial(spectrum_of, psf)))
