@@ -46,6 +46,28 @@ class Partition(Protocol):
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What could not be planned or computed: a value, never a silence.
+
+    Attributes
+    ----------
+    where : str
+        The file, set or partition in words.
+    size : int
+        Events or visibilities that are missing for it; 0 where nobody knows.
+    error : str
+        What went wrong.
+    attempts : int
+        How often it was tried.
+    """
+
+    where: str
+    size: int
+    error: str
+    attempts: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run is going to do, known before anything is computed.
 
@@ -69,6 +91,9 @@ class Plan:
         Size of all inputs, as stored; 0 where it is not known.
     method : str
         How it will be done, in words.
+    failures : tuple of Failure
+        Inputs that could not be looked into, where a run goes on without them
+        (``on_error="keep"``).
     """
 
     partitions: tuple[Partition, ...]
@@ -80,6 +105,7 @@ class Plan:
     stages: tuple[Forecast, ...] = ()
     data_bytes: int = 0
     method: str = ""
+    failures: tuple[Failure, ...] = ()
 
     @property
     def size(self) -> int:
@@ -88,22 +114,13 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A partition that could not be computed: a value, never a silence."""
-
-    where: str
-    size: int
-    error: str
-    attempts: int
-
-
-@dataclass(frozen=True)
 class Tally:
     """What it took to compute some partitions.
 
     ``memory`` is the largest resident size that a process which computed some
     of them has had; ``stages`` what a run's stages took, in their order;
-    ``copies`` the roots of copies that were read in place of what was planned.
+    ``copies`` the roots of copies that were read in place of what was planned;
+    ``warnings`` what the engine has to say about how it went.
     """
 
     cpu_seconds: float = 0.0
@@ -113,6 +130,7 @@ class Tally:
     memory: int = 0
     stages: tuple[Stage, ...] = ()
     copies: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -123,7 +141,12 @@ class Tally:
             max(self.memory, other.memory),
             self.stages + other.stages,
             tuple(sorted({*self.copies, *other.copies})),
+            tuple(dict.fromkeys((*self.warnings, *other.warnings))),
         )
+
+
+def _no_warnings(_result: Any) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -140,11 +163,13 @@ class Domain:
         ``inputs(spec, data)``: URLs of the input files or sets below ``data``,
         whether they exist or not; nothing is opened.
     plan : callable
-        ``plan(spec, data, *, client=None, known="", report=..., glance=False)
-        -> Plan``; opens files, on the client's workers if there is one, and
+        ``plan(spec, data, *, client=None, known="", report=..., glance=False,
+        on_error="raise") -> Plan``; opens files, on the client's workers if there is one, and
         computes nothing.  Below the URL ``known`` it may keep what it found
         in them, so that the next plan need not open them again.  A ``glance``
-        looks at some of the input only, to refuse what cannot work.
+        looks at some of the input only, to refuse what cannot work.  With
+        ``on_error="keep"`` inputs that cannot be looked into are listed in the
+        plan's ``failures``, and the rest is planned.
     run : callable
         ``run(spec, plan, *, client, on_error, report) -> (result, Tally)``.
     arrays : callable
@@ -166,6 +191,9 @@ class Domain:
     make : callable
         ``make(spec, data, *, size, report)``: writes the synthetic data the
         spec names below ``data`` and returns their URLs.
+    warnings : callable
+        ``warnings(result)``: what the result shows about itself and a user
+        should know, each in one line: not finite, inaccurate, diverged, unused.
     converter : Converter, optional
     costs : mapping
         CPU seconds per unit of each kind of work in its forecasts, on some
@@ -187,6 +215,7 @@ class Domain:
     deviation: Callable[..., tuple[float, float]]
     plot: Callable[[Any], Any]
     make: Callable[..., list[str]]
+    warnings: Callable[[Any], tuple[str, ...]] = _no_warnings
     converter: Converter | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     calibrate: Callable[[], dict[str, float]] | None = None
@@ -223,6 +252,7 @@ def get(name: str) -> Domain:
 
 
 def fraction_done(plan: Plan, failures: Iterable[Failure]) -> float:
-    """Share of the planned events or visibilities that a result holds."""
+    """Share of the input's events or visibilities that a result holds, as far as it is known."""
     lost = sum(f.size for f in failures)
-    return 1.0 - lost / plan.size if plan.size else 1.0
+    known = plan.size + sum(f.size for f in plan.failures)
+    return 1.0 - lost / known if known else 1.0

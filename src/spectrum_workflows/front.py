@@ -98,7 +98,14 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
         with _trouble_first(place), storage.counting() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
-            plan = science.plan(spec, place.data, client=place.client, known=known, report=report)
+            plan = science.plan(
+                spec,
+                place.data,
+                client=place.client,
+                known=known,
+                report=report,
+                on_error=on_error,
+            )
         with _trouble_first(place), storage.using(_with_copies(spec, place)):
             result, tally = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report

@@ -16,7 +16,7 @@ import awkward as ak
 from awkward.errors import FieldNotFoundError
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Plan, Report
+from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import histogram, partition, plan_cache
@@ -43,6 +43,7 @@ def plan(
     known: str = "",
     report: Report = lambda *_: None,
     glance: bool = False,
+    on_error: OnError = "raise",  # noqa: ARG001
 ) -> Plan:
     """Cut all files into partitions; nothing is computed.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectrum_workflows import domain
-from spectrum_workflows.domain import Plan, Tally
+from spectrum_workflows.domain import Failure, Plan, Tally
 from spectrum_workflows.stages import Stage
 
 
@@ -61,7 +61,18 @@ class Outcome:
     @property
     def fraction(self) -> float:
         """Share of the planned events or visibilities in the result; 1 if complete."""
-        return domain.fraction_done(self.plan, self.tally.failures)
+        return domain.fraction_done(self.plan, self.failures)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What is missing in the result: inputs that could not be planned, partitions that failed."""
+        return (*self.plan.failures, *self.tally.failures)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of the input, the run and the result, each said once."""
+        found = (*self.plan.warnings, *self.tally.warnings, *self.domain.warnings(self.result))
+        return tuple(dict.fromkeys(found))
 
     @property
     def share_read(self) -> float:
@@ -95,10 +106,10 @@ class Outcome:
             "digest": self.digest,
             **self.domain.summary(self.result),
             "partitions": len(self.plan.partitions),
-            "partial": bool(self.tally.failures),
+            "partial": bool(self.failures),
             "fraction": self.fraction,
-            "failures": [vars(f) for f in self.tally.failures],
-            "warnings": list(self.plan.warnings),
+            "failures": [vars(f) for f in self.failures],
+            "warnings": list(self.warnings),
             "seconds": round(self.seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
             "bytes_read": self.tally.bytes_read,

@@ -17,7 +17,7 @@ def pictures(outcome: Outcome) -> tuple[dict[str, bytes], str]:
     drawn: dict[str, bytes] = {}
     try:
         for name, figure in outcome.domain.pictures(outcome.result):
-            if outcome.tally.failures:
+            if outcome.failures:
                 stamp = f"PARTIAL: {outcome.fraction:.2%} of the input"
                 figure.text(0.5, 0.5, stamp, color="red", size=18, ha="center", alpha=0.7)
             buffer = io.BytesIO()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Plan, Report
+from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import forecast, memory
@@ -67,6 +67,7 @@ def plan(
     known: str = "",  # noqa: ARG001
     report: Report = lambda *_: None,
     glance: bool = False,
+    on_error: OnError = "raise",  # noqa: ARG001
 ) -> ImagingPlan:
     """Look at the data set, cut it into slabs and lay out strips; no visibility is read.
 
