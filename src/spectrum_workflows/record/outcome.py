@@ -65,7 +65,7 @@ class Outcome:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """What is missing in the result: inputs that could not be planned, partitions that failed."""
+        """What is missing: inputs that could not be planned, partitions that failed."""
         return (*self.plan.failures, *self.tally.failures)
 
     @property

@@ -50,7 +50,7 @@ ONE_TAG, TWO_TAGS = 1, 2
 """Regions 4j1b and 4j2b; 0 is neither."""
 
 
-def select(  # noqa: PLR0913  (the numbers of the definition, by keyword)
+def select(
     events: Any,
     *,
     electron_pt: float = 30.0,
