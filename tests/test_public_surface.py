@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,8 @@ HEAVY = (
 
 def described(name: str, value: object) -> list[str]:
     """Give a public object as lines: its call signature, and what a class shows."""
-    lines = [f"{name}{inspect.signature(value)}"]
+    signature = re.sub(r" at 0x[0-9a-f]+", "", str(inspect.signature(value)))
+    lines = [f"{name}{signature}"]
     if isinstance(value, type):
         shown = [a for a in vars(value) if not a.startswith("_")]
         lines += [f"{name}.{attribute}" for attribute in sorted(shown)]

@@ -7,14 +7,23 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from spectrum_workflows.storage.names import scheme_of
-from spectrum_workflows.storage.systems import forget, has_credentials, locate, patience
-from spectrum_workflows.storage.trouble import Kind, in_words, kind_of
+from spectrum_workflows.storage.limits import Limited
+from spectrum_workflows.storage.names import is_local, scheme_of
+from spectrum_workflows.storage.systems import (
+    forget,
+    has_credentials,
+    locate,
+    patience,
+    slowest,
+    timeout,
+)
+from spectrum_workflows.storage.trouble import Kind, in_words, kind_of, said_by_us
 
 T = TypeVar("T")
 
 DENIED = 5.0  # seconds in which new credentials may come
 FIRST, LONGEST = 0.1, 4.0  # seconds between two tries
+TRY = 1.5  # time-outs that one try may take, and what its bytes need
 
 _jitter = random.Random()  # noqa: S311  # when to try again, never a result
 
@@ -33,6 +42,7 @@ def persist(url: str, action: Callable[[Any, str], T]) -> T:
     action : callable
         ``action(fs, path)``; called again after a failure, so it may keep
         what it has got so far.
+        It has to end in time; `limits.allow` gives it more for many bytes.
 
     Raises
     ------
@@ -47,17 +57,27 @@ def persist(url: str, action: Callable[[Any, str], T]) -> T:
     while True:
         fs, path = locate(url)
         try:
-            return action(fs, path)
+            return action(_in_time(fs, url, begun), path)
         except Exception as error:
+            if (ours := said_by_us(error)) is not None:
+                raise ours from None
             kind = kind_of(error, url)
             if kind == "unknown":
                 raise
-            failure = in_words(kind, error, url, fs)
+            failure = in_words(kind, error, url, Limited(fs, timeout(url), slowest(url)))
         if time.monotonic() - begun >= _limit(kind, url):
             raise failure  # without what led to it: aiohttp's errors hold the token that was sent
         _before_another(kind, url, fs)
         time.sleep(min(FIRST * 2**tries, LONGEST) * _jitter.uniform(0.5, 1.0))
         tries += 1
+
+
+def _in_time(fs: Any, url: str, begun: float) -> Any:
+    """The file system for one try: it and all of them end within time-out and patience."""
+    if is_local(url):
+        return fs
+    left = begun + patience(url) + timeout(url) - time.monotonic()
+    return Limited(fs, max(0.1, min(TRY * timeout(url), left)), slowest(url))
 
 
 def _limit(kind: Kind, url: str) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
 
-from spectrum_workflows.errors import DataError
+from spectrum_workflows.errors import DataError, StoreError
 
 _USER = re.compile(r"(?<=:)//[^/@]*@")
 """User, and perhaps password, before the host of a URL."""
@@ -50,6 +52,33 @@ def check_no_password(url: str) -> None:
             shown(url),
             "leave it to the library's own chain (environment, netrc, token file)",
         )
+
+
+def check_redirect(url: str, target: str) -> None:
+    """Refuse a server's order to go on where it has no business to send anybody.
+
+    Raises
+    ------
+    StoreError
+        From https to something less, or into the reader's own machine or network.
+    """
+    allowed = {"https": ("https",), "http": ("http", "https")}.get(scheme_of(url), ())
+    if scheme_of(target) not in allowed:
+        what = f"it sends readers to another scheme, {scheme_of(target)}"
+    elif _is_private(target) and not _is_private(url):
+        what = f"it sends readers to an address of their own network, {urlsplit(target).hostname}"
+    else:
+        return
+    raise StoreError(what, shown(url), "ask its keepers, or take another copy")
+
+
+def _is_private(url: str) -> bool:
+    """Whether the host is plainly this machine or its network; names are not looked up."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def local_path(url: str) -> Path:

@@ -11,12 +11,14 @@ from spectrum_workflows.errors import SpectrumError, StoreError
 from spectrum_workflows.storage.attempts import persist
 from spectrum_workflows.storage.copies import anywhere, remember_size
 from spectrum_workflows.storage.counting import count
-from spectrum_workflows.storage.names import is_local, shown
+from spectrum_workflows.storage.limits import allow
+from spectrum_workflows.storage.names import is_local, scheme_of, shown
 from spectrum_workflows.storage.ranges import joined
 from spectrum_workflows.storage.systems import concurrency, locate
 from spectrum_workflows.storage.trouble import missing
 
 BUFFER = 1 << 20  # bytes that a stream reads ahead
+UNKNOWN = 64 << 20  # bytes that are waited for where a server does not say how many there are
 
 
 class TruncatedError(OSError):
@@ -55,10 +57,15 @@ def files_below(url: str) -> list[str]:
     """URLs of all files below a folder, sorted; none where there is no folder."""
     fs, _ = locate(url)
     try:
-        paths = persist(url, lambda fs, path: sorted(fs.find(path)))
+        paths = persist(url, lambda fs, path: sorted(fs.find(path, **_aloud(url))))
     except FileNotFoundError:
         return []
     return [path if is_local(url) else fs.unstrip_protocol(path) for path in paths]
+
+
+def _aloud(url: str) -> dict[str, str]:
+    """Where fsspec lists folder by folder, it would step over those that gave an error."""
+    return {"on_error": "raise"} if scheme_of(url) in ("http", "https", "root") else {}
 
 
 def size_below(url: str) -> int:
@@ -182,7 +189,8 @@ def _whole(fs: Any, path: str) -> bytes:
         raise IsADirectoryError(path)
     size = described["size"]
     if not size:
-        return b"" if size == 0 else bytes(fs.cat_file(path))
+        return b"" if size == 0 else bytes(allow(fs, UNKNOWN).cat_file(path))
+    allow(fs, size)
     data = bytes(fs.cat_file(path, start=0, end=size))
     if len(data) < size:
         raise TruncatedError(f"{len(data)} of {size} bytes came")
@@ -190,6 +198,7 @@ def _whole(fs: Any, path: str) -> bytes:
 
 
 def _answers(fs: Any, path: str, spans: list[tuple[int, int]], at_a_time: int) -> list[Any]:
+    allow(fs, sum(stop - start for start, stop in spans))
     starts, stops = ([span[k] for span in spans] for k in (0, 1))
     answers: list[Any] = fs.cat_ranges([path] * len(spans), starts, stops, batch_size=at_a_time)
     return answers

@@ -8,6 +8,7 @@ name                    schemes    meaning
 ======================  =========  ==================================================
 ``timeout``             all        seconds without an answer (10)
 ``patience``            all        seconds in which what may pass is tried again (20)
+``slowest``             all        bytes a second below which an answer is given up (100 kB)
 ``concurrency``         s3         requests at a time (32)
 ``ca_file``             s3, https  certificate authorities to trust
 ``credential_file``     s3         a file like ``~/.aws/credentials``; see ``profile``
@@ -28,11 +29,18 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from spectrum_workflows.errors import DataError, MissingExtraError
-from spectrum_workflows.storage.names import check_no_password, is_local, scheme_of, shown
+from spectrum_workflows.storage.names import (
+    check_no_password,
+    check_redirect,
+    is_local,
+    scheme_of,
+    shown,
+)
 from spectrum_workflows.storage.stores import current_stores
 
 TIMEOUT = 10.0
 PATIENCE = 20.0
+SLOWEST = 100e3
 CONCURRENCY = 32
 CONNECT = 5.0
 
@@ -82,7 +90,8 @@ def filesystem_options(url: str) -> dict[str, Any]:
     by botocore.
     """
     options = current_stores().for_url(url)
-    options.pop("patience", None)
+    for ours in ("patience", "slowest"):
+        options.pop(ours, None)
     make = _MAKERS.get(scheme_of(url))
     return options if make is None else make(options)
 
@@ -90,6 +99,16 @@ def filesystem_options(url: str) -> dict[str, Any]:
 def patience(url: str) -> float:
     """Seconds in which what may pass is tried again; 0 for local files."""
     return 0.0 if is_local(url) else float(current_stores().for_url(url).get("patience", PATIENCE))
+
+
+def timeout(url: str) -> float:
+    """Seconds without an answer after which it is asked again."""
+    return max(0.1, float(current_stores().for_url(url).get("timeout", TIMEOUT)))
+
+
+def slowest(url: str) -> float:
+    """Bytes a second below which a read or write is given up."""
+    return max(1.0, float(current_stores().for_url(url).get("slowest", SLOWEST)))
 
 
 def concurrency(url: str) -> int:
@@ -162,7 +181,24 @@ async def _http_client(
         trust_env=token_file is None,
         connector=aiohttp.TCPConnector(ssl=trust),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=timeout),
+        trace_configs=[_watched_redirects()],
     )
+
+
+def _watched_redirects() -> Any:
+    """Have aiohttp ask before it follows a server to somewhere else; it does so ten times at most.
+
+    It takes no credentials along to another host.
+    """
+    import aiohttp
+
+    async def ask(_session: Any, _context: Any, params: Any) -> None:
+        target = params.response.headers.get("Location") or params.response.headers.get("URI")
+        check_redirect(str(params.url), str(params.url.join(type(params.url)(target or ""))))
+
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(ask)
+    return config
 
 
 def _root(options: dict[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,11 @@ def kind_of(error: BaseException, url: str) -> Kind:
     return found
 
 
+def said_by_us(error: BaseException) -> SpectrumError | None:
+    """Our own error, if a library has wrapped one: fsspec does whatever befell it over http."""
+    return next((e for e in _chain(error) if isinstance(e, SpectrumError)), None)
+
+
 def in_words(kind: Kind, error: BaseException, url: str, fs: Any) -> BaseException:
     """The error to raise: it names endpoint and bucket, and what to do."""
     if is_local(url):

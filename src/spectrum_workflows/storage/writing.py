@@ -12,11 +12,13 @@ from typing import IO, Any
 
 from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputError, StoreError
 from spectrum_workflows.storage.attempts import persist
+from spectrum_workflows.storage.limits import allow
 from spectrum_workflows.storage.names import is_local, join, scheme_of, shown
 from spectrum_workflows.storage.systems import locate
 
 _REMEDY = "choose another place with --out"
 PIECE = 8 << 20  # bytes sent at a time over XRootD
+BLOCK = 1 << 16  # bytes written to see whether a place has room: a full disk takes an empty file
 
 
 def write_bytes(url: str, data: bytes) -> None:
@@ -54,13 +56,16 @@ def check_writable(folder: str) -> None:
         The folder cannot be written to.
     """
     url = join(folder, f".writable-{uuid.uuid4().hex[:8]}")
-    write_bytes(url, b"")
+    write_bytes(url, bytes(BLOCK))
     persist(url, lambda fs, path: fs.rm_file(path))
 
 
 def remove(folder: str) -> None:
     """Remove a folder and everything in it, if it is there."""
-    fs, path = locate(folder)
+    persist(folder, _removed)
+
+
+def _removed(fs: Any, path: str) -> None:
     if fs.exists(path):
         fs.rm(path, recursive=True)
 
@@ -89,7 +94,7 @@ def _put_bytes(url: str, fs: Any, path: str, data: bytes) -> None:
     elif scheme_of(url) == "root":
         _sent(fs, path, io.BytesIO(data))
     else:
-        fs.pipe_file(path, data)
+        allow(fs, len(data)).pipe_file(path, data)
 
 
 def _put_file(url: str, fs: Any, path: str, source: Path) -> None:
@@ -100,7 +105,7 @@ def _put_file(url: str, fs: Any, path: str, source: Path) -> None:
         with source.open("rb") as file:
             _sent(fs, path, file)
     else:
-        fs.put_file(str(source), path)
+        allow(fs, source.stat().st_size).put_file(str(source), path)
 
 
 @contextmanager
