@@ -30,7 +30,7 @@ STRIPS = (
 LAYERS = {
     "words": (
         *("errors", "conversion", "domain", "specs", "stages", "*.types", "*.spec"),
-        *("catalogue.entries", "hep.fallback", "hep.fitted", "hep.systematics"),
+        *("catalogue.entries", "hep.cuts", "hep.fallback", "hep.fitted", "hep.systematics"),
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),

@@ -75,9 +75,9 @@ class Wanted:
         return (self.fallbacks or {})[name]
 
 
-def cuts(wanted: Wanted, stand_ins: Iterable[str]) -> dict[str, float]:
+def cuts(wanted: Wanted, stand_ins: Iterable[str]) -> dict[str, Any]:
     """The cuts that belong to what stands in."""
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     for name in stand_ins:
         found |= wanted.fallback(name).cuts or {}
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spectrum_workflows.hep import cuts
+from spectrum_workflows.hep.cuts import Cut
 from spectrum_workflows.specs import FrozenModel
 
 
@@ -30,13 +32,13 @@ class FallbackSpec(FrozenModel):
     definition: str = ""
     tagger: str = ""
     working_point: str = ""
-    cuts: dict[str, bool | int | float] | None = None
+    cuts: dict[str, Cut] | None = None
 
     def words(self, name: str) -> str:
         """What stands in for column ``name``, in one line."""
         parts = [f"tagger {self.tagger}"] if self.tagger else []
         parts += [f"working point {self.working_point}"] if self.working_point else []
-        parts += [f"cuts.{cut} = {value:g}" for cut, value in (self.cuts or {}).items()]
+        parts += [f"cuts.{cut} = {cuts.words(v)}" for cut, v in (self.cuts or {}).items()]
         source = self.column or f"definition {self.definition}"
         return f"{name} is absent, {source} stands in" + (f" ({', '.join(parts)})" if parts else "")
 

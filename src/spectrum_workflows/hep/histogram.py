@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.closure import generated_weight
-from spectrum_workflows.hep.observables import checked, weighted
+from spectrum_workflows.hep.observables import refuse_weights, weighted
+from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
 from spectrum_workflows.specs import closest
@@ -28,12 +29,14 @@ def empty(name: str, spec: HistogramSpec) -> hist.Hist:
 
 def filled(
     sample: str,
-    observables: Mapping[str, Any],
+    observables: Any,
     histograms: Mapping[str, HistogramSpec],
     *,
     events: int,
+    seen: int | None = None,
     variations: Sequence[str] = (),
     generated: NDArray[Any] | None = None,
+    weightless: bool = False,
 ) -> Filled:
     """Histogram what ``select`` returned for one partition.
 
@@ -47,25 +50,32 @@ def filled(
         What to fill.
     events : int
         Events that were looked at.
+    seen : int, optional
+        Those that ``select`` was given.
     variations : sequence of str
         Systematic variations that every region must hold.
     generated : ndarray, shape (events,), optional
         Generator weights, by which the events' own are multiplied.
+    weightless : bool
+        Whether these are events that may have no weights: data.
 
     Raises
     ------
     SpecError
         A histogram asks for a region that ``select`` does not return, or for
-        a variation that the region lacks.
+        a variation that the region lacks; or events have weights that may not.
     DataError
         A value is not finite, or a region is not one number per event.
     """
-    regions = {r: weighted(r, checked(r, o), generated) for r, o in observables.items()}
+    found = looked_at(observables, seen=seen)
+    if weightless:
+        refuse_weights(found, sample)
+    regions = {r: weighted(r, o, generated) for r, o in found.items()}
     out = {
-        (sample, title): _fill(empty(title, spec), found)
-        for title, spec, found in wanted(regions, histograms, variations)
+        (sample, title): _fill(empty(title, spec), observable)
+        for title, spec, observable in wanted(regions, histograms, variations)
     }
-    selected = {(sample, region): len(found.values) for region, found in regions.items()}
+    selected = {(sample, region): len(o.values) for region, o in regions.items()}
     return Filled(out, selected, {sample: events})
 
 

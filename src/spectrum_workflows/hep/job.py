@@ -31,6 +31,8 @@ class Job:
         What to fill.
     data : frozenset of str
         Samples that are data.
+    weightless : frozenset of str
+        Those of them that the selection may not weight.
     variations : mapping of str to tuple of str
         Systematic variations of every sample.
     corrections : str
@@ -45,6 +47,7 @@ class Job:
     selection: Selection
     histograms: dict[str, HistogramSpec]
     data: frozenset[str]
+    weightless: frozenset[str]
     variations: Mapping[str, tuple[str, ...]]
     corrections: str = ""
     good_runs: GoodRuns | None = None
@@ -96,6 +99,7 @@ def job(spec: HepSpec) -> Job:
         finding(spec.cuts),
         dict(spec.histograms),
         frozenset(name for name, sample in spec.samples.items() if sample.data),
+        frozenset(n for n, sample in spec.samples.items() if sample.data and not sample.weighted),
         variations,
         _correction_text(spec),
         good,

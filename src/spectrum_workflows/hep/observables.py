@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.types import Observable
 
+EXACT = 2**53
+"""Beyond it, whole numbers lose digits as the float64 that a histogram is filled with."""
 
-def checked(region: str, found: Any) -> Observable:
+LARGEST_WEIGHT = 1e100
+"""Beyond it, sums of squared weights may overflow."""
+
+_KINDS = {
+    "b": "true or false",
+    "c": "complex numbers",
+    "m": "spans of time",
+    "M": "dates",
+    "S": "text",
+    "U": "text",
+    "T": "text",
+    "V": "records",
+    "O": "Python objects",
+}
+"""Kinds of NumPy types that are no numbers, in words."""
+
+
+def regions(found: Any, *, seen: int | None = None) -> dict[str, Observable]:
+    """Every region that ``select`` returned, as finite numbers.
+
+    Parameters
+    ----------
+    found : mapping of region to Observable or array, shape (n_selected,)
+        As returned by ``select``.
+    seen : int, optional
+        Events that it was given.
+
+    Raises
+    ------
+    DataError
+        It is no such mapping, or a region is not one finite number per
+        selected event.
+    """
+    remedy = 'return a dict of regions, such as {"met": events.MET_pt}'
+    if not isinstance(found, Mapping):
+        what = "nothing (None)" if found is None else f"a {type(found).__name__}"
+        raise DataError(f"select returned {what}, not a dict of regions", "select", remedy)
+    for name in found:
+        if not isinstance(name, str):
+            said = f"select returned a region called {name!r}, which is not text"
+            raise DataError(said, "select", remedy)
+    return {name: checked(name, value, seen=seen) for name, value in found.items()}
+
+
+def checked(region: str, found: Any, *, seen: int | None = None) -> Observable:
     """One region with its variations, as finite numbers.
 
     Parameters
@@ -20,6 +68,8 @@ def checked(region: str, found: Any) -> Observable:
         Name in errors.
     found : Observable or array, shape (n_selected,)
         As returned by ``select``.
+    seen : int, optional
+        Events that ``select`` was given.
 
     Raises
     ------
@@ -27,27 +77,23 @@ def checked(region: str, found: Any) -> Observable:
         It is not one finite number per selected event.
     """
     if not isinstance(found, Observable):
-        found = Observable(np.asarray(found))
-    values = np.asarray(found.values)
-    weights = None if found.weights is None else np.asarray(found.weights)
-    index = None if found.index is None else np.asarray(found.index)
+        found = Observable(found)
+    values = _numbers(found.values, f"region {region!r}")
+    weights = index = None
+    if found.weights is not None:
+        weights = _weights(found.weights, region)
+    if found.index is not None:
+        index = _index(found.index, region, seen)
     for what, array in (("weights", weights), ("index", index)):
-        if values.ndim != 1 or (array is not None and array.shape != values.shape):
-            shapes = f"{values.shape}" + ("" if array is None else f", {what} {array.shape}")
-            raise DataError(
-                f"region {region!r} has shape {shapes}",
-                "select",
-                "return one number per selected event",
-            )
-    for numbers in (values,) if weights is None else (values, weights):
-        bad = int(np.count_nonzero(~np.isfinite(numbers)))
-        if bad:
-            raise DataError(
-                f"region {region!r} holds {bad} numbers that are not finite",
-                "select",
-                "exclude those events",
-            )
-    varied = {name: checked(f"{region}_{name}", o) for name, o in found.variations.items()}
+        if array is not None and array.shape != values.shape:
+            shapes = f"shape {values.shape}, {what} {array.shape}"
+            said = "return one number per selected event"
+            raise DataError(f"region {region!r} has {shapes}", "select", said)
+    if not isinstance(found.variations, Mapping):
+        kind = type(found.variations).__name__
+        said = 'give {"jes_up": Observable(...)}'
+        raise DataError(f"variations of region {region!r} are a {kind}, no dict", "select", said)
+    varied = {n: checked(f"{region}_{n}", o, seen=seen) for n, o in found.variations.items()}
     return Observable(values, weights, index, varied)
 
 
@@ -81,3 +127,127 @@ def weighted(region: str, found: Observable, generated: NDArray[Any] | None) -> 
         weights = weights * found.weights
     varied = {name: weighted(region, o, generated) for name, o in found.variations.items()}
     return Observable(found.values, weights, found.index, varied)
+
+
+def refuse_weights(found: Mapping[str, Observable], sample: str) -> None:
+    """Refuse weights of data whose spec does not ask for them.
+
+    Raises
+    ------
+    SpecError
+        Naming the region.
+    """
+    for region, observable in found.items():
+        if observable.weights is not None:
+            raise SpecError(
+                f"select weights region {region!r} of {sample!r}, which is data",
+                "select",
+                f"return weights for simulation only, or set samples.{sample}.weighted = true",
+            )
+
+
+def _weights(given: Any, region: str) -> NDArray[Any]:
+    weights = _numbers(given, f"weights of region {region!r}")
+    beyond = int(np.count_nonzero(np.abs(weights) > LARGEST_WEIGHT))
+    if beyond:
+        said = f"weights of region {region!r} hold {beyond} numbers beyond {LARGEST_WEIGHT:g}"
+        raise DataError(said, "select", "their squares cannot be summed")
+    return weights
+
+
+def _index(given: Any, region: str, seen: int | None) -> NDArray[Any]:
+    """Positions of events; one may be there several times, with as many values."""
+    what = f"index of region {region!r}"
+    remedy = "positions count from 0 in what select was given: numpy.flatnonzero(mask)"
+    array = _array(given, what)
+    if array.dtype.kind not in "iu" and array.size:
+        kind = _KINDS.get(array.dtype.kind, str(array.dtype))
+        raise DataError(f"{what} holds {kind}, no whole numbers", "select", remedy)
+    index = array.astype(np.int64)
+    low, high = int(index.min(initial=0)), int(index.max(initial=-1))
+    if low < 0 or (seen is not None and high >= seen):
+        bad = low if low < 0 else high
+        count = "" if seen is None else f", of {seen} events"
+        raise DataError(f"{what} holds {bad}{count}", "select", remedy)
+    return index
+
+
+def _numbers(given: Any, what: str) -> NDArray[Any]:
+    """One finite number per entry, from whatever holds them."""
+    array = _array(given, what)
+    if array.dtype.kind in _KINDS and array.size:
+        raise DataError(f"{what} holds {_kind(array)}", "select", _remedy(array))
+    if array.dtype.kind in _KINDS:  # no entries: a list of nothing has no type
+        return np.zeros(0)
+    if array.dtype.kind in "iu" and array.size:
+        low, high = int(array.min()), int(array.max())
+        if low < -EXACT or high > EXACT:
+            said = f"{what} holds whole numbers beyond 2**53, which lose digits in a histogram"
+            raise DataError(said, "select", "subtract an offset")
+        return array
+    if array.dtype.itemsize > np.dtype(np.float64).itemsize:
+        with np.errstate(over="ignore"):  # it is found in the next line
+            array = array.astype(np.float64)
+    bad = int(np.count_nonzero(~np.isfinite(array)))
+    if bad:
+        said = f"{what} holds {bad} numbers that are not finite"
+        raise DataError(said, "select", "exclude those events")
+    return array
+
+
+def _array(given: Any, what: str) -> NDArray[Any]:
+    """An array with one axis and no missing entries."""
+    remedy = "return one number per selected event"
+    if given is None:
+        raise DataError(f"{what} is None", "select", remedy)
+    if isinstance(given, np.ma.MaskedArray):
+        _refuse_missing(int(np.count_nonzero(np.ma.getmaskarray(given))), what)
+        given = given.data
+    if isinstance(given, ak.Record | Mapping):
+        raise DataError(f"{what} is a {type(given).__name__}", "select", remedy)
+    array = _from_awkward(given, what) if isinstance(given, ak.Array) else _from_any(given, what)
+    if array.ndim != 1:
+        shape = f"has shape {array.shape}" if array.ndim else f"is one {type(given).__name__}"
+        raise DataError(f"{what} {shape}", "select", remedy)
+    return array
+
+
+def _from_awkward(given: ak.Array, what: str) -> NDArray[Any]:
+    if ak.fields(given):
+        raise DataError(
+            f"{what} holds records with {', '.join(ak.fields(given))}", "select", "choose one field"
+        )
+    if given.ndim > 1:
+        remedy = "flatten them, or choose one per event"
+        raise DataError(f"{what} holds a list per event", "select", remedy)
+    _refuse_missing(int(ak.sum(ak.is_none(given))), what)
+    array: NDArray[Any] = np.asarray(ak.to_numpy(given, allow_missing=False))
+    return array
+
+
+def _from_any(given: Any, what: str) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError) as error:  # lists of different lengths, for one
+        said = str(error).splitlines()[0]
+        remedy = "return one number per selected event"
+        raise DataError(f"{what} is no array ({said})", "select", remedy) from None
+
+
+def _refuse_missing(missing: int, what: str) -> None:
+    if missing:
+        remedy = "leave those events out: drop_none, or compressed of a masked array"
+        raise DataError(f"{what} holds {missing} missing values", "select", remedy)
+
+
+def _kind(array: NDArray[Any]) -> str:
+    if array.dtype.kind != "O":
+        return _KINDS[array.dtype.kind]
+    kinds = sorted({type(item).__name__ for item in array.flat})
+    return f"Python objects ({', '.join(kinds[:3])})"
+
+
+def _remedy(array: NDArray[Any]) -> str:
+    if array.dtype.kind == "b":
+        return "is it a mask? return the values it selects: events.MET_pt[mask]"
+    return "return one number per selected event"

@@ -24,7 +24,7 @@ from spectrum_workflows.hep.columns import Wanted
 from spectrum_workflows.hep.job import Job, job
 from spectrum_workflows.hep.listing import files_of
 from spectrum_workflows.hep.looking import File, Looked, look
-from spectrum_workflows.hep.observables import checked
+from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.preparing import counted, selection
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events
@@ -226,7 +226,7 @@ def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:
     except Exception as error:
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         return [f"the selection could not be rehearsed on no events ({line})"]
-    regions = {region: checked(region, value) for region, value in found.items()}
+    regions = looked_at(found, seen=0)
     for _ in histogram.wanted(regions, task.histograms, task.variations[events.sample]):
         pass  # it refuses what is not there
     return []

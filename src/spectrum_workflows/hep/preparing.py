@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, quality
 from spectrum_workflows.hep.job import Job
+from spectrum_workflows.hep.observables import LARGEST_WEIGHT
 from spectrum_workflows.hep.read import read
 from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import Selection
@@ -23,6 +26,7 @@ def prepared(events: Events, job: Job) -> tuple[ak.Array, Selection]:
     """
     _check_stand_ins(events, job)
     found = read(events, job.wanted.read(events.stand_ins, data=events.sample in job.data))
+    _check_numbers(found, events, job)
     return counted(found, events, job), selection(events, job)
 
 
@@ -37,6 +41,57 @@ def _check_stand_ins(events: Events, job: Job) -> None:
             events.url,
             "make two samples of them: what stands in may select otherwise",
         )
+
+
+def generator_weights(seen: ak.Array) -> NDArray[np.float64]:
+    """The generator weights of some events; shape (n_events,), nobody else's memory."""
+    return np.array(seen[columns.GENERATED], np.float64)
+
+
+def _check_numbers(found: ak.Array, events: Events, job: Job) -> None:
+    """Refuse events whose weight, run or trigger bits cannot be what they should be.
+
+    Raises
+    ------
+    DataError
+        Naming the file, and the entry in it.
+    """
+    if job.weighted(events.sample):
+        weights = _flat(found, columns.GENERATED, "iuf", events)
+        with np.errstate(invalid="ignore"):
+            bad = ~(np.abs(weights.astype(np.float64)) <= LARGEST_WEIGHT)
+        _refuse(bad, weights, columns.GENERATED, events)
+    if events.sample in job.data and job.good_runs is not None:
+        for name in columns.CERTIFICATION:
+            numbers = _flat(found, name, "iu", events)
+            bad = (numbers < 0) | (numbers.astype(np.uint64) >= quality.BLOCKS)
+            _refuse(bad, numbers, name, events)
+    for name in job.wanted.triggers:
+        if name in found.fields:
+            bits = _flat(found, name, "biu", events)
+            _refuse(bits.astype(np.uint64) > 1, bits, name, events)
+
+
+def _flat(found: ak.Array, name: str, kinds: str, events: Events) -> NDArray[Any]:
+    """A column of one number per event, of one of some kinds."""
+    column = found[name]
+    if column.ndim != 1 or column.fields or not column.layout.is_numpy:
+        raise DataError(f"{name} is not one number per event", events.url, f"it is {column.type}")
+    array: NDArray[Any] = np.asarray(column)
+    if array.dtype.kind not in kinds:
+        raise DataError(f"{name} is of type {array.dtype}", events.url, "name another branch")
+    return array
+
+
+def _refuse(bad: NDArray[np.bool_], numbers: NDArray[Any], name: str, events: Events) -> None:
+    """Refuse impossible numbers, with the first of them."""
+    count = int(np.count_nonzero(bad))
+    if count:
+        first = int(np.argmax(bad))
+        said = f"{name} is {numbers[first]} in entry {events.start + first}"
+        more = f" (and impossible in {count - 1} more)" if count > 1 else ""
+        remedy = "copy the file again, or leave it out"
+        raise DataError(f"{said}, which cannot be{more}", events.where, remedy)
 
 
 def selection(events: Events, job: Job) -> Selection:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError
 
-_BLOCKS = 1 << 32
+BLOCKS = 1 << 32
 """More luminosity blocks than a run can have: a NanoAOD number has 32 bits."""
 
 
@@ -43,7 +43,7 @@ def good_runs(text: bytes, *, where: str) -> GoodRuns:
     """
     try:
         ranges = [
-            (int(run) * _BLOCKS + int(first), int(run) * _BLOCKS + int(last))
+            (int(run) * BLOCKS + int(first), int(run) * BLOCKS + int(last))
             for run, blocks in json.loads(text).items()
             for first, last in blocks
         ]
@@ -72,7 +72,7 @@ def in_good_runs(run: Any, block: Any, good: GoodRuns) -> NDArray[np.bool_]:
     -------
     ndarray, shape (n_events,)
     """
-    place = np.asarray(run, np.int64) * _BLOCKS + np.asarray(block, np.int64)
+    place = np.asarray(run, np.int64) * BLOCKS + np.asarray(block, np.int64)
     at = np.searchsorted(good.first, place, side="right") - 1
     inside: NDArray[np.bool_] = (at >= 0) & (place <= good.last[at])
     return inside

@@ -18,6 +18,7 @@ import cloudpickle
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.cuts import Bound, frozen, given
 from spectrum_workflows.specs import closest
 
 Select = Callable[..., Mapping[str, Any]]
@@ -43,19 +44,19 @@ class Selection:
 
     code: bytes
     digest: str
-    cuts: tuple[tuple[str, float], ...]
+    cuts: Bound
 
     def __call__(self, events: Any, **options: Any) -> Mapping[str, Any]:
         """Apply the selection to an awkward record array of events."""
-        return _function(self.code)(events, **dict(self.cuts), **options)
+        return _function(self.code)(events, **given(self.cuts), **options)
 
-    def with_cuts(self, cuts: Mapping[str, float]) -> Selection:
+    def with_cuts(self, cuts: Mapping[str, Any]) -> Selection:
         """The same selection with some cuts replaced."""
-        return replace(self, cuts=tuple(sorted({**dict(self.cuts), **cuts}.items())))
+        return replace(self, cuts=_bound({**dict(self.cuts), **cuts}))
 
 
 def find(
-    select: str, cuts: Mapping[str, float], *, folder: str = "", options: Sequence[str] = ()
+    select: str, cuts: Mapping[str, Any], *, folder: str = "", options: Sequence[str] = ()
 ) -> Selection:
     """Load ``module:function`` or ``file.py:function`` and bind its cuts.
 
@@ -83,10 +84,10 @@ def find(
         raise SpecError(f"no function {name!r} in {source}", "select", closest(name, known))
     _check_cuts(function, cuts, options)
     digest = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
-    return Selection(cloudpickle.dumps(function), digest, tuple(sorted(cuts.items())))
+    return Selection(cloudpickle.dumps(function), digest, _bound(cuts))
 
 
-def _check_cuts(function: Select, cuts: Mapping[str, float], options: Sequence[str]) -> None:
+def _check_cuts(function: Select, cuts: Mapping[str, Any], options: Sequence[str]) -> None:
     parameters = list(inspect.signature(function).parameters.values())[1:]
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
@@ -148,3 +149,12 @@ def _load(name: str, path: Path, text: bytes) -> None:
 def _function(code: bytes) -> Select:
     function: Select = pickle.loads(code)  # noqa: S301  (made by `find` in this run)
     return function
+
+
+def _bound(cuts: Mapping[str, Any]) -> Bound:
+    """Cuts in the order of their names."""
+    return tuple(sorted(((name, frozen(value)) for name, value in cuts.items()), key=_name))
+
+
+def _name(cut: tuple[str, Any]) -> str:
+    return cut[0]

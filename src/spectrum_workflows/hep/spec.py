@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from spectrum_workflows.hep import fallback
+from spectrum_workflows.hep.cuts import Cut
 from spectrum_workflows.hep.fallback import FallbackSpec
 from spectrum_workflows.hep.systematics import FitSpec
 from spectrum_workflows.specs import FrozenModel, closest
@@ -68,7 +69,10 @@ class SampleSpec(FrozenModel):
     label : str
         Name in legends.
     data : bool
-        Counted as it is, never weighted, and drawn as points.
+        Counted as it is, not normalised, and drawn as points.
+    weighted : bool
+        Data whose events ``select`` may weight: fake factors, transfer factors,
+        embedded or prescaled samples.
     generator : str
         Which synthetic process stands in for it; its own name if left out.
     varies : str
@@ -83,6 +87,7 @@ class SampleSpec(FrozenModel):
     events: tuple[NonNegativeInt, ...] = ()
     label: str = ""
     data: bool = False
+    weighted: bool = False
     generator: str = ""
     varies: str = ""
     variations: tuple[Name, ...] | None = None
@@ -91,6 +96,12 @@ class SampleSpec(FrozenModel):
     def _a_number_per_file(self) -> Self:
         if self.events and len(self.events) != len(self.files):
             raise ValueError(f"events has {len(self.events)} numbers for {len(self.files)} files")
+        return self
+
+    @model_validator(mode="after")
+    def _only_data_is_weighted_on_request(self) -> Self:
+        if self.weighted and not self.data:
+            raise ValueError("weighted is for data; simulation is weighted always")
         return self
 
 
@@ -138,7 +149,8 @@ class HepSpec(FrozenModel):
     luminosity : float
         Integrated luminosity in 1/pb.
     cuts : mapping
-        Numbers passed to ``select`` as keyword arguments.
+        Numbers, text, true or false, or lists of them, passed to ``select`` as
+        keyword arguments with the types they have in the file.
     variations : tuple of str
         Systematic variations asked of ``select`` for simulated samples.
     corrections : str
@@ -158,7 +170,7 @@ class HepSpec(FrozenModel):
     good_runs: str = ""
     normalisation: Literal["events", "genweight", "none"] = "events"
     luminosity: PositiveFloat | None = None
-    cuts: dict[str, bool | int | float] = Field(default_factory=dict)
+    cuts: dict[str, Cut] = Field(default_factory=dict)
     variations: tuple[Name, ...] = ()
     corrections: str = ""
     partition: PartitionSpec = PartitionSpec()

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
-from spectrum_workflows.errors import SpecError, SpectrumError
+from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep import closure, histogram, runs
-from spectrum_workflows.hep.columns import GENERATED
 from spectrum_workflows.hep.fitted import FitResult, LikelihoodFit
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.job import Job, job
 from spectrum_workflows.hep.listing import inputs
 from spectrum_workflows.hep.planning import plan
-from spectrum_workflows.hep.preparing import prepared
+from spectrum_workflows.hep.preparing import generator_weights, prepared
 from spectrum_workflows.hep.read import entries
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events, FileRead, Filled, HepResult
@@ -90,28 +87,22 @@ def process(events: Events, task: Job) -> Filled:
 
     Raises
     ------
-    SpecError
-        ``select`` weights events of a sample that is data.
+    DataError, SpecError
+        As `preparing.prepared` and `histogram.filled`.
     """
-    sample = events.sample
+    sample, weighted = events.sample, task.weighted(events.sample)
     arrays, selection = prepared(events, task)
+    generated = generator_weights(arrays) if weighted else None  # before anybody can change them
     found = selection(arrays, **task.options(sample))
-    if sample in task.data:
-        for region, observable in found.items():
-            if getattr(observable, "weights", None) is not None:
-                raise SpecError(
-                    f"select weights region {region!r} of {sample!r}, which is data",
-                    "select",
-                    "return weights for simulation only",
-                )
-    weighted = task.weighted(sample)
     filled = histogram.filled(
         sample,
         found,
         task.histograms,
         events=events.size,
+        seen=len(arrays),
         variations=task.variations[sample],
-        generated=np.asarray(arrays[GENERATED]) if weighted else None,
+        generated=generated,
+        weightless=sample in task.weightless,
     )
     stands_for = runs.generated(events.url, events.tree) if weighted else 0.0
     file = FileRead(events.size, entries(events), stands_for)
