@@ -85,6 +85,14 @@ class Observation:
         Stored bytes per visibility: data and flags of all correlations.
     identity : str
         What can be said of the set's content without reading it.
+    channel_width : ndarray of float64, shape (nchan,), or None
+        Hz; NaN where the set does not say.
+    time : tuple of float
+        First and last time of the rows, s of the Modified Julian Date.
+    time_scale : str
+        Of these, as FITS calls it (TIMESYS).
+    notes : tuple of str
+        What a user should know before running.
     """
 
     url: str
@@ -101,6 +109,10 @@ class Observation:
     longest_baseline: float
     visibility_bytes: int
     identity: str
+    channel_width: NDArray[np.float64] | None = None
+    time: tuple[float, float] = (0.0, 0.0)
+    time_scale: str = "UTC"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

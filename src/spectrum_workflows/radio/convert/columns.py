@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.radio.read import cells
+from spectrum_workflows.radio.read.measurement_set import uvw_of
+from spectrum_workflows.radio.read.tables import UNIX_EPOCH
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,9 +22,6 @@ if TYPE_CHECKING:
 READ_BYTES = 4 << 20
 """Bytes of a column that are read at a time."""
 
-UNIX_EPOCH = 40_587 * 86_400
-"""1970-01-01 as MJD seconds: MSv4 counts time from there."""
-
 
 @dataclass(frozen=True)
 class Source:
@@ -28,6 +29,7 @@ class Source:
 
     Attributes
     ----------
+    url : str
     table : casacore.tables.table
     cells : Cells
     block : Block
@@ -35,6 +37,7 @@ class Source:
         Times of the block, baselines, polarizations.
     """
 
+    url: str
     table: Any
     cells: Cells
     block: Block
@@ -54,19 +57,17 @@ def flags(source: Source) -> NDArray[np.bool_]:
     out = _padded(source, True, np.bool_)
     for cell, view, start, count in _pieces(source, 1):
         flag = _slice(view, source, "FLAG", np.bool_, (start, count))
-        flag[np.asarray(view.getcol("FLAG_ROW", start, count))] = True
+        if "FLAG_ROW" in view.colnames():
+            flag[np.asarray(view.getcol("FLAG_ROW", start, count))] = True
         out[cell] = flag
     return _shaped(source, out)
 
 
 def weights(source: Source) -> NDArray[np.float32]:
-    """WEIGHT_SPECTRUM, or else WEIGHT for every channel; NaN where there is no row."""
+    """WEIGHT_SPECTRUM in rows that have it, else WEIGHT for every channel; NaN without a row."""
     out = _padded(source, np.nan, np.float32)
     for cell, view, start, count in _pieces(source, 4):
-        if "WEIGHT_SPECTRUM" in view.colnames() and view.iscelldefined("WEIGHT_SPECTRUM", start):
-            out[cell] = _slice(view, source, "WEIGHT_SPECTRUM", np.float32, (start, count))
-        else:
-            out[cell] = np.asarray(view.getcol("WEIGHT", start, count))[:, None, :]
+        out[cell] = cells.weights(view, _window(source), (start, count))
     return _shaped(source, out)
 
 
@@ -83,10 +84,13 @@ def coordinates(source: Source) -> dict[str, NDArray[np.float64]]:
         "EFFECTIVE_INTEGRATION_TIME": np.full(ntime * nbaseline, np.nan),
     }
     for cell, view, start, count in _pieces(source, 24):
-        out["UVW"][cell] = view.getcol("UVW", start, count)
-        out["EFFECTIVE_INTEGRATION_TIME"][cell] = view.getcol("EXPOSURE", start, count)
+        out["UVW"][cell] = uvw_of(view, start, count, source.url)
+        names = view.colnames()
+        if "EXPOSURE" in names:
+            out["EFFECTIVE_INTEGRATION_TIME"][cell] = view.getcol("EXPOSURE", start, count)
         time = np.asarray(view.getcol("TIME", start, count))
-        centroid = np.asarray(view.getcol("TIME_CENTROID", start, count))
+        own = "TIME_CENTROID" if "TIME_CENTROID" in names else "TIME"
+        centroid = np.asarray(view.getcol(own, start, count))
         out["TIME_CENTROID"][cell] = np.where(np.isfinite(centroid), centroid, time) - UNIX_EPOCH
     return {
         name: values.reshape(ntime, nbaseline, *values.shape[1:]) for name, values in out.items()
@@ -120,8 +124,10 @@ def _slice(
     view: Any, source: Source, column: str, dtype: Any, rows: tuple[int, int]
 ) -> NDArray[Any]:
     """The block's channels of one column for some consecutive rows."""
+    return cells.cut(view, column, _window(source), rows).astype(dtype, copy=False)
+
+
+def _window(source: Source) -> cells.Window:
+    """The block's channels, all correlations."""
     block, npol = source.block, source.shape[2]
-    values: NDArray[Any] = np.empty((rows[1], block.shape[1], npol), dtype)
-    window = ([block.chan_start, 0], [block.chan_stop - 1, npol - 1], [1, 1])
-    view.getcolslicenp(column, values, *window, *rows)
-    return values
+    return [block.chan_start, 0], [block.chan_stop - 1, npol - 1], [1, 1]

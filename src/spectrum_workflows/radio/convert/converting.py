@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
 from spectrum_workflows.radio.convert import columns as read
@@ -22,8 +24,9 @@ from spectrum_workflows.radio.convert.parts import (
     without_cross,
 )
 from spectrum_workflows.radio.convert.target import Target, begun
-from spectrum_workflows.radio.read.measurement_set import correlations, opened
+from spectrum_workflows.radio.read.examining import check_columns
 from spectrum_workflows.radio.read.observation import longest_baseline
+from spectrum_workflows.radio.read.tables import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +96,7 @@ def convert(
     job |= {"output_channels": output_channels}
     there = begun(target, job, overwrite=overwrite)
     with opened(source) as table:
+        check_columns(table, source)
         found = grids(table)
         if not found:
             raise DataError("the set has no rows", source, "name another one")
@@ -103,7 +107,7 @@ def convert(
         return said | {"bytes": 0, "kept": sum(1 for p in parts for _ in blocks(p.cut))}
     kept = _filled(source, parts, there, report)
     for part in parts:
-        _described(source, part, chosen, there)
+        _described(source, part, there)
     there.commit({"type": "processing_set", "spectrum_workflows": {"job": job}})
     return said | {"bytes": there.nbytes, "kept": kept}
 
@@ -135,7 +139,7 @@ def _copy(
     times = slice(block.time_start, block.time_stop)
     rows = cells(table, part.grid, times, source)
     shape = (block.shape[0], part.cut.shape[1], part.cut.shape[3])
-    found = read.Source(table, rows, block, shape)
+    found = read.Source(source, table, rows, block, shape)
     window = (times, slice(None), slice(block.chan_start, block.chan_stop), slice(None))
     if wanted := [name for name in names if name in COORDINATES]:
         values = read.coordinates(found)
@@ -152,9 +156,9 @@ def _copy(
             there.put(path, window, read.visibilities(found, by_name[name]))
 
 
-def _described(source: str, part: Part, columns: Sequence[str], there: Target) -> None:
+def _described(source: str, part: Part, there: Target) -> None:
     """Coordinates, attributes, antennas and field of one part."""
-    types, _ = correlations(source, part.grid.data_description)
+    widths = part.window.width
     made = {
         "creator": {
             "software_name": "spectrum-workflows",
@@ -167,8 +171,9 @@ def _described(source: str, part: Part, columns: Sequence[str], there: Target) -
             "longest_baseline": longest_baseline(source),
             "every_chunk_is_stored": True,
             "times_without_cross_correlations": without_cross(source, part.grid),
+            "channel_width": None if np.isnan(widths).any() else widths.tolist(),
         },
     }
-    there.add(part.group, schema.main(source, part.grid, columns, made))
-    there.add(f"{part.group}/antenna_xds", schema.antennas(source, types.tolist()))
-    there.add(f"{part.group}/{schema.FIELDS}", schema.field_and_source(source, part.grid.field))
+    there.add(part.group, schema.main(source, part, made))
+    there.add(f"{part.group}/antenna_xds", schema.antennas(source, part.window.types.tolist()))
+    there.add(f"{part.group}/{schema.FIELDS}", schema.field_and_source(part))

@@ -11,8 +11,12 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio.convert import schema
 from spectrum_workflows.radio.convert.layout import Block, Layout, chunk_keys, layout
-from spectrum_workflows.radio.read.measurement_set import correlations, index, opened
-from spectrum_workflows.radio.read.observation import field_of, identity
+from spectrum_workflows.radio.read.examining import Asked, check_rows, has_values
+from spectrum_workflows.radio.read.frequencies import check_frequencies
+from spectrum_workflows.radio.read.measurement_set import SpectralWindow, index, window_of
+from spectrum_workflows.radio.read.observation import identity, longest_baseline
+from spectrum_workflows.radio.read.phase_centre import Field, Span, beam_of, field_of
+from spectrum_workflows.radio.read.tables import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,23 +25,77 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.convert.target import Target
 
 
+LOOKS = 64
+"""Rows in which a column's first value is looked for."""
+
+FULLEST = 20
+"""Cells of times × baselines per row from which on nearly all of a Zarr set would be empty."""
+
+
 @dataclass(frozen=True)
 class Part:
-    """One field and data description on its way: its group, grid, layout and variables."""
+    """One field and data description on its way.
+
+    Attributes
+    ----------
+    group : str
+        Its name in the Zarr set.
+    grid : Grid
+    cut : Layout
+    columns : tuple of str
+        Data columns that hold values.
+    window : SpectralWindow
+    field : Field
+    """
 
     group: str
     grid: Grid
     cut: Layout
-    variables: dict[str, schema.Variable]
+    columns: tuple[str, ...]
+    window: SpectralWindow
+    field: Field
+
+    @property
+    def variables(self) -> dict[str, schema.Variable]:
+        """The large arrays by their names."""
+        return schema.variables(self.columns, self.field.frame.lower())
 
 
 def part_of(source: str, grid: Grid, columns: Sequence[str], pieces: int, number: int) -> Part:
-    """The part that one grid becomes; ``pieces`` are those of the frequency axis."""
-    types, frequency = correlations(source, grid.data_description)
-    frame = field_of(source, grid.field)[2].lower()
+    """The part that one grid becomes; ``pieces`` are those of the frequency axis.
+
+    Raises
+    ------
+    DataError
+        It cannot be imaged, or has no such form.
+    """
+    window = window_of(source, grid.data_description)
+    check_frequencies(window.frequency, f"spectral window {window.number}", source)
+    first, last = int(grid.at.first[0]), int(grid.at.last[-1])
+    held = tuple(name for name in columns if has_values(source, name, (first, last)))
+    if not held:
+        what = f"{', '.join(columns)} of field {grid.field} holds no values"
+        raise DataError(what, source, "leave the field or the column out")
+    shape = (len(window.frequency), len(window.types))
+    check_rows(source, Asked(grid.field, grid.data_description, held, shape, True))
+    _check_filling(grid, source)
+    longest = longest_baseline(source)
+    times = grid.at.time
+    span = Span(float(times[0]), float(times[-1]), beam_of(longest, window.frequency))
+    field = field_of(source, grid.field, span)
     name = storage.local_path(source).name.removesuffix(".ms")
-    cut = layout((*grid.shape, len(frequency), len(types)), pieces)
-    return Part(f"{name}_{number}", grid, cut, schema.variables(columns, frame))
+    cut = layout((*grid.shape, *shape), pieces)
+    return Part(f"{name}_{number}", grid, cut, held, window, field)
+
+
+def _check_filling(grid: Grid, source: str) -> None:
+    """Refuse rows that share hardly any times, as after averaging by baseline."""
+    ntime, nbaseline = grid.shape
+    rows = int(grid.at.count.sum())
+    if ntime * nbaseline > FULLEST * rows:
+        what = f"{ntime:,} times × {nbaseline:,} baselines for {rows:,} rows: most would be empty"
+        remedy = "image the Measurement Set itself, or give rows of one integration one TIME"
+        raise DataError(what, source, remedy)
 
 
 def axes(cut: Layout, what: schema.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -56,9 +114,9 @@ def stored(part: Part, name: str, block: Block, there: Target) -> bool:
 
 
 def data_columns(source: str, wanted: Sequence[str]) -> list[str]:
-    """Data columns to convert."""
+    """Data columns to convert: those that hold values, unless they are asked for."""
     with opened(source) as table:
-        have = set(table.colnames())
+        have, nrow = set(table.colnames()), table.nrows()
     if unknown := [name for name in wanted if name not in schema.DATA]:
         raise SpecError(
             f"{unknown[0]} is no data column", source, f"known: {', '.join(schema.DATA)}"
@@ -66,6 +124,10 @@ def data_columns(source: str, wanted: Sequence[str]) -> list[str]:
     if absent := [name for name in wanted if name not in have]:
         raise DataError(f"no column {absent[0]}", source, "leave it out")
     found = [name for name in schema.DATA if name in (wanted or have) and name in have]
+    if wanted:
+        return found
+    rows = range(0, nrow, max(1, nrow // LOOKS))
+    found = [name for name in found if has_values(source, name, rows)]
     if not found:
         raise DataError("no data column", source, f"one of {', '.join(schema.DATA)} is needed")
     return found

@@ -13,9 +13,8 @@ import numpy as np
 import xarray as xr
 
 from spectrum_workflows.radio import stokes
-from spectrum_workflows.radio.convert.columns import UNIX_EPOCH
-from spectrum_workflows.radio.read.measurement_set import correlations, opened
-from spectrum_workflows.radio.read.observation import field_of, telescope
+from spectrum_workflows.radio.read.observation import telescope, time_scale
+from spectrum_workflows.radio.read.tables import UNIX_EPOCH, has_subtable, opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.convert.grid import Grid
+    from spectrum_workflows.radio.convert.parts import Part
+    from spectrum_workflows.radio.read.measurement_set import SpectralWindow
 
 SCHEMA = "4.0.1"
 
@@ -36,6 +37,9 @@ OBSERVERS = ("REST", "lsrk", "lsrd", "BARY", "gcrs", "TOPO", "GALACTO", "LGROUP"
 """Spectral frames in the order of casacore's MFrequency types."""
 
 FIELDS = "field_and_source_base_xds"
+
+FAR_FUTURE = 1e11
+"""Seconds since 1970, some three thousand years: a date beyond is none."""
 
 SECONDS = {"units": "s", "type": "quantity"}
 UTC = {"type": "time", "units": "s", "scale": "utc", "format": "unix"}
@@ -74,19 +78,19 @@ def variables(columns: Sequence[str], frame: str) -> dict[str, Variable]:
     }
 
 
-def main(url: str, grid: Grid, columns: Sequence[str], made: dict[str, Any]) -> xr.Dataset:
+def main(url: str, part: Part, made: dict[str, Any]) -> xr.Dataset:
     """Coordinates and attributes of the main dataset, without its large arrays."""
-    types, _ = correlations(url, grid.data_description)
+    grid, columns, types = part.grid, part.columns, part.window.types
     names = np.array(antenna_names(url))
     coords: dict[str, Any] = {
         "time": ("time", grid.at.time - UNIX_EPOCH, _time_attributes(url, grid)),
         "baseline_id": ("baseline_id", np.arange(len(grid.antenna1))),
         "baseline_antenna1_name": ("baseline_id", _text(names[grid.antenna1])),
         "baseline_antenna2_name": ("baseline_id", _text(names[grid.antenna2])),
-        "frequency": _frequency(url, grid.data_description),
+        "frequency": _frequency(url, part.window),
         "polarization": ("polarization", _text(stokes.NAMES.get(int(t), str(t)) for t in types)),
         "uvw_label": ("uvw_label", _text("uvw")),
-        "field_name": ("time", _text([field_name(url, grid.field)] * len(grid.at.time))),
+        "field_name": ("time", _text([field_name(part)] * len(grid.at.time))),
         "scan_name": _scans(url, grid),
     }
     groups = {
@@ -109,7 +113,8 @@ def main(url: str, grid: Grid, columns: Sequence[str], made: dict[str, Any]) -> 
 def antennas(url: str, types: Sequence[int]) -> xr.Dataset:
     """All antennas of the set."""
     with opened(url, "ANTENNA") as table:
-        position, dish = table.getcol("POSITION"), table.getcol("DISH_DIAMETER")
+        position = np.array([_first(table, "POSITION", n, [np.nan] * 3) for n in _rows(table)])
+        dish = np.array([_first(table, "DISH_DIAMETER", n, np.nan) for n in _rows(table)], float)
         station, mount = _strings(table, "STATION"), _strings(table, "MOUNT")
     names, name = antenna_names(url), telescope(url)
     receptors = _receptors(types)
@@ -135,15 +140,14 @@ def antennas(url: str, types: Sequence[int]) -> xr.Dataset:
     )
 
 
-def field_and_source(url: str, field: int) -> xr.Dataset:
+def field_and_source(part: Part) -> xr.Dataset:
     """The phase centre of one field."""
-    _, centre, frame = field_of(url, field)
-    sky = {"type": "sky_coord", "units": "rad", "frame": frame.lower()}
-    direction = (("field_name", "sky_dir_label"), np.array([centre]), sky)
+    sky = {"type": "sky_coord", "units": "rad", "frame": part.field.frame.lower()}
+    direction = (("field_name", "sky_dir_label"), np.array([part.field.centre]), sky)
     return xr.Dataset(
         {"FIELD_PHASE_CENTER_DIRECTION": direction},
         coords={
-            "field_name": ("field_name", _text([field_name(url, field)])),
+            "field_name": ("field_name", _text([field_name(part)])),
             "sky_dir_label": ("sky_dir_label", _text(["ra", "dec"])),
             "source_name": ("field_name", _text(["Unknown"])),
         },
@@ -151,9 +155,9 @@ def field_and_source(url: str, field: int) -> xr.Dataset:
     )
 
 
-def field_name(url: str, field: int) -> str:
+def field_name(part: Part) -> str:
     """A field's name with its number, as MSv4 makes it unique."""
-    return f"{field_of(url, field)[0]}_{field}"
+    return f"{part.field.name}_{part.grid.field}"
 
 
 def antenna_names(url: str) -> list[str]:
@@ -172,6 +176,9 @@ def _text(words: Any) -> NDArray[Any]:
 
 
 def _strings(table: Any, column: str) -> list[str]:
+    """A column of text; empty text where the set has no such column."""
+    if column not in table.colnames():
+        return [""] * table.nrows()
     return [str(value) for value in table.getcol(column)]
 
 
@@ -180,59 +187,90 @@ def _receptors(types: Sequence[int]) -> list[str]:
     return ["R", "L"] if hands & {"R", "L"} else ["X", "Y"]
 
 
+def _rows(table: Any) -> range:
+    return range(table.nrows())
+
+
+def _first(table: Any, column: str, row: int, otherwise: Any) -> Any:
+    """A cell, or something else where the set has no such column, row or value."""
+    there = column in table.colnames() and 0 <= row < table.nrows()
+    return table.getcell(column, row) if there and table.iscelldefined(column, row) else otherwise
+
+
 def _time_attributes(url: str, grid: Grid) -> dict[str, Any]:
     with opened(url) as table:
-        interval = float(table.getcell("INTERVAL", int(grid.at.first[0])))
-    return {**UTC, "integration_time": {"data": interval, "dims": [], "attrs": SECONDS}}
+        interval = float(_first(table, "INTERVAL", int(grid.at.first[0]), np.nan))
+    data = interval if np.isfinite(interval) else 0.0
+    scale = {"scale": time_scale(url).lower()}
+    return {**UTC, **scale, "integration_time": {"data": data, "dims": [], "attrs": SECONDS}}
 
 
-def _frequency(url: str, description: int) -> tuple[str, NDArray[np.float64], dict[str, Any]]:
-    _, frequency = correlations(url, description)
-    with opened(url, "DATA_DESCRIPTION") as table:
-        window = int(table.getcell("SPECTRAL_WINDOW_ID", description))
+def _frequency(url: str, window: SpectralWindow) -> tuple[str, NDArray[np.float64], dict[str, Any]]:
+    number, frame, frequency = window.number, window.frame, window.frequency
     with opened(url, "SPECTRAL_WINDOW") as table:
-        name, frame = table.getcell("NAME", window), int(table.getcell("MEAS_FREQ_REF", window))
-        width = float(np.ravel(table.getcell("CHAN_WIDTH", window))[0])
-        reference = float(table.getcell("REF_FREQUENCY", window))
+        name = str(_first(table, "NAME", number, ""))
+    known = window.width[np.isfinite(window.width)]
+    apart = np.abs(np.diff(frequency)).mean() if len(frequency) > 1 else 0.0
+    width = float(known[0]) if len(known) else float(apart)
     observer = OBSERVERS[frame] if 0 <= frame < len(OBSERVERS) else "Undefined"
     spectral = {"units": "Hz", "observer": observer, "type": "spectral_coord"}
     hertz = {"units": "Hz", "type": "quantity"}
     attributes = {
         **spectral,
-        "spectral_window_name": f"{name or 'spw'}_{window}",
+        "spectral_window_name": f"{name or 'spw'}_{number}",
         "spectral_window_intents": ["UNSPECIFIED"],
-        "reference_frequency": {"attrs": spectral, "data": reference, "dims": []},
+        "reference_frequency": {"attrs": spectral, "data": _reference(url, window), "dims": []},
         "channel_width": {"attrs": hertz, "data": width, "dims": []},
     }
     return "frequency", frequency, attributes
 
 
+def _reference(url: str, window: SpectralWindow) -> float:
+    """REF_FREQUENCY, Hz, or else that of the first channel."""
+    with opened(url, "SPECTRAL_WINDOW") as table:
+        given = float(_first(table, "REF_FREQUENCY", window.number, np.nan))
+    return given if np.isfinite(given) else float(window.frequency[0])
+
+
 def _scans(url: str, grid: Grid) -> tuple[str, NDArray[Any], dict[str, Any]]:
     """The scan of every time, and what it was for."""
     with opened(url) as table:
-        scans = table.selectrows(grid.at.first).getcol("SCAN_NUMBER")
-        state = int(table.getcell("STATE_ID", int(grid.at.first[0])))
-    with opened(url, "STATE") as table:
-        known = 0 <= state < table.nrows()
-        intents = str(table.getcell("OBS_MODE", state)).split(",") if known else ["UNSPECIFIED"]
-    return "time", _text(map(str, scans)), {"scan_intents": intents}
+        numbered = "SCAN_NUMBER" in table.colnames()
+        view = table.selectrows(grid.at.first)
+        scans = view.getcol("SCAN_NUMBER") if numbered else [0] * len(grid.at.first)
+        state = int(_first(table, "STATE_ID", int(grid.at.first[0]), -1))
+    intents = ""
+    if has_subtable(url, "STATE"):
+        with opened(url, "STATE") as table:
+            intents = str(_first(table, "OBS_MODE", state, ""))
+    attributes = {"scan_intents": (intents or "UNSPECIFIED").split(",")}
+    return "time", _text(map(str, scans)), attributes
 
 
 def _observation(url: str) -> dict[str, Any]:
+    unknown = {"observer": [""], "release_date": "", "project_UID": ""}
+    if not has_subtable(url, "OBSERVATION"):
+        return unknown
     with opened(url, "OBSERVATION") as table:
         if not table.nrows():
-            return {"observer": [""], "release_date": "", "project_UID": ""}
-        released = float(table.getcell("RELEASE_DATE", 0)) - UNIX_EPOCH
-        date = np.datetime64("1970-01-01", "ms") + np.timedelta64(round(1e3 * released), "ms")
-        observer, project = table.getcell("OBSERVER", 0), table.getcell("PROJECT", 0)
-    return {"observer": [str(observer)], "release_date": str(date), "project_UID": str(project)}
+            return unknown
+        date = _date(float(_first(table, "RELEASE_DATE", 0, np.nan)) - UNIX_EPOCH)
+        observer, project = _first(table, "OBSERVER", 0, ""), _first(table, "PROJECT", 0, "")
+    return {"observer": [str(observer)], "release_date": date, "project_UID": str(project)}
+
+
+def _date(seconds: float) -> str:
+    """Seconds since 1970 as a date; empty where they are none."""
+    if not abs(seconds) < FAR_FUTURE:
+        return ""
+    return str(np.datetime64("1970-01-01", "ms") + np.timedelta64(round(1e3 * seconds), "ms"))
 
 
 def _processor(url: str) -> dict[str, str]:
+    if not has_subtable(url, "PROCESSOR"):
+        return {"type": "", "sub_type": ""}
     with opened(url, "PROCESSOR") as table:
-        if not table.nrows():
-            return {"type": "", "sub_type": ""}
         return {
-            "type": str(table.getcell("TYPE", 0)),
-            "sub_type": str(table.getcell("SUB_TYPE", 0)),
+            "type": str(_first(table, "TYPE", 0, "")),
+            "sub_type": str(_first(table, "SUB_TYPE", 0, "")),
         }

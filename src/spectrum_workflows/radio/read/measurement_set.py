@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,42 +10,16 @@ import numpy as np
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import stokes
+from spectrum_workflows.radio.read.cells import cut, weights
 from spectrum_workflows.radio.read.row_index import RowIndex, row_index, rows_of
+from spectrum_workflows.radio.read.tables import cell, factor, opened
 from spectrum_workflows.radio.types import Slab, Visibilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 BLOCK_BYTES = 4 << 20
 """Correlated data held at a time while they are combined to Stokes I."""
-
-
-@contextmanager
-def opened(url: str, subtable: str = "") -> Iterator[Any]:
-    """A casacore table, without locks and without chatter.
-
-    Raises
-    ------
-    DataError
-        It is not a Measurement Set, or is damaged.
-    """
-    import casacore.tables as casa
-
-    os.environ.setdefault("HOME", os.sep)  # casacore wants one, which a bare container lacks
-    path = storage.local_path(url)
-    name = f"{path}::{subtable}" if subtable else str(path)
-    try:
-        with casa.table(name, ack=False, lockoptions="usernoread") as table:
-            yield table
-    except RuntimeError as error:
-        if not (path / "table.dat").is_file():
-            remedy = "name a folder that casacore can open"
-            raise DataError("not a Measurement Set", url, remedy) from None
-        said = str(error).splitlines()[0].replace(str(path), path.name)
-        remedy = "the set is damaged or incomplete: copy it again"
-        raise DataError(f"{subtable or 'main table'} unreadable ({said})", url, remedy) from error
 
 
 def index(url: str, chosen: tuple[int, int]) -> RowIndex:
@@ -57,15 +29,70 @@ def index(url: str, chosen: tuple[int, int]) -> RowIndex:
     return row_index(opened, url, stamp, chosen)
 
 
+@dataclass(frozen=True)
+class SpectralWindow:
+    """What the subtables say of a data description's visibilities.
+
+    Attributes
+    ----------
+    number : int
+        Row of the SPECTRAL_WINDOW subtable.
+    types : ndarray of int32, shape (ncorr,)
+        Correlations by their number.
+    frequency, width : ndarray of float64, shape (nchan,)
+        Of the channels, Hz; widths are positive, and NaN where not known.
+    frame : int
+        casacore's number of the frame of the frequencies.
+    """
+
+    number: int
+    types: NDArray[np.int32]
+    frequency: NDArray[np.float64]
+    width: NDArray[np.float64]
+    frame: int
+
+
+def window_of(url: str, data_description: int) -> SpectralWindow:
+    """The spectral window and polarization of a data description."""
+    with opened(url, "DATA_DESCRIPTION") as table:
+        of = (url, "DATA_DESCRIPTION", "DATA_DESC_ID")
+        window = int(cell(table, "SPECTRAL_WINDOW_ID", data_description, of))
+        polarization = int(cell(table, "POLARIZATION_ID", data_description, of))
+    with opened(url, "POLARIZATION") as table:
+        of = (url, "POLARIZATION", "POLARIZATION_ID")
+        types = np.asarray(cell(table, "CORR_TYPE", polarization, of))
+    with opened(url, "SPECTRAL_WINDOW") as table:
+        of = (url, "SPECTRAL_WINDOW", "SPECTRAL_WINDOW_ID")
+        frequency = np.asarray(cell(table, "CHAN_FREQ", window, of), np.float64)
+        frequency *= factor(table, "CHAN_FREQ", "Hz", url)
+        width = _widths(table, window, frequency, url)
+        known = _has(table, "MEAS_FREQ_REF")
+        frame = int(table.getcell("MEAS_FREQ_REF", window)) if known else -1
+    return SpectralWindow(window, types, frequency, width, frame)
+
+
+def _has(table: Any, column: str) -> bool:
+    return column in table.colnames()
+
+
+def _widths(
+    table: Any, window: int, frequency: NDArray[np.float64], url: str
+) -> NDArray[np.float64]:
+    """Widths of the channels, Hz, where the set says them."""
+    unknown = np.full(len(frequency), np.nan)
+    if not _has(table, "CHAN_WIDTH") or not table.iscelldefined("CHAN_WIDTH", window):
+        return unknown
+    width = np.ravel(np.abs(np.asarray(table.getcell("CHAN_WIDTH", window), np.float64)))
+    if width.shape != frequency.shape:
+        return unknown
+    width *= factor(table, "CHAN_WIDTH", "Hz", url)
+    return np.where(np.isfinite(width) & (width > 0), width, np.nan)
+
+
 def correlations(url: str, data_description: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Correlation types and channel frequencies (Hz) of a data description."""
-    with opened(url, "DATA_DESCRIPTION") as table:
-        window = table.getcell("SPECTRAL_WINDOW_ID", data_description)
-        polarization = table.getcell("POLARIZATION_ID", data_description)
-    with opened(url, "POLARIZATION") as table:
-        types = np.asarray(table.getcell("CORR_TYPE", polarization))
-    with opened(url, "SPECTRAL_WINDOW") as table:
-        return types, np.asarray(table.getcell("CHAN_FREQ", window), np.float64)
+    window = window_of(url, data_description)
+    return window.types, window.frequency
 
 
 def read(slab: Slab) -> Visibilities:
@@ -109,11 +136,18 @@ def coordinates(slab: Slab) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     with opened(slab.url) as table:
         rows, _ = rows_of(table, slab, index(slab.url, (slab.field, slab.data_description)))
         if isinstance(rows, range):
-            uvw = np.asarray(table.getcol("UVW", rows.start, len(rows)))
+            uvw = uvw_of(table, rows.start, len(rows), slab.url)
         else:
-            uvw = np.asarray(table.selectrows(rows).getcol("UVW"))
+            uvw = uvw_of(table.selectrows(rows), 0, len(rows), slab.url)
     uvw[~np.isfinite(uvw).all(axis=1)] = 0.0
     return uvw, frequency[slab.chan_start : slab.chan_stop]
+
+
+def uvw_of(view: Any, start: int, count: int, url: str) -> NDArray[np.float64]:
+    """Baseline coordinates of some rows, m."""
+    uvw = np.asarray(view.getcol("UVW", start, count), np.float64)
+    scale = factor(view, "UVW", "m", url)
+    return uvw if scale == 1.0 else uvw * scale
 
 
 def visibility_bytes(ncorr: int) -> int:
@@ -135,10 +169,10 @@ def _read_block(
         view, start, count, source = table, int(rows[0]), span, rows - rows[0]
     else:
         view, start, count, source = table.selectrows(rows), 0, len(rows), np.arange(len(rows))
-    uvw = np.empty((count, 3))
-    view.getcolslicenp("UVW", uvw, [0], [2], [1], start, count)
+    uvw = uvw_of(view, start, count, slab.url)
     data, flag, weight = _pieces(view, slab, hand, (start, count))
-    flag[np.asarray(view.getcol("FLAG_ROW", start, count))] = True
+    if _has(view, "FLAG_ROW"):
+        flag[np.asarray(view.getcol("FLAG_ROW", start, count))] = True
     flag[~np.isfinite(uvw).all(axis=1)] = True
     out.uvw[place] = np.nan_to_num(uvw[source], posinf=0.0, neginf=0.0)
     unflagged: int = stokes.combine((data, flag, weight), source, place, out.visibility, out.weight)
@@ -149,21 +183,10 @@ def _pieces(
     view: Any, slab: Slab, hand: tuple[int, ...], rows: tuple[int, int]
 ) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]]:
     """Data, flags and weights of the parallel hands: (n, nchan, nhand) each."""
-    start, count = rows
     step = max(hand[-1] - hand[0], 1)
     window = ([slab.chan_start, hand[0]], [slab.chan_stop - 1, hand[-1]], [1, step])
-    shape = (count, slab.chan_stop - slab.chan_start, len(hand))
-
-    def cut(name: str, dtype: type) -> NDArray[Any]:
-        values: NDArray[Any] = np.empty(shape, dtype)
-        view.getcolslicenp(name, values, *window, start, count)
-        return values
-
-    if "WEIGHT_SPECTRUM" in view.colnames() and view.iscelldefined("WEIGHT_SPECTRUM", start):
-        weight = cut("WEIGHT_SPECTRUM", np.float32)
-    else:
-        weight = np.asarray(view.getcol("WEIGHT", start, count), np.float32)[:, None, list(hand)]
-    return cut(slab.column, np.complex64), cut("FLAG", np.bool_), weight
+    data = cut(view, slab.column, window, rows).astype(np.complex64, copy=False)
+    return data, cut(view, "FLAG", window, rows), weights(view, window, rows)
 
 
 def rising(data: Visibilities) -> Visibilities:

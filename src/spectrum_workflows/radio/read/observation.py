@@ -11,13 +11,23 @@ import numpy as np
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import stokes
-from spectrum_workflows.radio.read.measurement_set import (
-    correlations,
-    index,
-    opened,
-    visibility_bytes,
+from spectrum_workflows.radio.read.examining import (
+    Asked,
+    check_columns,
+    check_rows,
+    doubles,
+    has_values,
 )
-from spectrum_workflows.radio.read.row_index import ROWS
+from spectrum_workflows.radio.read.frequencies import check_frequencies
+from spectrum_workflows.radio.read.measurement_set import (
+    index,
+    uvw_of,
+    visibility_bytes,
+    window_of,
+)
+from spectrum_workflows.radio.read.phase_centre import Span, beam_of, field_of
+from spectrum_workflows.radio.read.row_index import ROWS, RowIndex
+from spectrum_workflows.radio.read.tables import has_subtable, opened
 from spectrum_workflows.radio.types import Observation
 
 if TYPE_CHECKING:
@@ -27,12 +37,16 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.spec import RadioSpec
 
 
-FRAMES = {"J2000": "FK5", "ICRS": "ICRS"}
-"""Direction frames that can be imaged: casacore's name and FITS' RADESYS."""
+DATA_COLUMNS = ("DATA", "CORRECTED_DATA")
+"""Columns that can be imaged."""
 
 SPECTRAL_FRAMES = {1: "LSRK", 2: "LSRD", 3: "BARYCENT", 4: "GEOCENTR", 5: "TOPOCENT"}
 SPECTRAL_FRAMES |= {6: "GALACTOC", 7: "LOCALGRP", 8: "CMBDIPOL"}
 """casacore's MFrequency types and FITS' SPECSYS."""
+
+
+TIME_SCALES = {"UTC": "UTC", "TAI": "TAI", "TT": "TT", "TDT": "TT", "TDB": "TDB", "UT1": "UT1"}
+"""casacore's MEpoch types and FITS' TIMESYS."""
 
 
 def describe(spec: RadioSpec, url: str) -> Observation:
@@ -46,39 +60,65 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         The spec must choose, or chooses what the set does not hold.
     """
     with opened(url) as table:
-        missing = {"UVW", "FLAG", "WEIGHT", "TIME", "DATA_DESC_ID"} - set(table.colnames())
-        if missing:
-            remedy = "name a Measurement Set"
-            raise DataError(f"no column {', '.join(sorted(missing))}", url, remedy)
+        check_columns(table, url)
         fields, descriptions = _present(table)
     if not fields:
         raise DataError("the set has no rows", url, "name another one")
     field = chosen(spec.field, fields, "field", url)
     description = chosen(spec.data_description, descriptions, "data_description", url)
-    types, frequency = correlations(url, description)
-    stokes.hands(types.tolist(), url)
+    window = window_of(url, description)
+    stokes.hands(window.types.tolist(), url)
+    notes = check_frequencies(window.frequency, f"spectral window {window.number}", url)
     at = index(url, (field, description))
     if not len(at.time):
         remedy = "choose another field or data_description"
         raise DataError("no cross-correlations of this field", url, remedy)
-    _check_column(spec.column, url, (len(frequency), len(types)), int(at.first[0]))
-    name, centre, frame = field_of(url, field)
+    check_column(spec.column, url, at)
+    shape = (len(window.frequency), len(window.types))
+    check_rows(url, Asked(field, description, (spec.column,), shape))
+    longest = longest_baseline(url)
+    span = Span(float(at.time[0]), float(at.time[-1]), beam_of(longest, window.frequency))
+    where = field_of(url, field, span)
     return Observation(
         url=url,
         column=spec.column,
         telescope=telescope(url),
-        object_name=name,
+        object_name=where.name,
         field=field,
         data_description=description,
-        phase_centre=centre,
-        frame=frame,
-        spectral_frame=_spectral_frame(url, description),
-        frequency=frequency,
+        phase_centre=where.centre,
+        frame=where.frame,
+        spectral_frame=SPECTRAL_FRAMES.get(window.frame, ""),
+        frequency=window.frequency,
         rows_per_time=at.count,
-        longest_baseline=longest_baseline(url),
-        visibility_bytes=visibility_bytes(len(types)),
+        longest_baseline=longest,
+        visibility_bytes=visibility_bytes(len(window.types)),
         identity=identity(storage.local_path(url)),
+        channel_width=window.width,
+        time=(span.begin, span.end),
+        time_scale=time_scale(url),
+        notes=(*notes, *_doubled(url, (field, description), at), *_other(spec.column, url, at)),
     )
+
+
+def _doubled(url: str, chosen: tuple[int, int], at: RowIndex) -> tuple[str, ...]:
+    """A warning where a visibility may be there twice."""
+    if many := doubles(url, chosen, at):
+        return (f"{many:,} rows repeat the time and baseline of another: all are imaged",)
+    return ()
+
+
+def _other(column: str, url: str, at: RowIndex) -> tuple[str, ...]:
+    """A warning where calibrated data are there, and are not what is imaged."""
+    rows = [int(at.first[0]), int(at.last[-1])]
+    there = column == "DATA" and has_values(url, "CORRECTED_DATA", rows)
+    return (not_corrected(),) if there else ()
+
+
+def not_corrected() -> str:
+    """The warning for a set whose calibrated column is not imaged."""
+    other = 'column = "CORRECTED_DATA" images the calibrated data'
+    return f"the set has CORRECTED_DATA too, and DATA is imaged: {other}"
 
 
 def identity(path: Path) -> str:
@@ -113,17 +153,18 @@ def chosen(wanted: int | None, present: Sequence[int], key: str, url: str) -> in
     return present[0] if wanted is None else wanted
 
 
-def _check_column(column: str, url: str, shape: tuple[int, int], row: int) -> None:
-    """Refuse a set without the data column, or with cells of another shape."""
+def check_column(column: str, url: str, at: RowIndex) -> None:
+    """Refuse a set without the data column, or without a value in it."""
     with opened(url) as table:
-        if column not in table.colnames():
-            there = [n for n in ("DATA", "CORRECTED_DATA") if n in table.colnames()]
-            remedy = f"it has {', '.join(there) or 'neither DATA nor CORRECTED_DATA'}"
-            raise DataError(f"no column {column}", url, remedy)
-        found = tuple(np.shape(table.getcell(column, row)))
-    if found != shape:
-        remedy = "the set is damaged: write it again"
-        raise DataError(f"{column} has shape {found}, not {shape}", url, remedy)
+        names = table.colnames()
+    rows = [int(at.first[0]), int(at.last[-1]), int(at.first[len(at.first) // 2])]
+    there = [name for name in DATA_COLUMNS if has_values(url, name, rows)]
+    if column not in names:
+        remedy = f"it has {', '.join(there) or 'neither DATA nor CORRECTED_DATA'}"
+        raise DataError(f"no column {column}", url, remedy)
+    if column not in there:
+        remedy = f"image {there[0]}" if there else "choose another field or set"
+        raise DataError(f"{column} holds no values", url, remedy)
 
 
 def longest_baseline(url: str) -> float:
@@ -133,37 +174,22 @@ def longest_baseline(url: str) -> float:
         nrow = table.nrows()
     for start in range(0, nrow, ROWS):
         with opened(url) as table:  # anew: casacore keeps all that it has read
-            u, v, _ = np.asarray(table.getcol("UVW", start, min(ROWS, nrow - start))).T
-        longest = max(longest, float(np.nanmax(np.hypot(u, v))))
+            u, v, _ = uvw_of(table, start, min(ROWS, nrow - start), url).T
+        length = np.hypot(u, v)
+        longest = max(longest, float(np.max(length[np.isfinite(length)], initial=0.0)))
     return longest
 
 
-def field_of(url: str, field: int) -> tuple[str, tuple[float, float], str]:
-    """Name, phase centre (rad) and its frame, of a field."""
-    with opened(url, "FIELD") as table:
-        measure = table.getcolkeywords("PHASE_DIR").get("MEASINFO", {})
-        frame = measure.get("Ref", "J2000")
-        if column := measure.get("VarRefCol"):
-            code, codes = table.getcell(column, field), measure.get("TabRefCodes", ())
-            names = {int(c): str(n) for c, n in zip(codes, measure["TabRefTypes"], strict=True)}
-            frame = names.get(int(code), f"frame {code}")
-        if frame not in FRAMES:
-            remedy = "convert it with CASA's fixvis or chgcentre"
-            raise DataError(f"phase centre in {frame}, not J2000 or ICRS", url, remedy)
-        ra, dec = np.asarray(table.getcell("PHASE_DIR", field))[0]
-        name = str(table.getcell("NAME", field))
-        return name, (float(ra) % (2 * np.pi), float(dec)), FRAMES[frame]
-
-
-def _spectral_frame(url: str, description: int) -> str:
-    """Frame of the frequencies as a FITS SPECSYS; empty where FITS has none."""
-    with opened(url, "DATA_DESCRIPTION") as table:
-        window = table.getcell("SPECTRAL_WINDOW_ID", description)
-    with opened(url, "SPECTRAL_WINDOW") as table:
-        return SPECTRAL_FRAMES.get(int(table.getcell("MEAS_FREQ_REF", window)), "")
+def time_scale(url: str) -> str:
+    """The scale of the column TIME, as FITS calls it."""
+    with opened(url) as table:
+        measure = table.getcolkeywords("TIME").get("MEASINFO", {})
+    return TIME_SCALES.get(str(measure.get("Ref", "UTC")), "UTC")
 
 
 def telescope(url: str) -> str:
     """Name of the telescope, if the set has an observation."""
+    if not has_subtable(url, "OBSERVATION"):
+        return ""
     with opened(url, "OBSERVATION") as table:
         return str(table.getcell("TELESCOPE_NAME", 0)) if table.nrows() else ""

@@ -35,6 +35,9 @@ class RowIndex:
         Rows with that time.
     ordered : bool
         All of them are known to lie in (time, antenna1, antenna2) order.
+    doubles : int or None
+        Rows of the same time and antennas as the row before; None where rows
+        of the same time and baseline need not be neighbours.
     """
 
     time: NDArray[np.float64]
@@ -42,10 +45,16 @@ class RowIndex:
     last: NDArray[np.int64]
     count: NDArray[np.int64]
     ordered: bool = False
+    doubles: int | None = None
 
 
-def _identified(
-    table: Any, chosen: tuple[int, int], start: int, stop: int
+def identified(
+    table: Any,
+    chosen: tuple[int, int],
+    start: int,
+    stop: int,
+    *,
+    autocorrelations: bool = False,
 ) -> tuple[Numbers, NDArray[np.float64], Numbers]:
     """The cross-correlations among some rows: row, time, and a number that sorts baselines."""
     field, data_description = chosen
@@ -55,7 +64,9 @@ def _identified(
 
     first, second = column("ANTENNA1").astype(np.int64), column("ANTENNA2")
     keep = (column("FIELD_ID") == field) & (column("DATA_DESC_ID") == data_description)
-    rows = np.flatnonzero(keep & (first != second))
+    if not autocorrelations:
+        keep &= first != second
+    rows = np.flatnonzero(keep)
     return start + rows, column("TIME")[rows], ((first << 16) | second)[rows]
 
 
@@ -78,20 +89,25 @@ def row_index(
     chosen : tuple of int
         Field and data description.
     """
-    pieces, latest, ordered = [], (-np.inf, 0), True
+    pieces, latest, ordered, doubles = [], (-np.inf, 0), True, 0
+    backwards = False
     with opened(url) as table:
         nrow = table.nrows()
         for start in range(0, nrow, ROWS):
-            rows, time, baseline = _identified(table, chosen, start, min(start + ROWS, nrow))
+            rows, time, baseline = identified(table, chosen, start, min(start + ROWS, nrow))
             pieces.append(grouped(time, rows, rows, np.ones_like(rows)))
             if len(rows):
                 ordered = ordered and _rises(latest, time, baseline)
+                again = np.diff(time, prepend=latest[0]) == 0
+                again &= np.diff(baseline, prepend=latest[1]) == 0
+                doubles += int(again.sum())
+                backwards = backwards or bool(((baseline >> 16) > (baseline & 0xFFFF)).any())
                 latest = (float(time[-1]), int(baseline[-1]))
     if not pieces:
         return grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
     columns = ("time", "first", "last", "count")
     found = grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
-    return replace(found, ordered=ordered)
+    return replace(found, ordered=ordered, doubles=None if backwards or not ordered else doubles)
 
 
 def _rises(latest: tuple[float, int], time: NDArray[np.float64], baseline: Numbers) -> bool:
@@ -122,7 +138,7 @@ def rows_of(table: Any, slab: Slab, at: RowIndex) -> tuple[Rows, Rows]:
     times, chosen = at.time[own], (slab.field, slab.data_description)
     pieces = []
     for start in range(first, stop, ROWS):
-        row, time, baseline = _identified(table, chosen, start, min(start + ROWS, stop))
+        row, time, baseline = identified(table, chosen, start, min(start + ROWS, stop))
         inside = (time >= times[0]) & (time <= times[-1])
         key = (np.searchsorted(times, time[inside]) << 32) | baseline[inside]
         pieces.append((row[inside], key))

@@ -11,10 +11,16 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read import zarr_set
-from spectrum_workflows.radio.read.observation import chosen
+from spectrum_workflows.radio.read.frequencies import check_frequencies
+from spectrum_workflows.radio.read.observation import chosen, not_corrected
+from spectrum_workflows.radio.read.phase_centre import beam_of, still
+from spectrum_workflows.radio.read.tables import UNIX_EPOCH, units_factor
 from spectrum_workflows.radio.types import Observation
 
 if TYPE_CHECKING:
+    import zarr
+    from numpy.typing import NDArray
+
     from spectrum_workflows.radio.spec import RadioSpec
 
 FRAMES = {"fk5": "FK5", "icrs": "ICRS"}
@@ -54,8 +60,13 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         if not rows.any():
             remedy = "choose another field or data_description"
             raise DataError("no cross-correlations of this field", url, remedy)
-        centre, frame = _direction(part, url)
         frequency = part.array("frequency")
+        hertz = np.asarray(frequency[:], np.float64)
+        window = str(frequency.attrs.get("spectral_window_name", description))
+        notes = check_frequencies(hertz, f"spectral window {window}", url)
+        _check_arrays(part, spec.column, (len(hertz), len(types)), url)
+        longest = _longest_baseline(part)
+        centre, frame = _direction(part, beam_of(longest, hertz), url)
         antennas: Any = part.group["antenna_xds"].attrs
         return Observation(
             url=url,
@@ -67,12 +78,60 @@ def describe(spec: RadioSpec, url: str) -> Observation:
             phase_centre=centre,
             frame=frame,
             spectral_frame=SPECTRAL_FRAMES.get(str(frequency.attrs.get("observer")), ""),
-            frequency=np.asarray(frequency[:], np.float64),
+            frequency=hertz,
             rows_per_time=rows[rows > 0],
-            longest_baseline=_longest_baseline(part),
+            longest_baseline=longest,
             visibility_bytes=len(types) * (8 + 1 + 4),
             identity=hashlib.sha256(storage.read_bytes(storage.join(url, "zarr.json"))).hexdigest(),
+            channel_width=_widths(part, frequency, len(hertz)),
+            time=_times(part, rows),
+            time_scale=str(part.array("time").attrs.get("scale", "utc")).upper(),
+            notes=(*notes, *_other(part, spec.column)),
         )
+
+
+def _factor(array: zarr.Array[Any], unit: str, name: str, url: str) -> float:
+    return units_factor(array.attrs.get("units", unit), unit, name, url)
+
+
+def _other(part: zarr_set.Part, column: str) -> tuple[str, ...]:
+    """A warning where calibrated data are there, and are not what is imaged."""
+    there = zarr_set.COLUMNS["CORRECTED_DATA"] in part.group
+    return (not_corrected(),) if there and column == "DATA" else ()
+
+
+def _check_arrays(part: zarr_set.Part, column: str, shape: tuple[int, int], url: str) -> None:
+    """Refuse arrays that do not fit together."""
+    ntime, nbaseline = (part.array(name).shape[0] for name in ("time", "baseline_antenna1_name"))
+    cell = (ntime, nbaseline)
+    wanted: dict[str, tuple[int, ...]] = {
+        zarr_set.COLUMNS[column]: (*cell, *shape),
+        "FLAG": (*cell, *shape),
+    }
+    wanted |= {"WEIGHT": (*cell, *shape), "UVW": (*cell, 3)}
+    for name, axes in wanted.items():
+        if (found := part.array(name).shape) != axes:
+            what = f"{name} has shape {tuple(found)}, not {axes}"
+            raise DataError(what, url, "convert or copy the set again")
+    for name, unit in (("UVW", "m"), ("frequency", "Hz")):
+        if _factor(part.array(name), unit, name, url) != 1.0:
+            raise DataError(f"{name} is not in {unit}", url, "convert it again")
+
+
+def _widths(part: zarr_set.Part, frequency: zarr.Array[Any], nchan: int) -> NDArray[np.float64]:
+    """Widths of the channels, Hz; NaN where the set does not say."""
+    own = part.own.get("channel_width")
+    if own is not None and np.shape(own) == (nchan,):
+        return np.asarray(own, np.float64)
+    said: Any = frequency.attrs.get("channel_width")
+    width = abs(float(said["data"])) if isinstance(said, dict) and "data" in said else np.nan
+    return np.full(nchan, width if width > 0 else np.nan)
+
+
+def _times(part: zarr_set.Part, rows: NDArray[np.int64]) -> tuple[float, float]:
+    """First and last time with cross-correlations, s of the Modified Julian Date."""
+    found = np.asarray(part.array("time")[:], np.float64)[rows > 0]
+    return float(found.min()) + UNIX_EPOCH, float(found.max()) + UNIX_EPOCH
 
 
 def _check_column(part: zarr_set.Part, column: str, url: str) -> None:
@@ -83,7 +142,7 @@ def _check_column(part: zarr_set.Part, column: str, url: str) -> None:
         raise DataError(f"no column {column}", url, remedy)
 
 
-def _direction(part: zarr_set.Part, url: str) -> tuple[tuple[float, float], str]:
+def _direction(part: zarr_set.Part, beam: float, url: str) -> tuple[tuple[float, float], str]:
     """Phase centre (rad) and its frame."""
     groups: Any = part.group.attrs["data_groups"]
     name = groups["base"]["field_and_source"]
@@ -92,8 +151,9 @@ def _direction(part: zarr_set.Part, url: str) -> tuple[tuple[float, float], str]
     if frame not in FRAMES:
         remedy = "convert it with CASA's fixvis or chgcentre"
         raise DataError(f"phase centre in {frame}, not fk5 or icrs", url, remedy)
-    ra, dec = np.asarray(direction[:]).reshape(-1, 2)[0]
-    return (float(ra) % (2 * np.pi), float(dec)), FRAMES[frame]
+    scale = _factor(direction, "rad", "FIELD_PHASE_CENTER_DIRECTION", url)
+    path = scale * np.asarray(direction[:], np.float64).reshape(-1, 2)
+    return still(path, beam, f"field {part.field}", url), FRAMES[frame]
 
 
 def _longest_baseline(part: zarr_set.Part) -> float:
@@ -103,5 +163,6 @@ def _longest_baseline(part: zarr_set.Part) -> float:
     uvw, longest = part.array("UVW"), 0.0
     for start in range(0, uvw.shape[0], uvw.chunks[0]):
         u, v, _ = np.moveaxis(np.asarray(uvw[start : start + uvw.chunks[0]]), 2, 0)
-        longest = max(longest, float(np.nanmax(np.hypot(u, v), initial=0.0)))
+        length = np.hypot(u, v)
+        longest = max(longest, float(np.max(length[np.isfinite(length)], initial=0.0)))
     return longest

@@ -96,7 +96,7 @@ def plan(
         partitions=cut,
         bytes_to_read=sum(slab.size for slab in cut) * observation.visibility_bytes,
         largest_memory=max(stage.memory for stage in stages) if layout else need,
-        warnings=_undersampled(spec, observation),
+        warnings=(*observation.notes, *_undersampled(spec, observation)),
         inputs=((observation.url, observation.identity),),
         stages=stages,
         method=_method(layout),
