@@ -30,11 +30,13 @@ STRIPS = (
 LAYERS = {
     "words": (
         *("errors", "conversion", "domain", "specs", "stages", "*.types", "*.spec"),
-        *("catalogue.entries", "hep.cuts", "hep.fallback", "hep.fitted", "hep.systematics"),
+        *("catalogue.entries", "hep.cuts", "jsontext", "naming"),
+        *("hep.axes", "hep.fallback", "hep.fitted", "hep.modelling", "hep.naming"),
+        "hep.systematics",
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
-        *("hep.histogram", "hep.observables", "hep.partition", "hep.quality"),
+        *("hep.histogram", "hep.observables", "hep.partition", "hep.quality", "hep.reviewing"),
         *(
             "radio.beam",
             "radio.clean",
@@ -60,6 +62,7 @@ LAYERS = {
             "catalogue.finding",
             "catalogue.fetching",
             "shipped",
+            "hep.corrections",
             "hep.draft",
             "hep.basket",
             "hep.baskets",

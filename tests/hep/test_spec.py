@@ -41,7 +41,7 @@ def test_a_spec_knows_its_folder_and_keeps_it_when_changed(tmp_path):
         ("luminosity = 1.0", "", "needs luminosity"),
         ("cross_section = 1.0", "", r"samples\.a needs cross_section"),
         ("cross_section = 1.0", "cross_section = -2.0", r"cross_section: .*greater than 0"),
-        ("bins = 2", "bins = 0", r"bins: .*greater than 0"),
+        ("bins = 2", "bins = 0", r"bins .*greater than 0"),
         ("stop = 1.0", "stop = 0.0", "stop must be above start"),
         ("stop = 1.0", "stop = 1.0\nlog = true", "must start above 0"),
         ("stop = 1.0", "stop = inf", "finite number"),

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spectrum_workflows import storage
+from spectrum_workflows.jsontext import as_json as json_text
 
 if TYPE_CHECKING:
     from spectrum_workflows.record import Comparison
@@ -36,7 +37,7 @@ def error(message: str) -> None:
 
 def as_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output."""
-    text(json_module.dumps(value, indent=1))
+    text(json_text(value))
 
 
 def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:

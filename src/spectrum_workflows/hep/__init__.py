@@ -23,5 +23,6 @@ DOMAIN = Domain(
     deviation=workflow.deviation,
     plot=workflow.plot,
     make=workflow.make,
+    warnings=workflow.warnings,
     converter=Converter(".root", convert, to_keep),
 )

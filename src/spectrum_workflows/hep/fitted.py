@@ -95,3 +95,16 @@ class LikelihoodFit:
     prefit: Templates
     postfit: Templates
     data: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def nuisances(self) -> tuple[str, ...]:
+        """Parameters that are neither of interest nor of the statistics of single bins."""
+        bins = {
+            modifier["name"]
+            for channel in self.workspace["channels"]
+            for sample in channel["samples"]
+            for modifier in sample["modifiers"]
+            if modifier["type"] == "staterror"
+        }
+        single = {n for n in self.names if n in bins or n.rpartition("[")[0] in bins}
+        return tuple(n for n in self.names if n != self.poi and n not in single)

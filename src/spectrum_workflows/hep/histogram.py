@@ -9,22 +9,33 @@ import hist
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrum_workflows.errors import SpecError
+from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.hep import naming
+from spectrum_workflows.hep.axes import Axis, HistogramSpec
 from spectrum_workflows.hep.closure import generated_weight
 from spectrum_workflows.hep.observables import refuse_weights, weighted
 from spectrum_workflows.hep.observables import regions as looked_at
-from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
+from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
 from spectrum_workflows.specs import closest
 
 
 def empty(name: str, spec: HistogramSpec) -> hist.Hist:
     """An empty histogram with float64 sums of weights and of their squares."""
-    transform = hist.axis.transform.log if spec.log else None
-    axis = hist.axis.Regular(
-        spec.bins, spec.start, spec.stop, name="x", label=spec.label or name, transform=transform
-    )
-    return hist.Hist(axis, storage=hist.storage.Weight(), name=name)
+    axes = [_axis(axis, key, name) for axis, key in zip(spec.axes(name), "xy", strict=False)]
+    return hist.Hist(*axes, storage=hist.storage.Weight(), name=name)
+
+
+def _axis(axis: Axis, key: str, title: str) -> Any:
+    said: dict[str, Any] = {"name": key, "label": axis.label or title}
+    if axis.categories:
+        return hist.axis.StrCategory(axis.categories, overflow=True, **said)
+    if axis.edges:
+        return hist.axis.Variable(axis.edges, **said)
+    if axis.integer:
+        return hist.axis.Integer(int(axis.start), int(axis.stop), **said)
+    transform = hist.axis.transform.log if axis.log else None
+    return hist.axis.Regular(axis.bins, axis.start, axis.stop, transform=transform, **said)
 
 
 def filled(
@@ -35,6 +46,7 @@ def filled(
     events: int,
     seen: int | None = None,
     variations: Sequence[str] = (),
+    titles: Mapping[tuple[str, str], str] | None = None,
     generated: NDArray[Any] | None = None,
     weightless: bool = False,
 ) -> Filled:
@@ -54,6 +66,8 @@ def filled(
         Those that ``select`` was given.
     variations : sequence of str
         Systematic variations that every region must hold.
+    titles : mapping of (histogram, variation) to str, optional
+        Names of the histograms of the run; see `HepSpec.titles`.
     generated : ndarray, shape (events,), optional
         Generator weights, by which the events' own are multiplied.
     weightless : bool
@@ -72,8 +86,8 @@ def filled(
         refuse_weights(found, sample)
     regions = {r: weighted(r, o, generated) for r, o in found.items()}
     out = {
-        (sample, title): _fill(empty(title, spec), observable)
-        for title, spec, observable in wanted(regions, histograms, variations)
+        (sample, title): _fill(empty(title, spec), spec, both)
+        for title, spec, both in wanted(regions, histograms, variations, titles)
     }
     selected = {(sample, region): len(o.values) for region, o in regions.items()}
     return Filled(out, selected, {sample: events})
@@ -83,37 +97,78 @@ def wanted(
     regions: Mapping[str, Observable],
     histograms: Mapping[str, HistogramSpec],
     variations: Sequence[str],
-) -> Iterator[tuple[str, HistogramSpec, Observable]]:
-    """Title of every histogram, what it is like, and what to fill into it.
+    titles: Mapping[tuple[str, str], str] | None = None,
+) -> Iterator[tuple[str, HistogramSpec, tuple[Observable, ...]]]:
+    """Title of every histogram, what it is like, and what to fill into its axes.
 
     Raises
     ------
     SpecError
         There is no such region, or not with such a variation.
+    DataError
+        The regions of two axes do not hold the same events.
     """
+    named = naming.titles(histograms, variations) if titles is None else titles
     for name, spec in histograms.items():
-        region = spec.observable or name
-        if region not in regions:
-            raise SpecError(
-                f"select returns no region {region!r}",
-                f"histograms.{name}",
-                closest(region, list(regions)),
-            )
-        yield name, spec, regions[region]
+        asked = [axis.observable for axis in spec.axes(name)]
+        found = [_region(regions, region, name) for region in asked]
+        yield named[name, ""], spec, _together(name, found)
         for variation in variations:
-            varied = regions[region].variations.get(variation)
-            if varied is None:
-                known = list(regions[region].variations)
-                what = f"select returns no variation {variation!r} of {region!r}"
-                raise SpecError(what, "variations", closest(variation, known))
-            yield f"{name}_{variation}", spec, varied
+            varied = [_varied(o, r, variation) for o, r in zip(found, asked, strict=True)]
+            yield named[name, variation], spec, _together(name, varied)
 
 
-def _fill(histogram: hist.Hist, found: Observable) -> hist.Hist:
-    values = found.values
-    if histogram.axes[0].transform is not None:  # what has no logarithm lies below every axis
-        values = np.where(values > 0, values, np.nextafter(0, 1))
-    return histogram.fill(values, weight=found.weights)
+def _region(regions: Mapping[str, Observable], region: str, name: str) -> Observable:
+    if region not in regions:
+        raise SpecError(
+            f"select returns no region {region!r}",
+            f"histograms.{name}",
+            closest(region, list(regions)),
+        )
+    return regions[region]
+
+
+def _varied(found: Observable, region: str, variation: str) -> Observable:
+    varied = found.variations.get(variation)
+    if varied is None:
+        what = f"select returns no variation {variation!r} of {region!r}"
+        raise SpecError(what, "variations", closest(variation, list(found.variations)))
+    return varied
+
+
+def _together(name: str, found: Sequence[Observable]) -> tuple[Observable, ...]:
+    """The observables of a histogram's axes, which must be of the same events."""
+    first = found[0]
+    for other in found[1:]:
+        for what in ("values", "weights", "index"):
+            a, b = getattr(first, what), getattr(other, what)
+            same = (a is None) == (b is None) and (a is None or len(a) == len(b))
+            if same and a is not None and what != "values":
+                same = bool(np.array_equal(a, b))
+            if not same:
+                raise DataError(
+                    f"the two regions of histogram {name!r} differ in their {what}",
+                    "select",
+                    "return both observables of the same events, with the same weights and index",
+                )
+    return tuple(found)
+
+
+def _fill(h: hist.Hist, spec: HistogramSpec, found: Sequence[Observable]) -> hist.Hist:
+    axes = spec.axes(h.name or "")
+    values = [_coordinate(axis, o.values) for axis, o in zip(axes, found, strict=True)]
+    return h.fill(*values, weight=found[0].weights)
+
+
+def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
+    """Values as their axis takes them."""
+    if axis.categories:
+        return np.asarray(values).astype(np.str_)
+    if axis.integer:  # as wide as the library counts, whole, and outside where they were
+        return np.asarray(np.clip(np.floor(values), axis.start - 1, axis.stop), np.int32)
+    if axis.log and not axis.edges:  # what has no logarithm lies below every axis
+        return np.where(values > 0, values, np.nextafter(0, 1))
+    return values
 
 
 def merge(a: Filled, b: Filled) -> Filled:
@@ -157,7 +212,8 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
     """The named float64 arrays that are the result.
 
     ``sample/histogram/values`` and ``.../variances`` have shape (bins + 2,)
-    with underflow first and overflow last; ``sample/region/entries`` and
+    with underflow first and overflow last, an axis of categories (bins + 1,),
+    and two axes the shape of both; ``sample/region/entries`` and
     ``sample/events`` have shape (1,).
     """
     out: dict[str, NDArray[np.float64]] = {}

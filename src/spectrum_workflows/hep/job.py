@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, quality
 from spectrum_workflows.hep.columns import Wanted
+from spectrum_workflows.hep.corrections import Corrections, corrections
 from spectrum_workflows.hep.quality import GoodRuns
 from spectrum_workflows.hep.selection import Selection, find
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
@@ -35,8 +35,10 @@ class Job:
         Those of them that the selection may not weight.
     variations : mapping of str to tuple of str
         Systematic variations of every sample.
-    corrections : str
-        Content of the correctionlib file, if the spec names one.
+    titles : mapping of (histogram, variation) to str
+        Names of all histograms.
+    corrections : Corrections
+        Content of the correctionlib files that the spec names.
     good_runs : GoodRuns or None
         Where data is certified; everywhere if left out.
     inputs : tuple of (str, str)
@@ -49,7 +51,8 @@ class Job:
     data: frozenset[str]
     weightless: frozenset[str]
     variations: Mapping[str, tuple[str, ...]]
-    corrections: str = ""
+    titles: Mapping[tuple[str, str], str]
+    corrections: Corrections = field(default_factory=Corrections)
     good_runs: GoodRuns | None = None
     inputs: tuple[tuple[str, str], ...] = ()
 
@@ -62,7 +65,7 @@ class Job:
         """SHA-256 of the code and the corrections that decide the result."""
         if not self.corrections:
             return self.selection.digest
-        both = self.selection.digest + self.corrections
+        both = self.selection.digest + self.corrections.text
         return hashlib.sha256(both.encode()).hexdigest()
 
     def options(self, sample: str) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class Job:
         if any(self.variations.values()):
             found["variations"] = self.variations[sample]
         if self.corrections:
-            found["corrections"] = _corrections(self.corrections)
+            found["corrections"] = self.corrections.loaded()
         return found
 
 
@@ -94,6 +97,7 @@ def job(spec: HepSpec) -> Job:
     changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
     finding({**spec.cuts, **changed})  # refuses an unknown cut
     good, inputs = _good_runs(spec)
+    read = corrections(spec.corrections, spec.folder)
     return Job(
         _wanted(spec),
         finding(spec.cuts),
@@ -101,9 +105,10 @@ def job(spec: HepSpec) -> Job:
         frozenset(name for name, sample in spec.samples.items() if sample.data),
         frozenset(n for n, sample in spec.samples.items() if sample.data and not sample.weighted),
         variations,
-        _correction_text(spec),
+        spec.titles,
+        read,
         good,
-        inputs,
+        (*inputs, *read.inputs),
     )
 
 
@@ -117,26 +122,6 @@ def _wanted(spec: HepSpec) -> Wanted:
         certified=bool(spec.good_runs),
         generated=generated,
     )
-
-
-def _correction_text(spec: HepSpec) -> str:
-    if not spec.corrections:
-        return ""
-    url = storage.join(spec.folder, spec.corrections)
-    text = storage.read_bytes(url).decode(errors="replace")
-    try:
-        _corrections(text)
-    except Exception as error:
-        said = str(error).strip().splitlines()[0]
-        raise DataError(f"not a correctionlib file ({said})", url) from error
-    return text
-
-
-@lru_cache(maxsize=4)
-def _corrections(text: str) -> Any:
-    from correctionlib import CorrectionSet
-
-    return CorrectionSet.from_string(text)
 
 
 def _good_runs(spec: HepSpec) -> tuple[GoodRuns | None, tuple[tuple[str, str], ...]]:

@@ -6,52 +6,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from spectrum_workflows.hep import fallback
+from spectrum_workflows.hep import fallback, modelling, naming
+from spectrum_workflows.hep.axes import HistogramSpec
 from spectrum_workflows.hep.cuts import Cut
 from spectrum_workflows.hep.fallback import FallbackSpec
 from spectrum_workflows.hep.systematics import FitSpec
+from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel, closest
 
-Name = Annotated[str, Field(pattern=r"^[^/\s]+$")]
-"""A name that can be part of a file or histogram name."""
-
-
-class HistogramSpec(FrozenModel):
-    """One histogram: which observable, in which bins.
-
-    Attributes
-    ----------
-    observable : str
-        Region returned by ``select``; the histogram's own name if left out.
-    bins, start, stop
-        Regular axis, in the unit of the observable; edges belong to the bin
-        above them.
-    log : bool
-        Bins of equal width in the logarithm; both axes are drawn logarithmic.
-    label : str
-        Axis label with unit.
-    marks : mapping of str to float
-        Names to write at positions on the axis, such as known resonances.
-    fit : {"", "top", "z"}
-        Which peak to fit, if any.
-    """
-
-    observable: str = ""
-    bins: PositiveInt
-    start: float
-    stop: float
-    log: bool = False
-    label: str = ""
-    marks: dict[str, float] = Field(default_factory=dict)
-    fit: Literal["", "top", "z"] = ""
-
-    @model_validator(mode="after")
-    def _axis_makes_sense(self) -> Self:
-        if self.stop <= self.start:
-            raise ValueError(f"stop must be above start ({self.start:g})")
-        if self.log and self.start <= 0:
-            raise ValueError("a logarithmic axis must start above 0")
-        return self
+__all__ = [
+    "HepSpec",
+    "HistogramSpec",
+    "Name",
+    "PartitionSpec",
+    "SampleSpec",
+    "SyntheticSpec",
+]
 
 
 class SampleSpec(FrozenModel):
@@ -153,8 +123,10 @@ class HepSpec(FrozenModel):
         keyword arguments with the types they have in the file.
     variations : tuple of str
         Systematic variations asked of ``select`` for simulated samples.
-    corrections : str
-        A correctionlib file, relative to the spec, that ``select`` is given.
+    corrections : str, list of str, or mapping of str to str
+        Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec.
+        ``select`` is given a mapping of name to correction: of one file, of
+        all files of a list, or one such mapping for each name of a table.
     fit : FitSpec, optional
         The likelihood fit of the histograms.
     """
@@ -172,7 +144,7 @@ class HepSpec(FrozenModel):
     luminosity: PositiveFloat | None = None
     cuts: dict[str, Cut] = Field(default_factory=dict)
     variations: tuple[Name, ...] = ()
-    corrections: str = ""
+    corrections: str | tuple[str, ...] | dict[str, str] = ""
     partition: PartitionSpec = PartitionSpec()
     samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
     histograms: Annotated[dict[Name, HistogramSpec], Field(min_length=1)]
@@ -199,20 +171,9 @@ class HepSpec(FrozenModel):
         for name, sample in self.samples.items():
             if sample.varies:
                 _known(sample.varies, self.nominal_samples, f"samples.{name}.varies")
-        if self.fit is None:
-            return self
-        _known(self.fit.signal, self.nominal_samples, "fit.signal")
-        for region in self.fit.regions:
-            _known(region, list(self.histograms), "fit.regions")
-        for name in self.fit.pseudodata:
-            _known(name, list(self.samples), "fit.pseudodata")
-        varied = {n for s in self.samples for n in self.variations_of(s)}
-        sources = sorted(varied | {n for n, s in self.samples.items() if s.varies})
-        for name, systematic in self.fit.systematics.items():
-            for template in filter(None, (systematic.up, systematic.down)):
-                _known(template, sources, f"fit.systematics.{name}")
-            for sample_name in systematic.samples:
-                _known(sample_name, self.nominal_samples, f"fit.systematics.{name}.samples")
+                if sample.data or self.samples[sample.varies].data:
+                    raise ValueError(f"samples.{name}: data varies nothing, and nothing varies it")
+        modelling.check(self)
         return self
 
     @model_validator(mode="after")
@@ -242,12 +203,18 @@ class HepSpec(FrozenModel):
 
     def templates_of(self, sample: str) -> list[tuple[str, str]]:
         """All histograms of a sample: the name of each, and of the axis it has."""
-        varied = self.variations_of(sample)
+        named, varied = self.titles, self.variations_of(sample)
         return [
-            (f"{name}_{variation}" if variation else name, name)
+            (named[name, variation], name)
             for name in self.histograms
             for variation in ("", *varied)
         ]
+
+    @property
+    def titles(self) -> dict[tuple[str, str], str]:
+        """Name of every histogram under every variation; see `naming.titles`."""
+        varied = [v for sample in self.samples for v in self.variations_of(sample)]
+        return naming.titles(self.histograms, varied)
 
     @property
     def user_code(self) -> str:

@@ -6,7 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel
+
+LUMINOSITY, STATISTICS = "luminosity", "staterror"
+"""Names of parameters that are the fit's own."""
 
 
 class SystematicSpec(FrozenModel):
@@ -39,10 +43,11 @@ class FitSpec(FrozenModel):
         Sample whose normalisation is the parameter of interest.
     regions : tuple of str
         Histograms that are fitted together.
-    start : float
-        Bins below this edge are left out.
+    start, stop : float
+        Edges of the bins where the fit begins and ends; all of the axis if left
+        out.  What lies outside the axis is never fitted.
     rebin : int
-        Neighbouring bins that are merged.
+        Neighbouring bins that are merged; it must divide their number.
     luminosity_error : float
         Relative uncertainty of the luminosity, common to all samples.
     pseudodata : mapping of sample to float
@@ -54,10 +59,18 @@ class FitSpec(FrozenModel):
 
     signal: str
     regions: Annotated[tuple[str, ...], Field(min_length=1)]
-    start: float = 0.0
+    start: float | None = None
+    stop: float | None = None
     rebin: PositiveInt = 1
     luminosity_error: NonNegativeFloat = 0.0
     pseudodata: dict[str, PositiveFloat] = Field(default_factory=dict)
-    systematics: dict[Annotated[str, Field(pattern=r"^[^/\s]+$")], SystematicSpec] = Field(
-        default_factory=dict
-    )
+    systematics: dict[Name, SystematicSpec] = Field(default_factory=dict)
+
+    @property
+    def poi(self) -> str:
+        """Name of the parameter of interest."""
+        return f"{self.signal}_norm"
+
+    def statistics(self, region: str) -> str:
+        """Name of the parameters of the simulation's statistics in a region."""
+        return f"{STATISTICS}_{region}"

@@ -35,6 +35,7 @@ __all__ = [
     "read",
     "run",
     "summary",
+    "warnings",
 ]
 
 
@@ -80,6 +81,8 @@ def _fitted(result: HepResult) -> LikelihoodFit | str:
         return likelihood(result)
     except SpectrumError as error:
         return str(error)
+    except Exception as error:  # whatever it is, the histograms are worth more
+        return f"the fit failed ({type(error).__name__}: {error})".splitlines()[0]
 
 
 def process(events: Events, task: Job) -> Filled:
@@ -101,6 +104,7 @@ def process(events: Events, task: Job) -> Filled:
         events=events.size,
         seen=len(arrays),
         variations=task.variations[sample],
+        titles=task.titles,
         generated=generated,
         weightless=sample in task.weightless,
     )
@@ -128,6 +132,13 @@ def summary(result: HepResult) -> dict[str, Any]:
         out["incomplete"] = list(result.missing)
     peaks = {name: _in_numbers(found) for name, found in fits(result).items()}
     return out | ({"fit": peaks} if peaks else {}) | _likelihood_in_numbers(result)
+
+
+def warnings(result: HepResult) -> tuple[str, ...]:
+    """What a result shows about itself; see `reviewing.warnings`."""
+    from spectrum_workflows.hep import reviewing
+
+    return reviewing.warnings(result)
 
 
 def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
@@ -182,9 +193,8 @@ def _likelihood_in_numbers(result: HepResult) -> dict[str, Any]:
     found = {
         name: (float(value), float(error))
         for name, value, error in zip(fit.names, fit.values, fit.errors, strict=True)
-        if not name.startswith("staterror")
     }
-    value, error = found.pop(fit.poi)
+    value, error = found[fit.poi]
     interest = {fit.poi: value, f"{fit.poi}_error": error, "chi2": fit.chi2, "ndf": fit.ndf}
-    pulls = {name: {"pull": v, "pull_error": e} for name, (v, e) in found.items()}
+    pulls = {n: {"pull": found[n][0], "pull_error": found[n][1]} for n in fit.nuisances}
     return {"likelihood": interest, "pulls": pulls}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,21 @@ import uproot
 from numpy.typing import NDArray
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import histogram
+from spectrum_workflows.errors import DataError, OutputError
+from spectrum_workflows.hep import histogram, reviewing
+from spectrum_workflows.hep.axes import Axis
 from spectrum_workflows.hep.fitted import LikelihoodFit
 from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.jsontext import as_json
+from spectrum_workflows.naming import file_names
 
 JSON_NAME = "histograms.json"
 ROOT_NAME = "histograms.root"
 WORKSPACE_NAME = "workspace.json"
 FIT_NAME = "fit.json"
+
+WARNINGS_KEY = "warnings of this run"
+"""In the ROOT file; no sample has a name with spaces."""
 
 
 def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
@@ -31,15 +37,37 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
     ------
     (name, content)
         ``histograms.json``: axes, labels, all contents with flow bins, exact;
-        ``histograms.root``: the same as TH1D, in a folder per sample; with a
-        likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``.
+        ``histograms.root``: the same as TH1D and TH2D, in a folder per sample;
+        with a likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``.
+
+    Raises
+    ------
+    OutputError
+        At the end, if one of them could not be made: the others are there.
     """
-    text = _json(as_table(result))
-    yield JSON_NAME, text
-    yield ROOT_NAME, _root(result, uuid.uuid5(uuid.NAMESPACE_OID, text.decode()))
-    if not isinstance(result.likelihood, str):
-        yield WORKSPACE_NAME, _json(result.likelihood.workspace)
-        yield FIT_NAME, _json(fit_as_table(result.likelihood))
+    lost = []
+    for name, make in _products(result).items():
+        try:
+            content = make()
+        except Exception as error:
+            lost.append(f"{name} ({type(error).__name__}: {error})")
+            continue
+        yield name, content
+    if lost:
+        raise OutputError(f"could not be made: {', '.join(lost)}")
+
+
+def _products(result: HepResult) -> dict[str, Callable[[], bytes]]:
+    fit = result.likelihood
+    products = {JSON_NAME: lambda: _text(result), ROOT_NAME: lambda: _root(result)}
+    if not isinstance(fit, str):
+        products[WORKSPACE_NAME] = lambda: _json(fit.workspace)
+        products[FIT_NAME] = lambda: _json(fit_as_table(fit))
+    return products
+
+
+def _text(result: HepResult) -> bytes:
+    return _json(as_table(result), spelled=True)
 
 
 def read(folder: str) -> dict[str, NDArray[np.float64]]:
@@ -66,9 +94,10 @@ def as_table(result: HepResult) -> dict[str, Any]:
 
     ``arrays`` holds ``sample/histogram/values`` and ``.../variances`` with
     underflow first and overflow last, ``sample/region/entries`` and
-    ``sample/events``.
+    ``sample/events``; see `histogram.arrays`.
     """
     spec = result.spec
+    said = reviewing.warnings(result)
     return {
         "name": spec.name,
         "normalisation": spec.normalisation,
@@ -85,16 +114,9 @@ def as_table(result: HepResult) -> dict[str, Any]:
         },
         "counts": result.counts,
         "histograms": {
-            name: {
-                "observable": axis.observable or name,
-                "label": axis.label,
-                "bins": axis.bins,
-                "start": axis.start,
-                "stop": axis.stop,
-                "log": axis.log,
-            }
-            for name, axis in spec.histograms.items()
+            name: _axes(described.axes(name)) for name, described in spec.histograms.items()
         },
+        **({"warnings": list(said)} if said else {}),
         "arrays": {name: array.tolist() for name, array in histogram.arrays(result).items()},
     }
 
@@ -129,15 +151,40 @@ def fit_as_table(fit: LikelihoodFit) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+def _axes(axes: Sequence[Axis]) -> dict[str, Any]:
+    """The only axis of a histogram, or a list of its two."""
+    described = [
+        {
+            "observable": axis.observable,
+            "label": axis.label,
+            "bins": axis.bins,
+            "start": axis.start,
+            "stop": axis.stop,
+            "log": axis.log,
+            **({"edges": list(axis.edges)} if axis.edges else {}),
+            **({"categories": list(axis.categories)} if axis.categories else {}),
+            **({"integer": True} if axis.integer else {}),
+        }
+        for axis in axes
+    ]
+    return described[0] if len(described) == 1 else {"axes": described}
 
 
-def _root(result: HepResult, identity: uuid.UUID) -> bytes:
-    """A ROOT file with TH1D ``sample/histogram``; sums of squared weights included."""
+def _json(value: Any, *, spelled: bool = False) -> bytes:
+    return as_json(value, spelled=spelled, ascii_only=False).encode()
+
+
+def _root(result: HepResult) -> bytes:
+    """A ROOT file with a histogram ``sample/histogram`` each; squared weights included."""
+    identity = uuid.uuid5(uuid.NAMESPACE_OID, _text(result).decode())
+    folders = dict(zip(result.spec.samples, file_names(result.spec.samples), strict=True))
+    titles = list(dict.fromkeys(name for _, name in result.histograms))
+    keys = dict(zip(titles, file_names(titles), strict=True))
     out = io.BytesIO()
     with uproot.recreate(out, uuid_function=lambda: identity) as file:
         for (sample, name), h in result.histograms.items():
-            file[f"{sample}/{name}"] = h
+            file[f"{folders[sample]}/{keys[name]}"] = h
+        if said := reviewing.warnings(result):
+            file[WARNINGS_KEY] = "\n".join(said)
         file.file.sink.flush()
         return out.getvalue()  # complete after every write; leaving closes the buffer

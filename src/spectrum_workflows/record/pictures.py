@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectrum_workflows.record.outcome import Outcome
 
 
-def pictures(outcome: Outcome) -> tuple[dict[str, bytes], str]:
+def pictures(outcome: Outcome) -> tuple[dict[str, bytes], list[str]]:
     """PNG files by name, and what went wrong, if anything.
 
-    The pictures of a partial result say so.
+    The pictures of a partial result say so.  One that cannot be drawn does not
+    keep the others from it.
     """
     drawn: dict[str, bytes] = {}
+    trouble: list[str] = []
     try:
         for name, figure in outcome.domain.pictures(outcome.result):
-            if outcome.failures:
-                stamp = f"PARTIAL: {outcome.fraction:.2%} of the input"
-                figure.text(0.5, 0.5, stamp, color="red", size=18, ha="center", alpha=0.7)
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
-            drawn[name] = buffer.getvalue()
+            try:
+                drawn[name] = _png(figure, outcome)
+            except Exception as error:
+                trouble.append(f"{name} could not be drawn: {_in_a_line(error)}")
     except Exception as error:
-        return drawn, f"not all pictures could be drawn: {type(error).__name__}: {error}"
-    return drawn, ""
+        trouble.append(f"not all pictures could be drawn: {_in_a_line(error)}")
+    return drawn, trouble
+
+
+def _png(figure: Any, outcome: Outcome) -> bytes:
+    if outcome.failures:
+        stamp = f"PARTIAL: {outcome.fraction:.2%} of the input"
+        figure.text(0.5, 0.5, stamp, color="red", size=18, ha="center", alpha=0.7)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

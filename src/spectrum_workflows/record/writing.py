@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from dataclasses import dataclass, field
 from typing import Any
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError, DataNotFoundError
+from spectrum_workflows.errors import DataError, DataNotFoundError, SpectrumError
+from spectrum_workflows.jsontext import as_json
+from spectrum_workflows.naming import file_names
 from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.pictures import pictures
 from spectrum_workflows.specs import spec_digest
@@ -17,8 +20,30 @@ RECORD = "record.json"
 SCHEMA = 1
 
 
+@dataclass
+class _Saving:
+    """What became of the products of a run.
+
+    Attributes
+    ----------
+    objects : list of dict
+        Name, size and hash of everything that was written.
+    lost : list of str
+        Numbers that could not be made or written, and why.
+    notes : list of str
+        The same of what can be done without: pictures.
+    """
+
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
 def save(outcome: Outcome, results: str) -> str:
     """Write everything a run produced below ``results``.
+
+    What cannot be made or written is named in the record, under ``lost`` if it
+    is numbers and else under ``notes``, and everything else is there.
 
     Parameters
     ----------
@@ -37,18 +62,39 @@ def save(outcome: Outcome, results: str) -> str:
         The place cannot be written to.
     """
     stamp = outcome.started.translate(str.maketrans("", "", "-:")).removesuffix("+0000")
-    folder = storage.join(results, f"{outcome.spec.name}-{stamp}-{secrets.token_hex(3)}")
-    objects = [_written(folder, name, data) for name, data in outcome.domain.files(outcome.result)]
+    [name] = file_names([outcome.spec.name])
+    folder = storage.join(results, f"{name}-{stamp}-{secrets.token_hex(3)}")
+    saving = _Saving()
+    try:
+        for product, data in outcome.domain.files(outcome.result):
+            _save_one(folder, product, data, saving.objects, saving.lost)
+    except Exception as error:
+        saving.lost.append(_in_a_line(error))
     drawn, trouble = pictures(outcome)
-    objects += [_written(folder, name, data) for name, data in drawn.items()]
-    record = _record(outcome, objects) | {"notes": [trouble] if trouble else []}
-    storage.write_bytes(storage.join(folder, RECORD), json.dumps(record, indent=1).encode())
+    saving.notes += trouble
+    for product, data in drawn.items():
+        _save_one(folder, product, data, saving.objects, saving.notes)
+    said = {"notes": saving.notes, "lost": saving.lost}
+    record = _record(outcome, saving.objects) | said
+    storage.write_bytes(storage.join(folder, RECORD), as_json(record).encode())
     return folder
 
 
-def _written(folder: str, name: str, data: bytes) -> dict[str, Any]:
-    storage.write_bytes(storage.join(folder, name), data)
-    return {"name": name, "size": len(data), "sha256": _sha256(data)}
+def _save_one(
+    folder: str, name: str, data: bytes, objects: list[dict[str, Any]], trouble: list[str]
+) -> None:
+    """Write one product and list it, or say why not."""
+    try:
+        storage.write_bytes(storage.join(folder, name), data)
+    except Exception as error:
+        trouble.append(f"{name} could not be written: {_in_a_line(error)}")
+        return
+    objects.append({"name": name, "size": len(data), "sha256": _sha256(data)})
+
+
+def _in_a_line(error: Exception) -> str:
+    said = str(error) if isinstance(error, SpectrumError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())
 
 
 def read_record(folder: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import awkward as ak
 import numpy as np
 
 TIGHT, LEPTON_VETO = 2, 4
@@ -31,7 +32,8 @@ def run3(jets: Any) -> Any:
     """
     eta = abs(jets["Jet_eta"])
     neutral, electromagnetic = jets["Jet_neHEF"], jets["Jet_neEmEF"]
-    charged_n, neutral_n = jets["Jet_chMultiplicity"], jets["Jet_neMultiplicity"]
+    counts = (jets["Jet_chMultiplicity"], jets["Jet_neMultiplicity"])  # stored in 8 bits
+    charged_n, neutral_n = (ak.values_astype(n, np.int64) for n in counts)
     tracker = (neutral < 0.99) & (electromagnetic < 0.90) & (jets["Jet_chHEF"] > 0.01)
     tracker = tracker & (charged_n > 0) & (charged_n + neutral_n > 1)
     edge = (neutral < 0.90) & (electromagnetic < 0.99)

@@ -17,10 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep.systematics import FitSpec, SystematicSpec
+from spectrum_workflows.hep import modelling
+from spectrum_workflows.hep.fit import possible
+from spectrum_workflows.hep.systematics import LUMINOSITY, FitSpec
 from spectrum_workflows.hep.types import HepResult
 
 Floats = NDArray[np.float64]
+
+BOUNDS = (0.0, 10.0)
+"""Of the parameter of interest."""
 
 
 def workspace(result: HepResult) -> dict[str, Any]:
@@ -44,17 +49,21 @@ def workspace(result: HepResult) -> dict[str, Any]:
         The spec has no ``[fit]`` table, or nothing that is data.
     DataError
         The result is partial: events are missing, and a cross section would
-        be wrong by an unknown amount.
+        be wrong by an unknown amount.  Or its histograms cannot be fitted: the
+        signal or a template is empty, data stands where nothing is expected.
     """
     fit = _fit_of(result)
-    channels = [
+    channels: list[dict[str, Any]] = [
         {"name": region, "samples": _samples(result, fit, region)} for region in fit.regions
     ]
-    observations = [
+    observations: list[dict[str, Any]] = [
         {"name": region, "data": observed(result, region).tolist()} for region in fit.regions
     ]
-    parameters = [{"name": poi(fit), "inits": [1.0], "bounds": [[0.0, 10.0]]}]
-    measurement = {"name": "fit", "config": {"poi": poi(fit), "parameters": parameters}}
+    for channel, observation in zip(channels, observations, strict=True):
+        possible.check_region(channel, observation["data"], edges(result, channel["name"]))
+    possible.check_signal(channels, fit)
+    parameters = [{"name": fit.poi, "inits": [1.0], "bounds": [list(BOUNDS)]}]
+    measurement = {"name": "fit", "config": {"poi": fit.poi, "parameters": parameters}}
     return {
         "version": "1.0.0",
         "channels": channels,
@@ -63,17 +72,12 @@ def workspace(result: HepResult) -> dict[str, Any]:
     }
 
 
-def poi(fit: FitSpec) -> str:
-    """Name of the parameter of interest."""
-    return f"{fit.signal}_norm"
-
-
 def edges(result: HepResult, region: str) -> Floats:
     """Bin edges of a region as fitted; shape (n_bins + 1,)."""
     fit = _fit_of(result)
-    found = np.asarray(result.histograms[fit.signal, region].axes[0].edges)
-    kept = found[found >= fit.start - 1e-9 * abs(fit.start)]
-    return np.asarray(kept[:: fit.rebin])
+    found = np.asarray(result.histograms[fit.signal, region].axes[0].edges, np.float64)
+    used = _binning(result, region)
+    return found[used.first : used.last + 1 : used.rebin]
 
 
 def observed(result: HepResult, region: str) -> Floats:
@@ -81,7 +85,7 @@ def observed(result: HepResult, region: str) -> Floats:
     fit = _fit_of(result)
     measured = {name: 1.0 for name, sample in result.spec.samples.items() if sample.data}
     parts = [
-        share * _binned(result, name, region)[0]
+        share * binned(result, name, region)[0]
         for name, share in (fit.pseudodata or measured).items()
     ]
     return np.asarray(np.sum(parts, axis=0))
@@ -103,68 +107,74 @@ def _fit_of(result: HepResult) -> FitSpec:
     return fit
 
 
-def _binned(result: HepResult, sample: str, template: str) -> tuple[Floats, Floats]:
+def binned(
+    result: HepResult, sample: str, region: str, variation: str = ""
+) -> tuple[Floats, Floats]:
     """Contents and variances in the bins that are fitted; each of shape (n_bins,)."""
-    fit = result.spec.fit
-    assert fit is not None
-    h = result.histograms[sample, template]
-    first = int(np.count_nonzero(h.axes[0].edges < fit.start * (1 - 1e-9)))
-    n = (len(h.axes[0]) - first) // fit.rebin
-    used = slice(first, first + n * fit.rebin)
-    values, variances = h.values()[used], h.variances()[used]
-    return tuple(np.asarray(x).reshape(n, fit.rebin).sum(axis=1) for x in (values, variances))
+    h = result.histograms[sample, result.spec.titles[region, variation]]
+    used = _binning(result, region)
+    kept = slice(used.first, used.last)
+    values, variances = h.values()[kept], h.variances()[kept]
+    return tuple(np.asarray(x).reshape(-1, used.rebin).sum(axis=1) for x in (values, variances))
+
+
+def _binning(result: HepResult, region: str) -> modelling.Binning:
+    fit = _fit_of(result)
+    try:
+        return modelling.binning(fit, result.spec.histograms[region].axes(region)[0], region)
+    except ValueError as error:
+        raise SpecError(str(error), result.spec.name) from None
 
 
 def _samples(result: HepResult, fit: FitSpec, region: str) -> list[dict[str, Any]]:
-    spec = result.spec
-    names = [name for name in spec.nominal_samples if not spec.samples[name].data]
     out = []
-    for name in names:
-        nominal, variances = _binned(result, name, region)
+    for name in modelling.simulated(result.spec):
+        nominal, variances = binned(result, name, region)
         modifiers: list[dict[str, Any]] = []
         if name == fit.signal:
-            modifiers.append({"name": poi(fit), "type": "normfactor", "data": None})
+            modifiers.append({"name": fit.poi, "type": "normfactor", "data": None})
         if fit.luminosity_error:
             effect = {"hi": 1 + fit.luminosity_error, "lo": 1 - fit.luminosity_error}
-            modifiers.append({"name": "luminosity", "type": "normsys", "data": effect})
+            modifiers.append({"name": LUMINOSITY, "type": "normsys", "data": effect})
         for parameter, systematic in fit.systematics.items():
-            if _concerns(result, systematic, name):
+            if name in modelling.concerned(result.spec, systematic):
                 up, down = (
-                    _template(result, source, name, region)
+                    template(result, source, name, region)
                     for source in (systematic.up, systematic.down)
                 )
                 assert up is not None
-                modifiers += _modifiers(parameter, nominal, up, down)
+                where = f"fit.systematics.{parameter}, sample {name}, region {region}"
+                modifiers += _modifiers(parameter, nominal, up, down, where)
         errors = np.sqrt(variances).tolist()
-        modifiers.append({"name": f"staterror_{region}", "type": "staterror", "data": errors})
+        modifiers.append({"name": fit.statistics(region), "type": "staterror", "data": errors})
         out.append({"name": name, "data": nominal.tolist(), "modifiers": modifiers})
     return out
 
 
-def _concerns(result: HepResult, systematic: SystematicSpec, sample: str) -> bool:
-    if systematic.samples:
-        return sample in systematic.samples
-    varied = result.spec.samples.get(systematic.up)
-    return varied.varies == sample if varied else systematic.up in result.spec.variations_of(sample)
-
-
-def _template(result: HepResult, source: str, sample: str, region: str) -> Floats | None:
+def template(result: HepResult, source: str, sample: str, region: str) -> Floats | None:
+    """Contents of a sample's region under a variation, whichever way it is made."""
     if not source:
         return None
     if source in result.spec.samples:
-        return _binned(result, source, region)[0]
-    return _binned(result, sample, f"{region}_{source}")[0]
+        return binned(result, source, region)[0]
+    return binned(result, sample, region, source)[0]
 
 
 def _modifiers(
-    parameter: str, nominal: Floats, up: Floats, down: Floats | None
+    parameter: str, nominal: Floats, up: Floats, down: Floats | None, where: str
 ) -> list[dict[str, Any]]:
     """Yield and shape effect of one parameter on one sample."""
     total = nominal.sum()
-    if total <= 0 or up.sum() <= 0:
+    if total <= 0:  # `left_out` says so
         return []
-    hi = up.sum() / total
-    lo = 2 - hi if down is None else down.sum() / total
+    hi = possible.ratio(up, total, where)
+    lo = 2 - hi if down is None else possible.ratio(down, total, where)
+    if lo <= 0:
+        raise DataError(
+            f"up is {hi:.3g} times the nominal yield, which cannot be mirrored",
+            where,
+            "give a template for down, too",
+        )
     up_shape = up / hi
     down_shape = 2 * nominal - up_shape if down is None else down / lo
     return [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from matplotlib.figure import Figure
 
+from spectrum_workflows.errors import OutputError
 from spectrum_workflows.hep.plot import likelihood, stacks
 from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.naming import file_names
 
 __all__ = ["figure", "pictures"]
 
@@ -20,8 +23,26 @@ def figure(result: HepResult) -> Figure:
 
 
 def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
-    """A picture per histogram, and those of the likelihood fit."""
-    for name in result.spec.histograms:
-        yield f"{name}.png", stacks.panel(result, name)
+    """A picture per histogram, and those of the likelihood fit; no two of one name.
+
+    Raises
+    ------
+    OutputError
+        At the end, if one of them could not be drawn: the others are there.
+    """
+    drawings: list[tuple[str, Callable[[], Figure]]] = [
+        (name, partial(stacks.panel, result, name)) for name in result.spec.histograms
+    ]
     if not isinstance(result.likelihood, str):
-        yield from likelihood.pictures(result)
+        drawings += likelihood.drawings(result)
+    names = file_names(f"{name}.png" for name, _ in drawings)
+    lost = []
+    for name, (_, draw) in zip(names, drawings, strict=True):
+        try:
+            drawn = draw()
+        except Exception as error:
+            lost.append(f"{name} ({type(error).__name__}: {error})")
+            continue
+        yield name, drawn
+    if lost:
+        raise OutputError(f"could not be drawn: {', '.join(lost)}")

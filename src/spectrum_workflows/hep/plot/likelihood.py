@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectrum_workflows.hep.fitted import LikelihoodFit, Templates
-from spectrum_workflows.hep.plot.style import colour, luminosity, per_bin, styled, title
+from spectrum_workflows.hep.plot.style import categories, colour, luminosity, per_bin, styled, title
 from spectrum_workflows.hep.types import HepResult
 
 STAGES = {"prefit": "before the fit", "postfit": "after the fit"}
@@ -32,23 +33,32 @@ def before_and_after(result: HepResult) -> Figure:
     return fig
 
 
-def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
-    """Every region before and after the fit, pulls and correlations."""
-    for stage in STAGES:
-        for region in _fit(result).data:
-            with styled():
-                fig = Figure(figsize=(7.2, 6.5), layout="constrained")
-                axes = fig.subplots(2, height_ratios=HEIGHTS)
-                _region(axes, result, stage, region)
-            yield f"{region}_{stage}.png", fig
-    yield "pulls.png", pulls(result)
-    yield "correlations.png", correlations(result)
+def drawings(result: HepResult) -> list[tuple[str, Callable[[], Figure]]]:
+    """Every region before and after the fit, pulls and correlations: names and how to draw."""
+    regions: list[tuple[str, Callable[[], Figure]]] = [
+        (f"{region}_{stage}", partial(one_region, result, stage, region))
+        for stage in STAGES
+        for region in _fit(result).data
+    ]
+    return [
+        *regions,
+        ("pulls", partial(pulls, result)),
+        ("correlations", partial(correlations, result)),
+    ]
+
+
+def one_region(result: HepResult, stage: str, region: str) -> Figure:
+    """A region before or after the fit."""
+    with styled():
+        fig = Figure(figsize=(7.2, 6.5), layout="constrained")
+        _region(fig.subplots(2, height_ratios=HEIGHTS), result, stage, region)
+    return fig
 
 
 def pulls(result: HepResult) -> Figure:
     """Nuisance parameters in units of what was known of them before the fit."""
     fit = _fit(result)
-    chosen = [k for k, name in enumerate(fit.names) if _is_systematic(fit, name)]
+    chosen = [k for k, name in enumerate(fit.names) if name in fit.nuisances]
     y = np.arange(len(chosen))[::-1]
     with styled():
         fig = Figure(figsize=(7.2, 1.6 + 0.38 * len(chosen)), layout="constrained")
@@ -70,7 +80,7 @@ def pulls(result: HepResult) -> Figure:
 def correlations(result: HepResult) -> Figure:
     """Correlation coefficients of all parameters but those of single bins."""
     fit = _fit(result)
-    chosen = [k for k, n in enumerate(fit.names) if _is_systematic(fit, n) or n == fit.poi]
+    chosen = [k for k, n in enumerate(fit.names) if n in fit.nuisances or n == fit.poi]
     names = [_label(result, fit.names[k]) for k in chosen]
     matrix = fit.correlations[np.ix_(chosen, chosen)]
     with styled():
@@ -97,10 +107,6 @@ def _fit(result: HepResult) -> LikelihoodFit:
     return result.likelihood
 
 
-def _is_systematic(fit: LikelihoodFit, name: str) -> bool:
-    return name != fit.poi and not name.startswith("staterror")
-
-
 def _label(result: HepResult, name: str) -> str:
     systematics = result.spec.fit.systematics if result.spec.fit else {}
     given = systematics[name].label if name in systematics else ""
@@ -123,8 +129,10 @@ def _region(axes: Any, result: HepResult, stage: str, region: str) -> None:
     measured = not (spec.fit and spec.fit.pseudodata)
     _points(main, edges, data, np.sqrt(data), "data" if measured else "pseudo-data")
     _band(main, edges, below, templates.errors[region])
-    main.set_ylim(0, 1.55 * max(data.max(), below.max()))
-    main.set_ylabel(per_bin(spec.histograms[region].label, float(np.diff(edges).mean())))
+    main.set_ylim(0, 1.55 * max(data.max(), below.max(), 1e-3))
+    widths, axis = np.diff(edges), spec.histograms[region].axes(region)[0]
+    even = bool(np.allclose(widths, widths[0]))
+    main.set_ylabel(per_bin(axis.label, float(widths.mean())) if even else "Events / bin")
     main.set_title(f"{region}, {STAGES[stage]}", loc="left", fontsize="small")
     main.set_title(luminosity(spec), loc="right", fontsize="small")
     main.tick_params(labelbottom=False)
@@ -138,7 +146,12 @@ def _region(axes: Any, result: HepResult, stage: str, region: str) -> None:
     reach = min(max(1.2 * spread.max(), 0.05), 1.0)
     ratio.set_ylim(1 - reach, 1 + reach)
     ratio.set_ylabel("data / model" if measured else "ratio")
-    ratio.set_xlabel(spec.histograms[region].label)
+    ratio.set_xlabel(axis.label)
+    if axis.log:
+        main.set_xscale("log")
+        ratio.set_xscale("log")
+    if axis.categories:
+        categories(ratio.xaxis, axis)
     for panel in (main, ratio):
         panel.set_xlim(edges[0], edges[-1])
 

@@ -4,44 +4,82 @@ from __future__ import annotations
 
 from typing import Any
 
+import hist
 import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spectrum_workflows.hep.axes import Axis
 from spectrum_workflows.hep.fit.peak import fits
 from spectrum_workflows.hep.fitted import FitResult
-from spectrum_workflows.hep.plot.style import colour, luminosity, per_bin, styled, title
-from spectrum_workflows.hep.spec import HistogramSpec
+from spectrum_workflows.hep.modelling import simulated
+from spectrum_workflows.hep.plot import maps
+from spectrum_workflows.hep.plot.style import (
+    categories,
+    colour,
+    luminosity,
+    per_bin,
+    styled,
+    title,
+)
+from spectrum_workflows.hep.reviewing import of_histogram
 from spectrum_workflows.hep.types import HepResult
+
+MOST_POINTS = 200
+"""Bins of data that are drawn as points; of more the outline."""
 
 
 def figure(result: HepResult) -> Figure:
-    """All histograms of a result side by side."""
-    names = list(result.spec.histograms)
+    """All histograms of a result side by side; two-dimensional ones as maps."""
+    spec = result.spec
+    drawn = [(name, whose) for name in spec.histograms for whose in _panels(result, name)]
     with styled():
-        fig = Figure(figsize=(7.2 * len(names), 5.6), layout="constrained")
-        for axes, name in zip(np.ravel(fig.subplots(1, len(names))), names, strict=True):
-            _draw(axes, result, name)
+        fig = Figure(figsize=(7.2 * len(drawn), 5.6), layout="constrained")
+        row = np.ravel(fig.subplots(1, len(drawn)))
+        for axes, (name, whose) in zip(row, drawn, strict=True):
+            _draw(axes, result, name, whose)
     return fig
 
 
 def panel(result: HepResult, name: str) -> Figure:
     """One histogram of a result."""
+    whose = _panels(result, name)
     with styled():
-        fig = Figure(figsize=(7.2, 5.6), layout="constrained")
-        _draw(fig.subplots(), result, name)
+        fig = Figure(figsize=(7.2 * len(whose), 5.6), layout="constrained")
+        for axes, which in zip(np.ravel(fig.subplots(1, len(whose))), whose, strict=True):
+            _draw(axes, result, name, which)
     return fig
 
 
-def _draw(axes: Axes, result: HepResult, name: str) -> None:
-    spec, axis = result.spec, result.spec.histograms[name]
-    simulated = [n for n in spec.nominal_samples if not spec.samples[n].data]
+def _panels(result: HepResult, name: str) -> list[str]:
+    """One for all; of two dimensions one for simulation and one for data."""
+    spec = result.spec
+    if len(spec.histograms[name].axes(name)) == 1:
+        return [""]
+    measured = any(s.data for s in spec.samples.values())
+    return ["simulation"] * bool(simulated(spec)) + ["data"] * measured
+
+
+def _draw(axes: Axes, result: HepResult, name: str, whose: str) -> None:
+    if whose:
+        maps.draw(axes, result, name, whose)
+    else:
+        _stack(axes, result, name)
+    said = of_histogram(result, name)
+    if said:
+        style: Any = {"transform": axes.transAxes, "va": "bottom", "color": "red"}
+        axes.text(0.02, 0.02, "\n".join(said), fontsize="x-small", parse_math=False, **style)
+
+
+def _stack(axes: Axes, result: HepResult, name: str) -> None:
+    spec, axis = result.spec, result.spec.histograms[name].axes(name)[0]
     measured = [n for n, s in spec.samples.items() if s.data]
-    order = sorted(simulated, key=lambda n: result.histograms[n, name].sum().value)
+    shown = {n: _drawable(result.histograms[n, name], axis) for n in spec.nominal_samples}
+    order = sorted(simulated(spec), key=lambda n: shown[n].sum().value)
     if order:
         mplhep.histplot(
-            [result.histograms[n, name] for n in order],
+            [shown[n] for n in order],
             ax=axes,
             stack=True,
             histtype="fill",
@@ -50,9 +88,9 @@ def _draw(axes: Axes, result: HepResult, name: str) -> None:
             flow="none",
         )
     if measured:
-        total: Any = sum(result.histograms[n, name] for n in measured)
+        total: Any = sum(shown[n] for n in measured)
         label = " + ".join(title(spec, n) for n in measured)
-        if axis.bins > 200:
+        if axis.bins > MOST_POINTS:
             axes.stairs(total.values(), total.axes[0].edges, color="black", label=label)
         else:
             mplhep.histplot(
@@ -66,17 +104,35 @@ def _draw(axes: Axes, result: HepResult, name: str) -> None:
     axes.legend(loc="upper right", reverse=True)
 
 
-def _decorate(axes: Axes, result: HepResult, axis: HistogramSpec) -> None:
+def _drawable(h: hist.Hist, axis: Axis) -> hist.Hist:
+    """The histogram over an axis of numbers, with 0 for what is not finite."""
+    if axis.categories:
+        plain: hist.Hist = hist.Hist(
+            hist.axis.Regular(axis.bins, axis.start, axis.stop), storage=hist.storage.Weight()
+        )
+        plain.view().value, plain.view().variance = h.values(), h.variances()
+    else:
+        plain = h.copy()
+    view = plain.view(flow=True)
+    for numbers in (view.value, view.variance):
+        numbers[~np.isfinite(numbers)] = 0.0
+    return plain
+
+
+def _decorate(axes: Axes, result: HepResult, axis: Axis) -> None:
+    regular = not (axis.log or axis.edges or axis.categories or axis.integer)
     width = (axis.stop - axis.start) / axis.bins
     axes.set_xlabel(axis.label or "observable")
-    axes.set_ylabel("Events / bin" if axis.log else per_bin(axis.label, width))
+    axes.set_ylabel(per_bin(axis.label, width) if regular else "Events / bin")
     axes.set_xlim(axis.start, axis.stop)
+    categories(axes.xaxis, axis)
+    low, high = axes.get_ylim()
     if axis.log:
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_ylim(0.5, 50 * axes.get_ylim()[1])
+        axes.set_ylim(0.5, 50 * max(high, 1.0))
     else:
-        axes.set_ylim(0, 1.45 * axes.get_ylim()[1])
+        axes.set_ylim(1.2 * min(low, 0.0), 1.45 * high if high > 0 else 1.0)
     spec = result.spec
     generated = "simulation" if not all(s.data for s in spec.samples.values()) else "data"
     axes.set_title(f"{spec.name}: {generated}", loc="left", fontsize="small")
@@ -96,6 +152,8 @@ def _draw_fit(axes: Axes, fitted: FitResult) -> None:
 def _marks(axes: Axes, result: HepResult, name: str) -> None:
     """Write the names of marked positions above what is drawn there."""
     axis = result.spec.histograms[name]
+    if not axis.marks:
+        return
     total: Any = sum(result.histograms[sample, name] for sample in result.spec.nominal_samples)
     edges, values = total.axes[0].edges, total.values()
     for text, position in axis.marks.items():

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import mplhep
 
+from spectrum_workflows.hep.axes import Axis
 from spectrum_workflows.hep.spec import HepSpec
 
 COLOURS = (
@@ -17,6 +18,9 @@ COLOURS = (
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 """Petroff's sequence for stacked plots (arXiv:2107.02270)."""
+
+MOST_NUMBERS = 25
+"""Whole numbers that are written below their bins."""
 
 
 @contextmanager
@@ -49,6 +53,16 @@ def per_bin(label: str, width: float) -> str:
     """Label of the axis of contents, with the unit of the observable."""
     unit = re.search(r"\[(.+)\]", label)
     return f"Events / {width:.3g} {unit[1]}" if unit else f"Events / {width:.3g}"
+
+
+def categories(drawn: Any, axis: Axis) -> None:
+    """Name the bins of an axis of text, or the whole numbers of a short one, at their centres."""
+    if not axis.categories and not (axis.integer and axis.bins <= MOST_NUMBERS):
+        return
+    names = axis.categories or [str(int(axis.start) + k) for k in range(axis.bins)]
+    centres = [axis.start + k + 0.5 for k in range(axis.bins)]
+    drawn.set_ticks(centres, names, fontsize="small", parse_math=False)
+    drawn.set_tick_params(which="minor", length=0)
 
 
 def luminosity(spec: HepSpec) -> str:

@@ -1,0 +1,256 @@
+"""The ``[histograms]`` tables of a HEP spec: which observables, in which bins."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from spectrum_workflows.specs import FrozenModel
+
+MOST_AXES = 2
+"""Axes of a histogram."""
+
+MOST_BINS = 10_000_000
+"""Bins of a histogram; every partition and every variation has as many."""
+
+LARGEST_INTEGER = 2**31 - 2
+"""Of an axis of whole numbers; boost-histogram counts them in 32 bits."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a histogram.
+
+    Attributes
+    ----------
+    observable : str
+        Region returned by ``select``.
+    bins : int
+        Bins between the two that take what lies outside.
+    start, stop : float
+        First and last edge; 0 and the number of categories for text.
+    edges : tuple of float
+        All edges, where the axis is not regular.
+    categories : tuple of str
+        Text that is counted, one bin each.
+    integer : bool
+        One bin per whole number.
+    log : bool
+        Drawn logarithmic; regular bins are of equal width in the logarithm.
+    label : str
+        With unit.
+    """
+
+    observable: str
+    bins: int
+    start: float
+    stop: float
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    integer: bool = False
+    log: bool = False
+    label: str = ""
+
+    @property
+    def boundaries(self) -> tuple[float, ...]:
+        """All edges; ``bins + 1`` numbers."""
+        if self.edges:
+            return self.edges
+        parts = [k / self.bins for k in range(self.bins + 1)]
+        if self.log:
+            low, high = math.log(self.start), math.log(self.stop)
+            return tuple(math.exp((1 - z) * low + z * high) for z in parts)
+        return tuple((1 - z) * self.start + z * self.stop for z in parts)
+
+
+class HistogramSpec(FrozenModel):
+    """One histogram: which observable, in which bins.
+
+    With two axes, ``observable`` is a list of two regions that hold the same
+    events, and every other key of an axis is a list of two, or one value for
+    both.
+
+    Attributes
+    ----------
+    observable : str or list of str
+        Region returned by ``select``; the histogram's own name if left out.
+    bins, start, stop
+        Regular axis, in the unit of the observable; edges belong to the bin
+        above them.
+    edges : list of float, or list of such lists
+        Edges of bins of any width, instead of ``bins``, ``start`` and ``stop``.
+        Of two axes the one without may have an empty list.
+    categories : list of str, or list of such lists
+        Instead of edges: a bin for each text that the observable may have.
+        What is not listed goes to the overflow.
+    integer : bool
+        A bin for each whole number from ``start`` up to, without, ``stop``.
+    log : bool
+        Bins of equal width in the logarithm; both axes are drawn logarithmic.
+    label : str or list of str
+        Axis label with unit.
+    marks : mapping of str to float
+        Names to write at positions on the axis, such as known resonances.
+    fit : {"", "top", "z"}
+        Which peak to fit, if any.
+    """
+
+    observable: str | tuple[str, ...] = ""
+    bins: int | tuple[int, ...] = 0
+    start: float | tuple[float, ...] | None = None
+    stop: float | tuple[float, ...] | None = None
+    edges: tuple[float, ...] | tuple[tuple[float, ...], ...] = ()
+    categories: tuple[str, ...] | tuple[tuple[str, ...], ...] = ()
+    integer: bool | tuple[bool, ...] = False
+    log: bool | tuple[bool, ...] = False
+    label: str | tuple[str, ...] = ""
+    marks: dict[str, float] = Field(default_factory=dict)
+    fit: Literal["", "top", "z"] = ""
+
+    @model_validator(mode="after")
+    def _axes_make_sense(self) -> Self:
+        axes = self.axes("")
+        cells = math.prod(axis.bins + 2 for axis in axes)
+        if cells > MOST_BINS:
+            raise ValueError(f"{cells} bins are too many; at most {MOST_BINS}")
+        if self.plain("") is None and (self.fit or self.marks):
+            key = "fit" if self.fit else "marks"
+            raise ValueError(f"{key} needs one axis of numbers")
+        return self
+
+    def axes(self, name: str) -> tuple[Axis, ...]:
+        """The axes of the histogram of this name.
+
+        Raises
+        ------
+        ValueError
+            The keys do not describe axes.
+        """
+        n = self._count()
+        if n > 1 and not isinstance(self.observable, tuple):
+            raise ValueError(f"{n} axes need observable = [...], a list of {n} regions")
+        given = [{key: self._entry(key, k, n) for key in _KEYS} for k in range(n)]
+        return tuple(_axis(g, name if n == 1 else "", mixed=n > 1) for g in given)
+
+    def plain(self, name: str) -> Axis | None:
+        """The only axis, if there is one and it is of numbers."""
+        axes = self.axes(name)
+        return axes[0] if len(axes) == 1 and not axes[0].categories else None
+
+    def _count(self) -> int:
+        """How many axes there are: as many as every list has entries."""
+        sizes = {}
+        for key in _KEYS:
+            value = getattr(self, key)
+            nested = key not in _LISTS or any(isinstance(v, tuple) for v in value)
+            if isinstance(value, tuple) and nested:
+                sizes[key] = len(value)
+        if not sizes:
+            return 1
+        (first, n), *others = sizes.items()
+        for key, m in others:
+            if m != n:
+                raise ValueError(f"{first} is for {n} axes and {key} for {m}")
+        if not 1 <= n <= MOST_AXES:
+            raise ValueError(f"{first} is for {n} axes; a histogram has one or two")
+        return n
+
+    def _entry(self, key: str, k: int, n: int) -> Any:
+        value = getattr(self, key)
+        if key in _LISTS:
+            return value[k] if any(isinstance(v, tuple) for v in value) else value
+        if isinstance(value, tuple):
+            return value[k]
+        if key == "label" and n > 1 and value:
+            raise ValueError(f"{n} axes need label = [...], a list of {n} texts")
+        return value
+
+
+_LISTS = ("edges", "categories")
+"""Keys that are a list for one axis already."""
+
+_KEYS = ("observable", "bins", "start", "stop", *_LISTS, "integer", "log", "label")
+
+
+def _axis(given: dict[str, Any], name: str, *, mixed: bool) -> Axis:
+    """One axis from its keys; where axes are ``mixed``, unused keys cannot be left out."""
+    known = {
+        "observable": given["observable"] or name,
+        "label": given["label"],
+        "log": given["log"],
+    }
+    if given["edges"] and given["categories"]:
+        raise ValueError("an axis has either edges or categories")
+    listed = "edges" if given["edges"] else "categories" if given["categories"] else ""
+    if listed:
+        ignored = ("bins",) if mixed else ("bins", "start", "stop")
+        for key in ignored:
+            if given[key]:
+                remedy = "give 0 for that axis" if mixed else "leave it out"
+                raise ValueError(f"{key} has no meaning beside {listed}; {remedy}")
+        if given["integer"]:
+            raise ValueError(f"integer has no meaning beside {listed}; leave it out")
+    if given["edges"]:
+        return _variable(known, given["edges"])
+    if given["categories"]:
+        return _text(known, given["categories"])
+    return _regular(known, given)
+
+
+def _variable(known: dict[str, Any], edges: tuple[float, ...]) -> Axis:
+    if len(edges) < 2:
+        raise ValueError("edges needs two numbers or more")
+    for low, high in pairwise(edges):
+        if not low < high:
+            raise ValueError(f"edges must rise: {high:g} comes after {low:g}")
+    if known["log"] and edges[0] <= 0:
+        raise ValueError("a logarithmic axis must start above 0")
+    return Axis(bins=len(edges) - 1, start=edges[0], stop=edges[-1], edges=edges, **known)
+
+
+def _text(known: dict[str, Any], categories: tuple[str, ...]) -> Axis:
+    if known["log"]:
+        raise ValueError("an axis of categories cannot be logarithmic")
+    for k, text in enumerate(categories):
+        if not text.strip() or text in categories[:k]:
+            raise ValueError(f"categories must be different texts, and none empty ({text!r})")
+    n = len(categories)
+    return Axis(bins=n, start=0.0, stop=float(n), categories=categories, **known)
+
+
+def _regular(known: dict[str, Any], given: dict[str, Any]) -> Axis:
+    bins, start, stop = given["bins"], given["start"], given["stop"]
+    for key, value in (("start", start), ("stop", stop)):
+        if value is None:
+            raise ValueError(f"missing key {key!r}; an axis needs bins, start and stop, or edges")
+    if stop <= start:
+        raise ValueError(f"stop must be above start ({start:g})")
+    if given["integer"]:
+        return _whole(known, given)
+    if bins < 1:
+        raise ValueError(f"bins must be greater than 0 (got {bins}), or give edges or categories")
+    if known["log"] and start <= 0:
+        raise ValueError("a logarithmic axis must start above 0")
+    width = (math.log(stop) - math.log(start) if known["log"] else stop - start) / bins
+    least = 4 * math.ulp(max(abs(math.log(start)), abs(math.log(stop)))) if known["log"] else 0.0
+    least = least or 4 * math.ulp(max(abs(start), abs(stop)))
+    if not least < width < math.inf:
+        raise ValueError(f"{bins} bins from {start:g} to {stop:g} have no width that is a number")
+    return Axis(bins=bins, start=start, stop=stop, **known)
+
+
+def _whole(known: dict[str, Any], given: dict[str, Any]) -> Axis:
+    bins, start, stop = given["bins"], given["start"], given["stop"]
+    if known["log"]:
+        raise ValueError("an axis of whole numbers cannot be logarithmic")
+    if not (start.is_integer() and stop.is_integer()):
+        raise ValueError(f"an axis of whole numbers starts and stops at one ({start:g}, {stop:g})")
+    if max(abs(start), abs(stop)) > LARGEST_INTEGER:
+        raise ValueError(f"whole numbers go up to {LARGEST_INTEGER}")
+    if bins not in (0, int(stop - start)):
+        raise ValueError(f"{int(stop - start)} whole numbers do not go into {bins} bins")
+    return Axis(bins=int(stop - start), start=start, stop=stop, integer=True, **known)

@@ -1,0 +1,84 @@
+"""Can these histograms be fitted?  What is known only after a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.hep.systematics import FitSpec
+
+Floats = NDArray[np.float64]
+
+
+def check_region(channel: dict[str, Any], data: list[float], edges: Floats) -> None:
+    """Refuse a region whose likelihood is no number.
+
+    Parameters
+    ----------
+    channel : dict
+        Of the workspace.
+    data : list of float
+        Its observation.
+    edges : ndarray, shape (n_bins + 1,)
+        For the message.
+
+    Raises
+    ------
+    DataError
+        A content is not finite; data or the expectation is below zero; data
+        stands where nothing is expected.
+    """
+    region = channel["name"]
+    samples = {sample["name"]: np.asarray(sample["data"]) for sample in channel["samples"]}
+    for name, values in {**samples, "data": np.asarray(data)}.items():
+        if not np.isfinite(values).all():
+            raise DataError(f"{name} has bins that are not finite", f"fit, region {region}")
+    expected = np.sum(list(samples.values()), axis=0)
+    for k, (found, hoped) in enumerate(zip(data, expected, strict=True)):
+        where = f"fit, region {region}, bin from {edges[k]:g} to {edges[k + 1]:g}"
+        if found < 0:
+            raise DataError(f"{found:g} events of data; a fit needs counts", where)
+        if hoped < 0:
+            remedy = "merge bins (rebin), or leave this one out (start, stop)"
+            raise DataError(f"{hoped:g} events are expected, fewer than none", where, remedy)
+        if hoped == 0 and found > 0:
+            remedy = "merge bins (rebin), or leave this one out (start, stop)"
+            raise DataError(f"{found:g} events of data where none is expected", where, remedy)
+
+
+def check_signal(channels: list[dict[str, Any]], fit: FitSpec) -> None:
+    """Refuse a fit of a sample that is not there.
+
+    Raises
+    ------
+    DataError
+        The signal has no events in any region, or fewer than none.
+    """
+    total = sum(
+        sum(sample["data"])
+        for channel in channels
+        for sample in channel["samples"]
+        if sample["name"] == fit.signal
+    )
+    if total <= 0:
+        raise DataError(f"the signal has {total:g} events in the fitted bins", f"fit, {fit.signal}")
+
+
+def ratio(varied: Floats, total: float, where: str) -> float:
+    """Yield of a template over the nominal one.
+
+    Raises
+    ------
+    DataError
+        The template is empty, negative or not finite.
+    """
+    found = float(varied.sum())
+    if not np.isfinite(varied).all():
+        raise DataError("the template has bins that are not finite", where)
+    if found <= 0:
+        what = "is empty" if not varied.any() else f"has {found:g} events"
+        raise DataError(f"the template {what} where the sample has {total:g} events", where)
+    return float(varied.sum() / total)

@@ -1,0 +1,74 @@
+"""What a result shows about itself and its reader must know: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from spectrum_workflows.hep.fit.left_out import at_its_ends, left_out
+from spectrum_workflows.hep.fit.peak import fits
+from spectrum_workflows.hep.types import HepResult
+
+MOST = 3
+"""Names in a line; more are counted."""
+
+
+def warnings(result: HepResult) -> tuple[str, ...]:
+    """Everything that a table, a picture or a file of the result does not show by itself."""
+    return tuple(dict.fromkeys(_found(result)))
+
+
+def of_histogram(result: HepResult, name: str) -> tuple[str, ...]:
+    """The same of one histogram, short enough to stand in its picture."""
+    return tuple(_contents(result, name))
+
+
+def _found(result: HepResult) -> Iterator[str]:
+    yield from (f"incomplete: {line}" for line in result.missing)
+    for region, n in result.counts.items():
+        if not n:
+            yield f"region {region}: no event is selected in any sample"
+    for name in result.spec.histograms:
+        yield from (f"histogram {name}: {line}" for line in _contents(result, name))
+    for name, found in fits(result).items():
+        if isinstance(found, str):
+            yield f"histogram {name}: no peak is fitted: {found}"
+    yield from _likelihood(result)
+
+
+def _contents(result: HepResult, name: str) -> Iterator[str]:
+    """Contents that are not finite, below zero, or all outside the axis."""
+    bad, negative = [], []
+    inside, outside = 0.0, 0.0
+    for sample in result.spec.nominal_samples:
+        h = result.histograms[sample, name]
+        flow = np.asarray(h.view(flow=True).value)
+        if not (np.isfinite(flow).all() and np.isfinite(h.view(flow=True).variance).all()):
+            bad.append(sample)
+        elif h.values().sum() < 0:
+            negative.append(sample)
+        inside += float(np.abs(h.values()).sum())
+        outside += float(np.abs(flow).sum())
+    if bad:
+        yield f"not finite in {_few(bad)}"
+    if negative:
+        yield f"fewer events than none in {_few(negative)}"
+    if outside > 0 and inside == 0:
+        yield "all events lie outside the axis"
+
+
+def _likelihood(result: HepResult) -> Iterator[str]:
+    fit = result.likelihood
+    if result.spec.fit is None:
+        return
+    if isinstance(fit, str):
+        yield f"no likelihood fit: {fit}"
+        return
+    yield from left_out(result)
+    yield from at_its_ends(fit)
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - MOST
+    return ", ".join(names[:MOST]) + (f" and {more} more" if more > 0 else "")
