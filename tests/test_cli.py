@@ -155,7 +155,7 @@ def test_a_picture_that_fails_costs_no_numbers(spectrum: Spectrum, tmp_path: Pat
     assert code == 0
     record = json.loads(Path(json.loads(out)["folder"], "record.json").read_text())
     assert "histograms.json" in [o["name"] for o in record["objects"]]
-    assert "pictures could be drawn" in record["notes"][0]
+    assert "spectrum.png could not be drawn" in record["notes"][0]
 
 
 def _damage(path: Path) -> None:
