@@ -1,12 +1,12 @@
 """The AGC ttbar selection in ROOT's RDataFrame: a peer to be timed, in its own process.
 
-    PYTHON_WITH_ROOT benchmarks/hep_rdataframe.py FILE
+    PYTHON_WITH_ROOT benchmarks/hep_rdataframe.py
 
 Prints one JSON line when ready and one per line read from standard input
-("nominal" or "varied", with all systematic variations by ROOT's own `Vary`):
-bins, CPU seconds of the event loop, and of everything around it (just
-in time compilation, opening the file), measured on a graph that stops after
-the first event.  One thread.
+("nominal FILE" or "varied FILE", with all systematic variations by ROOT's own
+`Vary`): bins, and CPU seconds of opening the file and the event loop.  ROOT keeps
+what it compiles just in time, so the first of each kind compiles and is for
+warming up.  One thread.
 """
 
 import json
@@ -72,10 +72,8 @@ DEFINES = {
 }
 
 
-def histograms(path: str, varied: bool, first_only: bool) -> dict[str, object]:
+def histograms(path: str, *, varied: bool) -> dict[str, object]:
     frame = ROOT.RDataFrame("Events", path)
-    if first_only:
-        frame = frame.Range(1)
     frame = frame.Define("weights", "1.0")
     if varied:
         shifted = "RVec<RVec<float>>{Jet_pt * 1.03f, smeared(Jet_pt, run, luminosityBlock, event)}"
@@ -112,24 +110,21 @@ def contents(name: str, found: object, varied: bool) -> dict[str, list[float]]:
     }
 
 
-def once(path: str, *, varied: bool, first_only: bool) -> tuple[float, dict[str, list[float]]]:
+def once(path: str, *, varied: bool) -> tuple[float, dict[str, list[float]]]:
     started = time.process_time()
     bins: dict[str, list[float]] = {}
-    for name, found in histograms(path, varied, first_only).items():
+    for name, found in histograms(path, varied=varied).items():
         bins |= contents(name, found, varied)
     return time.process_time() - started, bins
 
 
 def main() -> None:
-    path = sys.argv[1]
     ROOT.gInterpreter.Declare(CODE)
-    first, _ = once(path, varied=False, first_only=False)
-    print(json.dumps({"version": ROOT.__version__, "first_run": first}), flush=True)
+    print(json.dumps({"version": ROOT.__version__}), flush=True)
     for line in sys.stdin:
-        varied = line.strip() == "varied"
-        around, _ = once(path, varied=varied, first_only=True)
-        whole, bins = once(path, varied=varied, first_only=False)
-        print(json.dumps({"loop": whole - around, "around": around, "bins": bins}), flush=True)
+        kind, _, path = line.strip().partition(" ")
+        seconds, bins = once(path, varied=kind == "varied")
+        print(json.dumps({"seconds": seconds, "bins": bins}), flush=True)
 
 
 if __name__ == "__main__":

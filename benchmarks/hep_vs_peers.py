@@ -2,15 +2,17 @@
 
 Nominal, and with all seven kinds of systematic variation; coffea as the AGC's own
 processor does it, and leaner, with the nominal selection for all weights.  Side by side in one
-run, interleaved, on files bootstrapped from a real NanoAOD file (see
-bootstrap_hep.py); CPU time (threads included), one process each, files opened
-anew every time, compilation outside.  A ratio is the median of those within each
-repetition, because a shared machine is not as fast in one minute as in the next.
-Equal histograms are asserted.
+run, interleaved, on local files bootstrapped from a real NanoAOD file or, where there is none,
+from a generated one that is selected alike (see bootstrap_hep.py); clusters of 5,000 events and
+of 100,000, of the same events.  CPU time (threads included), one process each, files opened anew
+every time and in the system's memory for everybody, compilation outside: of RDataFrame, what the
+event loop and opening the file take.  A ratio is the median of those within each repetition,
+because a shared machine is not as fast in one minute as in the next.  Equal histograms are
+asserted.
 
     python benchmarks/hep_vs_peers.py [--all] [--source NANOAOD] [--root-python PYTHON] [--json]
 
-``--all`` adds a file of 2,000,000 events to that of 200,000.  Peers come with
+``--all`` adds files of 2,000,000 events to those of 200,000.  Peers come with
 `uv pip install --group bench`; those that are absent are named.
 """
 
@@ -25,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,7 +39,7 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 import numpy as np  # noqa: E402
 import uproot  # noqa: E402
 
-from bootstrap_hep import bootstrap, generated  # noqa: E402
+from bootstrap_hep import bootstrap, compression, generated  # noqa: E402
 from report import finished  # noqa: E402
 from report import show as show_report  # noqa: E402
 from spectrum_workflows import load_spec  # noqa: E402
@@ -56,7 +59,8 @@ BARS = {
     "1 GB / peak memory": 1.0,
 }
 CHUNK = 100_000
-SIZES = (200_000, 2_000_000)
+SIZES, CLUSTERS = (200_000, 2_000_000), (5_000, 100_000)
+PEERS = ("coffea", "coffea, lean", "rdataframe")
 
 Bins = Mapping[str, list[float]]
 
@@ -77,6 +81,9 @@ class Timed:
     def least(self) -> float:
         """The repetition that others on the machine disturbed least."""
         return min(self.seconds)
+
+
+Measured = dict[tuple[str, bool], Timed]
 
 
 def spec_of(path: str, *, varied: bool) -> Any:
@@ -118,9 +125,9 @@ def reading(path: str, *, varied: bool) -> Bins:  # noqa: ARG001
 class RDataFrame:
     """ROOT in its own process, asked for one repetition at a time."""
 
-    def __init__(self, python: str, path: str) -> None:
+    def __init__(self, python: str) -> None:
         self.process = subprocess.Popen(
-            [python, str(HERE / "hep_rdataframe.py"), path],
+            [python, str(HERE / "hep_rdataframe.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -130,14 +137,14 @@ class RDataFrame:
         line = self.process.stdout.readline()
         self.about: dict[str, Any] = json.loads(line) if line else {}
 
-    def once(self, *, varied: bool) -> dict[str, Any]:
-        """One repetition: histograms, and CPU seconds of and around its event loop."""
+    def once(self, path: str, *, varied: bool) -> tuple[float, Bins]:
+        """One repetition: CPU seconds and histograms."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write("varied\n" if varied else "nominal\n")
+        self.process.stdin.write(f"{'varied' if varied else 'nominal'} {path}\n")
         self.process.stdin.flush()
         found: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return found
+        return found["seconds"], found["bins"]
 
     def close(self) -> None:
         """End the process."""
@@ -146,59 +153,59 @@ class RDataFrame:
         self.process.wait()
 
 
-Measured = dict[tuple[str, bool], Timed]
+Program = Callable[..., tuple[float, Bins]]
 
 
-def measured(path: str, *, repeats: int, root_python: str) -> tuple[Measured, list[str]]:
-    """Interleaved repetitions after one that warms up; and which peers are absent."""
-    programs: dict[str, Callable[..., Bins]] = {"ours": ours, "reading": reading}
-    absent = []
-    try:
+def timed(program: Callable[..., Bins]) -> Program:
+    """The program, with the CPU seconds of this process that it takes."""
+
+    def once(path: str, *, varied: bool) -> tuple[float, Bins]:
+        started = time.process_time()
+        bins = program(path, varied=varied)
+        return time.process_time() - started, bins
+
+    return once
+
+
+def found_programs(root: RDataFrame) -> dict[str, Program]:
+    """Ours and the peers that are there, by name."""
+    programs = {"ours": timed(ours), "reading": timed(reading)}
+    with suppress(ImportError):
         from hep_coffea import histograms
 
-        programs["coffea"] = histograms
-        programs["coffea, lean"] = partial(histograms, lean=True)
-    except ImportError:
-        absent.append("coffea")
-    root = RDataFrame(root_python, path)
-    if not root.about:
-        absent.append("rdataframe")
-    timed: Measured = {}
-    for repetition in range(repeats + 1):
+        programs["coffea"] = timed(histograms)
+        programs["coffea, lean"] = timed(partial(histograms, lean=True))
+    if root.about:
+        programs["rdataframe"] = root.once
+    return programs
+
+
+def wanted(name: str, *, varied: bool) -> bool:
+    """Nominal, both forms of coffea are the same; with variations, no more columns are read."""
+    return (name, varied) not in (("coffea, lean", False), ("reading", True))
+
+
+def measured(path: str, programs: Mapping[str, Program], *, repeats: int, slow: int) -> Measured:
+    """Interleaved repetitions; coffea takes most of the time and spreads little: ``slow`` times."""
+    found: Measured = {}
+    for repetition in range(repeats):
         for varied in (False, True):
             for name, program in programs.items():
-                if not due(name, varied, repetition, repeats):
-                    continue
-                started = time.process_time()
-                bins = program(path, varied=varied)
-                if repetition:
-                    spent = time.process_time() - started
-                    timed.setdefault((name, varied), Timed()).add(spent, bins)
-            if root.about:
-                found = root.once(varied=varied)
-                if repetition:
-                    timed.setdefault(("rdataframe", varied), Timed()).add(
-                        found["loop"] + found["around"], found["bins"]
-                    )
-    root.close()
-    return timed, absent
+                if wanted(name, varied=varied) and (
+                    repetition < slow or not name.startswith("coffea")
+                ):
+                    found.setdefault((name, varied), Timed()).add(*program(path, varied=varied))
+    return found
 
 
-def due(name: str, varied: bool, repetition: int, repeats: int) -> bool:
-    """Coffea takes most of the time, and its spread is small; nominal, both forms are the same."""
-    if not name.startswith("coffea"):
-        return True
-    return repetition <= max(2, repeats // 2) and (varied or name == "coffea")
-
-
-def assert_equal(timed: Measured) -> None:
+def assert_equal(found: Measured) -> None:
     """All programs found the same histograms; coffea's own draw of the smearing apart."""
     for varied in (False, True):
-        mine = timed["ours", varied].bins
-        for name in ("coffea", "coffea, lean", "rdataframe"):
-            if (name, varied) not in timed:
+        mine = found["ours", varied].bins
+        for name in PEERS:
+            if (name, varied) not in found:
                 continue
-            theirs = timed[name, varied].bins
+            theirs = found[name, varied].bins
             assert theirs.keys() == mine.keys(), (name, theirs.keys() ^ mine.keys())
             for title, bins in mine.items():
                 if name.startswith("coffea") and "pt_res_up" in title:
@@ -212,14 +219,14 @@ def over(theirs: Timed, ours: Timed) -> float:
     return statistics.median(a / b for a, b in pairs)
 
 
-def ratios(timed: Measured) -> dict[str, float]:
+def ratios(found: Measured) -> dict[str, float]:
     """CPU of the others over ours."""
     out = {}
-    for (name, varied), found in timed.items():
-        if name not in ("ours", "reading") or (name, varied) == ("reading", False):
+    for (name, varied), theirs in found.items():
+        if name != "ours":
             title = f"{name} / ours" + (", varied" if varied else "")
-            out[title] = over(found, timed["ours", varied])
-    out["1.3 ours / ours, varied"] = 1.3 * over(timed["ours", False], timed["ours", True])
+            out[title] = over(theirs, found["ours", varied])
+    out["1.3 ours / ours, varied"] = 1.3 * over(found["ours", False], found["ours", True])
     return out
 
 
@@ -236,50 +243,79 @@ def peak_memory(path: str) -> float:
     return float(done.stdout)
 
 
-def one_size(source: str, events: int, args: argparse.Namespace, folder: str) -> dict[str, Any]:
-    """Everything that is measured on one file."""
-    path = str(Path(folder) / f"bootstrap_{events}.root")
-    bootstrap(source, path, events=events)
-    repeats = args.repeats if events <= SIZES[0] else max(3, args.repeats // 3)
-    timed, absent = measured(path, repeats=repeats, root_python=args.root_python)
-    assert_equal(timed)
+def one_file(
+    path: str, events: int, programs: Mapping[str, Program], args: argparse.Namespace
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Ratios on one file, and more of it."""
+    small = events == SIZES[0]
+    repeats, slow = (args.repeats, max(1, args.repeats // 3)) if small else (2, 1)
+    found = measured(path, programs, repeats=repeats, slow=slow)
+    assert_equal(found)
     memory = peak_memory(path)
     rates = {
-        name + (", varied" if varied else ""): round(events / found.least)
-        for (name, varied), found in timed.items()
-        if (name, varied) != ("reading", True)
+        name + (", varied" if varied else ""): round(events / runs.least)
+        for (name, varied), runs in found.items()
     }
-    yields = {n: sum(b) for n, b in timed["ours", False].bins.items()}
-    found = ratios(timed) | {"1 GB / peak memory": 1 / memory}
-    more = {"events": events, "yields": yields, "events per CPU second": rates, "absent": absent}
-    return finished(found, BARS, **more)
+    more = {
+        "events per CPU second": rates,
+        "compression": round(compression(path, NOMINAL), 2),
+        "peak memory in GB": round(memory, 3),
+        "yields": {n: round(sum(b)) for n, b in found["ours", False].bins.items()},
+    }
+    return ratios(found) | {"1 GB / peak memory": 1 / memory}, more
+
+
+def warm_up(path: str, programs: Mapping[str, Program]) -> None:
+    """What is compiled is compiled, and what is imported imported."""
+    for varied in (False, True):
+        for program in programs.values():
+            program(path, varied=varied)
+
+
+def compared(source: str, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """Everything that is measured: all sizes and clusters."""
+    root = RDataFrame(args.root_python)
+    programs = found_programs(root)
+    found: dict[str, float] = {}
+    bars: dict[str, float] = {}
+    files: dict[str, Any] = {}
+    first = str(folder / "first.root")
+    bootstrap(source, first, events=10_000)
+    warm_up(first, programs)
+    for events in SIZES if args.all else SIZES[:1]:
+        for cluster in CLUSTERS:
+            path = str(folder / "bootstrap.root")
+            bootstrap(source, path, events=events, cluster=cluster)
+            title = f"{events:,} in {cluster:,}"
+            print(f"{title}: written, {compression(path, NOMINAL):.2f}", file=sys.stderr)
+            own, files[title] = one_file(path, events, programs, args)
+            found |= {f"{title}: {name}": ratio for name, ratio in own.items()}
+            bars |= {f"{title}: {name}": bar for name, bar in BARS.items()}
+        few, many = (files[f"{events:,} in {cluster:,}"] for cluster in CLUSTERS)
+        assert few["yields"] == many["yields"], "the same events in other clusters"
+    root.close()
+    more = {
+        "benchmark": "hep_vs_peers",
+        "source": Path(source).name,
+        "compression of the source": round(compression(source, NOMINAL), 2),
+        "files": files,
+        "absent": [name for name in PEERS if name not in programs],
+        "root": root.about.get("version"),
+    }
+    return finished(found, bars, **more)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--source", help="NanoAOD file to bootstrap from")
-    parser.add_argument("--all", action="store_true", help="also a file of 2,000,000 events")
-    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--all", action="store_true", help="also files of 2,000,000 events")
+    parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--root-python", default=sys.executable, help="a Python that has ROOT")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = args.source or (str(REAL) if REAL.exists() else generated(folder))
-        sizes = SIZES if args.all else SIZES[:1]
-        runs = [one_size(source, events, args, folder) for events in sizes]
-    whole = {
-        "benchmark": "hep_vs_peers",
-        "source": Path(source).name,
-        "ratios": {f"{r['events']}: {n}": v for r in runs for n, v in r["ratios"].items()},
-        "bars": {f"{r['events']}: {n}": v for r in runs for n, v in r["bars"].items()},
-        "bars_are": "at least",
-        "holds": all(r["holds"] for r in runs),
-        "events per CPU second": {r["events"]: r["events per CPU second"] for r in runs},
-        "yields": {r["events"]: r["yields"] for r in runs},
-        "absent": runs[0]["absent"],
-        "machine": runs[0]["machine"],
-        "date": runs[0]["date"],
-    }
+        whole = compared(source, Path(folder), args)
     show_report(whole, as_json=args.json)
     sys.exit(0 if whole["holds"] else 1)
 

@@ -46,6 +46,6 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> None:
     for name, ratio in found["ratios"].items():
         bar = found["bars"].get(name)
         words = f"{found['bars_are']} {bar:g}" if bar is not None else ""
-        print(f"  {name:32}{ratio:>10.3f}  {words}")
+        print(f"  {name:48}{ratio:>10.3f}  {words}")
     for name in sorted(found.keys() - {"ratios", "bars", "bars_are", "machine", "date"}):
         print(f"{name}: {found[name]}")
