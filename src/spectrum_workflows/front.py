@@ -172,7 +172,54 @@ def save(outcome: Outcome, place: Place) -> str:
     Raises
     ------
     OutputError
-        The place's results root cannot be written to.
+        The place's results root cannot be written to; the error says in which
+        folder of this machine the result is kept.  `save` may be called again.
     """
     with storage.using(place.stores):
-        return record.save(outcome, place.results)
+        return record.save(outcome, place.results, spools=place.spools)
+
+
+def check_results(place: Place) -> None:
+    """Try now what `save` will do at the end of a run.
+
+    Raises
+    ------
+    OutputError
+        The results root cannot be written to, or results for a store could
+        not be kept on this machine meanwhile.
+    """
+    with storage.using(place.stores):
+        storage.check_writable(place.results)
+        if not storage.is_local(place.results):
+            record.check_spool(place.spools)
+
+
+def spooled(place: Place) -> list[record.Spooled]:
+    """Results that are kept on this machine because they could not be saved."""
+    return record.spooled(place.spools)
+
+
+def save_spooled(name: str, place: Place, *, out: str | None = None) -> str:
+    """Put a spooled result where it should go, and remove it here; returns its URL.
+
+    Parameters
+    ----------
+    name : str
+        Its name or folder.
+    place : Place
+        It need not be connected.
+    out : str, optional
+        Results root; by default the one that the result was meant for.
+
+    Raises
+    ------
+    DataNotFoundError
+        There is no such result in the spool.
+    SpectrumError
+        It is damaged, or cannot be written there; it stays in the spool.
+    """
+    kept = record.find(name, place.spools)
+    with storage.using(place.stores):
+        folder = record.send(kept.folder, out or kept.results or place.results)
+    record.discard(kept.folder)
+    return folder

@@ -11,7 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from spectrum_workflows import __version__, shipped
-from spectrum_workflows.cli import data_commands, proof_command, screen, sites_commands
+from spectrum_workflows.cli import (
+    data_commands,
+    proof_command,
+    save_command,
+    screen,
+    sites_commands,
+)
 from spectrum_workflows.cli.options import (
     Data,
     Json,
@@ -44,6 +50,7 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
 * `spectrum calibrate` measures this machine, for the predictions of `check`
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
+* `spectrum save` puts results where they should go that could not be saved when they were made
 * `spectrum data` makes, converts, fetches and verifies input data
 * `spectrum sites` lists the sites; `spectrum sites show slurm` shows the job it would submit
 * `spectrum proof` runs the notebooks at every site and compares their results
@@ -52,6 +59,7 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
 app.command("proof")(proof_command.proof)
+app.command("save")(save_command.save)
 app.command("schema")(sites_commands.schema)
 
 
@@ -76,9 +84,10 @@ def run_command(
         wanted = _with_self_check(wanted)
     profile = load_site(site, changes=changes(change))
     with storage.using(profile.stores):
-        storage.check_writable(out or profile.results)
+        unconnected = Place(profile, data or profile.data, out or profile.results)
+        front.check_results(unconnected)
         if profile.cluster is not None:
-            front.glance(wanted, Place(profile, data or profile.data, out or profile.results))
+            front.glance(wanted, unconnected)
         with connect(profile, data=data, results=out) as place:
             outcome = front.run(wanted, place, on_error=on_error.value)
             folder = front.save(outcome, place)

@@ -4,16 +4,24 @@ from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
-from spectrum_workflows.record.writing import damaged, read_record, save
+from spectrum_workflows.record.saving import save
+from spectrum_workflows.record.spool import Spooled, check_spool, discard, find, send, spooled
+from spectrum_workflows.record.writing import damaged, read_record
 
 __all__ = [
     "Comparison",
     "Outcome",
+    "Spooled",
+    "check_spool",
     "compare",
     "damaged",
     "digest",
+    "discard",
+    "find",
     "machine",
     "processor",
     "read_record",
     "save",
+    "send",
+    "spooled",
 ]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError, DataNotFoundError, SpectrumError
+from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpectrumError
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.naming import file_names
+from spectrum_workflows.record.believing import check_record
 from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.pictures import pictures
 from spectrum_workflows.specs import spec_digest
 
 RECORD = "record.json"
 SCHEMA = 1
+
+_OF_THE_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR}
 
 
 @dataclass
@@ -39,37 +44,28 @@ class _Saving:
     notes: list[str] = field(default_factory=list)
 
 
-def save(outcome: Outcome, results: str) -> str:
-    """Write everything a run produced below ``results``.
+def folder_name(outcome: Outcome) -> str:
+    """A name for the run's own folder, which no other run can have."""
+    stamp = outcome.started.translate(str.maketrans("", "", "-:")).removesuffix("+0000")
+    [name] = file_names([outcome.spec.name])
+    return f"{name}-{stamp}-{secrets.token_hex(3)}"
 
-    What cannot be made or written is named in the record, under ``lost`` if it
-    is numbers and else under ``notes``, and everything else is there.
 
-    Parameters
-    ----------
-    outcome : Outcome
-    results : str
-        URL of the folder that gets one folder per run.
+def write(outcome: Outcome, folder: str) -> None:
+    """Write everything a run produced into its folder, the record last.
 
-    Returns
-    -------
-    str
-        URL of the run's own folder, which no other run can have.
+    What cannot be made, or has a name that the folder does not take, is named
+    in the record, under ``lost`` if it is numbers and else under ``notes``, and
+    everything else is there.
 
     Raises
     ------
     OutputError
-        The place cannot be written to.
+        The folder cannot be written to.
     """
-    stamp = outcome.started.translate(str.maketrans("", "", "-:")).removesuffix("+0000")
-    [name] = file_names([outcome.spec.name])
-    folder = storage.join(results, f"{name}-{stamp}-{secrets.token_hex(3)}")
     saving = _Saving()
-    try:
-        for product, data in outcome.domain.files(outcome.result):
-            _save_one(folder, product, data, saving.objects, saving.lost)
-    except Exception as error:
-        saving.lost.append(_in_a_line(error))
+    for product, data in _products(outcome, saving.lost):
+        _save_one(folder, product, data, saving.objects, saving.lost)
     drawn, trouble = pictures(outcome)
     saving.notes += trouble
     for product, data in drawn.items():
@@ -77,19 +73,33 @@ def save(outcome: Outcome, results: str) -> str:
     said = {"notes": saving.notes, "lost": saving.lost}
     record = _record(outcome, saving.objects) | said
     storage.write_bytes(storage.join(folder, RECORD), as_json(record).encode())
-    return folder
+
+
+def _products(outcome: Outcome, lost: list[str]) -> Iterator[tuple[str, bytes]]:
+    """The numbers to be saved, as far as they can be made."""
+    try:
+        yield from outcome.domain.files(outcome.result)
+    except Exception as error:
+        lost.append(_in_a_line(error))
 
 
 def _save_one(
     folder: str, name: str, data: bytes, objects: list[dict[str, Any]], trouble: list[str]
 ) -> None:
-    """Write one product and list it, or say why not."""
+    """Write one product and list it, or say that its name is at fault."""
     try:
         storage.write_bytes(storage.join(folder, name), data)
-    except Exception as error:
+    except OutputError as error:
+        if not _is_of_the_name(error.__cause__):
+            raise
         trouble.append(f"{name} could not be written: {_in_a_line(error)}")
         return
     objects.append({"name": name, "size": len(data), "sha256": _sha256(data)})
+
+
+def _is_of_the_name(cause: BaseException | None) -> bool:
+    """Whether a place would take other names: it is neither full nor closed nor away."""
+    return isinstance(cause, ValueError) or getattr(cause, "errno", None) in _OF_THE_NAME
 
 
 def _in_a_line(error: Exception) -> str:
@@ -116,23 +126,28 @@ def read_record(folder: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise DataError(f"not a run record: {error}", url) from None
+    except RecursionError:
+        raise DataError("not a run record: nested too deeply", url) from None
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise DataError("not a run record that this version can read", url)
+    check_record(record, url)
     return record
 
 
 def damaged(folder: str, record: dict[str, Any]) -> list[str]:
     """Names of the objects whose size or hash is not what the record says."""
-    bad = []
-    for entry in record["objects"]:
-        try:
-            data = storage.read_bytes(storage.join(folder, entry["name"]))
-        except DataNotFoundError:
-            bad.append(entry["name"])
-            continue
-        if len(data) != entry["size"] or _sha256(data) != entry["sha256"]:
-            bad.append(entry["name"])
-    return bad
+    return [entry["name"] for entry in record["objects"] if not _is_whole(folder, entry)]
+
+
+def _is_whole(folder: str, entry: dict[str, Any]) -> bool:
+    url = storage.join(folder, entry["name"])
+    try:
+        if storage.info(url).get("size") not in (None, entry["size"]):
+            return False
+        data = storage.read_bytes(url)
+    except DataNotFoundError:
+        return False
+    return (len(data), _sha256(data)) == (entry["size"], entry["sha256"])
 
 
 def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:

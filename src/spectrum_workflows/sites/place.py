@@ -9,6 +9,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.deployment import Deployment
 from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
+from spectrum_workflows.sites.spooling import spools
 from spectrum_workflows.sites.watch import Watch, connected
 from spectrum_workflows.storage import Stores
 
@@ -42,6 +43,11 @@ class Place:
     def stores(self) -> Stores:
         """Storage options per URL prefix."""
         return self.site.stores
+
+    @property
+    def spools(self) -> tuple[str, ...]:
+        """Folders of this machine that keep results until they are below ``results``."""
+        return spools(self.site)
 
     @property
     def workers(self) -> int:

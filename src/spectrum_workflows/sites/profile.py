@@ -192,6 +192,9 @@ class Site(FrozenModel):
     ----------
     data, results : str
         Root URLs for input and for the folders of finished runs.
+    spool : str
+        Folder of this machine that keeps a result until it is below
+        ``results``; empty for one of the user's own.
     cluster : Local, Slurm, Gateway or Existing, optional
         Absent: a plain loop in this process.
     workers : Workers
@@ -209,6 +212,7 @@ class Site(FrozenModel):
     description: str = ""
     data: str
     results: str
+    spool: str = ""
     cluster: Annotated[Local | Slurm | Gateway | Existing, Field(discriminator="kind")] | None = (
         None
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -42,10 +42,15 @@ class Stores:
         others = [own, *(root for root in roots if root != own)]
         return [(root, root + url.removeprefix(own)) for root in others]
 
+    def changed(self, url: str, **options: Any) -> Stores:
+        """The same, with some options of one URL and what is below it replaced."""
+        own = self.for_url(url) | options
+        return replace(self, options=(*self.options, (url, tuple(own.items()))))
+
     def for_url(self, url: str) -> dict[str, Any]:
         """The options for one URL; `filesystem_options` makes fsspec's of them."""
         fits = [(p, o) for p, o in self.options if _below(url, p)]
-        return dict(max(fits, key=lambda pair: len(pair[0]))[1]) if fits else {}
+        return dict(max(reversed(fits), key=lambda pair: len(pair[0]))[1]) if fits else {}
 
 
 def _below(url: str, prefix: str) -> bool:

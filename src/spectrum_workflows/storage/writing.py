@@ -10,7 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputError, StoreError
+from spectrum_workflows.errors import (
+    AccessError,
+    DataNotFoundError,
+    OutputError,
+    SpectrumError,
+    StoreError,
+)
 from spectrum_workflows.storage.attempts import persist
 from spectrum_workflows.storage.limits import allow
 from spectrum_workflows.storage.names import is_local, join, scheme_of, shown
@@ -85,6 +91,10 @@ def _written(url: str, action: Callable[[Any, str], None]) -> None:
     except OSError as error:
         said = error.strerror or error
         raise OutputError(f"cannot write ({said})", shown(url), _REMEDY) from error
+    except ValueError as error:  # a name that no file can have
+        if isinstance(error, SpectrumError):
+            raise
+        raise OutputError(f"cannot write ({error})", shown(url), _REMEDY) from error
 
 
 def _put_bytes(url: str, fs: Any, path: str, data: bytes) -> None:
