@@ -10,6 +10,8 @@ import pytest
 from distributed import Client, LocalCluster
 from hypothesis import settings
 
+import spectrum_workflows  # noqa: F401  before NumPy, see `arithmetic`
+
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
 

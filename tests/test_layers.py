@@ -84,7 +84,7 @@ LAYERS = {
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
-    "sites": ("sites", "sites.*"),
+    "sites": ("arithmetic", "sites", "sites.*"),
     "front": (
         "",
         "__main__",

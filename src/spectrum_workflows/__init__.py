@@ -10,6 +10,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows import arithmetic
+
+arithmetic.pin()
+
 if TYPE_CHECKING:
     from spectrum_workflows.checking import calibrate, check
     from spectrum_workflows.errors import SpectrumError

@@ -15,7 +15,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import catalogue, domain, progress, record, storage
+from spectrum_workflows import arithmetic, catalogue, domain, progress, record, storage
 from spectrum_workflows.checking import expected
 from spectrum_workflows.domain import OnError, Tally
 from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
@@ -114,18 +114,20 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         why = tally.failures[0].error if tally.failures else "there was nothing to compute"
         raise PartitionError(f"no partition could be computed: {why}")
     driver = time.thread_time() - cpu
+    here, there = machine(), _machines(place)
+    doubts = arithmetic.doubts((here, *there))
     return Outcome(
         spec=spec,
         plan=plan,
         result=result,
-        tally=tally + Tally(bytes_read=opening.bytes_read),
+        tally=tally + Tally(bytes_read=opening.bytes_read, warnings=doubts),
         digest=record.digest(science.arrays(result)),
         started=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - clock,
         cpu_seconds=driver + (tally.cpu_seconds if place.client else 0.0),
         workers=place.workers,
-        machine=record.machine(),
-        worker_machines=_machines(place),
+        machine=here,
+        worker_machines=there,
         expected=expected(spec, plan),
     )
 
@@ -150,10 +152,15 @@ def _trouble_first(place: Place) -> Iterator[None]:
         raise place.trouble from error
 
 
+def machine() -> dict[str, Any]:
+    """What this process is: see `record.machine`, and which machine code it computes with."""
+    return record.machine() | {"arithmetic": arithmetic.arithmetic()}
+
+
 def _machines(place: Place) -> tuple[dict[str, Any], ...]:
     """What the workers run on, each kind once."""
     client = place.client
-    found = client.run(record.machine, on_error="ignore").values() if client else ()
+    found = client.run(machine, on_error="ignore").values() if client else ()
     return tuple({json.dumps(m, sort_keys=True): m for m in found}.values())
 
 

@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, optimize
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.beam import MAIN_LOBE, _main_lobe, draw_beam, fit_beam
+from spectrum_workflows.radio.beam import (
+    MAIN_LOBE,
+    _main_lobe,
+    departure,
+    draw_beam,
+    fit_beam,
+)
 from spectrum_workflows.radio.clean import components
 from spectrum_workflows.radio.clean.restoration import restored
 from spectrum_workflows.radio.image import robust_rms
@@ -76,3 +82,59 @@ def test_robust_rms_of_noise_with_a_source():
     noise = np.random.default_rng(1).normal(0, 3.0, (300, 300))
     noise[:10, :10] = 1e6
     assert robust_rms(noise) == pytest.approx(3.0, rel=0.02)
+
+
+def sparse_psf(npix=256, seed=3):
+    """The PSF of few baselines: no Gaussian."""
+    rng = np.random.default_rng(seed)
+    u, v = rng.normal(0, 0.03, (2, 60))
+    offset = np.arange(npix) - npix // 2
+    along, across = (
+        np.exp(2j * np.pi * np.outer(u, offset)),
+        np.exp(2j * np.pi * np.outer(v, offset)),
+    )
+    return (across.T @ along).real / len(u)
+
+
+def test_the_fit_is_the_least_squares_one():
+    """What SciPy finds, as far as its last digits can be trusted."""
+    psf = sparse_psf()
+    rows, columns = _main_lobe(psf)
+    north, east = rows - 128, 128 - columns
+
+    def misfit(form):
+        exponent = form[0] * east**2 + form[1] * north**2 + 2 * form[2] * east * north
+        return np.exp(-exponent) - psf[rows, columns]
+
+    found = optimize.least_squares(misfit, [0.01, 0.01, 0.0], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    values = np.linalg.eigvalsh([[found.x[0], found.x[2]], [found.x[2], found.x[1]]])
+    axes = np.sqrt(4 * np.log(2) / values) * CELL / ARCSEC
+    beam = fit_beam(psf, CELL)
+    np.testing.assert_allclose([beam.bmaj, beam.bmin], axes, rtol=3e-8)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_last_bits_of_the_psf_do_not_reach_the_beam(seed):
+    """Other processors and versions of libraries differ in them."""
+    psf = sparse_psf(seed=seed)
+    jitter = 1 + 1e-15 * np.random.default_rng(seed).normal(size=psf.shape)
+    assert fit_beam(psf * jitter, CELL) == fit_beam(psf, CELL)
+
+
+@pytest.mark.parametrize("part", [0.36, 0.45])
+@pytest.mark.parametrize("wide", [160.0, 90.0])
+def test_a_pedestal_is_not_the_main_lobe(part, wide):
+    """Of a dense core among long baselines, natural weights."""
+    narrow = Beam(14.0, 10.0, 30.0)
+    psf = part * draw_beam(Beam(wide, wide, 0.0), 256, CELL)
+    psf += (1 - part) * draw_beam(narrow, 256, CELL)
+    beam = fit_beam(psf, CELL)
+    assert beam.bmaj < 3 * narrow.bmaj
+
+
+def test_departure_is_that_of_the_half_power_widths():
+    psf = draw_beam(Beam(24.0, 16.0, 40.0), 128, CELL)
+    assert departure(psf, Beam(24.0, 16.0, 40.0), CELL) < 0.01
+    assert departure(psf, Beam(48.0, 32.0, 40.0), CELL) == pytest.approx(1.0, abs=0.02)
+    assert departure(psf, Beam(12.0, 8.0, 40.0), CELL) == pytest.approx(1.0, abs=0.02)
+    assert departure(np.ones((64, 64)), Beam(12.0, 8.0, 40.0), CELL) == np.inf

@@ -211,8 +211,11 @@ def test_the_job_script_holds_what_the_profile_says() -> None:
         "module load Python/3.11",
         "ulimit -n 4096",
     ]
+    pinned = lines[prologue + 3 : prologue + 5]
+    assert "DUCC0_MAX_PSABI_LEVEL='3' OPENBLAS_CORETYPE='Haswell'" in pinned[0]
+    assert pinned[1] == "else unset OPENBLAS_CORETYPE; fi"
     started = "apptainer exec --bind /data /images/spectrum.sif python -m distributed.cli"
-    assert lines[prologue + 3].startswith(started)
+    assert lines[prologue + 5].startswith(started)
     assert "--tls-key RUN/key.pem" in script
     assert "--dashboard-address 127.0.0.1:0" in script
     plain = job_script(load_site("slurm", changes={"cluster.insecure": True}))

@@ -58,18 +58,25 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def _kernel(pool: dict[str, Any]) -> str:
+    """OpenBLAS' name for the processor it has chosen its code for; another library's own name."""
+    return str(pool.get("architecture") or pool["internal_api"])
+
+
 def machine() -> dict[str, Any]:
-    """Versions, CPU features and native threads of this process.
+    """Versions, CPU features, BLAS' kernels and native threads of this process.
 
     Two runs are expected to be *identical* when these agree, and *equivalent*
     when only the CPU features differ.
     """
+    pools = threadpool_info()
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu_features": sorted([*simd.get("baseline", []), *simd.get("found", [])]),
         "cores": cores(),
-        "native_threads": {str(p["prefix"]): int(p["num_threads"]) for p in threadpool_info()},
+        "blas_kernels": sorted({_kernel(p) for p in pools if p["user_api"] == "blas"}),
+        "native_threads": {str(p["prefix"]): int(p["num_threads"]) for p in pools},
         "versions": dict(_versions()),
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from spectrum_workflows import arithmetic
 from spectrum_workflows.errors import MissingExtraError, SiteError
 from spectrum_workflows.sites.caretaker import Caretaker
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options, missing
@@ -133,8 +134,9 @@ def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
 
 def _software(software: Software) -> dict[str, Any]:
     """The part of the job script before the worker, and the worker's interpreter."""
-    lines = [*(f"module load {shlex.quote(m)}" for m in software.modules), *software.prologue]
-    found: dict[str, Any] = {"job_script_prologue": lines} if lines else {}
+    modules = (f"module load {shlex.quote(m)}" for m in software.modules)
+    lines = [*modules, *software.prologue, *arithmetic.shell()]
+    found: dict[str, Any] = {"job_script_prologue": lines}
     if software.image is not None:
         image = str(Path(software.image).expanduser())
         inside = [*software.image_options, image, software.python or "python"]
