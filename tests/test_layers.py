@@ -69,6 +69,8 @@ LAYERS = {
             "hep.buffers",
             "hep.rootfile",
             "hep.source",
+            "hep.bundle",
+            "hep.loading",
             "hep.selection",
             "hep.job",
             "hep.listing",

@@ -59,12 +59,15 @@ class Failure:
         What went wrong.
     attempts : int
         How often it was tried.
+    traceback : str
+        The lines of the user's own code it came from, if it did.
     """
 
     where: str
     size: int
     error: str
     attempts: int
+    traceback: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class SpectrumError(Exception):
@@ -30,7 +30,16 @@ class SpectrumError(Exception):
         return f"{text}; {self.remedy}" if self.remedy else text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.what, self.where, self.remedy)
+        notes = getattr(self, "__notes__", None)  # they travel with it
+        arguments = (self.what, self.where, self.remedy)
+        return (type(self), arguments, {"__notes__": notes}) if notes else (type(self), arguments)
+
+    def at(self, where: str) -> Self:
+        """The same error with another place; its notes stay."""
+        other = type(self)(self.what, where, self.remedy)
+        for note in getattr(self, "__notes__", ()):
+            other.add_note(note)
+        return other
 
 
 class SpecError(SpectrumError, ValueError):

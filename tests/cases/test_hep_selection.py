@@ -1,11 +1,13 @@
 """Shared cases about selections: each as its README says."""
 
+import hashlib
 import json
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import uproot
 
 from spectrum_workflows import cli
 
@@ -82,3 +84,46 @@ def test_l02_a_nan_genweight_is_named_with_file_and_entry(case, monkeypatch, cap
     assert "a.root" in err
     assert "genWeight is nan in entry" in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("site", ["serial", "laptop"])
+def test_c01_what_a_file_registers_is_there_on_workers(case, site, monkeypatch, capsys):
+    pytest.importorskip("vector")
+    code, _, err = run(monkeypatch, capsys, site)
+    assert (code, err) == (0, err)
+    assert result(case)["counts"]["h"] > 0
+
+
+@pytest.mark.parametrize("site", ["serial", "laptop"])
+def test_m05_a_second_file_of_code_travels_too(case, site, monkeypatch, capsys):
+    code, _, err = run(monkeypatch, capsys, site)
+    assert (code, err) == (0, err)
+    inputs = result(case)["inputs"]
+    for name in ("my_analysis.py", "my_helpers.py"):
+        digest = hashlib.sha256((case / name).read_bytes()).hexdigest()
+        assert inputs[name] == f"sha256 {digest}"
+
+
+@pytest.mark.parametrize("site", ["serial", "laptop"])
+def test_u01_an_error_in_select_names_file_and_line(case, site, monkeypatch, capsys):
+    code, _, err = run(monkeypatch, capsys, site)
+    assert code == 2
+    assert "a.root (Events entries 0 to" in err
+    assert "my_analysis.py, line 2, in helper" in err
+    assert "KeyError: 'nope'" in err
+    assert "\n" not in err.strip().splitlines()[-1]
+
+
+def test_u01_the_record_holds_the_lines(case, monkeypatch, capsys):
+    spec = case / "spec.toml"
+    text = spec.read_text().replace("[histograms", "[partition]\nmax_events = 50\n\n[histograms")
+    spec.write_text(text.replace('normalisation = "none"', 'normalisation = "none"', 1))
+    path = case / "my_analysis.py"
+    path.write_text(path.read_text().replace("len(events) == 0", "events.MET_pt[:1].tolist() != F"))
+    first = uproot.open("a.root")["Events"]["MET_pt"].array()[:1].tolist()
+    path.write_text(f"F = {first!r}\n" + path.read_text())
+    code, _, err = run(monkeypatch, capsys, "serial", "--on-error", "keep")
+    assert (code, err) == (0, err)
+    failures = result(case)["failures"]
+    assert failures
+    assert 'return x["nope"]' in failures[0]["traceback"]

@@ -148,7 +148,8 @@ def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
 
 def failure(item: Partition, error: BaseException, attempts: int) -> Failure:
     """The value that stands for a partition which could not be computed."""
-    return Failure(item.where, item.size, _in_words(error), attempts)
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    return Failure(item.where, item.size, _in_words(error), attempts, notes)
 
 
 def as_spectrum_error(error: BaseException, item: Partition) -> SpectrumError:
@@ -174,6 +175,8 @@ def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _may_pass(error: Exception) -> bool:
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, PartitionError) and error.__cause__ is not None:
+        error = error.__cause__  # what a user's own code met
     ours = isinstance(error, SpectrumError) and not isinstance(error, StoreError)
     return isinstance(error, OSError) and not ours and not isinstance(error, _PERMANENT)

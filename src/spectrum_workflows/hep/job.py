@@ -96,11 +96,12 @@ def job(spec: HepSpec) -> Job:
     finding = partial(find, spec.select, folder=spec.folder, options=options)
     changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
     finding({**spec.cuts, **changed})  # refuses an unknown cut
+    selection = finding(spec.cuts)
     good, inputs = _good_runs(spec)
     read = corrections(spec.corrections, spec.folder)
     return Job(
         _wanted(spec),
-        finding(spec.cuts),
+        selection,
         dict(spec.histograms),
         frozenset(name for name, sample in spec.samples.items() if sample.data),
         frozenset(n for n, sample in spec.samples.items() if sample.data and not sample.weighted),
@@ -108,7 +109,7 @@ def job(spec: HepSpec) -> Job:
         spec.titles,
         read,
         good,
-        (*inputs, *read.inputs),
+        (*selection.source.inputs, *inputs, *read.inputs),
     )
 
 

@@ -18,7 +18,7 @@ from awkward.errors import FieldNotFoundError
 from spectrum_workflows import storage
 from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.engine import each, merged
-from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.errors import DataError, PartitionError, SpectrumError
 from spectrum_workflows.hep import histogram, partition, plan_cache
 from spectrum_workflows.hep.columns import Wanted
 from spectrum_workflows.hep.job import Job, job
@@ -26,6 +26,7 @@ from spectrum_workflows.hep.listing import files_of
 from spectrum_workflows.hep.looking import File, Looked, look
 from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.preparing import counted, selection
+from spectrum_workflows.hep.selection import located
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events
 
@@ -214,19 +215,23 @@ def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:
     """Apply the selection to no events; warn if it cannot stand that."""
     none: Any = ak.Array(ak.forms.from_json(looked.form).length_zero_array())
     events = Events(file.sample, file.url, file.tree, 0, 0, "", 0, stand_ins=looked.stand_ins)
+    chosen = selection(events, task)
     try:
-        found = selection(events, task)(counted(none, events, task), **task.options(file.sample))
-    except SpectrumError:
-        raise
-    except (AttributeError, FieldNotFoundError) as error:
-        missing = str(error).splitlines()[0]
-        raise DataError(
-            f"the selection asks for what is not read ({missing})", "select", "add it to columns"
-        ) from error
-    except Exception as error:
-        line = f"{type(error).__name__}: {error}".splitlines()[0]
-        return [f"the selection could not be rehearsed on no events ({line})"]
-    regions = looked_at(found, seen=0)
+        regions = looked_at(
+            chosen(counted(none, events, task), **task.options(file.sample)), seen=0
+        )
+    except PartitionError as error:
+        if isinstance(error.__cause__, FieldNotFoundError) or "no field named" in error.what:
+            raise DataError(
+                f"the selection asks for what is not read ({error.what})",
+                "select",
+                "add it to columns",
+            ) from error
+        if isinstance(error.__cause__, AttributeError) and "NoneType" not in error.what:
+            raise located(error, file.url, chosen) from error
+        return [f"the selection could not be rehearsed on no events ({error})"]
+    except SpectrumError as error:
+        raise located(error, file.url, chosen) from error
     for _ in histogram.wanted(regions, task.histograms, task.variations[events.sample]):
         pass  # it refuses what is not there
     return []

@@ -1,12 +1,18 @@
-"""Find the ``select`` function a spec names, and ship it to workers by value."""
+"""Find the ``select`` function a spec names; it is the same in any process.
+
+A function from a file travels with that file and what it uses beside it, and a
+process that has seen an older version still computes the new one.  A function from
+an installed package travels as its name.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib
 import inspect
-import pickle
+import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,45 +20,121 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cloudpickle
-
 from spectrum_workflows import storage
-from spectrum_workflows.errors import SpecError
+from spectrum_workflows.errors import PartitionError, SpecError, SpectrumError
+from spectrum_workflows.hep import loading
+from spectrum_workflows.hep.bundle import Bundle, gathered
 from spectrum_workflows.hep.cuts import Bound, frozen, given
 from spectrum_workflows.specs import closest
 
 Select = Callable[..., Mapping[str, Any]]
+
+_LINES = 40
+"""Lines of a traceback that are kept."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A module of an installed package, and which content its file has."""
+
+    module: str
+    digest: str
+
+    @property
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        """No files: it is not the user's, or is kept elsewhere."""
+        return ()
 
 
 @dataclass(frozen=True)
 class Selection:
     """A selection function and its cuts, in a form that any worker can load.
 
-    A function from a file travels as its own code, so that a worker which
-    has seen an older version of the file still computes the new one; a
-    function from an installed package travels as its name.
-
     Attributes
     ----------
-    code : bytes
-        The function, pickled.
-    digest : str
-        SHA-256 of the source file that holds it.
+    name : str
+        Of the function.
+    source : Bundle or Installed
+        Where it is.
     cuts : tuple of (str, value)
         Keyword arguments for it.
     """
 
-    code: bytes
-    digest: str
+    name: str
+    source: Bundle | Installed
     cuts: Bound
 
-    def __call__(self, events: Any, **options: Any) -> Mapping[str, Any]:
-        """Apply the selection to an awkward record array of events."""
-        return _function(self.code)(events, **given(self.cuts), **options)
+    def __call__(self, events: Any, **options: Any) -> Any:
+        """Apply the selection to an awkward record array of events.
+
+        Raises
+        ------
+        PartitionError
+            It raised an error, whose lines of the user's code are named.
+        """
+        function = _function(self.source, self.name)
+        try:
+            return function(events, **given(self.cuts), **options)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SpectrumError) and isinstance(self.source, Installed):
+                raise
+            raise self._explained(error) from error
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the code that it consists of."""
+        return self.source.digest
+
+    @property
+    def where(self) -> str:
+        """File, line and name of the function in words."""
+        function = inspect.unwrap(_function(self.source, self.name))
+        code = getattr(getattr(function, "func", function), "__code__", None)
+        if code is None:
+            called = type(function).__call__
+            code = getattr(called, "__code__", None)
+        line = f", line {code.co_firstlineno}" if code else ""
+        return f"{_entry(self.source)}{line}, in {self.name}"
 
     def with_cuts(self, cuts: Mapping[str, Any]) -> Selection:
         """The same selection with some cuts replaced."""
         return replace(self, cuts=_bound({**dict(self.cuts), **cuts}))
+
+    def _explained(self, error: BaseException) -> PartitionError:
+        """The error to show, with the user's lines in its message and its note."""
+        frames = _frames(error, self.source)
+        said = _said(error)
+        steps = [f"{name}, line {line}, in {function}" for name, line, function, _ in frames]
+        where = steps[-1] if steps else self.where
+        called = f" (called from {steps[-2]})" if len(steps) > 1 else ""
+        relative = isinstance(error, FileNotFoundError) and not _is_full(error)
+        remedy = 'files beside the code are Path(__file__).parent / "name"' if relative else ""
+        explained = PartitionError(f"{where}{called}: {said}", "", remedy)
+        lines = [f"  {step}\n    {text}" for step, (*_, text) in zip(steps, frames, strict=True)]
+        full = "".join(traceback.format_exception_only(error)).strip().splitlines()[:_LINES]
+        explained.add_note("\n".join(["Traceback of the selection:", *lines[-_LINES:], *full]))
+        return explained
+
+
+def located(error: SpectrumError, where: str, selection: Selection) -> SpectrumError:
+    """The same error with its partition, and with the function if it is about what that returned.
+
+    Parameters
+    ----------
+    error : SpectrumError
+        Of the selection, or of what it returned.
+    where : str
+        File and entries.
+    selection : Selection
+        Whose error it is.
+    """
+    if isinstance(error, PartitionError):
+        remedy = error.remedy or "--on-error keep finishes without it"
+        found: SpectrumError = PartitionError(error.what, where, remedy)
+        for note in getattr(error, "__notes__", ()):
+            found.add_note(note)
+        return found
+    return error.at(f"{where}: {selection.where if error.where == 'select' else error.where}")
 
 
 def find(
@@ -76,79 +158,180 @@ def find(
     SpecError
         No such file, module, function or cut; the closest name is suggested.
     """
-    source, _, name = select.rpartition(":")
-    module = _from_file(source, folder) if source.endswith(".py") else _installed(source)
+    named, _, name = select.rpartition(":")
+    source = _bundle(named, folder) if named.endswith(".py") else _installed(named)
+    module = _module(source)
     function = getattr(module, name, None)
     if not callable(function):
         known = [n for n, f in vars(module).items() if callable(f) and not n.startswith("_")]
-        raise SpecError(f"no function {name!r} in {source}", "select", closest(name, known))
-    _check_cuts(function, cuts, options)
-    digest = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
-    return Selection(cloudpickle.dumps(function), digest, _bound(cuts))
+        raise SpecError(f"no function {name!r} in {named}", "select", closest(name, known))
+    _check_cuts(name, function, cuts, options)
+    return Selection(name, source, _bound(cuts))
 
 
-def _check_cuts(function: Select, cuts: Mapping[str, Any], options: Sequence[str]) -> None:
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+def _check_cuts(
+    name: str, function: Select, cuts: Mapping[str, Any], options: Sequence[str]
+) -> None:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):  # made by a compiler that does not say
         return
-    known = [p.name for p in parameters]
+    rest = _after_events(name, parameters, (*cuts, *options))
+    for option in options:
+        if option in cuts:
+            raise SpecError(f"{option!r} is not a cut here", f"cuts.{option}", "rename it")
+    known = [p.name for p in rest if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if not any(p.kind is p.VAR_KEYWORD for p in rest):
+        _refuse_unknown(name, cuts, options, known)
+    for p in rest:
+        wanted = p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        if wanted and p.name not in (*cuts, *options):
+            raise SpecError(f"cut {p.name!r} has no default", "cuts", "give it a value")
+
+
+def _after_events(
+    name: str, parameters: Sequence[inspect.Parameter], words: Sequence[str]
+) -> list[inspect.Parameter]:
+    """The parameters after the one that takes the events, which is no cut."""
+    first = parameters[0] if parameters else None
+    if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
+        raise SpecError(f"{name} takes no events", "select", f"write: def {name}(events)")
+    if first.kind is first.POSITIONAL_OR_KEYWORD and first.name in words:
+        what = f"{first.name!r} is what {name} calls the events"
+        raise SpecError(what, f"cuts.{first.name}", "rename it")
+    return list(parameters if first.kind is first.VAR_POSITIONAL else parameters[1:])
+
+
+def _refuse_unknown(
+    name: str, cuts: Mapping[str, Any], options: Sequence[str], known: list[str]
+) -> None:
     for option in options:
         if option not in known:
-            remedy = f"give {function.__name__} a keyword argument {option}, or leave it out"
+            remedy = f"give {name} a keyword argument {option}, or leave it out"
             raise SpecError(f"the selection takes no {option}", option, remedy)
     for cut in cuts:
         if cut not in known:
             raise SpecError(f"unknown cut {cut!r}", f"cuts.{cut}", closest(cut, known))
-    for p in parameters:
-        if p.default is p.empty and p.kind is not p.VAR_POSITIONAL and p.name not in cuts:
-            raise SpecError(f"cut {p.name!r} has no default", "cuts", "give it a value")
 
 
-def _installed(source: str) -> ModuleType:
+def _installed(source: str) -> Installed:
+    if source == "__main__":
+        remedy = "write the function into a file beside the spec: FILE.py:FUNCTION"
+        raise SpecError("a function of a notebook or program cannot be sent", "select", remedy)
     try:
-        return importlib.import_module(source)
+        module = importlib.import_module(source)
     except ModuleNotFoundError as error:
         if error.name and source.startswith(error.name):
             remedy = "name an installed module, or a file ending in .py"
             raise SpecError(f"no module {source!r}", "select", remedy) from None
         raise SpecError(f"importing {source} failed: {error}", "select") from error
+    except (Exception, SystemExit) as error:
+        raise SpecError(f"importing {source} failed: {_said(error)}", "select") from error
+    return Installed(source, _file_digest(module))
 
 
-def _from_file(source: str, folder: str) -> ModuleType:
-    """The file as a module of its own that pickles by value."""
-    url = storage.join(folder, source)
-    path = storage.local_path(url)
-    try:
-        text = path.read_bytes()
-    except OSError:
+def _bundle(source: str, folder: str) -> Bundle:
+    """The file, and what it uses beside it."""
+    path = storage.local_path(storage.join(folder, source))
+    if not path.is_file():
         near = [p.name for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise SpecError("no such file of code", str(path), closest(path.name, near)) from None
-    name = f"{path.stem}_{hashlib.sha256(text + str(path).encode()).hexdigest()[:12]}"
-    if name not in sys.modules:
-        _load(name, path, text)
-    return sys.modules[name]
-
-
-def _load(name: str, path: Path, text: bytes) -> None:
-    """Run exactly this text; the import system might take an older, compiled one."""
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    sys.modules[name] = module
+        raise SpecError("no such file of code", str(path), closest(path.name, near))
     try:
-        exec(compile(text, str(path), "exec"), module.__dict__)  # noqa: S102  (the user's own)
-    except Exception as error:
-        del sys.modules[name]
-        line = f"{type(error).__name__}: {error}".splitlines()[0]
-        alone = isinstance(error, ModuleNotFoundError)
-        remedy = "install what it imports on both sides, or put it into this file" if alone else ""
-        raise SpecError(f"this code does not run ({line})", str(path), remedy) from error
-    cloudpickle.register_pickle_by_value(module)
+        return gathered(path, storage.local_path(folder) if folder else path.parent)
+    except OSError as error:
+        raise SpecError(f"cannot be read ({error.strerror})", str(path)) from error
+
+
+def _module(source: Bundle | Installed) -> ModuleType:
+    """The module in this process.
+
+    Raises
+    ------
+    SpecError
+        Its code does not run, or it is not the one that the run was planned with.
+    """
+    if isinstance(source, Installed):
+        module = importlib.import_module(source.module)
+        if _file_digest(module) != source.digest:
+            remedy = "install the same one on both sides; restart what has imported an older one"
+            raise SpecError(f"{source.module} is another version here", "select", remedy)
+        return module
+    try:
+        return loading.module(source)
+    except (Exception, SystemExit) as error:
+        frames = _frames(error, source)
+        at = f", line {frames[-1][1]}" if frames else ""
+        path = os.path.join(source.origin, frames[-1][0] if frames else source.entry)  # noqa: PTH118
+        absent = isinstance(error, ModuleNotFoundError)
+        remedy = "install it on both sides, or put it beside this file" if absent else ""
+        what = f"this code does not run ({_said(error)})"
+        raise SpecError(what, f"{path}{at}", remedy) from error
+
+
+@lru_cache(maxsize=1000)
+def _first_seen(module: str, path: str) -> str:
+    """Which content the file of an installed module had when it was first used here."""
+    del module
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def _file_digest(module: ModuleType) -> str:
+    path = getattr(module, "__file__", None)
+    if not path:
+        return hashlib.sha256(module.__name__.encode()).hexdigest()
+    now = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    if _first_seen(module.__name__, path) != now:
+        remedy = "restart the session: what it has imported is not what is there now"
+        raise SpecError(f"{module.__name__} has changed since it was imported", path, remedy)
+    return now
+
+
+def _function(source: Bundle | Installed, name: str) -> Select:
+    function: Select = getattr(
+        _module(source) if isinstance(source, Bundle) else _once(source), name
+    )
+    return function
 
 
 @lru_cache(maxsize=8)
-def _function(code: bytes) -> Select:
-    function: Select = pickle.loads(code)  # noqa: S301  (made by `find` in this run)
-    return function
+def _once(source: Installed) -> ModuleType:
+    """An installed module, whose file is looked at once per process and not per partition."""
+    return _module(source)
+
+
+def _entry(source: Bundle | Installed) -> str:
+    if isinstance(source, Bundle):
+        return source.entry
+    path = getattr(sys.modules.get(source.module), "__file__", None)
+    return Path(path).name if path else source.module
+
+
+def _frames(error: BaseException, source: Bundle | Installed) -> list[tuple[str, int, str, str]]:
+    """File, line, function and text of each step of a traceback that is in this code."""
+    if isinstance(source, Bundle):
+        folder = loading.place(source)
+    else:
+        path = getattr(sys.modules.get(source.module), "__file__", None)
+        folder = Path(path).parent if path else None
+    if folder is None:
+        return []
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if folder in path.parents:
+            name = path.relative_to(folder).as_posix()
+            found.append((name, frame.lineno or 0, frame.name, frame.line or ""))
+    return found
+
+
+def _is_full(error: OSError) -> bool:
+    return Path(str(error.filename or "/")).is_absolute()
+
+
+def _said(error: BaseException) -> str:
+    """An error in one line."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def _bound(cuts: Mapping[str, Any]) -> Bound:

@@ -23,6 +23,9 @@ __all__ = [
     "SyntheticSpec",
 ]
 
+ANALYSES = f"{__name__.rpartition('.')[0]}.analyses"
+"""The package's own selections."""
+
 
 class SampleSpec(FrozenModel):
     """One process: its files and, for simulation, its cross section in pb.
@@ -218,9 +221,14 @@ class HepSpec(FrozenModel):
 
     @property
     def user_code(self) -> str:
-        """What code this spec names that is not part of this package, or an empty string."""
+        """What code this spec names that is not part of this package, or an empty string.
+
+        A file is never part of it, whatever it is called; of the package, only
+        what it gives as selections is taken for its own.
+        """
         source = self.select.rpartition(":")[0]
-        return "" if source.partition(".")[0] == "spectrum_workflows" else source
+        ours = not source.endswith(".py") and source.startswith(f"{ANALYSES}.")
+        return "" if ours else source
 
 
 def _known(name: str, known: list[str], where: str) -> None:

@@ -17,6 +17,7 @@ from spectrum_workflows.hep.listing import inputs
 from spectrum_workflows.hep.planning import plan
 from spectrum_workflows.hep.preparing import generator_weights, prepared
 from spectrum_workflows.hep.read import entries
+from spectrum_workflows.hep.selection import located
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events, FileRead, Filled, HepResult
 
@@ -90,24 +91,26 @@ def process(events: Events, task: Job) -> Filled:
 
     Raises
     ------
-    DataError, SpecError
-        As `preparing.prepared` and `histogram.filled`.
+    DataError, SpecError, PartitionError
+        As `preparing.prepared`, the selection and `histogram.filled`.
     """
     sample, weighted = events.sample, task.weighted(events.sample)
     arrays, selection = prepared(events, task)
     generated = generator_weights(arrays) if weighted else None  # before anybody can change them
-    found = selection(arrays, **task.options(sample))
-    filled = histogram.filled(
-        sample,
-        found,
-        task.histograms,
-        events=events.size,
-        seen=len(arrays),
-        variations=task.variations[sample],
-        titles=task.titles,
-        generated=generated,
-        weightless=sample in task.weightless,
-    )
+    try:
+        filled = histogram.filled(
+            sample,
+            selection(arrays, **task.options(sample)),
+            task.histograms,
+            events=events.size,
+            seen=len(arrays),
+            variations=task.variations[sample],
+            titles=task.titles,
+            generated=generated,
+            weightless=sample in task.weightless,
+        )
+    except SpectrumError as error:
+        raise located(error, events.where, selection) from error.__cause__
     stands_for = runs.generated(events.url, events.tree) if weighted else 0.0
     file = FileRead(events.size, entries(events), stands_for)
     return replace(filled, files={(sample, events.url): file})
