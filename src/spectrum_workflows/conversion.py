@@ -21,8 +21,11 @@ class Converter:
     to_keep : callable, optional
         ``to_keep(spec)``: columns that a copy must keep for a spec; a ``?``
         ends those that the source may lack.
+    recognises : callable, optional
+        ``recognises(source)``: whether it reads that, whatever its name ends in.
     """
 
     suffix: str
     convert: Callable[..., dict[str, Any]]
     to_keep: Callable[[Any], list[str]] | None = None
+    recognises: Callable[[str], bool] | None = None

@@ -152,6 +152,9 @@ def _converter(source: str) -> Converter:
     for converter in known:
         if name.endswith(converter.suffix) or f"{converter.suffix}:" in name:
             return converter
+    for converter in known:
+        if converter.recognises and converter.recognises(name):
+            return converter
     endings = ", ".join(converter.suffix for converter in known)
     raise SpecError("nothing converts such data", source, f"known: {endings}")
 

@@ -45,10 +45,11 @@ def test_fits_headers_pass_verification(saved):
             header = hdus[0].header
             assert hdus[0].data.shape == (1, 1, 128, 128)
             assert header["BITPIX"] == -64
-            assert header["BUNIT"] == ("JY/PIXEL" if path.stem == "model" else "JY/BEAM")
+            assert header["BUNIT"] == ("Jy/pixel" if path.stem == "model" else "Jy/beam")
             assert ("BMAJ" in header) == (path.stem != "model")
             assert header["CRVAL3"] == pytest.approx(1.414e9)
-            assert not any(card.startswith("DATE") for card in header)
+            assert header["CDELT3"] == pytest.approx(8 * 4e6)
+            assert [card for card in header if card.startswith("DATE")] == ["DATE-OBS"]
 
 
 def test_the_beam_is_in_degrees(result, saved):

@@ -112,14 +112,20 @@ def _counted(found: Entry, files: Sequence[CatalogueFile], data: str) -> Iterato
         yield url
 
 
+SET_ENDINGS = (".ms", ".MS", ".zarr")
+"""How names of data sets end; a spec leaves them out."""
+
+
 def stems(reference: str, data: str) -> list[str]:
     """URLs, without suffix, under which a data set may lie, in order."""
     if not reference.startswith(PREFIX):
         return [storage.join(data, reference)]
     found = entry(reference, data)
     name = set_name(found.files[0].name)
+    for ending in SET_ENDINGS:
+        name = name.removesuffix(ending)
     roots = [data, *ordered(found.replicas)]
-    return [storage.join(root, name).rpartition(".")[0] for root in roots]
+    return [storage.join(root, name) for root in roots]
 
 
 def set_name(name: str) -> str:

@@ -5,7 +5,7 @@ from spectrum_workflows.domain import Domain
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.forecast import COSTS
 from spectrum_workflows.radio.plot import plot
-from spectrum_workflows.radio.read import inputs
+from spectrum_workflows.radio.read import inputs, is_measurement_set
 from spectrum_workflows.radio.results import arrays, deviation, files, pictures, read, summary
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import make
@@ -25,7 +25,7 @@ DOMAIN = Domain(
     deviation=deviation,
     plot=plot,
     make=make,
-    converter=Converter(".ms", convert),
+    converter=Converter(".ms", convert, recognises=is_measurement_set),
     costs=COSTS,
     calibrate=calibrate,
 )

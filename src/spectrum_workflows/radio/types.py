@@ -93,6 +93,8 @@ class Observation:
         Of these, as FITS calls it (TIMESYS).
     notes : tuple of str
         What a user should know before running.
+    weight_column : str
+        What the weights are called in the set.
     """
 
     url: str
@@ -113,6 +115,7 @@ class Observation:
     time: tuple[float, float] = (0.0, 0.0)
     time_scale: str = "UTC"
     notes: tuple[str, ...] = ()
+    weight_column: str = "WEIGHT"
 
 
 @dataclass(frozen=True)

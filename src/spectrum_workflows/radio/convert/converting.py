@@ -19,12 +19,12 @@ from spectrum_workflows.radio.convert.parts import (
     axes,
     data_columns,
     part_of,
-    stamp,
     stored,
     without_cross,
 )
 from spectrum_workflows.radio.convert.target import Target, begun
 from spectrum_workflows.radio.read.examining import check_columns
+from spectrum_workflows.radio.read.finding import stamp
 from spectrum_workflows.radio.read.observation import longest_baseline
 from spectrum_workflows.radio.read.tables import opened
 

@@ -14,7 +14,7 @@ from spectrum_workflows.radio.convert.layout import Block, Layout, chunk_keys, l
 from spectrum_workflows.radio.read.examining import Asked, check_rows, has_values
 from spectrum_workflows.radio.read.frequencies import check_frequencies
 from spectrum_workflows.radio.read.measurement_set import SpectralWindow, index, window_of
-from spectrum_workflows.radio.read.observation import identity, longest_baseline
+from spectrum_workflows.radio.read.observation import longest_baseline
 from spectrum_workflows.radio.read.phase_centre import Field, Span, beam_of, field_of
 from spectrum_workflows.radio.read.tables import opened
 
@@ -131,15 +131,6 @@ def data_columns(source: str, wanted: Sequence[str]) -> list[str]:
     if not found:
         raise DataError("no data column", source, f"one of {', '.join(schema.DATA)} is needed")
     return found
-
-
-def stamp(source: str) -> str:
-    """Identity of the set's files and the time of their last change."""
-    path = storage.local_path(source)
-    times = [
-        f.stat().st_mtime_ns for f in path.rglob("*") if f.is_file() and f.name != "table.lock"
-    ]
-    return f"{identity(path)} {max(times)}"
 
 
 def without_cross(source: str, grid: Grid) -> list[int]:

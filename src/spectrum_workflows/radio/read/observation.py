@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from spectrum_workflows.radio.read.examining import (
     doubles,
     has_values,
 )
+from spectrum_workflows.radio.read.finding import identity
 from spectrum_workflows.radio.read.frequencies import check_frequencies
 from spectrum_workflows.radio.read.measurement_set import (
     index,
@@ -32,7 +31,6 @@ from spectrum_workflows.radio.types import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from spectrum_workflows.radio.spec import RadioSpec
 
@@ -97,8 +95,18 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         channel_width=window.width,
         time=(span.begin, span.end),
         time_scale=time_scale(url),
+        weight_column=_weight_column(url, at),
         notes=(*notes, *_doubled(url, (field, description), at), *_other(spec.column, url, at)),
     )
+
+
+def _weight_column(url: str, at: RowIndex) -> str:
+    """The column that weights are taken from, of two where rows differ."""
+    rows = [int(at.first[0]), int(at.last[-1])]
+    every = [has_values(url, "WEIGHT_SPECTRUM", [row]) for row in rows]
+    if all(every):
+        return "WEIGHT_SPECTRUM"
+    return "WEIGHT_SPECTRUM or WEIGHT" if any(every) else "WEIGHT"
 
 
 def _doubled(url: str, chosen: tuple[int, int], at: RowIndex) -> tuple[str, ...]:
@@ -119,17 +127,6 @@ def not_corrected() -> str:
     """The warning for a set whose calibrated column is not imaged."""
     other = 'column = "CORRECTED_DATA" images the calibrated data'
     return f"the set has CORRECTED_DATA too, and DATA is imaged: {other}"
-
-
-def identity(path: Path) -> str:
-    """Digest of the set's table description and of its files' names and sizes."""
-    sizes = sorted(
-        (str(file.relative_to(path)), file.stat().st_size)
-        for file in path.rglob("*")
-        if file.is_file() and file.name != "table.lock"
-    )
-    described = (path / "table.dat").read_bytes() + json.dumps(sizes).encode()
-    return f"{hashlib.sha256(described).hexdigest()} {sum(size for _, size in sizes)}"
 
 
 def _present(table: Any) -> tuple[list[int], list[int]]:

@@ -61,7 +61,7 @@ def run(
     assert isinstance(plan, ImagingPlan)
     state = Passes(_slabs(plan), client, on_error, report or _silent)
     geometry = geometry_of(spec)
-    robust = _robustness(spec, geometry, state)
+    robust = _robustness(spec, geometry, state, plan.observation)
     wanted = tasks.Wanted(spec.image.psf, plan.size if spec.checks_itself else 0)
     layout = plan.layout
     if layout is None:
@@ -80,14 +80,14 @@ def run(
 def _made(
     spec: RadioSpec,
     observation: Observation,
-    state: Passes,
+    state: Passes,  # noqa: ARG001
     sums: tasks.Sums,
     cleaning: Cleaning,
     image_of: Callable[[Visibilities], Image] | None = None,
 ) -> ImagingResult:
     """The result from sums over all data, and from what major cycles leave of them."""
     geometry = geometry_of(spec)
-    _check_weight(sums.weight_sum, sums.unflagged, state.slabs[0].url)
+    _check_weight(sums.weight_sum, sums.unflagged, observation)
     for image in (sums.dirty, sums.psf):
         if image is not None:  # in place: another large image would be felt
             np.divide(image, sums.weight_sum, out=image)
@@ -126,13 +126,15 @@ def _cleaning_in_slabs(
     return dirty, residual_of
 
 
-def _robustness(spec: RadioSpec, geometry: Geometry, state: Passes) -> tasks.Robustness | None:
+def _robustness(
+    spec: RadioSpec, geometry: Geometry, state: Passes, observation: Observation
+) -> tasks.Robustness | None:
     """The first pass, which only uniform and Briggs weights need."""
     weighting = spec.weighting
     if weighting.scheme == "natural":
         return None
     found = state.over("weights", tasks.density_of, tasks.add_density, geometry)
-    _check_weight(found.weight_sum, found.unflagged, state.slabs[0].url)
+    _check_weight(found.weight_sum, found.unflagged, observation)
     if not found.grid.any():
         remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
         raise DataError("all visibilities lie beyond the uv grid", state.slabs[0].url, remedy)
@@ -185,13 +187,15 @@ def _self_check(
     return SelfCheck(geometry.epsilon, of_peak, of_rms, len(subset.weight), PIXELS, spent)
 
 
-def _check_weight(weight_sum: float, unflagged: int, url: str) -> None:
+def _check_weight(weight_sum: float, unflagged: int, observation: Observation) -> None:
     """Refuse to make an image of nothing."""
+    url, column = observation.url, observation.weight_column
     if unflagged == 0:
-        raise DataError("every visibility is flagged", url, "unflag it or choose other data")
+        what = "every visibility is flagged, in one of its parallel hands at least"
+        raise DataError(what, url, "unflag it or choose other data")
     if not weight_sum > 0:
-        remedy = "set WEIGHT or choose other data"
-        raise DataError("no unflagged visibility has a positive weight", url, remedy)
+        what = f"no unflagged visibility has a positive weight ({column}) and a finite value"
+        raise DataError(what, url, f"look at {column} and {observation.column}")
 
 
 def _weighting(spec: RadioSpec) -> str:
