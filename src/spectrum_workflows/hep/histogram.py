@@ -81,7 +81,7 @@ def filled(
     DataError
         A value is not finite, or a region is not one number per event.
     """
-    found = looked_at(observables, seen=seen)
+    found = looked_at(observables, seen=seen, text=texts(histograms))
     if weightless:
         refuse_weights(found, sample)
     regions = {r: weighted(r, o, generated) for r, o in found.items()}
@@ -91,6 +91,12 @@ def filled(
     }
     selected = {(sample, region): len(o.values) for region, o in regions.items()}
     return Filled(out, selected, {sample: events})
+
+
+def texts(histograms: Mapping[str, HistogramSpec]) -> set[str]:
+    """Regions that hold text: those of axes of categories."""
+    axes = (axis for name, spec in histograms.items() for axis in spec.axes(name))
+    return {axis.observable for axis in axes if axis.categories}
 
 
 def wanted(
@@ -165,7 +171,8 @@ def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
     if axis.categories:
         return np.asarray(values).astype(np.str_)
     if axis.integer:  # as wide as the library counts, whole, and outside where they were
-        return np.asarray(np.clip(np.floor(values), axis.start - 1, axis.stop), np.int32)
+        whole = np.floor(np.asarray(values, np.float64))
+        return np.asarray(np.clip(whole, axis.start - 1, axis.stop), np.int32)
     if axis.log and not axis.edges:  # what has no logarithm lies below every axis
         return np.where(values > 0, values, np.nextafter(0, 1))
     return values

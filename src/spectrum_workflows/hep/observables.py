@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import awkward as ak
@@ -32,8 +32,10 @@ _KINDS = {
 """Kinds of NumPy types that are no numbers, in words."""
 
 
-def regions(found: Any, *, seen: int | None = None) -> dict[str, Observable]:
-    """Every region that ``select`` returned, as finite numbers.
+def regions(
+    found: Any, *, seen: int | None = None, text: Collection[str] = ()
+) -> dict[str, Observable]:
+    """Every region that ``select`` returned, as finite numbers or as text.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ def regions(found: Any, *, seen: int | None = None) -> dict[str, Observable]:
         As returned by ``select``.
     seen : int, optional
         Events that it was given.
+    text : collection of str
+        Regions that hold text, for axes of categories.
 
     Raises
     ------
@@ -56,10 +60,12 @@ def regions(found: Any, *, seen: int | None = None) -> dict[str, Observable]:
         if not isinstance(name, str):
             said = f"select returned a region called {name!r}, which is not text"
             raise DataError(said, "select", remedy)
-    return {name: checked(name, value, seen=seen) for name, value in found.items()}
+    return {
+        name: checked(name, value, seen=seen, text=name in text) for name, value in found.items()
+    }
 
 
-def checked(region: str, found: Any, *, seen: int | None = None) -> Observable:
+def checked(region: str, found: Any, *, seen: int | None = None, text: bool = False) -> Observable:
     """One region with its variations, as finite numbers.
 
     Parameters
@@ -70,15 +76,17 @@ def checked(region: str, found: Any, *, seen: int | None = None) -> Observable:
         As returned by ``select``.
     seen : int, optional
         Events that ``select`` was given.
+    text : bool
+        Whether its values are text; numbers that are whole are taken as such.
 
     Raises
     ------
     DataError
-        It is not one finite number per selected event.
+        It is not one finite number, or text, per selected event.
     """
     if not isinstance(found, Observable):
         found = Observable(found)
-    values = _numbers(found.values, f"region {region!r}")
+    values = (_texts if text else _numbers)(found.values, f"region {region!r}")
     weights = index = None
     if found.weights is not None:
         weights = _weights(found.weights, region)
@@ -93,7 +101,9 @@ def checked(region: str, found: Any, *, seen: int | None = None) -> Observable:
         kind = type(found.variations).__name__
         said = 'give {"jes_up": Observable(...)}'
         raise DataError(f"variations of region {region!r} are a {kind}, no dict", "select", said)
-    varied = {n: checked(f"{region}_{n}", o, seen=seen) for n, o in found.variations.items()}
+    varied = {
+        n: checked(f"{region}_{n}", o, seen=seen, text=text) for n, o in found.variations.items()
+    }
     return Observable(values, weights, index, varied)
 
 
@@ -193,6 +203,20 @@ def _numbers(given: Any, what: str) -> NDArray[Any]:
         said = f"{what} holds {bad} numbers that are not finite"
         raise DataError(said, "select", "exclude those events")
     return array
+
+
+def _texts(given: Any, what: str) -> NDArray[Any]:
+    """One text per entry; whole numbers as they are written."""
+    array = _array(given, what)
+    kind = array.dtype.kind
+    if kind == "S":
+        return np.char.decode(array, "utf-8", "replace")
+    if array.size and not (
+        kind in "UTiu" or (kind == "O" and all(isinstance(v, str) for v in array))
+    ):
+        said = "return one text per selected event, for its categories"
+        raise DataError(f"{what} holds {_KINDS.get(kind, str(array.dtype))}", "select", said)
+    return array.astype(np.str_)
 
 
 def _array(given: Any, what: str) -> NDArray[Any]:

@@ -14,7 +14,11 @@ __all__ = ["generate", "make", "write_sample"]
 
 
 def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[str]:
-    """Write every sample file that a spec names.
+    """Write every sample file that a spec names; no two hold the same events.
+
+    The first sample of each generator has the generator's own stream of random
+    numbers, another one a stream that sample and file give.  Data is written
+    without what only simulation knows.
 
     Parameters
     ----------
@@ -44,21 +48,27 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
     if spec.synthetic is None:
         remedy = "add one, or say where the real data is with --data"
         raise SpecError("the spec has no [synthetic] table", spec.name, remedy)
-    urls = []
+    urls: list[str] = []
+    owners: dict[str, str] = {}
     for name, sample in spec.samples.items():
         total = size or spec.synthetic.events
         parts = len(sample.files)
+        process = sample.generator or name
+        owner = owners.setdefault(process, name)
         for k, file in enumerate(sample.files):
             url = storage.join(data, file)
             before, after = total * k // parts, total * (k + 1) // parts
-            write_sample(
-                url,
-                sample.generator or name,
-                events=after - before,
-                seed=spec.synthetic.seed + 1000 * k,
-                cluster_events=spec.synthetic.cluster_events,
-                done=_progress(report, name, before, total),
-            )
+            if url not in urls:
+                write_sample(
+                    url,
+                    process,
+                    events=after - before,
+                    seed=spec.synthetic.seed + 1000 * k,
+                    stream="" if owner == name else f"{name}/{file}",
+                    data=sample.data,
+                    cluster_events=spec.synthetic.cluster_events,
+                    done=_progress(report, name, before, total),
+                )
             urls.append(url)
     return urls
 

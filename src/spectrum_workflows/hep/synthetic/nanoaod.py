@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 import zlib
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from spectrum_workflows.specs import closest
 
 NEGATIVE = 0.05
 """Share of events with weight -1, as next-to-leading-order generators have them."""
+
+TRUTH = ("hadronFlavour",)
+"""Fields of jets that only simulation has."""
 
 _TYPES = {
     "charge": np.int32,
@@ -83,13 +87,15 @@ def write_sample(
     *,
     events: int,
     seed: int,
+    stream: str = "",
+    data: bool = False,
     cluster_events: int = 25_000,
     done: Callable[[int], None] | None = None,
 ) -> None:
     """Write one file of generated events with their ``Runs`` tree, all of it or nothing.
 
-    The events depend on process, seed, number of events and cluster size
-    alone; so does the identity (UUID) of the file.
+    The events depend on process, seed, stream, number of events and cluster
+    size alone; so does the identity (UUID) of the file.
 
     Parameters
     ----------
@@ -99,6 +105,10 @@ def write_sample(
         One of `processes.PROCESSES`.
     events, seed, cluster_events : int
         How many, which, and how many per cluster.
+    stream : str
+        Another name gives events that are independent of all others.
+    data : bool
+        Leave out what only simulation knows: generator weights and flavours.
     done : callable, optional
         ``done(n)`` whenever n events in all are written.
 
@@ -110,8 +120,9 @@ def write_sample(
         There is no such process.
     """
     recipe = f"{process} seed {seed} events {events} clusters {cluster_events}"
+    recipe += f" stream {stream}" * bool(stream) + " data" * data
     identity = uuid.uuid5(uuid.NAMESPACE_OID, recipe)
-    root = np.random.SeedSequence([zlib.crc32(process.encode()), seed])
+    root = np.random.SeedSequence([zlib.crc32(process.encode()), seed, *_words(stream)])
     starts = range(0, events, cluster_events)
     with (
         draft(url) as path,
@@ -121,14 +132,28 @@ def write_sample(
         for start, child in zip(starts, root.spawn(len(starts)), strict=True):
             n = min(cluster_events, events - start)
             chunk = generate(process, n, np.random.default_rng(child), first=start)
+            weights = np.append(weights, ak.to_numpy(chunk["genWeight"]))
+            if data:
+                chunk = _without_truth(chunk)
             if tree is None:
                 types = {name: column.type for name, column in chunk.items()}
                 tree = file.mktree("Events", types, title="generated events, not a measurement")
             tree.extend(chunk)
-            weights = np.append(weights, ak.to_numpy(chunk["genWeight"]))
             if done:
                 done(start + n)
-        file["Runs"] = _runs(weights)
+        file["Runs"] = {"run": np.ones(1, np.uint32)} if data else _runs(weights)
+
+
+def _words(stream: str) -> list[int]:
+    """A name as numbers for a seed; none for no name."""
+    return [int.from_bytes(hashlib.sha256(stream.encode()).digest()[:8])] if stream else []
+
+
+def _without_truth(events: dict[str, ak.Array]) -> dict[str, ak.Array]:
+    """The columns that data has, too."""
+    out = {name: column for name, column in events.items() if name != "genWeight"}
+    jets = out["Jet"]
+    return {**out, "Jet": jets[[name for name in jets.fields if name not in TRUTH]]}
 
 
 def _runs(weights: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
