@@ -80,7 +80,7 @@ def test_contents_are_what_numpy_counts(result):
     expected = {
         "uneven": np.histogram(X, [-inf, 0, 0.5, 2, 5, inf])[0],
         "whole": np.histogram(X, [-inf, 0, 1, 2, 3, 4, inf])[0],
-        "words": [np.sum(WORDS == w) for w in ("mumu", "ee", "emu")],
+        "words": [np.sum(w == WORDS) for w in ("mumu", "ee", "emu")],
         "map": np.histogram2d(X, Y, [np.r_[-inf, 0:6, inf], np.r_[-inf, -2:3, inf]])[0],
         "both": np.histogram2d(X, Y, [[-inf, 0, 1, 5, inf], [-inf, -1, 0, 1, inf]])[0],
     }

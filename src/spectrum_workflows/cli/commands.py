@@ -75,8 +75,12 @@ def run_command(
     no_user_code: NoUserCode = False,
     json: Json = False,
 ) -> None:
-    """Run a spec at a site and save the result in a folder of its own."""
+    """Run a spec at a site and save the result in a folder of its own.
+
+    Exits with 3 if some of its numbers could not be saved; those that could are.
+    """
     from spectrum_workflows import front, storage
+    from spectrum_workflows.record import read_record
     from spectrum_workflows.sites import Place, connect, load_site
 
     wanted = _trusted(front.load_spec(spec), no_user_code)
@@ -91,10 +95,15 @@ def run_command(
         with connect(profile, data=data, results=out) as place:
             outcome = front.run(wanted, place, on_error=on_error.value)
             folder = front.save(outcome, place)
+        saved = read_record(folder)
         if json:
-            screen.as_json({**outcome.summary, "folder": folder})
+            trouble = {key: saved.get(key, []) for key in ("notes", "lost")}
+            screen.as_json({**outcome.summary, "folder": folder, **trouble})
         else:
             screen.outcomes([(outcome.summary, folder)])
+    if lost := saved.get("lost"):
+        screen.error(f"{folder} lacks numbers: {'; '.join(lost)}")
+        raise typer.Exit(3)
 
 
 @app.command("check")

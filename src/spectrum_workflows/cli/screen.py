@@ -42,6 +42,8 @@ def as_json(value: dict[str, Any]) -> None:
 
 def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
     """One table with the results of some runs and the files they wrote."""
+    from spectrum_workflows.record import read_record
+
     table = Table(title="Results", show_lines=False)
     for column in ("run", "what", "value"):
         table.add_column(column, overflow="fold")
@@ -59,7 +61,12 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
         for warning in summary["warnings"]:
             table.add_row("", "note", escape(warning))
         table.add_row("", "digest", summary["digest"][:16] + "…")
-        for name in _written(folder):
+        saved = read_record(folder)
+        for line in saved.get("notes", ()):
+            table.add_row("", "note", escape(line))
+        for line in saved.get("lost", ()):
+            table.add_row("", "not saved", f"[bold red]{escape(line)}[/bold red]")
+        for name in (*(entry["name"] for entry in saved["objects"]), "record.json"):
             table.add_row("", "file", escape(storage.join(folder, name)))
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(table)
 
@@ -128,9 +135,3 @@ def _short(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
-
-
-def _written(folder: str) -> list[str]:
-    from spectrum_workflows.record import read_record
-
-    return [entry["name"] for entry in read_record(folder)["objects"]] + ["record.json"]

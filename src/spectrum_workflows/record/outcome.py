@@ -71,8 +71,11 @@ class Outcome:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know of the input, the run and the result, each said once."""
-        found = (*self.plan.warnings, *self.tally.warnings, *self.domain.warnings(self.result))
-        return tuple(dict.fromkeys(found))
+        try:
+            shown = self.domain.warnings(self.result)
+        except Exception as error:  # a finished run is not lost over a remark
+            shown = (f"the result could not be looked at ({type(error).__name__}: {error})",)
+        return tuple(dict.fromkeys((*self.plan.warnings, *self.tally.warnings, *shown)))
 
     @property
     def share_read(self) -> float:
@@ -104,7 +107,7 @@ class Outcome:
             "workflow": self.spec.workflow,
             "name": self.spec.name,
             "digest": self.digest,
-            **self.domain.summary(self.result),
+            **self._of_the_result(),
             "partitions": len(self.plan.partitions),
             "partial": bool(self.failures),
             "fraction": self.fraction,
@@ -115,6 +118,12 @@ class Outcome:
             "bytes_read": self.tally.bytes_read,
             "share_of_data_read": self.share_read,
         }
+
+    def _of_the_result(self) -> dict[str, Any]:
+        try:
+            return self.domain.summary(self.result)
+        except Exception as error:  # the result's files hold all that it would say
+            return {"no_summary": f"{type(error).__name__}: {error}"}
 
 
 def _numbers(stage: Stage | None) -> dict[str, float] | None:

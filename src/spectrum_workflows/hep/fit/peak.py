@@ -107,6 +107,8 @@ def fit_peak(edges: Floats, values: Floats, variances: Floats, *, kind: str) -> 
     centre = (edges[1:] + edges[:-1]) / 2
     used = (centre > peak.window[0]) & (centre < peak.window[1])
     values, variances = values[used], variances[used]
+    if not (np.isfinite(values).all() and np.isfinite(variances).all()):
+        raise DataError("contents that are not finite", f"{kind} peak")
     total, total2 = float(values.sum()), float(variances.sum())
     entries = total**2 / total2 if total2 > 0 else 0.0
     if len(values) < FEWEST_BINS or entries < FEWEST_ENTRIES:
@@ -131,19 +133,21 @@ def fits(result: HepResult) -> dict[str, FitResult | str]:
     Data is fitted if there is any, else the sum of the simulated samples.
     """
     spec = result.spec
-    chosen = [n for n, s in spec.samples.items() if s.data] or list(spec.samples)
+    chosen = [n for n, s in spec.samples.items() if s.data] or spec.nominal_samples
     out: dict[str, FitResult | str] = {}
     for name, axis in spec.histograms.items():
         if not axis.fit:
             continue
-        histograms = [result.histograms[sample, name] for sample in chosen]
-        values = np.sum([h.values() for h in histograms], axis=0)
-        variances = np.sum([h.variances() for h in histograms], axis=0)
         try:
+            histograms = [result.histograms[sample, name] for sample in chosen]
+            values = np.sum([h.values() for h in histograms], axis=0)
+            variances = np.sum([h.variances() for h in histograms], axis=0)
             edges = np.asarray(histograms[0].axes[0].edges)
             out[name] = fit_peak(edges, values, variances, kind=axis.fit)
         except DataError as error:
             out[name] = str(error)
+        except Exception as error:  # whatever it is, the histograms are worth more
+            out[name] = f"the fit failed ({type(error).__name__}: {error})".splitlines()[0]
     return out
 
 
