@@ -90,21 +90,21 @@ def test_a_look_that_fails_is_repeated_and_patience_decides() -> None:
             watch.await_first()
 
 
-def test_a_local_cluster_that_others_can_reach_has_tls() -> None:
-    with connect(local(cluster__host="0.0.0.0")) as place:
+@pytest.mark.parametrize("options", [{}, {"cluster.host": "0.0.0.0"}])
+def test_a_local_cluster_has_tls(options: dict[str, object]) -> None:
+    with connect(local(**options)) as place:
         assert place.client.scheduler.address.startswith("tls://")
+        assert all(address.startswith("tls://") for address in place.client.nthreads())
         assert place.client.submit(int, "7").result() == 7
-    with (
-        pytest.warns(InsecureWarning),
-        connect(local(cluster__host="0.0.0.0", cluster__insecure=True)) as place,
-    ):
-        assert place.client.scheduler.address.startswith("tcp://")
 
 
-def test_an_existing_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_scheduler_that_is_open_needs_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalCluster(n_workers=1, dashboard_address="127.0.0.1:0") as cluster:
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.scheduler_address)
-        with connect(load_site("existing")) as place:
+        with pytest.raises(SiteError, match="open to every user of this machine"):
+            connect(load_site("existing"))
+        site = load_site("existing", changes={"cluster.insecure": True})
+        with pytest.warns(InsecureWarning), connect(site) as place:
             assert place.workers == 1
         assert len(cluster.scheduler.workers) == 1, "it is not ours to close"
 
@@ -128,7 +128,8 @@ def test_an_existing_scheduler_with_certificates(tmp_path: Path) -> None:
     [
         ("tcp://192.0.2.1:8786", "open to everybody"),
         ("scheduler.example.org:8786", "not an address"),
-        ("tcp://127.0.0.1:9", "does not answer"),
+        ("tcp://127.0.0.1:9", "open to every user"),
+        ("tls://127.0.0.1:9", "does not answer"),
     ],
 )
 def test_bad_addresses(address: str, says: str) -> None:
@@ -140,7 +141,8 @@ def test_bad_addresses(address: str, says: str) -> None:
 def test_a_plain_address_needs_leave() -> None:
     with pytest.warns(InsecureWarning):
         check_address("tcp://192.0.2.1:8786", safe=("tls",), insecure=True)
-    check_address("tcp://[::1]:8786", safe=("tls",), insecure=False)
+    with pytest.raises(SiteError, match="every user of this machine"):
+        check_address("tcp://[::1]:8786", safe=("tls",), insecure=False)
     check_address("tls://192.0.2.1:8786", safe=("tls",), insecure=False)
 
 
@@ -214,10 +216,13 @@ def test_the_job_script_holds_what_the_profile_says() -> None:
     pinned = lines[prologue + 3 : prologue + 5]
     assert "DUCC0_MAX_PSABI_LEVEL='3' OPENBLAS_CORETYPE='Haswell'" in pinned[0]
     assert pinned[1] == "else unset OPENBLAS_CORETYPE; fi"
-    started = "apptainer exec --bind /data /images/spectrum.sif python -m distributed.cli"
-    assert lines[prologue + 5].startswith(started)
+    inside = "apptainer exec --bind /data /images/spectrum.sif python -m"
+    made = f"SPECTRUM_SCRATCH=$({inside} spectrum_workflows.sites.private) || exit 1"
+    assert lines[prologue + 5] == made
+    assert lines[prologue + 7].startswith(f"{inside} distributed.cli")
     assert "--tls-key RUN/key.pem" in script
-    assert "--dashboard-address 127.0.0.1:0" in script
+    assert "--worker-class spectrum_workflows.sites.closed.worker" in script
+    assert '--local-directory "$SPECTRUM_SCRATCH"' in script
     plain = job_script(load_site("slurm", changes={"cluster.insecure": True}))
     assert "tls" not in plain
 

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import logging
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spectrum_workflows.errors import SiteError
-from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options
-from spectrum_workflows.sites.profile import Existing, Local, Site, Workers
-from spectrum_workflows.sites.security import (
-    check_address,
-    fresh_certificates,
-    is_loopback,
-    warn_insecure,
+from spectrum_workflows.sites.closed import (
+    check_dashboard,
+    closed,
+    secret_path,
+    without_interrupts,
+    worker,
 )
+from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options
+from spectrum_workflows.sites.private import Scratch
+from spectrum_workflows.sites.profile import Existing, Local, Site
+from spectrum_workflows.sites.security import certificate_files, check_address, warn_insecure
+from spectrum_workflows.sites.tending import LocalPool
 
 OURS = {
     "security": "certificates are made for every run",
-    "protocol": "it is TLS wherever others can reach the scheduler",
+    "protocol": "it is TLS, or plain TCP with insecure = true",
     "scheduler_kwargs": "set host or interface",
+    "worker_dashboard_address": "the scheduler's dashboard shows the workers",
+    "worker_class": "leave it out",
+    "http_prefix": "leave it out",
+    "loop": "leave it out",
+    "asynchronous": "leave it out",
 }
+STARTS_WITHIN = 60.0  # seconds that a worker process may always take to start
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many workers there are at first and at the most, and their threads."""
+
+    first: int
+    most: int
+    threads: int
 
 
 def start_local(site: Site, cluster: Local) -> Deployment:
-    """Start worker processes on this machine.
+    """Start worker processes on this machine, which nobody else can talk to.
 
     Raises
     ------
@@ -34,44 +57,84 @@ def start_local(site: Site, cluster: Local) -> Deployment:
 
     makers = (LocalCluster.__init__, Nanny.__init__, Worker.__init__)
     check_options(cluster.options, makers, ours=OURS, library="LocalCluster")
-    options = {"dashboard_address": LOOPBACK} | _counted(site.workers)
-    options |= cluster.options | _secured(cluster)
-    try:
-        started = LocalCluster(**options)
-    except (TypeError, ValueError, OSError, RuntimeError) as error:
-        raise SiteError(f"the local cluster did not start: {error}") from error
-    try:
+    check_dashboard(cluster.options.get("dashboard_address"), insecure=cluster.insecure)
+    with ExitStack() as stack:
+        scratch = Scratch.make(cluster.options.get("local_directory"))
+        stack.callback(scratch.remove)
+        size = sized(site)
+        options, prefix = _options(site, cluster, scratch.folder, size), secret_path()
+        options["scheduler_kwargs"] |= {"http_prefix": prefix}
+        try:
+            with without_interrupts():
+                started = closed(LocalCluster, prefix)(**options)
+        except (TypeError, ValueError, OSError, RuntimeError) as error:
+            raise SiteError(f"the local cluster did not start: {error}") from error
+        _without_http(started)
+        pool = LocalPool(started, size.first)
+        stack.callback(pool.close)
+        pool.start()
         if site.workers.max is not None:
-            started.adapt(minimum=site.workers.min, maximum=site.workers.max)
+            started.adapt(minimum=site.workers.min, maximum=size.most)
         client = Client(started, direct_to_workers=True)  # results in one step, not two
-    except BaseException:
-        started.close()
-        raise
+        stack.pop_all()
 
     def close() -> None:
-        try:
-            client.close()
-        finally:
-            started.close()
+        with ExitStack() as rest:
+            rest.callback(scratch.remove)
+            rest.callback(pool.close)
+            rest.callback(client.close)
 
-    return Deployment(client, close)
-
-
-def _counted(workers: Workers) -> dict[str, Any]:
-    if workers.max is not None:
-        return {"n_workers": workers.min}
-    return {} if workers.count is None else {"n_workers": workers.count}
+    return Deployment(client, close, pool.tend, pool.why)
 
 
-def _secured(cluster: Local) -> dict[str, Any]:
-    """TLS, unless nobody else can reach the scheduler or the profile wants it open."""
-    host = cluster.options.get("host")
-    if "interface" not in cluster.options and (host is None or is_loopback(str(host))):
-        return {}
+def sized(site: Site) -> Size:
+    """What `distributed.LocalCluster` would start of itself, or what the profile wants."""
+    from dask.system import CPU_COUNT
+    from distributed.deploy.utils import nprocesses_nthreads
+
+    options = site.cluster.options if isinstance(site.cluster, Local) else {}
+    wanted, threads = site.workers, options.get("threads_per_worker")
+    count = wanted.max or wanted.count or options.get("n_workers")
+    if count is None and threads is None:
+        alone = not options.get("processes", True)
+        count, threads = (1, CPU_COUNT) if alone else nprocesses_nthreads()
+    elif count is None:
+        count = max(1, CPU_COUNT // threads) if options.get("processes", True) else 1
+    threads = threads or max(1, math.ceil(CPU_COUNT / count))
+    return Size(wanted.min if wanted.max else count, count, threads)
+
+
+def _options(site: Site, cluster: Local, scratch: Path, size: Size) -> dict[str, Any]:
+    """What the cluster object is given; its workers are asked for afterwards."""
+    from distributed.worker_memory import parse_memory_limit
+
+    logger = logging.getLogger("distributed.worker.memory")
+    share = parse_memory_limit("auto", 1, size.most, logger=logger)
+    options = {"dashboard_address": LOOPBACK, "memory_limit": share} | cluster.options
+    options.setdefault("death_timeout", max(STARTS_WITHIN, site.workers.patience))
+    options |= {"n_workers": 0, "threads_per_worker": size.threads}
+    options |= {"local_directory": str(scratch)}
+    scheduler = {"local_directory": str(scratch), "worker_ttl": site.workers.silence}
+    return options | {"scheduler_kwargs": scheduler} | _secured(cluster, scratch)
+
+
+def _secured(cluster: Local, folder: Path) -> dict[str, Any]:
+    """TLS, unless all is in one process or the profile wants it open."""
+    beyond = cluster.options.keys() & {"host", "interface", "scheduler_port"}
+    if not cluster.options.get("processes", True) and not beyond:
+        return {}  # inproc://
     if cluster.insecure:
         warn_insecure("the local cluster")
         return {}
-    return {"security": fresh_certificates(), "protocol": "tls"}
+    return {"security": certificate_files(folder), "protocol": "tls"}
+
+
+def _without_http(started: Any) -> None:
+    """Let the workers that are still to be made serve no HTTP."""
+    if started.processes:
+        started.new_spec["options"]["worker_class"] = worker
+    else:
+        started.new_spec["cls"] = worker
 
 
 def join(site: Site, cluster: Existing) -> Deployment:
@@ -84,7 +147,7 @@ def join(site: Site, cluster: Existing) -> Deployment:
     """
     from distributed import Client, Security
 
-    check_address(cluster.address, safe=("tls", "wss"), insecure=cluster.insecure)
+    check_address(cluster.address, safe=("tls", "wss", "inproc"), insecure=cluster.insecure)
     for name, file in cluster.files.items():
         if not Path(file).is_file():
             raise SiteError("no such file", file, f"correct {name} below [cluster]")

@@ -41,8 +41,8 @@ class Cluster(FrozenModel):
     Attributes
     ----------
     insecure : bool
-        Talk plain TCP (or HTTP) although the scheduler can be reached from
-        other machines.  Whoever reaches it can then run code as you.
+        Talk plain TCP (or HTTP).  Whoever reaches the scheduler, every user of
+        this machine at least, can then run code as you.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -94,7 +94,7 @@ class Existing(FrozenModel):
     Attributes
     ----------
     address : str
-        ``tls://host:port``, or ``tcp://`` on loopback.
+        ``tls://host:port``; anything else needs ``insecure``.
     tls_ca_file, tls_client_cert, tls_client_key : str, optional
         Files; without them Dask's own configuration is asked.
     """
@@ -130,6 +130,9 @@ class Workers(FrozenModel):
         ``count``.
     patience : float
         Seconds without any worker after which a run is given up.
+    silence : float
+        Seconds without a sign of life after which a worker is taken for hung
+        and replaced.
     renew_before : float
         Seconds before its time limit at which a job is replaced by a new one;
         longer than the longest partition.
@@ -139,6 +142,7 @@ class Workers(FrozenModel):
     min: Annotated[int, Field(ge=1)] = 1
     max: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[Seconds, Field(gt=0)] = 300.0
+    silence: Annotated[Seconds, Field(gt=0)] = 120.0
     renew_before: Annotated[Seconds, Field(ge=0)] = 300.0
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import signal
+import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,15 @@ from platformdirs import user_cache_path
 
 from spectrum_workflows import arithmetic
 from spectrum_workflows.errors import MissingExtraError, SiteError
+from spectrum_workflows.sites import private
 from spectrum_workflows.sites.caretaker import Caretaker
+from spectrum_workflows.sites.closed import (
+    check_dashboard,
+    closed,
+    secret_path,
+    without_interrupts,
+    worker,
+)
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options, missing
 from spectrum_workflows.sites.pool import Pool
 from spectrum_workflows.sites.profile import Site, Slurm, Software
@@ -28,7 +37,12 @@ OURS = {
     "asynchronous": "leave it out",
     "python": "write python below [software]",
     "job_script_prologue": "write prologue below [software]",
+    "scheduler_cls": "leave it out",
+    "worker_command": "leave it out",
 }
+SCRATCH = "SPECTRUM_SCRATCH"
+"""Variable of a job's shell: the private folder in which its worker spills."""
+WORKER = f"{worker.__module__}.{worker.__name__}"
 DEATHS = 5  # workers a task may lose: jobs may be cancelled together, one inherits from the other
 DEATH_TIMEOUT = 30  # seconds after which a worker that finds no scheduler ends its job
 
@@ -54,11 +68,13 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
         caretaker = Caretaker.start(name, folder)
         stack.callback(caretaker.leave)
         options.setdefault("log_directory", str(folder))
+        scheduler, prefix = options["scheduler_options"], secret_path()
+        scheduler |= {"http_prefix": prefix, "local_directory": str(folder)}
         if cluster.insecure:
             warn_insecure("the scheduler")
         else:
             options["security"] = certificate_files(folder)
-        started = _scheduler(name, options)
+        started = _scheduler(name, options, prefix)
         pool = Pool(started, name, site.workers, Path(options["log_directory"]))
         stack.callback(pool.close)
         pool.tend()
@@ -92,10 +108,11 @@ def _jobqueue() -> Any:
     return dask_jobqueue
 
 
-def _scheduler(name: str, options: dict[str, Any]) -> Any:
+def _scheduler(name: str, options: dict[str, Any], prefix: str) -> Any:
     """A cluster object, which is a scheduler in this process, without jobs yet."""
     try:
-        return _jobqueue().SLURMCluster(job_name=name, **options)
+        with without_interrupts():
+            return closed(_jobqueue().SLURMCluster, prefix)(job_name=name, **options)
     except MissingExtraError:
         raise
     except Exception as error:
@@ -115,7 +132,8 @@ def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
     makers = tuple(one.__init__ for one in classes)
     check_options(cluster.options, makers, ours=OURS, library="SLURMCluster")
     options: dict[str, Any] = {"job_name": "spectrum", "death_timeout": DEATH_TIMEOUT}
-    options |= {"processes": 1} | cluster.options | _software(site.software)
+    options |= {"processes": 1} | cluster.options
+    options |= _software(site.software, options.get("local_directory") or _usual("local-directory"))
     if options["processes"] != 1:
         raise SiteError(
             "processes must be 1: a job with several workers is not replaced when one dies",
@@ -123,27 +141,38 @@ def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
             "ask for more, smaller jobs",
         )
     scheduler = {"dashboard_address": LOOPBACK, "allowed_failures": DEATHS}
-    scheduler |= dict(options.get("scheduler_options", {}))
-    extra = [*options.get("worker_extra_args", ())]
-    if "--dashboard-address" not in extra:
-        extra += ["--dashboard-address", LOOPBACK]
+    scheduler |= {"worker_ttl": site.workers.silence} | dict(options.get("scheduler_options", {}))
+    check_dashboard(scheduler["dashboard_address"], insecure=cluster.insecure)
+    extra = [*options.get("worker_extra_args", ()), "--worker-class", WORKER]
     if "log_directory" in options:
         options["log_directory"] = str(Path(options["log_directory"]).expanduser())
+    options |= {"local_directory": f'"${SCRATCH}"'}
     return options | {"scheduler_options": scheduler, "worker_extra_args": extra}
 
 
-def _software(software: Software) -> dict[str, Any]:
+def _software(software: Software, scratch: str | None) -> dict[str, Any]:
     """The part of the job script before the worker, and the worker's interpreter."""
-    modules = (f"module load {shlex.quote(m)}" for m in software.modules)
-    lines = [*modules, *software.prologue, *arithmetic.shell()]
-    found: dict[str, Any] = {"job_script_prologue": lines}
+    python = software.python or _usual("python") or sys.executable
     if software.image is not None:
         image = str(Path(software.image).expanduser())
         inside = [*software.image_options, image, software.python or "python"]
-        found["python"] = shlex.join(["apptainer", "exec", *inside])
-    elif software.python is not None:
-        found["python"] = software.python
-    return found
+        python = shlex.join(["apptainer", "exec", *inside])
+    parent = f' "{scratch}"' if scratch else ""  # the job's own shell expands it
+    ours = [*(f"module load {shlex.quote(m)}" for m in software.modules), *software.prologue]
+    lines = [
+        *(ours or _usual("job-script-prologue") or ()),
+        *arithmetic.shell(),
+        f"{SCRATCH}=$({python} -m {private.__name__}{parent}) || exit 1",
+        f"trap 'rm -rf -- \"${SCRATCH}\"' EXIT",
+    ]
+    return {"job_script_prologue": lines, "python": python}
+
+
+def _usual(name: str) -> Any:
+    """What Dask's own configuration says of SLURM jobs, where the profile says nothing."""
+    import dask
+
+    return dask.config.get(f"jobqueue.slurm.{name}", None)
 
 
 def run_folder(options: dict[str, Any], name: str) -> Path:
@@ -157,7 +186,8 @@ def run_folder(options: dict[str, Any], name: str) -> Path:
     shared = options.pop("shared_temp_directory", None)
     parent = Path(shared).expanduser() if shared else user_cache_path("spectrum-workflows")
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.check_owned(parent.resolve(strict=True))
         folder = parent / name
         folder.mkdir(mode=0o700)
     except OSError as error:

@@ -1,0 +1,131 @@
+"""Schedulers and workers without an open door besides their encrypted one.
+
+Dask also serves HTTP: the dashboard, and numbers and task names as JSON and for
+Prometheus.  Every user of a machine can connect to its ports.  So workers serve none, and
+the scheduler only below a path that is made anew for every run and that nobody can guess.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.security import is_loopback, warn_insecure
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+    from distributed import Worker as DaskWorker
+
+
+def secret_path() -> str:
+    """A path that nobody can guess."""
+    return f"/{secrets.token_urlsafe(24)}"
+
+
+def scheduler(**options: Any) -> Scheduler:
+    """A scheduler that answers HTTP below its ``http_prefix`` alone.
+
+    By itself it would list all its paths, the secret one included, at
+    ``/sitemap.json``.  There is no moment in between: requests are answered
+    by the event loop in which this runs.
+    """
+    from distributed import Scheduler
+    from tornado.web import ErrorHandler
+
+    made = Scheduler(**options)
+    application, below = made.http_application, f"{options['http_prefix']}/".encode()
+    routed = application.find_handler
+
+    def find_handler(request: Any, **more: Any) -> Any:
+        if hmac.compare_digest(request.path.encode()[: len(below)], below):
+            return routed(request, **more)
+        return application.get_handler_delegate(request, ErrorHandler, {"status_code": 404})
+
+    application.find_handler = find_handler
+    return made
+
+
+def worker(*address: str, **options: Any) -> DaskWorker:
+    """A worker without an HTTP server."""
+    from distributed import Worker
+
+    made = Worker(*address, **options)
+    made.start_http_server = _served_not
+    return made
+
+
+def _served_not(*_: Any, **__: Any) -> None:
+    pass
+
+
+class Closed:
+    """What a cluster object of Dask's needs besides: its scheduler is made by `scheduler`."""
+
+    http_prefix = ""
+
+    async def _start(self) -> None:
+        self.scheduler_spec: dict[str, Any] = {**self.scheduler_spec, "cls": scheduler}
+        await super()._start()  # type: ignore[misc]
+
+    @property
+    def dashboard_link(self) -> str:
+        """For the owner's browser; it holds the secret path."""
+        return link_below(str(super().dashboard_link), self.http_prefix)  # type: ignore[misc]
+
+
+def closed(kind: type[Any], prefix: str) -> type[Any]:
+    """A kind of Dask's cluster objects, with a closed scheduler."""
+    return type(f"Closed{kind.__name__}", (Closed, kind), {"http_prefix": prefix})
+
+
+def link_below(link: str, prefix: str) -> str:
+    """Put the secret path before the last part of a link, which is the page.
+
+    >>> link_below("/user/me/proxy/8787/status", "/x")
+    '/user/me/proxy/8787/x/status'
+    """
+    head, _, page = link.rpartition("/")
+    return f"{head}{prefix}/{page}" if head else link
+
+
+def check_dashboard(address: Any, *, insecure: bool) -> None:
+    """Refuse a dashboard that other machines can reach: it is not encrypted.
+
+    Raises
+    ------
+    SiteError
+        It listens beyond loopback, and the profile does not allow that.
+    """
+    host = urlsplit(f"//{address}").hostname if isinstance(address, str) else "localhost"
+    if not address or is_loopback(host or ""):
+        return
+    if not insecure:
+        raise SiteError(
+            f"a dashboard at {address} is not encrypted, and other machines can reach it",
+            "[cluster]",
+            'write dashboard_address = "127.0.0.1:0" and use an SSH tunnel or jupyter-server-proxy',
+        )
+    warn_insecure("the dashboard")
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Threads begun here, and processes begun by them, never see Ctrl-C.
+
+    The terminal, and a notebook's Stop, sends it to a whole group of
+    processes; it is meant for the one in which the person waits.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
