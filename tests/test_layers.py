@@ -119,7 +119,9 @@ MAY_TOUCH = {
     "edges": PURE | EDGES,
     "engine": DASK | {"cloudpickle", "numpy", "threadpoolctl", "rich"},
     "workflow": PURE | EDGES | DASK,
-    "sites": DASK | {"dask_jobqueue", "dask_gateway", "platformdirs", "pydantic", "rich"},
+    "sites": DASK
+    | {"cryptography", "dask_gateway", "dask_jobqueue", "platformdirs", "pydantic", "rich"}
+    | {"tornado"},
     "front": {"*"},
 }
 """Third-party libraries a layer may import, also inside functions."""
