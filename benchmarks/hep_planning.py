@@ -57,11 +57,11 @@ def second_plan(spec: HepSpec, files: int, folder: Path) -> tuple[float, float]:
         File("ttbar", f"{folder}/{name}", spec.tree, data=False, form=not k)
         for k, name in enumerate(names)
     ]
-    wanted, known = job(spec).wanted, str(folder / "known")
-    (first,) = look(asked[0], wanted, spec.partition.max_events)
+    known = str(folder / "known")
+    question = plan_cache.Question(spec.name, job(spec).wanted, spec.partition.max_events)
+    ((_, first),) = look(asked[0], question.wanted, question.max_events)
     found = {file: replace(first, url=file.url, uuid=f"{k}") for k, file in enumerate(asked)}
-    name = plan_cache.question(spec.name, spec.tree, wanted, spec.partition.max_events)
-    plan_cache.keep(known, name, plan_cache.identities(asked), found)
+    plan_cache.keep(known, question, plan_cache.identities(asked), found)
     rootfile.close_all()
     return least(lambda: DOMAIN.plan(spec, str(folder), known=known))
 

@@ -36,6 +36,7 @@ LAYERS = {
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
+        *("hep.duplicates", "hep.generated"),
         *("hep.histogram", "hep.observables", "hep.partition", "hep.quality", "hep.reviewing"),
         *(
             "radio.beam",
@@ -109,7 +110,7 @@ PURE = {
 }
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec"),
-    *("matplotlib", "mplhep", "numcodecs"),
+    *("matplotlib", "mplhep", "numcodecs", "pydantic"),
     *("uproot", "xarray", "zarr"),
 }
 DASK = {"dask", "distributed"}

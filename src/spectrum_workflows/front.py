@@ -62,8 +62,10 @@ def load_spec(source: str | Path) -> Any:
     return parse(model, table, where=where)
 
 
-def glance(spec: Any, place: Place) -> None:
+def glance(spec: Any, place: Place, *, on_error: OnError = "raise") -> None:
     """Refuse what cannot work before workers are asked for: a look at some of the input.
+
+    With ``on_error="keep"`` input that cannot be looked into is left to the run.
 
     Raises
     ------
@@ -72,7 +74,9 @@ def glance(spec: Any, place: Place) -> None:
     """
     known = storage.join(place.results, KNOWN) if place.results else ""
     with storage.using(place.stores):
-        domain.get(spec.workflow).plan(spec, place.data, known=known, glance=True)
+        domain.get(spec.workflow).plan(
+            spec, place.data, known=known, glance=True, on_error=on_error
+        )
 
 
 def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:

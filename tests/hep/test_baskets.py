@@ -9,6 +9,7 @@ import uproot
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import basket, baskets
 from spectrum_workflows.hep.read import read
+from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.types import Events
 
 
@@ -48,8 +49,8 @@ def test_other_codecs_are_left_to_uproot_and_uncompressed_baskets_are_not(tmp_pa
         found = same(file["Events"], ["x", "n"], 3, 777)
     assert len(found) == (0 if codec else 2)
     size = path.stat().st_size
-    with uproot.open(path) as file:
-        partition = Events("a", str(path), "Events", 3, 777, str(file.file.uuid), size)
+    uuid = opened(str(path), "Events").uuid
+    partition = Events("a", str(path), "Events", 3, 777, uuid, size)
     assert read(partition, ["x"]).x.to_list() == values[3:777].tolist()
 
 
@@ -63,11 +64,11 @@ def test_damage_is_named_by_uproot_s_reader(generated, tmp_path):
     with uproot.open(generated / "ttbar.root") as file:
         branch = file["Events"]["Jet_phi"]
         at, nbytes = branch.member("fBasketSeek")[7], branch.basket_compressed_bytes(7)
-        uuid = str(file.file.uuid)
     content = bytearray((generated / "ttbar.root").read_bytes())
     content[at + 100 : at + nbytes] = bytes(nbytes - 100)
     path = tmp_path / "bad.root"
     path.write_bytes(content)
+    uuid = opened(str(path), "Events").uuid
     partition = Events("a", str(path), "Events", 1400, 1600, uuid, len(content))
     with pytest.raises(DataError, match="1400 to 1600.*damaged ROOT file"):
         read(partition, ["Jet_phi"])

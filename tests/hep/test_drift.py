@@ -50,7 +50,7 @@ def write(path, columns):
 
 def test_a_fallback_reads_another_tagger_at_its_own_working_point_and_says_so(spec, shared_hep):
     plan, result = run(spec, shared_hep)
-    (said,) = plan.warnings
+    said, _ = plan.warnings
     for words in ("Jet_btagCSVV2 is absent", "Jet_btagDeepFlavB", "DeepJet", "medium", "0.3086"):
         assert words in said
     events = branches(shared_hep / V12, [c for c in spec.columns if c != "Jet_btagCSVV2"])
@@ -64,7 +64,8 @@ def test_a_fallback_reads_another_tagger_at_its_own_working_point_and_says_so(sp
 def test_a_file_that_has_the_column_is_read_as_if_there_were_no_fallback(spec, shared_hep):
     v5 = spec.changed(samples={"ttbar": {"files": ["NanoAODv5_sample.root"]}})
     plan, result = run(v5, shared_hep)
-    assert plan.warnings == ()
+    (said,) = plan.warnings
+    assert "0.1 % are negative" in said  # one of 1,000
     assert result.counts == {"4j1b": 35, "4j2b": 73}
 
 
@@ -83,7 +84,8 @@ def test_two_kinds_of_files_in_one_sample_are_refused_and_in_two_samples_are_not
         DOMAIN.plan(both, str(shared_hep))
     v5 = {"files": ["NanoAODv5_sample.root"], "cross_section": 1.0}
     plan, result = run(spec.changed(samples={"v5": v5}), shared_hep)
-    assert [w.partition(":")[0] for w in plan.warnings] == ["ttbar"]
+    absent = [w for w in plan.warnings if "is absent" in w]
+    assert [w.partition(":")[0] for w in absent] == ["ttbar"]
     assert result.selected["v5", "4j1b"] == 35  # with its own tagger and working point
     assert result.selected["ttbar", "4j1b"] == run(spec, shared_hep)[1].counts["4j1b"]
 

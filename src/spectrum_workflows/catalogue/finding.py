@@ -67,7 +67,7 @@ def entry(name: str, data: str = "") -> Entry:
 def places(reference: str, data: str) -> list[str]:
     """URLs below the data root of what a spec names; nothing is opened but catalogues."""
     if not reference.startswith(PREFIX):
-        return [storage.join(data, reference)]
+        return [storage.below(data, reference)]
     return [storage.join(data, file.name) for file in entry(reference, data).files]
 
 
@@ -82,7 +82,7 @@ def located(reference: str, data: str) -> list[Located]:
         No replica has the file, or none answers; all are named.
     """
     if not reference.startswith(PREFIX):
-        return [Located(storage.join(data, reference))]
+        return [Located(storage.below(data, reference))]
     found = entry(reference, data)
     counted = _counted(found, [file for file in found.files if file.events is not None], data)
     return [

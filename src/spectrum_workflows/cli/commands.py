@@ -91,7 +91,7 @@ def run_command(
         unconnected = Place(profile, data or profile.data, out or profile.results)
         front.check_results(unconnected)
         if profile.cluster is not None:
-            front.glance(wanted, unconnected)
+            front.glance(wanted, unconnected, on_error=on_error.value)
         with connect(profile, data=data, results=out) as place:
             outcome = front.run(wanted, place, on_error=on_error.value)
             folder = front.save(outcome, place)

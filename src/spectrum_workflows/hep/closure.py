@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.hep.duplicates import Known, refuse
+from spectrum_workflows.hep.generated import check_total
 from spectrum_workflows.hep.types import FileRead, Filled
 
 
@@ -30,7 +32,10 @@ def missing(files: Mapping[tuple[str, str], FileRead], planned: Iterable[Any]) -
         wanted[key] = wanted.get(key, 0) + events.size
     lost = []
     for key, size in wanted.items():
-        found = files.get(key, FileRead(0, size))
+        found = files.get(key)
+        if found is None:
+            lost.append(f"{key[0]}: 0 of {size} events of {key[1]}")
+            continue
         if found.read > found.entries:
             said = f"{found.read} events were counted of {found.entries} in the file"
             raise DataError(said, key[1], "this is a mistake of the program; please report it")
@@ -39,12 +44,63 @@ def missing(files: Mapping[tuple[str, str], FileRead], planned: Iterable[Any]) -
     return lost
 
 
+def joined(
+    a: Mapping[tuple[str, str], FileRead], b: Mapping[tuple[str, str], FileRead]
+) -> dict[tuple[str, str], FileRead]:
+    """What was read of files by two parts of a run.
+
+    Raises
+    ------
+    DataError
+        A file changed between them, or two names of a sample are one file.
+    """
+    both = {**a, **b}
+    for key in a.keys() & b.keys():
+        if a[key].content != b[key].content:
+            raise DataError("file has changed while the run read it", key[1], "run again")
+        both[key] = a[key] + b[key]
+    contents = [(sample, found.content) for (sample, _), found in both.items() if found.content]
+    if len({*contents}) < len(contents):
+        counted_once(both)
+    return both
+
+
+def counted_once(
+    files: Mapping[tuple[str, str], FileRead], data: Collection[str] | None = None
+) -> list[str]:
+    """Refuse files that were read under two names, as workers saw their content.
+
+    Parameters
+    ----------
+    files : mapping of (sample, url) to FileRead
+        What was read.
+    data : collection of str, optional
+        Samples that are data; if left out, samples are not compared with each other.
+
+    Returns
+    -------
+    list of str
+        Warnings: samples that share events.
+
+    Raises
+    ------
+    DataError
+        Naming both.
+    """
+    known = [
+        Known(sample, url, (found.content if data is not None else f"{sample} {found.content}",))
+        for (sample, url), found in files.items()
+        if found.content
+    ]
+    return refuse(known, data=data or ())
+
+
 def generated_weight(total: Filled, sample: str) -> float:
     """Sum of generator weights that the processed events of a sample stand for.
 
-    That of files fully processed is the sum of their ``Runs`` trees; a file
-    of which partitions were lost counts with the share that was read.  The
-    result is then partial, and says so.
+    That of files fully processed is the sum of their ``Runs`` trees, whether
+    they hold an event or not; a file of which partitions were lost counts with
+    the share that was read.  The result is then partial, and says so.
 
     Raises
     ------
@@ -52,11 +108,5 @@ def generated_weight(total: Filled, sample: str) -> float:
         The sum is not positive: the sample cannot be normalised by it.
     """
     files = [f for (name, _), f in total.files.items() if name == sample]
-    number = sum(f.generated * (f.read / f.entries) for f in files if f.entries)
-    if number <= 0:
-        raise DataError(
-            f"the sum of generator weights is {number:g}",
-            f"samples.{sample}",
-            'check the Runs trees of its files, or use normalisation = "events"',
-        )
-    return number
+    shares = (f.generated * (f.read / f.entries if f.entries else 1.0) for f in files)
+    return check_total(sample, sum(shares))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
+import numpy as np
 
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.analyses.jet_id import DEFINITIONS, Definition
@@ -25,78 +26,120 @@ GENERATED = "genWeight"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a spec wants from every file.
+    """What a spec wants from every file of one sample.
 
     Attributes
     ----------
     columns : tuple of str
-        What the selection sees.
-    simulation_columns : tuple of str
-        What it sees of simulation besides.
-    fallbacks : mapping of str to FallbackSpec
-        What may stand in, by column.
+        What the selection sees, each once.
     triggers : tuple of str
         Trigger bits, of which one must have fired.
+    absent : tuple of str
+        Those of them that are false where a file does not have them.
+    fallbacks : mapping of str to FallbackSpec
+        What may stand in, by column.
     certified : bool
-        Whether data is taken from good runs only.
-    generated : bool
-        Whether simulation is normalised by the sum of generator weights.
+        Whether events are taken from good runs only.
+    normalisation : {"", "events", "genweight"}
+        How the sample is normalised; not at all if it is empty.
     """
 
     columns: tuple[str, ...]
-    simulation_columns: tuple[str, ...] = ()
-    fallbacks: Mapping[str, FallbackSpec] | None = None
     triggers: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    fallbacks: Mapping[str, FallbackSpec] | None = None
     certified: bool = False
-    generated: bool = False
+    normalisation: str = ""
 
-    def seen(self, *, data: bool) -> tuple[str, ...]:
-        """Columns the selection sees, each once."""
-        return tuple(dict.fromkeys((*self.columns, *(() if data else self.simulation_columns))))
+    @property
+    def generated(self) -> bool:
+        """Whether events count with their generator weights."""
+        return self.normalisation == "genweight"
 
-    def read(self, stand_ins: Iterable[str], *, data: bool) -> tuple[str, ...]:
-        """Branches to read, each once, where these columns have a stand-in."""
-        absent = set(stand_ins)
+    def read(self, stand_ins: Iterable[str]) -> tuple[str, ...]:
+        """Branches to read, each once, of a file that lacks these columns and triggers."""
+        lacking = set(stand_ins)
         names: list[str] = []
-        for name in self.seen(data=data):
-            names += _sources(self.fallback(name)) if name in absent else [name]
-        names += [*self.triggers, *(CERTIFICATION if self.certified and data else ())]
+        for name in self.columns:
+            names += sources(self.fallback(name)) if name in lacking else [name]
+        names += [*self.present(lacking), *(CERTIFICATION if self.certified else ())]
         return tuple(dict.fromkeys(names))
 
-    def stand_ins(self, have: Iterable[str], *, data: bool) -> tuple[str, ...]:
-        """Columns that are not among the branches, and that something may stand in for."""
-        known = set(have)
-        return tuple(
-            n for n in self.seen(data=data) if n not in known and n in (self.fallbacks or {})
-        )
+    def stand_ins(self, have: Iterable[str]) -> tuple[str, ...]:
+        """Columns and triggers that are not among the branches, and need not be."""
+        known, fallbacks = set(have), self.fallbacks or {}
+        columns = [n for n in self.columns if n not in known and n in fallbacks]
+        return (*columns, *(n for n in self.absent if n not in known and n not in columns))
+
+    def present(self, stand_ins: Iterable[str]) -> tuple[str, ...]:
+        """Triggers of a file that lacks some."""
+        lacking = set(stand_ins)
+        return tuple(name for name in self.triggers if name not in lacking)
+
+    def alike(self, stand_ins: Iterable[str]) -> tuple[str, ...]:
+        """Those in which all files of a sample must agree: they may change what is selected."""
+        return tuple(n for n in stand_ins if n in self.columns and not self.fallback(n).neutral)
+
+    @property
+    def differing(self) -> bool:
+        """Whether files of the sample may have other columns than the first."""
+        return bool(self.alike(n for n in self.columns if n in (self.fallbacks or {})))
 
     def fallback(self, name: str) -> FallbackSpec:
         """What may stand in for a column."""
         return (self.fallbacks or {})[name]
+
+    def words(self, name: str) -> str:
+        """What it means that a file lacks a column or trigger, in one line."""
+        if name in self.columns:
+            return self.fallback(name).words(name)
+        return f"{name} is absent, taken as false"
 
 
 def cuts(wanted: Wanted, stand_ins: Iterable[str]) -> dict[str, Any]:
     """The cuts that belong to what stands in."""
     found: dict[str, Any] = {}
     for name in stand_ins:
-        found |= wanted.fallback(name).cuts or {}
+        if name in wanted.columns:
+            found |= wanted.fallback(name).cuts or {}
     return found
 
 
-def as_selection_sees(
-    read: ak.Array, wanted: Wanted, stand_ins: Sequence[str], *, data: bool
-) -> ak.Array:
+def absent(
+    sample: str, files: Sequence[tuple[str, tuple[str, ...]]], wanted: Wanted
+) -> Iterator[str]:
+    """Which columns and triggers some files lack, and what that means.
+
+    Parameters
+    ----------
+    sample : str
+        Whose files they are.
+    files : sequence of (url, stand_ins)
+        What each of them lacks.
+    wanted : Wanted
+    """
+    for name in dict.fromkeys(name for _, lacking in files for name in lacking):
+        without = [url for url, lacking in files if name in lacking]
+        some = len(without) < len(files)
+        where = f" in {len(without)} of {len(files)} files, such as {without[0]}" if some else ""
+        yield f"{sample}: {wanted.words(name)}{where}"
+    for url, lacking in files:
+        if wanted.triggers and not wanted.present(lacking):
+            yield f"{sample}: {url} has none of the triggers: none of its events is selected"
+            return
+
+
+def as_selection_sees(read: ak.Array, wanted: Wanted, stand_ins: Sequence[str]) -> ak.Array:
     """Records with the columns of the selection, from the branches that were read.
 
     Parameters
     ----------
     read : ak.Array, shape (n_events,)
-        With the fields of ``wanted.read(stand_ins, data=data)``.
-    wanted, stand_ins, data
+        With the fields of ``wanted.read(stand_ins)``.
+    wanted, stand_ins
         As there.
     """
-    columns = {name: _column(read, wanted, stand_ins, name) for name in wanted.seen(data=data)}
-    return records(columns)
+    return records({name: _column(read, wanted, stand_ins, name) for name in wanted.columns})
 
 
 def records(columns: Mapping[str, ak.Array]) -> ak.Array:
@@ -119,7 +162,7 @@ def refuse_missing(
     *,
     tree: str,
     url: str,
-    columns: Sequence[str] | None = None,
+    wanted: Wanted | None = None,
 ) -> None:
     """Refuse a file without some branches, naming the closest and what to do.
 
@@ -129,8 +172,8 @@ def refuse_missing(
         Branches that are wanted, and those of the file.
     tree, url : str
         Where.
-    columns : sequence of str, optional
-        Those that something may stand in for; all if left out.
+    wanted : Wanted, optional
+        Which of them something may stand in for; all if left out.
 
     Raises
     ------
@@ -145,11 +188,23 @@ def refuse_missing(
     prefix = column.partition("_")[0] + "_"
     near = [name for name in have if name.startswith(prefix)] or list(have)
     more = f" (nor {', '.join(map(repr, missing[1:]))})" if missing[1:] else ""
+    said = (closest(column, near), _remedy(column, wanted))
+    remedy = " ".join(text if text.endswith("?") else f"{text};" for text in filter(None, said))
+    raise DataError(f"no branch {column!r} in {tree}{more}", url, remedy.rstrip(";"))
+
+
+def _remedy(column: str, wanted: Wanted | None) -> str:
+    """What a spec can say of a branch that not all files have."""
+    if wanted and column in wanted.triggers:
+        return f'where it may be absent, say so: triggers = [{{path = "{column}", absent = false}}]'
+    if wanted and column not in wanted.columns:
+        return ""
     computed = [name for name, d in DEFINITIONS.items() if d.gives == column]
     source = f'the definition "{computed[0]}"' if computed else "another branch"
-    remedy = f"to let {source} stand in, say so with its working point in [fallbacks.{column}]"
-    said = [closest(column, near), *([remedy] if columns is None or column in columns else [])]
-    raise DataError(f"no branch {column!r} in {tree}{more}", url, " ".join(filter(None, said)))
+    return (
+        f"to let {source} stand in, say so with its working point in [fallbacks.{column}],"
+        " or which constant does; a column of some samples only belongs in their columns"
+    )
 
 
 def definition(name: str, where: str) -> Definition:
@@ -168,18 +223,27 @@ def definition(name: str, where: str) -> Definition:
 def to_keep(spec: HepSpec) -> list[str]:
     """Branches that a smaller copy of a spec's files must keep.
 
-    Those that a file may lack end in ``?``: columns of simulation, columns
-    with a stand-in, what stands in for them, and what certifies and weights.
+    Those that a file may lack end in ``?``: columns of simulation or of some
+    samples, columns with a stand-in, what stands in for them, and what
+    certifies and weights.
     """
     keep = [f"{name}?" if name in spec.fallbacks else name for name in spec.columns]
-    keep += [name for name in spec.triggers if name not in keep]
-    sources = [name for fallback in spec.fallbacks.values() for name in _sources(fallback)]
-    perhaps = [*spec.simulation_columns, *sources, *CERTIFICATION, GENERATED]
-    return [*keep, *(f"{name}?" for name in perhaps if name not in keep)]
+    some = any(sample.triggers is not None for sample in spec.samples.values())
+    triggers = [t for name in spec.samples for t in spec.triggers_of(name)]
+    for trigger in triggers:
+        must = trigger.absent is None and not some
+        keep += [] if trigger.path in keep else [trigger.path if must else f"{trigger.path}?"]
+    stand_ins = [name for fallback in spec.fallbacks.values() for name in sources(fallback)]
+    of_samples = [name for sample in spec.samples.values() for name in sample.columns]
+    perhaps = [*spec.simulation_columns, *of_samples, *stand_ins, *CERTIFICATION, GENERATED]
+    return list(dict.fromkeys([*keep, *(f"{name}?" for name in perhaps if name not in keep)]))
 
 
-def _sources(fallback: FallbackSpec) -> list[str]:
-    return [fallback.column] if fallback.column else [*DEFINITIONS[fallback.definition].columns]
+def sources(fallback: FallbackSpec) -> list[str]:
+    """Branches from which a fallback takes its column."""
+    if fallback.definition:
+        return [*DEFINITIONS[fallback.definition].columns]
+    return [fallback.column] if fallback.column else []
 
 
 def _column(read: ak.Array, wanted: Wanted, stand_ins: Sequence[str], name: str) -> Any:
@@ -188,4 +252,16 @@ def _column(read: ak.Array, wanted: Wanted, stand_ins: Sequence[str], name: str)
     fallback = wanted.fallback(name)
     if fallback.column:
         return read[fallback.column]
-    return DEFINITIONS[fallback.definition].compute(read)
+    if fallback.definition:
+        return DEFINITIONS[fallback.definition].compute(read)
+    return _constant(fallback.constant, len(read))
+
+
+def _constant(value: Any, n_events: int) -> ak.Array:
+    """The same number, or list of numbers, for every event."""
+    if not isinstance(value, tuple):
+        return ak.Array(np.full(n_events, value))
+    numbers = np.asarray(value, None if value else np.float64)
+    offsets = ak.index.Index64(np.arange(n_events + 1) * len(numbers))
+    content = ak.contents.NumpyArray(np.tile(numbers, n_events))
+    return ak.Array(ak.contents.ListOffsetArray(offsets, content))

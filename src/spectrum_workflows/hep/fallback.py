@@ -6,6 +6,9 @@ from spectrum_workflows.hep import cuts
 from spectrum_workflows.hep.cuts import Cut
 from spectrum_workflows.specs import FrozenModel
 
+Number = bool | int | float
+"""What a TOML file can say of a value."""
+
 
 class FallbackSpec(FrozenModel):
     """An alternative for one column: ``[fallbacks.COLUMN]`` in a spec.
@@ -20,6 +23,8 @@ class FallbackSpec(FrozenModel):
         Branch to read instead.
     definition : str
         Or a definition to compute it by; see `jet_id.DEFINITIONS`.
+    constant : number, bool, or list of numbers
+        Or the value that every event has; a list for a jagged column.
     tagger, working_point : str
         What it is, in the words of the experiment, and for which cut values.
         A b-tagging discriminant needs both, a definition the working point.
@@ -30,9 +35,15 @@ class FallbackSpec(FrozenModel):
 
     column: str = ""
     definition: str = ""
+    constant: Number | tuple[Number, ...] | None = None
     tagger: str = ""
     working_point: str = ""
     cuts: dict[str, Cut] | None = None
+
+    @property
+    def neutral(self) -> bool:
+        """Whether it selects nothing otherwise, so that it may differ from file to file."""
+        return self.constant is not None and not self.cuts
 
     def words(self, name: str) -> str:
         """What stands in for column ``name``, in one line."""
@@ -40,6 +51,9 @@ class FallbackSpec(FrozenModel):
         parts += [f"working point {self.working_point}"] if self.working_point else []
         parts += [f"cuts.{cut} = {cuts.words(v)}" for cut, v in (self.cuts or {}).items()]
         source = self.column or f"definition {self.definition}"
+        if self.constant is not None:
+            value = self.constant
+            source = f"the constant {list(value) if isinstance(value, tuple) else value}"
         return f"{name} is absent, {source} stands in" + (f" ({', '.join(parts)})" if parts else "")
 
 
@@ -52,8 +66,12 @@ def check(name: str, fallback: FallbackSpec) -> None:
         Says what to add.
     """
     where = f"fallbacks.{name}"
-    if bool(fallback.column) == bool(fallback.definition):
-        raise ValueError(f"{where} needs either a column or a definition")
+    given = [fallback.column, fallback.definition, fallback.constant is not None]
+    if sum(map(bool, given)) != 1:
+        raise ValueError(f"{where} needs either a column or a definition or a constant")
+    if fallback.constant is not None:
+        _check_constant(where, fallback)
+        return
     if fallback.definition and not fallback.working_point:
         raise ValueError(f"{where} needs working_point: which one the definition gives")
     if "btag" in name.lower() and not (fallback.tagger and fallback.working_point):
@@ -63,3 +81,12 @@ def check(name: str, fallback: FallbackSpec) -> None:
             f"{where} needs the cuts that belong to its working point, such as"
             " cuts = { btag = 0.3 }, or cuts = {} if no cut depends on it"
         )
+
+
+def _check_constant(where: str, fallback: FallbackSpec) -> None:
+    value = fallback.constant
+    numbers = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(n, int) and abs(n) >= 1 << 63 for n in numbers):
+        raise ValueError(f"{where}.constant does not fit into 64 bits")
+    if fallback.tagger or fallback.working_point:
+        raise ValueError(f"{where} is a constant, which has no tagger and no working point")

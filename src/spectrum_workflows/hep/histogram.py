@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import naming
 from spectrum_workflows.hep.axes import Axis, HistogramSpec
-from spectrum_workflows.hep.closure import generated_weight
+from spectrum_workflows.hep.closure import generated_weight, joined
 from spectrum_workflows.hep.observables import refuse_weights, weighted
 from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.spec import HepSpec
@@ -179,12 +179,18 @@ def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def merge(a: Filled, b: Filled) -> Filled:
-    """Sum two fills; associative, and exact as long as weights are 1."""
+    """Sum two fills; associative, and exact as long as weights are 1.
+
+    Raises
+    ------
+    DataError
+        A file changed between them, or was read under two names.
+    """
     return Filled(
         _summed(a.histograms, b.histograms),
         _summed(a.selected, b.selected),
         _summed(a.events, b.events),
-        _summed(a.files, b.files),
+        joined(a.files, b.files),
     )
 
 
@@ -252,12 +258,13 @@ def _weight(name: str, total: Filled, spec: HepSpec) -> float:
     sample, events = spec.samples[name], total.events.get(name, 0)
     if sample.data or spec.normalisation == "none" or not events:
         return 1.0
+    luminosity = spec.luminosity_of(name)
     number = float(events)
     if spec.normalisation == "genweight":
         number = generated_weight(total, name)
     assert sample.cross_section is not None
-    assert spec.luminosity is not None
-    return sample.cross_section * spec.luminosity / number
+    assert luminosity is not None
+    return sample.cross_section * luminosity / number
 
 
 def _summed(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> dict[Any, Any]:

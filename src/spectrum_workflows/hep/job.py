@@ -23,8 +23,8 @@ class Job:
 
     Attributes
     ----------
-    wanted : Wanted
-        Columns, and what may stand in for them.
+    wanted : mapping of str to Wanted
+        Columns of every sample, and what may stand in for them.
     selection : Selection
         The function, with the cuts of the spec.
     histograms : dict of str to HistogramSpec
@@ -43,9 +43,11 @@ class Job:
         Where data is certified; everywhere if left out.
     inputs : tuple of (str, str)
         Name and content of what was read to make this.
+    cuts : mapping of str to mapping
+        Cuts of samples that have their own.
     """
 
-    wanted: Wanted
+    wanted: Mapping[str, Wanted]
     selection: Selection
     histograms: dict[str, HistogramSpec]
     data: frozenset[str]
@@ -55,10 +57,11 @@ class Job:
     corrections: Corrections = field(default_factory=Corrections)
     good_runs: GoodRuns | None = None
     inputs: tuple[tuple[str, str], ...] = ()
+    cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def weighted(self, sample: str) -> bool:
         """Whether the events of a sample have generator weights."""
-        return self.wanted.generated and sample not in self.data
+        return self.wanted[sample].generated
 
     @property
     def digest(self) -> str:
@@ -75,7 +78,8 @@ class Job:
             found["variations"] = self.variations[sample]
         if self.corrections:
             found["corrections"] = self.corrections.loaded()
-        return found
+        told = {"sample": sample, "is_data": sample in self.data}
+        return found | {name: told[name] for name in self.selection.told}
 
 
 def job(spec: HepSpec) -> Job:
@@ -95,12 +99,13 @@ def job(spec: HepSpec) -> Job:
     options = ["variations"] * any(variations.values()) + ["corrections"] * bool(spec.corrections)
     finding = partial(find, spec.select, folder=spec.folder, options=options)
     changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
-    finding({**spec.cuts, **changed})  # refuses an unknown cut
+    for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
+        finding({**spec.cuts, **changed, **cuts})  # refuses an unknown cut
     selection = finding(spec.cuts)
     good, inputs = _good_runs(spec)
     read = corrections(spec.corrections, spec.folder)
     return Job(
-        _wanted(spec),
+        {name: _wanted(spec, name) for name in spec.samples},
         selection,
         dict(spec.histograms),
         frozenset(name for name, sample in spec.samples.items() if sample.data),
@@ -110,18 +115,23 @@ def job(spec: HepSpec) -> Job:
         read,
         good,
         (*selection.source.inputs, *inputs, *read.inputs),
+        {name: sample.cuts for name, sample in spec.samples.items() if sample.cuts},
     )
 
 
-def _wanted(spec: HepSpec) -> Wanted:
-    generated = spec.normalisation == "genweight"
+def _wanted(spec: HepSpec, name: str) -> Wanted:
+    """What is read of the files of a sample."""
+    sample, triggers = spec.samples[name], spec.triggers_of(name)
+    normalisation = "" if sample.data or spec.normalisation == "none" else spec.normalisation
+    simulated = () if sample.data else spec.simulation_columns
+    weight = (columns.GENERATED,) if normalisation == "genweight" else ()
     return Wanted(
-        spec.columns,
-        (*spec.simulation_columns, *((columns.GENERATED,) if generated else ())),
+        tuple(dict.fromkeys((*spec.columns, *simulated, *sample.columns, *weight))),
+        tuple(dict.fromkeys(trigger.path for trigger in triggers)),
+        tuple(dict.fromkeys(t.path for t in triggers if t.absent is not None)),
         dict(spec.fallbacks),
-        spec.triggers,
-        certified=bool(spec.good_runs),
-        generated=generated,
+        certified=bool(spec.good_runs) and sample.data,
+        normalisation=normalisation,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from spectrum_workflows.hep import partition, runs
 from spectrum_workflows.hep.columns import Wanted, refuse_missing
+from spectrum_workflows.hep.generated import Generated, sum_of_weights
 from spectrum_workflows.hep.read import EXPANSION, facts, nothing
 from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.types import Events
@@ -32,7 +34,7 @@ class File:
     tree: str
     data: bool
     checksum: str = ""
-    form: bool = False
+    form: bool = field(default=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -67,9 +69,11 @@ class Looked:
     memory : int
         Estimated bytes that the largest of its partitions takes.
     stand_ins : tuple of str
-        Columns it does not have, and that another stands in for.
+        Columns and triggers that it does not have, and need not have.
     form : str
         Types of the columns as awkward's JSON, if they were asked for.
+    generated : Generated
+        What it says of the events it stands for.
     """
 
     url: str
@@ -81,9 +85,15 @@ class Looked:
     memory: int
     stand_ins: tuple[str, ...]
     form: str = ""
+    generated: Generated = field(default_factory=Generated)
+
+    @property
+    def content(self) -> str:
+        """Identity of the content."""
+        return f"{self.uuid} {self.nbytes}"
 
     def partitions(self, file: File) -> list[Events]:
-        """The partitions of this file."""
+        """The partitions of this file; one without events if it has none."""
         return [
             Events(
                 file.sample,
@@ -93,19 +103,29 @@ class Looked:
                 entries=self.entries,
                 stand_ins=self.stand_ins,
             )
-            for start, stop in self.cut
+            for start, stop in self.cut or [(0, 0)]
         ]
 
 
-def look(file: File, wanted: Wanted, max_events: int) -> tuple[Looked, ...]:
+def look(
+    file: File, wanted: Mapping[str, Wanted], max_events: int
+) -> tuple[tuple[File, Looked], ...]:
     """Open a file, read its structure and no events; runs on workers.
 
     The file stays open, so that the partitions this worker gets of it do not
     pay for that again.
 
+    Parameters
+    ----------
+    file : File
+    wanted : mapping of str to Wanted
+        What is read of the files of every sample.
+    max_events : int
+        Of a partition.
+
     Returns
     -------
-    tuple of Looked
+    tuple of (File, Looked)
         One, so that many can be added up.
 
     Raises
@@ -114,13 +134,14 @@ def look(file: File, wanted: Wanted, max_events: int) -> tuple[Looked, ...]:
         The file is not there or damaged, or a branch or the sum of generator
         weights is missing.
     """
-    have = opened(file.url, file.tree).tree.keys()
-    stand_ins = wanted.stand_ins(have, data=file.data)
-    names = wanted.read(stand_ins, data=file.data)
-    columns = wanted.seen(data=file.data)
-    refuse_missing(names, have, tree=file.tree, url=file.url, columns=columns)
-    if wanted.generated and not file.data:
-        runs.generated(file.url, file.tree)
+    asked = wanted[file.sample]
+    tree = opened(file.url, file.tree)
+    generated = _generated(file, asked)
+    if not tree.tree.num_entries:  # such files have been seen without any branch
+        return ((file, Looked(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), "", generated)),)
+    stand_ins = asked.stand_ins(tree.names)
+    names = asked.read(stand_ins)
+    refuse_missing(names, tree.names, tree=file.tree, url=file.url, wanted=asked)
     found = facts(file.url, file.tree, names)
     cut = partition.cuts(found.boundaries, max_events)
     largest = max((stop - start for start, stop in cut), default=0)
@@ -135,5 +156,18 @@ def look(file: File, wanted: Wanted, max_events: int) -> tuple[Looked, ...]:
         EXPANSION * found.uncompressed * largest // max(found.entries, 1),
         stand_ins,
         form,
+        generated,
     )
-    return (looked,)
+    return ((file, looked),)
+
+
+def _generated(file: File, wanted: Wanted) -> Generated:
+    """What a file says of the events it stands for, if that matters."""
+    if not wanted.normalisation:
+        return Generated()
+    found = runs.generated(file.url, file.tree)
+    if wanted.generated:
+        sum_of_weights(found, file.url)
+    elif found.equal is not True:
+        return replace(found, negative=runs.negative(file.url, file.tree))
+    return found

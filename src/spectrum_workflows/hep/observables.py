@@ -158,7 +158,7 @@ def refuse_weights(found: Mapping[str, Observable], sample: str) -> None:
 
 def _weights(given: Any, region: str) -> NDArray[Any]:
     weights = _numbers(given, f"weights of region {region!r}")
-    beyond = int(np.count_nonzero(np.abs(weights) > LARGEST_WEIGHT))
+    beyond = int(np.count_nonzero(np.abs(weights.astype(np.float64)) > LARGEST_WEIGHT))
     if beyond:
         said = f"weights of region {region!r} hold {beyond} numbers beyond {LARGEST_WEIGHT:g}"
         raise DataError(said, "select", "their squares cannot be summed")

@@ -7,22 +7,23 @@ into them before, its findings are used again.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 from awkward.errors import FieldNotFoundError
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import OnError, Plan, Report
+from spectrum_workflows.domain import Failure, OnError, Plan, Report
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import DataError, PartitionError, SpectrumError
-from spectrum_workflows.hep import histogram, partition, plan_cache
+from spectrum_workflows.hep import columns, duplicates, generated, histogram, partition, plan_cache
 from spectrum_workflows.hep.columns import Wanted
+from spectrum_workflows.hep.duplicates import Known
 from spectrum_workflows.hep.job import Job, job
-from spectrum_workflows.hep.listing import files_of
+from spectrum_workflows.hep.listing import listing
 from spectrum_workflows.hep.looking import File, Looked, look
 from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.preparing import counted, selection
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
 COUNTED = "events are counted by spec or catalogue: those files were not opened, nor checked"
 
+NOT_COMPARED = (
+    'normalisation = "events": nobody looked whether the counted files of {} hold all events'
+    " that were generated"
+)
+
+Counted = tuple[File, int | None]
+"""A file, and how many events spec or catalogue say it has."""
+
 
 def plan(
     spec: HepSpec,
@@ -44,14 +53,14 @@ def plan(
     known: str = "",
     report: Report = lambda *_: None,
     glance: bool = False,
-    on_error: OnError = "raise",  # noqa: ARG001
+    on_error: OnError = "raise",
 ) -> Plan:
     """Cut all files into partitions; nothing is computed.
 
     The selection is rehearsed on no events at all, so that a misspelt column,
     cut or region is found now.  Files whose events the spec counts are not
-    opened, except one per sample if the spec has fallbacks: to know which
-    columns something must stand in for.
+    opened, except one per sample if the spec has fallbacks that select
+    otherwise: to know which columns something must stand in for.
 
     Parameters
     ----------
@@ -68,29 +77,48 @@ def plan(
     glance : bool
         Only the first file of every sample: what can be refused before
         workers are asked for.
+    on_error : {"raise", "keep"}
+        Stop at the first file that cannot be looked into, or list it in the
+        plan's failures and plan the rest.
 
     Raises
     ------
     DataNotFoundError, DataError
-        A file is missing, damaged, lacks a branch, or holds no events.
+        A file is missing, damaged, lacks a branch, or is counted twice; or a
+        sample holds no events.
     SpecError
         The selection cannot be used as written.
     """
     task = job(spec)
-    files = list(files_of(spec, data, first=glance))
-    ask = [file for file, count in files if count is None or file.form]
-    found = _looked_into(ask, spec, task.wanted, client=client, known=known, report=report)
+    listed = listing(spec, data, first=glance, on_error=on_error)
+    asked = plan_cache.Question(spec.name, task.wanted, spec.partition.max_events)
+    opening = _Opening(asked, client, known, report, on_error)
+    found, lost = _looked_into(_to_open(listed.files, task.wanted), opening)
+    files = [(file, count) for file, count in listed.files if file not in lost]
+    failures = (*listed.failures, *lost.values())
+    if not files and failures and not glance:
+        raise DataError(f"no file could be planned: {failures[0].error}", spec.name)
     partitions: list[Events] = []
-    warnings: list[str] = []
-    for sample in spec.samples:
+    warnings = _counted_once(files, found, task.data)
+    for sample, wanted in task.wanted.items():
         mine = [(file, count) for file, count in files if file.sample == sample]
-        _check_listed_once(sample, mine, found)
-        stand_ins = _same_stand_ins(sample, [found[f] for f, _ in mine if f in found])
+        looked = [found[file] for file, _ in mine if file in found]
+        stand_ins = _same_stand_ins(sample, looked, wanted)
         partitions += _partitions(mine, found, stand_ins, spec.partition.max_events)
-        warnings += [f"{sample}: {spec.fallbacks[n].words(n)}" for n in stand_ins]
+        warnings += columns.absent(
+            sample, [(x.url, x.stand_ins) for x in looked if x.entries], wanted
+        )
         warnings += [f"{f.url} has no events" for f, n in mine if _entries(f, n, found) == 0]
-    warnings += [COUNTED] if any(count is not None for _, count in files) else []
-    warnings += [w for file in found if file.form for w in _rehearsed(task, file, found)][:1]
+        made = [(x.url, x.entries, x.generated) for x in looked]
+        warnings += generated.warnings(sample, wanted.normalisation, made)
+        if wanted.generated and mine and len(looked) == len(mine) and not glance:
+            total = math.fsum(x.generated.weights or 0.0 for x in looked)
+            generated.check_total(sample, total)
+        elif mine and not any(_entries(file, count, found) for file, count in mine):
+            remedy = f"leave sample {sample!r} out, or replace it"
+            raise DataError("no events", mine[0][0].url, remedy)
+    warnings += _not_opened(files, found, task)
+    warnings += _rehearsed(task, found)[:1]
     if spec.user_code:
         warnings.append(f"runs the code in {spec.user_code} on every worker")
     everything = found.values() if all(file in found for file, _ in files) else ()
@@ -98,43 +126,109 @@ def plan(
         tuple(partitions),
         sum(looked.bytes_to_read for looked in everything),
         max((looked.memory for looked in everything), default=0),
-        warnings=tuple(warnings),
-        inputs=(*_identities(partitions, files).items(), *task.inputs),
+        warnings=tuple(dict.fromkeys(warnings)),
+        inputs=(*_identities(partitions, files).items(), *listed.inputs, *task.inputs),
         code=task.digest,
         data_bytes=sum({p.url: p.nbytes for p in partitions}.values()) if everything else 0,
+        failures=failures,
     )
 
 
+@dataclass(frozen=True)
+class _Opening:
+    """How files are looked into, and where what was found is kept."""
+
+    asked: plan_cache.Question
+    client: Client | None
+    known: str
+    report: Report
+    on_error: OnError
+
+
+def _to_open(files: Sequence[Counted], wanted: Mapping[str, Wanted]) -> list[File]:
+    """Files to look into; of the first of each kind, the types of its columns are wanted too."""
+    typed: set[str] = set()
+    begun: set[str] = set()
+    kinds = {sample: repr(asked) for sample, asked in wanted.items()}
+    ask = []
+    for file, count in files:
+        first = file.sample not in begun
+        begun.add(file.sample)
+        if count is not None and not (first and wanted[file.sample].differing):
+            continue
+        ask.append(replace(file, form=kinds[file.sample] not in typed))
+        typed.add(kinds[file.sample])
+    return ask
+
+
 def _looked_into(
-    files: Sequence[File],
-    spec: HepSpec,
-    wanted: Wanted,
-    *,
-    client: Client | None,
-    known: str,
-    report: Report,
-) -> dict[File, Looked]:
-    """What is known of some files, from an earlier plan or by opening them on workers."""
-    name = plan_cache.question(spec.name, spec.tree, wanted, spec.partition.max_events)
+    files: Sequence[File], opening: _Opening
+) -> tuple[dict[File, Looked], dict[File, Failure]]:
+    """What is known of some files, from an earlier plan or by opening them on workers.
+
+    Returns
+    -------
+    found : dict of File to Looked
+        In the order of the files.
+    lost : dict of File to Failure
+        Those that could not be looked into.
+    """
+    known, asked = opening.known, opening.asked
     now = plan_cache.identities(files) if known else {}
-    before = plan_cache.load(known, name, now) if known else {}
-    found = {f: before[f] for f in files if f in before}
-    fresh = [f for f in files if f not in found]
-    if fresh:
-        label = f"hep-{spec.name}-open"
-        parts = each(look, fresh, wanted, spec.partition.max_events, client=client, label=label)
-        sums = merged(parts, _joined, done=lambda n: report("open", n, len(fresh)))
-        opened, tally = sums
-        assert opened is not None
-        if client is not None:  # what is read in this process is counted already
-            storage.count(tally.bytes_read)
-        found |= dict(zip(fresh, opened, strict=True))
-        if known:
-            plan_cache.keep(known, name, now, found)
-    return {f: found[f] for f in files}
+    before = plan_cache.load(known, asked, now) if known else {}
+    fresh = [f for f in files if f not in before]
+    opened, lost = _opened(fresh, opening)
+    found = before | opened
+    typed, more = _opened(_without_types(files, found, asked), opening)
+    found, lost = found | typed, lost | more
+    if known and (opened or typed):
+        plan_cache.keep(known, asked, now, found)
+    return {f: found[f] for f in files if f in found and f not in lost}, lost
 
 
-def _joined(a: tuple[Looked, ...], b: tuple[Looked, ...]) -> tuple[Looked, ...]:
+def _opened(
+    files: Sequence[File], opening: _Opening
+) -> tuple[dict[File, Looked], dict[File, Failure]]:
+    """What workers find in some files, and which they could not look into."""
+    if not files:
+        return {}, {}
+    asked, client = opening.asked, opening.client
+    parts = each(
+        look,
+        files,
+        dict(asked.wanted),
+        asked.max_events,
+        client=client,
+        label=f"hep-{asked.name}-open",
+        on_error=opening.on_error,
+    )
+    sums = merged(parts, _joined, done=lambda n: opening.report("open", n, len(files)))
+    rows, tally = sums
+    if client is not None:  # what is read in this process is counted already
+        storage.count(tally.bytes_read)
+    found = dict(rows or ())
+    failures = {failure.where: failure for failure in tally.failures}
+    return found, {file: failures[file.where] for file in files if file not in found}
+
+
+def _without_types(
+    files: Sequence[File], found: Mapping[File, Looked], asked: plan_cache.Question
+) -> list[File]:
+    """One more file of every kind whose first gave no types: it was lost, or has no events."""
+    kinds: dict[str, list[File]] = {}
+    for file in files:
+        if file in found and found[file].entries:
+            kinds.setdefault(asked.of(file.sample), []).append(file)
+    return [
+        replace(kind[0], form=True)
+        for kind in kinds.values()
+        if not any(found[file].form for file in kind)
+    ]
+
+
+def _joined(
+    a: tuple[tuple[File, Looked], ...], b: tuple[tuple[File, Looked], ...]
+) -> tuple[tuple[File, Looked], ...]:
     return a + b
 
 
@@ -142,58 +236,65 @@ def _entries(file: File, count: int | None, found: Mapping[File, Looked]) -> int
     return found[file].entries if count is None else count
 
 
-def _check_listed_once(
-    sample: str, files: Sequence[tuple[File, int | None]], found: Mapping[File, Looked]
-) -> None:
-    """Refuse a sample without events or with a file counted twice."""
-    urls = [f.url for f, _ in files]
-    contents: list[Any] = list(urls)
-    if len({*urls}) == len(urls):
-        contents = [(found[f].uuid, found[f].nbytes) if f in found else f.url for f, _ in files]
-    [(content, times)] = Counter(contents).most_common(1)
-    if times > 1:
-        urls = [f.url for (f, _), c in zip(files, contents, strict=True) if c == content]
-        raise DataError(
-            "the same file is listed twice", f"samples.{sample}: {', '.join(urls)}", "list it once"
-        )
-    if not any(_entries(f, count, found) for f, count in files):
-        remedy = f"leave sample {sample!r} out, or replace it"
-        raise DataError("no events", files[0][0].url, remedy)
+def _counted_once(
+    files: Sequence[Counted], found: Mapping[File, Looked], data: Collection[str]
+) -> list[str]:
+    """Refuse a file that would be counted twice; warnings of what may be meant."""
+    known = []
+    contents: dict[str, tuple[str, str]] = {}
+    for file, _ in files:
+        identities = [storage.same_place(file.url)]
+        if file in found:
+            looked = found[file]
+            identities.append(looked.content)
+            contents.setdefault(looked.content, (file.url, looked.uuid.partition(".")[0]))
+        if file.checksum:
+            identities.append(file.checksum)
+        known.append(Known(file.sample, file.url, tuple(identities)))
+    return [*duplicates.refuse(known, data=data), *duplicates.alike(contents.values())]
 
 
-def _same_stand_ins(sample: str, found: Sequence[Looked]) -> tuple[str, ...]:
+def _same_stand_ins(sample: str, found: Sequence[Looked], wanted: Wanted) -> tuple[str, ...]:
     """The columns of a sample that something stands in for: in all of its files or in none."""
-    if not found:
-        return ()
-    for looked in found:
-        differ = {*looked.stand_ins} ^ {*found[0].stand_ins}
+    having = [looked for looked in found if looked.entries]
+    for looked in having:
+        differ = {*wanted.alike(looked.stand_ins)} ^ {*wanted.alike(having[0].stand_ins)}
         if differ:
             raise DataError(
-                f"only one of {found[0].url} and {looked.url} has {min(differ)}",
+                f"only one of {having[0].url} and {looked.url} has {min(differ)}",
                 f"samples.{sample}",
                 "make two samples of them: what stands in may select otherwise",
             )
-    return found[0].stand_ins
+    return wanted.alike(having[0].stand_ins) if having else ()
 
 
 def _partitions(
-    files: Sequence[tuple[File, int | None]],
+    files: Sequence[Counted],
     found: Mapping[File, Looked],
     stand_ins: tuple[str, ...],
     max_events: int,
 ) -> Iterator[Events]:
+    """Partitions of files; of one without events, an empty one that sees to its identity."""
     for file, count in files:
         if count is None:
             yield from found[file].partitions(file)
             continue
-        for start, stop in partition.cuts((0, count), max_events):
+        for start, stop in partition.cuts((0, count), max_events) or [(0, 0)]:
             where = (file.sample, file.url, file.tree, start, stop)
             yield Events(*where, "", 0, entries=count, stand_ins=stand_ins)
 
 
-def _identities(
-    partitions: Sequence[Events], files: Sequence[tuple[File, int | None]]
-) -> dict[str, str]:
+def _not_opened(files: Sequence[Counted], found: Mapping[File, Looked], task: Job) -> Iterator[str]:
+    """What nobody has looked at, as spec or catalogue count the events."""
+    if any(count is not None for _, count in files):
+        yield COUNTED
+    unseen = dict.fromkeys(f.sample for f, count in files if count is not None and f not in found)
+    by_events = [name for name in unseen if task.wanted[name].normalisation == "events"]
+    if by_events:
+        yield NOT_COMPARED.format(", ".join(by_events))
+
+
+def _identities(partitions: Sequence[Events], files: Sequence[Counted]) -> dict[str, str]:
     """What is known of the content of every file."""
     published = {file.url: file.checksum for file, _ in files}
     return {
@@ -203,12 +304,22 @@ def _identities(
     }
 
 
-def _rehearsed(task: Job, file: File, found: Mapping[File, Looked]) -> Iterator[str]:
-    """Rehearse every way in which events like those of a file are selected."""
-    alike = [name for name in task.variations if (name in task.data) == file.data]
-    ways = {task.variations[name]: name for name in reversed(alike)}
-    for sample in ways.values():
-        yield from _rehearse(task, replace(file, sample=sample), found[file])
+def _rehearsed(task: Job, found: Mapping[File, Looked]) -> list[str]:
+    """Rehearse every way in which events are selected, on the first file of its kind."""
+    typed: dict[str, File] = {}
+    for file, looked in found.items():
+        if looked.form:
+            typed.setdefault(repr(task.wanted[file.sample]), file)
+    ways: dict[str, tuple[str, File]] = {}
+    for sample, wanted in task.wanted.items():
+        own = (task.variations[sample], task.cuts.get(sample), task.selection.told and sample)
+        if kind := typed.get(repr(wanted)):
+            ways.setdefault(repr((wanted, own)), (sample, kind))
+    return [
+        said
+        for sample, file in ways.values()
+        for said in _rehearse(task, replace(file, sample=sample), found[file])
+    ]
 
 
 def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:

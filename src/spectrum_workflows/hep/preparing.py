@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import awkward as ak
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, quality
+from spectrum_workflows.hep.columns import Wanted
 from spectrum_workflows.hep.job import Job
 from spectrum_workflows.hep.observables import LARGEST_WEIGHT
 from spectrum_workflows.hep.read import read
@@ -24,23 +26,30 @@ def prepared(events: Events, job: Job) -> tuple[ak.Array, Selection]:
     Events without a trigger, and data outside of the good runs, are left out;
     they count as processed all the same.
     """
-    _check_stand_ins(events, job)
-    found = read(events, job.wanted.read(events.stand_ins, data=events.sample in job.data))
+    wanted = job.wanted[events.sample]
+    events = replace(events, stand_ins=_stand_ins(events, wanted))
+    found = read(events, wanted.read(events.stand_ins))
     _check_numbers(found, events, job)
     return counted(found, events, job), selection(events, job)
 
 
-def _check_stand_ins(events: Events, job: Job) -> None:
-    """Refuse a file that nobody has looked into and that has other columns than the first."""
-    if not job.wanted.fallbacks or events.uuid:
-        return
-    have = opened(events.url, events.tree).tree.keys()
-    if job.wanted.stand_ins(have, data=events.sample in job.data) != events.stand_ins:
+def _stand_ins(events: Events, wanted: Wanted) -> tuple[str, ...]:
+    """What the file of a partition lacks, which must be what the plan says it lacks.
+
+    Of a file that nobody has looked into the plan knows what its sample's first lacks.
+    """
+    if not (wanted.fallbacks or wanted.absent):
+        return ()
+    found = wanted.stand_ins(opened(events.url, events.tree).names)
+    if events.uuid and found != events.stand_ins:
+        raise DataError("file has changed since the run was planned", events.where, "run again")
+    if wanted.alike(found) != wanted.alike(events.stand_ins):
         raise DataError(
             "not all files of this sample have the same columns",
             events.url,
             "make two samples of them: what stands in may select otherwise",
         )
+    return found
 
 
 def generator_weights(seen: ak.Array) -> NDArray[np.float64]:
@@ -56,17 +65,18 @@ def _check_numbers(found: ak.Array, events: Events, job: Job) -> None:
     DataError
         Naming the file, and the entry in it.
     """
-    if job.weighted(events.sample):
+    wanted = job.wanted[events.sample]
+    if wanted.generated and columns.GENERATED in found.fields:
         weights = _flat(found, columns.GENERATED, "iuf", events)
         with np.errstate(invalid="ignore"):
             bad = ~(np.abs(weights.astype(np.float64)) <= LARGEST_WEIGHT)
         _refuse(bad, weights, columns.GENERATED, events)
-    if events.sample in job.data and job.good_runs is not None:
+    if wanted.certified:
         for name in columns.CERTIFICATION:
             numbers = _flat(found, name, "iu", events)
             bad = (numbers < 0) | (numbers.astype(np.uint64) >= quality.BLOCKS)
             _refuse(bad, numbers, name, events)
-    for name in job.wanted.triggers:
+    for name in wanted.triggers:
         if name in found.fields:
             bits = _flat(found, name, "biu", events)
             _refuse(bits.astype(np.uint64) > 1, bits, name, events)
@@ -96,18 +106,19 @@ def _refuse(bad: NDArray[np.bool_], numbers: NDArray[Any], name: str, events: Ev
 
 def selection(events: Events, job: Job) -> Selection:
     """The selection with the cuts that belong to the columns of a partition."""
-    changed = columns.cuts(job.wanted, events.stand_ins)
+    own = job.cuts.get(events.sample, {})
+    changed = columns.cuts(job.wanted[events.sample], events.stand_ins) | dict(own)
     return job.selection.with_cuts(changed) if changed else job.selection
 
 
 def counted(found: Any, events: Events, job: Job) -> ak.Array:
     """What was read, under the names the selection knows, of the events that count."""
-    data = events.sample in job.data
-    seen = columns.as_selection_sees(found, job.wanted, events.stand_ins, data=data)
-    if job.wanted.triggers:
-        keep = quality.any_fired(found, job.wanted.triggers)
+    wanted = job.wanted[events.sample]
+    seen = columns.as_selection_sees(found, wanted, events.stand_ins)
+    if wanted.triggers:
+        keep = quality.any_fired(found, wanted.present(events.stand_ins))
         seen, found = seen[keep], found[keep]
-    if data and job.good_runs is not None:
+    if wanted.certified and job.good_runs is not None:
         run, block = (found[name] for name in columns.CERTIFICATION)
         seen = seen[quality.in_good_runs(run, block, job.good_runs)]
     return seen

@@ -91,7 +91,7 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
         The file changed since the run was planned, or is damaged.
     """
     found = opened(events.url, events.tree)
-    _check_unchanged(found, events)
+    check_unchanged(found, events)
     try:
         arrays = _arrays(
             found.tree, columns, events.start, events.stop, fast=storage.is_local(events.url)
@@ -113,8 +113,14 @@ def entries(events: Events) -> int:
     return int(opened(events.url, events.tree).tree.num_entries)
 
 
-def _check_unchanged(found: OpenTree, events: Events) -> None:
-    """Refuse a file that is not the one, or as long as, the run was planned with."""
+def check_unchanged(found: OpenTree, events: Events) -> None:
+    """Refuse a file that is not the one, or as long as, the run was planned with.
+
+    Raises
+    ------
+    DataError
+        It is another.
+    """
     if events.uuid and (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
         raise DataError("file has changed since the run was planned", events.where, "run again")
     if events.entries is not None and found.tree.num_entries != events.entries:

@@ -26,6 +26,7 @@ def of_histogram(result: HepResult, name: str) -> tuple[str, ...]:
 
 def _found(result: HepResult) -> Iterator[str]:
     yield from (f"incomplete: {line}" for line in result.missing)
+    yield from result.notes
     for region, n in result.counts.items():
         if not n:
             yield f"region {region}: no event is selected in any sample"

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import struct
 import threading
+import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import uproot
@@ -24,6 +26,9 @@ from spectrum_workflows.specs import closest
 
 KEEP_OPEN = 8
 """Files kept open per thread: opening a real NanoAOD file costs up to a second, and 15 MB."""
+
+SAMPLED = 4096
+"""Bytes that are looked at to tell two files of one UUID and size apart, at two places."""
 
 _DAMAGED = "copy the file again"
 
@@ -39,7 +44,8 @@ class OpenTree:
     tree : uproot.TTree or uproot RNTuple
         The tree.
     uuid : str
-        Identity of the file's content, from its header.
+        Identity of the file's content: the UUID in its header, and a checksum of
+        its middle and its end, as some programs give every file the same UUID.
     nbytes : int
         Size of the file.
     """
@@ -48,6 +54,11 @@ class OpenTree:
     tree: Any
     uuid: str
     nbytes: int
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Branches of the tree."""
+        return tuple(self.tree.keys())
 
 
 @dataclass
@@ -114,7 +125,8 @@ def _opened(url: str, tree: str, nbytes: int) -> OpenTree:
     except Exception as error:
         raise damaged(url, error) from error
     try:
-        return OpenTree(url, _tree(file, tree, url), str(file.file.uuid), nbytes)
+        uuid = f"{file.file.uuid}.{_checksum(url, nbytes):08x}"
+        return OpenTree(url, _tree(file, tree, url), uuid, nbytes)
     except BaseException:
         file.file.close()
         raise
@@ -124,10 +136,10 @@ def _tree(file: Any, name: str, url: str) -> Any:
     try:
         names = {key.partition(";")[0]: kind for key, kind in file.classnames().items()}
         if name not in names:
-            trees = [n for n, kind in names.items() if _is_tree(kind)]
+            trees = [n for n, kind in names.items() if is_tree(kind)]
             remedy = closest(name, trees) or "it holds no tree at all"
             raise DataError(f"no tree {name!r}", url, remedy)
-        if not _is_tree(names[name]):
+        if not is_tree(names[name]):
             raise DataError(f"{name!r} is a {names[name]}, not a tree", url, "name a tree")
         return file[name]
     except (OSError, MemoryError, SpectrumError):
@@ -142,8 +154,19 @@ def damaged(where: str, error: BaseException) -> DataError:
     return DataError(f"damaged ROOT file ({said})", where, _DAMAGED)
 
 
-def _is_tree(classname: str) -> bool:
+def is_tree(classname: str) -> bool:
+    """Whether uproot's name of a class is one of trees."""
     return classname in ("TTree", "TNtuple", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
+
+
+def _checksum(url: str, nbytes: int) -> int:
+    """CRC-32 of bytes in the middle and at the end of a file, where data and its directory are."""
+    middle = max(0, nbytes // 2 - SAMPLED)
+    ranges = [(middle, nbytes // 2), (max(nbytes // 2, nbytes - SAMPLED), nbytes)]
+    found = 0
+    for piece in storage.read_ranges(url, ranges):
+        found = zlib.crc32(piece, found)
+    return found
 
 
 def _check_header(url: str, nbytes: int) -> None:

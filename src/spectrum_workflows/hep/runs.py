@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.rootfile import damaged, opened
+from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.hep.columns import GENERATED
+from spectrum_workflows.hep.generated import Generated, sum_of_weights
+from spectrum_workflows.hep.rootfile import damaged, is_tree, opened
 
-TREE, BRANCH = "Runs", "genEventSumw"
+TREE = "Runs"
+
+WEIGHTS = ("genEventSumw", "genEventSumw_")
+SQUARES = ("genEventSumw2", "genEventSumw2_")
+EVENTS = ("genEventCount", "genEventCount_")
+"""Names that CMS gave them: NanoAODv6 and v7 have the underscore.  Sums of weights of
+variations (``LHEScaleSumw``, ``LHEPdfSumw``) are relative to these."""
+
+FEW = 10_000
+"""Events whose generator weights are looked at."""
 
 
-def generated(url: str, tree: str) -> float:
-    """Sum of generator weights of all events that a file stands for.
+def generated(url: str, tree: str) -> Generated:
+    """What a file says of the events it stands for; nothing where it has no such tree.
 
     Parameters
     ----------
@@ -25,26 +37,67 @@ def generated(url: str, tree: str) -> float:
     Raises
     ------
     DataError
-        It has no ``Runs`` tree with ``genEventSumw``, as data and skims have none.
+        It is damaged.
     """
     found = opened(url, tree)
-    return _sum(url, tree, found.uuid, found.nbytes)
+    return _generated(url, tree, found.uuid, found.nbytes)
 
 
-@lru_cache(maxsize=10_000)
-def _sum(url: str, tree: str, uuid: str, nbytes: int) -> float:  # noqa: ARG001  (identity)
-    file = opened(url, tree).tree.file.root_directory
+def weights(url: str, tree: str) -> float:
+    """Sum of generator weights of all events that a file stands for.
+
+    Raises
+    ------
+    DataError
+        It has no ``Runs`` tree with ``genEventSumw``, as data has none.
+    """
+    return sum_of_weights(generated(url, tree), url)
+
+
+def negative(url: str, tree: str) -> float | None:
+    """Share of negative generator weights among the first events of a file, if it has any."""
+    found = opened(url, tree)
+    few = min(int(found.tree.num_entries), FEW)
+    if not few or GENERATED not in found.names:
+        return None
     try:
-        names = set(file.keys(recursive=False, cycle=False))
-        branches = set(file[TREE].keys()) if TREE in names else set()
-        if BRANCH in branches:
-            return float(np.sum(file[TREE][BRANCH].array(library="np"), dtype=np.float64))
-    except (OSError, MemoryError):
+        values = np.asarray(_numbers(found.tree, GENERATED, few), np.float64)
+    except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
         raise damaged(url, error) from error
-    raise DataError(
-        f"no {TREE} tree with {BRANCH}, by which genweight normalises",
-        url,
-        'use normalisation = "events", or files that have one',
-    )
+    return float(np.mean(values < 0))
+
+
+@lru_cache(maxsize=10_000)
+def _generated(url: str, tree: str, uuid: str, nbytes: int) -> Generated:  # noqa: ARG001  (identity)
+    file = opened(url, tree).tree.file.root_directory
+    try:
+        kinds = {key.partition(";")[0]: kind for key, kind in file.classnames().items()}
+        if not is_tree(kinds.get(TREE, "")):
+            return Generated()
+        runs = file[TREE]
+        names = set(runs.keys())
+        sums = [
+            next((_sum(runs, name) for name in known if name in names), None)
+            for known in (WEIGHTS, SQUARES, EVENTS)
+        ]
+    except (OSError, MemoryError, SpectrumError):
+        raise
+    except Exception as error:
+        raise damaged(url, error) from error
+    weights, squares, events = sums
+    return Generated(weights, squares, None if events is None else int(events))
+
+
+def _sum(runs: Any, name: str) -> float:
+    values = _numbers(runs, name, int(runs.num_entries))
+    kind = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float64
+    return float(np.sum(values, dtype=kind))
+
+
+def _numbers(tree: Any, name: str, stop: int) -> Any:
+    values = np.asarray(tree[name].array(entry_stop=stop))
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        raise ValueError(f"{name} is not one number per entry")
+    return values

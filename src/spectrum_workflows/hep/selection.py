@@ -32,6 +32,9 @@ Select = Callable[..., Mapping[str, Any]]
 _LINES = 40
 """Lines of a traceback that are kept."""
 
+TOLD = ("sample", "is_data")
+"""What a selection is told of the sample if it has a keyword argument of that name."""
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -58,11 +61,14 @@ class Selection:
         Where it is.
     cuts : tuple of (str, value)
         Keyword arguments for it.
+    told : tuple of str
+        Which of `TOLD` it takes besides.
     """
 
     name: str
     source: Bundle | Installed
     cuts: Bound
+    told: tuple[str, ...] = ()
 
     def __call__(self, events: Any, **options: Any) -> Any:
         """Apply the selection to an awkward record array of events.
@@ -165,17 +171,18 @@ def find(
     if not callable(function):
         known = [n for n, f in vars(module).items() if callable(f) and not n.startswith("_")]
         raise SpecError(f"no function {name!r} in {named}", "select", closest(name, known))
-    _check_cuts(name, function, cuts, options)
-    return Selection(name, source, _bound(cuts))
+    told = _check_cuts(name, function, cuts, options)
+    return Selection(name, source, _bound(cuts), told)
 
 
 def _check_cuts(
     name: str, function: Select, cuts: Mapping[str, Any], options: Sequence[str]
-) -> None:
+) -> tuple[str, ...]:
+    """Refuse cuts that a function does not take; which of `TOLD` it takes besides."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):  # made by a compiler that does not say
-        return
+        return ()
     rest = _after_events(name, parameters, (*cuts, *options))
     for option in options:
         if option in cuts:
@@ -185,8 +192,9 @@ def _check_cuts(
         _refuse_unknown(name, cuts, options, known)
     for p in rest:
         wanted = p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        if wanted and p.name not in (*cuts, *options):
+        if wanted and p.name not in (*cuts, *options, *TOLD):
             raise SpecError(f"cut {p.name!r} has no default", "cuts", "give it a value")
+    return tuple(name for name in TOLD if name in known and name not in cuts)
 
 
 def _after_events(

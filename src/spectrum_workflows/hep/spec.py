@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from spectrum_workflows.catalogue.entries import PREFIX
 from spectrum_workflows.hep import fallback, modelling, naming
 from spectrum_workflows.hep.axes import HistogramSpec
 from spectrum_workflows.hep.cuts import Cut
@@ -26,6 +27,36 @@ __all__ = [
 ANALYSES = f"{__name__.rpartition('.')[0]}.analyses"
 """The package's own selections."""
 
+SEVERAL = "*?["
+"""What makes a pattern of a name."""
+
+LIST = "@"
+"""Before the name of a file of names."""
+
+
+def stands_for_several(file: str) -> bool:
+    """Whether a name in ``files`` may stand for more, or fewer, than one file."""
+    return file.startswith((LIST, PREFIX)) or any(mark in file for mark in SEVERAL)
+
+
+class TriggerSpec(FrozenModel):
+    """One trigger bit; in a spec a plain string, or ``{path = "HLT_...", absent = false}``.
+
+    Attributes
+    ----------
+    path : str
+        Name of the branch.
+    absent : bool, optional
+        ``false``: where a file does not have the bit, it did not fire.  A file
+        without it is refused if left out.
+    """
+
+    path: Annotated[str, Field(min_length=1)]
+    absent: Literal[False] | None = None
+
+
+Triggers = tuple[str | TriggerSpec, ...]
+
 
 class SampleSpec(FrozenModel):
     """One process: its files and, for simulation, its cross section in pb.
@@ -33,8 +64,10 @@ class SampleSpec(FrozenModel):
     Attributes
     ----------
     files : tuple of str
-        URLs, names below the data root, or ``catalogue:NAME``: all files of an
-        entry, read below the data root if fetched, else from a replica.
+        URLs, names below the data root (as DAS prints them, too), patterns
+        such as ``QCD/*.root``, ``@LIST`` for a file of names beside the spec,
+        one per line, or ``catalogue:NAME``: all files of an entry, read below
+        the data root if fetched, else from a replica.
     cross_section : float
         In pb; times branching fractions and filter efficiency, if any.
     events : tuple of int
@@ -53,6 +86,14 @@ class SampleSpec(FrozenModel):
         fit as such, and no total and no picture.
     variations : tuple of str
         Systematic variations of its selection, instead of the spec's.
+    triggers : tuple of str or TriggerSpec
+        Its trigger bits, instead of the spec's; none if empty.
+    columns : tuple of str
+        Branches that ``select`` sees of this sample besides the spec's.
+    cuts : mapping
+        Cuts that are others than the spec's.
+    luminosity : float
+        Integrated luminosity in 1/pb, instead of the spec's.
     """
 
     files: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -64,10 +105,15 @@ class SampleSpec(FrozenModel):
     generator: str = ""
     varies: str = ""
     variations: tuple[Name, ...] | None = None
+    triggers: Triggers | None = None
+    columns: tuple[str, ...] = ()
+    cuts: dict[str, Cut] = Field(default_factory=dict)
+    luminosity: PositiveFloat | None = None
 
     @model_validator(mode="after")
     def _a_number_per_file(self) -> Self:
-        if self.events and len(self.events) != len(self.files):
+        plain = not any(map(stands_for_several, self.files))
+        if self.events and plain and len(self.events) != len(self.files):
             raise ValueError(f"events has {len(self.events)} numbers for {len(self.files)} files")
         return self
 
@@ -108,7 +154,7 @@ class HepSpec(FrozenModel):
         Branches that data does not have; ``select`` sees them in simulation.
     fallbacks : mapping of str to FallbackSpec
         What may stand in for a column that a file does not have.
-    triggers : tuple of str
+    triggers : tuple of str or TriggerSpec
         Only events in which at least one of these bits is set, in data and
         simulation.
     good_runs : str
@@ -141,7 +187,7 @@ class HepSpec(FrozenModel):
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     simulation_columns: tuple[str, ...] = ()
     fallbacks: dict[str, FallbackSpec] = Field(default_factory=dict)
-    triggers: tuple[str, ...] = ()
+    triggers: Triggers = ()
     good_runs: str = ""
     normalisation: Literal["events", "genweight", "none"] = "events"
     luminosity: PositiveFloat | None = None
@@ -160,7 +206,7 @@ class HepSpec(FrozenModel):
         simulated = {n: s for n, s in self.samples.items() if not s.data}
         if self.normalisation == "none" or not simulated:
             return self
-        if self.luminosity is None:
+        if self.luminosity is None and any(s.luminosity is None for s in simulated.values()):
             raise ValueError(f'normalisation = "{self.normalisation}" needs luminosity (in 1/pb)')
         for name, sample in simulated.items():
             if sample.cross_section is None:
@@ -181,7 +227,8 @@ class HepSpec(FrozenModel):
 
     @model_validator(mode="after")
     def _fallbacks_say_what_they_mean(self) -> Self:
-        known = {*self.columns, *self.simulation_columns}
+        of_samples = (name for sample in self.samples.values() for name in sample.columns)
+        known = {*self.columns, *self.simulation_columns, *of_samples}
         for name, described in self.fallbacks.items():
             fallback.check(name, described)
             if name not in known:
@@ -203,6 +250,16 @@ class HepSpec(FrozenModel):
         if described.data or described.varies:
             return ()
         return self.variations if described.variations is None else described.variations
+
+    def triggers_of(self, sample: str) -> tuple[TriggerSpec, ...]:
+        """Trigger bits of a sample, of which one must have fired."""
+        own = self.samples[sample].triggers
+        named = self.triggers if own is None else own
+        return tuple(TriggerSpec(path=t) if isinstance(t, str) else t for t in named)
+
+    def luminosity_of(self, sample: str) -> float | None:
+        """Integrated luminosity that a sample is scaled to, in 1/pb."""
+        return self.samples[sample].luminosity or self.luminosity
 
     def templates_of(self, sample: str) -> list[tuple[str, str]]:
         """All histograms of a sample: the name of each, and of the axis it has."""

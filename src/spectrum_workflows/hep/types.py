@@ -54,7 +54,8 @@ class Events:
     entries : int, optional
         Entries of the whole file: no event is lost by a wrong number.
     stand_ins : tuple of str
-        Columns that the file does not have, and that another stands in for.
+        Columns and triggers that the file does not have, and need not have; of a
+        file that was not opened, those of which all files of the sample have none.
     """
 
     sample: str
@@ -94,17 +95,25 @@ class FileRead:
     generated : float
         Sum of generator weights that the whole file stands for, from its
         ``Runs`` tree; 0 where it is not asked for.
+    content : str
+        Identity of what was read.
+    stand_ins : tuple of str
+        Columns and triggers that it did not have.
     """
 
     read: int
     entries: int
     generated: float = 0.0
+    content: str = ""
+    stand_ins: tuple[str, ...] = ()
 
     def __add__(self, other: FileRead) -> FileRead:
         return FileRead(
             self.read + other.read,
             max(self.entries, other.entries),
             max(self.generated, other.generated),
+            self.content or other.content,
+            self.stand_ins or other.stand_ins,
         )
 
 
@@ -147,6 +156,8 @@ class HepResult:
         Files that are not complete in the result, each with what there is of it.
     likelihood : LikelihoodFit or str
         The fit the spec asks for, or why there is none.
+    notes : tuple of str
+        What was noticed while it was made, each in a line.
     """
 
     spec: HepSpec
@@ -156,6 +167,7 @@ class HepResult:
     weights: Mapping[str, float]
     missing: tuple[str, ...] = ()
     likelihood: LikelihoodFit | str = ""
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpectrumError
-from spectrum_workflows.hep import closure, histogram, runs
+from spectrum_workflows.hep import closure, columns, histogram, runs
 from spectrum_workflows.hep.fitted import FitResult, LikelihoodFit
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.job import Job, job
 from spectrum_workflows.hep.listing import inputs
 from spectrum_workflows.hep.planning import plan
 from spectrum_workflows.hep.preparing import generator_weights, prepared
-from spectrum_workflows.hep.read import entries
+from spectrum_workflows.hep.read import check_unchanged, entries
+from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import located
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events, FileRead, Filled, HepResult
@@ -52,10 +53,11 @@ def run(
     tally : Tally
         Cost and failures.
     """
+    task = job(spec)
     parts = each(
         process,
         plan.partitions,
-        job(spec),
+        task,
         client=client,
         label=f"hep-{spec.name}",
         on_error=on_error,
@@ -66,12 +68,25 @@ def run(
     value, tally = sums
     if value is None:
         return None, tally
-    result = histogram.normalised(value, spec, closure.missing(value.files, plan.partitions))
+    data = {name for name, sample in spec.samples.items() if sample.data}
+    notes = [*closure.counted_once(value.files, data), *_unforeseen(value, plan, task)]
+    missing = closure.missing(value.files, plan.partitions)
+    missing += [f"nothing of {failure.where}" for failure in plan.failures]
+    result = replace(histogram.normalised(value, spec, missing), notes=tuple(notes))
     if spec.fit is not None:
         report("fit", 0, 1)
         result = replace(result, likelihood=_fitted(result))
         report("fit", 1, 1)
     return result, tally
+
+
+def _unforeseen(value: Filled, plan: Plan, task: Job) -> Iterator[str]:
+    """What the files lacked that nobody had looked into before."""
+    unseen = {events.sample for events in plan.partitions if not events.uuid}
+    for sample in task.wanted:
+        if sample in unseen:
+            read = [(url, f.stand_ins) for (s, url), f in value.files.items() if s == sample]
+            yield from columns.absent(sample, read, task.wanted[sample])
 
 
 def _fitted(result: HepResult) -> LikelihoodFit | str:
@@ -95,6 +110,8 @@ def process(events: Events, task: Job) -> Filled:
         As `preparing.prepared`, the selection and `histogram.filled`.
     """
     sample, weighted = events.sample, task.weighted(events.sample)
+    if not events.size:
+        return Filled({}, {}, {sample: 0}, {(sample, events.url): _file_read(events, task)})
     arrays, selection = prepared(events, task)
     generated = generator_weights(arrays) if weighted else None  # before anybody can change them
     try:
@@ -111,9 +128,21 @@ def process(events: Events, task: Job) -> Filled:
         )
     except SpectrumError as error:
         raise located(error, events.where, selection) from error.__cause__
-    stands_for = runs.generated(events.url, events.tree) if weighted else 0.0
-    file = FileRead(events.size, entries(events), stands_for)
-    return replace(filled, files={(sample, events.url): file})
+    return replace(filled, files={(sample, events.url): _file_read(events, task)})
+
+
+def _file_read(events: Events, task: Job) -> FileRead:
+    """What was read of a file, and what the file says of itself."""
+    found = opened(events.url, events.tree)
+    check_unchanged(found, events)
+    wanted = task.wanted[events.sample]
+    return FileRead(
+        events.size,
+        entries(events),
+        runs.weights(events.url, events.tree) if wanted.generated else 0.0,
+        f"{found.uuid} {found.nbytes}",
+        wanted.stand_ins(found.names) if events.size else (),
+    )
 
 
 def summary(result: HepResult) -> dict[str, Any]:

@@ -8,7 +8,14 @@ tried again; what is wrong is said with the endpoint's and the bucket's name.
 
 from spectrum_workflows.storage.attempts import persist
 from spectrum_workflows.storage.counting import Counter, count, counting
-from spectrum_workflows.storage.names import is_local, join, local_path, shown
+from spectrum_workflows.storage.names import (
+    below,
+    is_local,
+    join,
+    local_path,
+    same_place,
+    shown,
+)
 from spectrum_workflows.storage.reading import (
     exists,
     files_below,
@@ -26,6 +33,7 @@ from spectrum_workflows.storage.writing import check_writable, put_file, remove,
 __all__ = [
     "Counter",
     "Stores",
+    "below",
     "check_writable",
     "count",
     "counting",
@@ -45,6 +53,7 @@ __all__ = [
     "read_bytes",
     "read_ranges",
     "remove",
+    "same_place",
     "shown",
     "size_below",
     "using",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import ip_address
 from pathlib import Path, PurePath
@@ -26,8 +27,57 @@ def is_local(url: str) -> bool:
 def join(root: str, name: str) -> str:
     """A name resolved against a root; URLs and absolute paths stay as they are."""
     if "://" in name or PurePath(name).is_absolute():
-        return name
-    return f"{root.rstrip('/')}/{name}" if root else name
+        return absolute(name)
+    return f"{absolute(root).rstrip('/')}{_gap(root)}{name}" if root else name
+
+
+def below(root: str, name: str) -> str:
+    """The URL of data below a data root, whose names may be those of a catalogue.
+
+    As `join`, but a name that begins with a slash belongs to an XRootD server
+    where the root is one: ``/store/...``, as DAS prints it, below
+    ``root://HOST`` is ``root://HOST//store/...``.
+    """
+    if scheme_of(root) == "root" and name.startswith("/"):
+        return join(root, name.lstrip("/"))
+    return join(root, name)
+
+
+def absolute(url: str) -> str:
+    """A URL of an XRootD server with the two slashes that its paths begin with.
+
+    ``root://HOST/path`` would be a relative path, which servers refuse and
+    nobody means.
+    """
+    if scheme_of(url) != "root":
+        return url
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}//{path.lstrip('/')}" if slash else url
+
+
+def same_place(url: str) -> str:
+    """What two URLs of one place have in common, as far as that can be told without asking anybody.
+
+    Of a local file it is the file itself, whatever link leads to it.
+    """
+    if not is_local(url):
+        scheme, _, rest = url.partition("://")
+        host, _, path = rest.partition("?")[0].partition("/")
+        steps = "/".join(step for step in path.split("/") if step not in ("", "."))
+        return f"{scheme.lower()}://{host.lower()}/{steps}"
+    here = local_path(url)
+    try:
+        there = here.stat()
+    except (OSError, ValueError):
+        return os.path.normpath(here.absolute())
+    return f"device {there.st_dev} inode {there.st_ino}"
+
+
+def _gap(root: str) -> str:
+    """What stands between a root and a name below it."""
+    bare = scheme_of(root) == "root" and not root.partition("://")[2].partition("/")[2].strip("/")
+    return "//" if bare else "/"
 
 
 def shown(url: str) -> str:

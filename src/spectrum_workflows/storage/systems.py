@@ -30,6 +30,7 @@ from fsspec.core import url_to_fs
 
 from spectrum_workflows.errors import DataError, MissingExtraError
 from spectrum_workflows.storage.names import (
+    absolute,
     check_no_password,
     check_redirect,
     is_local,
@@ -61,6 +62,7 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         The one for it is not installed.
     """
     check_no_password(url)
+    url = absolute(url)
     try:
         options = filesystem_options(url)
         if "config_kwargs" in options:

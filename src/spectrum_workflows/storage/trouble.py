@@ -183,6 +183,8 @@ def _of_the_network(error: BaseException) -> bool:
 
 
 def _root_kind(text: str) -> Kind:
+    if "relative path" in text:  # said with the number of a refusal
+        return "permanent"
     if any(word in text for word in _ROOT_MISSING):
         return "missing"
     return "denied" if any(word in text for word in _ROOT_DENIED) else "passing"

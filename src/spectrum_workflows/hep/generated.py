@@ -1,0 +1,143 @@
+"""What the generator made of a sample, and what follows for its normalisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spectrum_workflows.errors import DataError
+
+SAME = 1e-6
+"""Relative difference below which sums of weights are the same: weights have 24 bits."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a simulated file says of the events it stands for, before any selection.
+
+    Attributes
+    ----------
+    weights, squares : float or None
+        Sum of generator weights, and of their squares, from the ``Runs`` tree.
+    events : int or None
+        Number of events, from there.
+    negative : float or None
+        Share of the first events of the file that have a negative weight,
+        where it was looked at.
+    """
+
+    weights: float | None = None
+    squares: float | None = None
+    events: int | None = None
+    negative: float | None = None
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether all events have the same weight; ``None`` where the sums do not say."""
+        if self.weights is None or not self.events:
+            return None
+        if self.squares is not None:  # Cauchy and Schwarz: equal only if the weights are
+            return math.isclose(self.weights**2, self.events * self.squares, rel_tol=SAME)
+        return math.isclose(self.weights, self.events, rel_tol=SAME) or None
+
+
+def sum_of_weights(found: Generated, url: str) -> float:
+    """The sum of generator weights of a file, which may be of any sign.
+
+    Raises
+    ------
+    DataError
+        The file does not say, or it is no number.
+    """
+    if found.weights is None:
+        raise DataError(
+            "no Runs tree with genEventSumw, by which genweight normalises",
+            url,
+            'use files that have one; normalisation = "events" is right only for files'
+            " that hold every generated event",
+        )
+    if not math.isfinite(found.weights):
+        remedy = "make the file again, or leave it out"
+        raise DataError(f"its sum of generator weights is {found.weights:g}", url, remedy)
+    return found.weights
+
+
+def check_total(sample: str, number: float) -> float:
+    """The sum of generator weights of a sample, by which it can be normalised.
+
+    Raises
+    ------
+    DataError
+        It is not positive.
+    """
+    if not (math.isfinite(number) and number > 0):
+        raise DataError(
+            f"the sum of generator weights is {number:g}",
+            f"samples.{sample}",
+            "check the Runs trees of its files",
+        )
+    return number
+
+
+def warnings(
+    sample: str, normalisation: str, files: Sequence[tuple[str, int, Generated]]
+) -> list[str]:
+    """What a user should know of the normalisation of a simulated sample.
+
+    Parameters
+    ----------
+    sample, normalisation : str
+        Its name, and how it is normalised.
+    files : sequence of (url, entries, Generated)
+        Of all of its files that were looked into.
+    """
+    found = [_fewer(sample, files)]
+    if normalisation == "events":
+        found += [_skimmed(sample, files), _weighted(sample, files)]
+    return [text for text in found if text]
+
+
+def _skimmed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
+    """That the files hold only some of the events that were generated."""
+    told = [(url, n, made.events) for url, n, made in files if made.events is not None]
+    short = [(url, n, events) for url, n, events in told if n < events]
+    if not short:
+        return ""
+    url, n, events = short[0]
+    here, there = sum(n for _, n, _ in told), sum(events for *_, events in told)
+    times = f"{there / here:.3g} times too high" if here else "too high"
+    return (
+        f'{sample}: normalisation = "events" divides by the {here} events in its files, but their'
+        f" Runs trees count {there} generated ({url}: {n} of {events}): yields are {times};"
+        ' use normalisation = "genweight"'
+    )
+
+
+def _fewer(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
+    """That a file holds more events than were generated."""
+    for url, n, made in files:
+        if made.events is not None and n > made.events:
+            return (
+                f"{sample}: {url} has {n} events, but its Runs tree counts {made.events} generated:"
+                " its sum of weights is too small"
+            )
+    return ""
+
+
+def _weighted(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
+    """That events have weights which ``"events"`` does not apply."""
+    negative = [(url, made.negative) for url, _, made in files if made.negative]
+    if negative:
+        url, share = negative[0]
+        return (
+            f'{sample}: normalisation = "events" leaves generator weights out, of which'
+            f" {100 * (share or 0):.2g} % are negative ({url})"
+        )
+    differing = [url for url, _, made in files if made.equal is False]
+    if differing:
+        return (
+            f'{sample}: normalisation = "events" leaves generator weights out, which differ'
+            f" from event to event ({differing[0]})"
+        )
+    return ""
