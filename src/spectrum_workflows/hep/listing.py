@@ -69,6 +69,22 @@ def names(spec: HepSpec, sample: str) -> list[str]:
     return found
 
 
+def to_make(spec: HepSpec, sample: str) -> list[str]:
+    """Names of files that can be made: no patterns, no entries of the catalogue.
+
+    Raises
+    ------
+    SpecError
+        A name is another.
+    """
+    found = names(spec, sample)
+    for name in found:
+        if name.startswith(catalogue.PREFIX) or _is_pattern(name):
+            what = f"{name!r} names no file that could be made"
+            raise SpecError(what, f"samples.{sample}.files", "give the files' own names")
+    return found
+
+
 def listing(
     spec: HepSpec, data: str, *, first: bool = False, on_error: OnError = "raise"
 ) -> Listing:

@@ -105,9 +105,8 @@ def plan(
         looked = [found[file] for file, _ in mine if file in found]
         stand_ins = _same_stand_ins(sample, looked, wanted)
         partitions += _partitions(mine, found, stand_ins, spec.partition.max_events)
-        warnings += columns.absent(
-            sample, [(x.url, x.stand_ins) for x in looked if x.entries], wanted
-        )
+        lacking = [(x.url, x.stand_ins) for x in looked if x.entries]
+        warnings += columns.absent(sample, lacking, wanted)
         warnings += [f"{f.url} has no events" for f, n in mine if _entries(f, n, found) == 0]
         made = [(x.url, x.entries, x.generated) for x in looked]
         warnings += generated.warnings(sample, wanted.normalisation, made)

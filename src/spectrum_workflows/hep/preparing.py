@@ -28,7 +28,7 @@ def prepared(events: Events, job: Job) -> tuple[ak.Array, Selection]:
     """
     wanted = job.wanted[events.sample]
     events = replace(events, stand_ins=_stand_ins(events, wanted))
-    found = read(events, wanted.read(events.stand_ins))
+    found = read(events, wanted.read(events.stand_ins), wanted=wanted)
     _check_numbers(found, events, job)
     return counted(found, events, job), selection(events, job)
 

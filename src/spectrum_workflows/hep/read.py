@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import baskets
-from spectrum_workflows.hep.columns import records, refuse_missing
+from spectrum_workflows.hep.columns import Wanted, records, refuse_missing
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
 from spectrum_workflows.hep.types import Events
 
@@ -59,7 +59,7 @@ def facts(url: str, tree: str, columns: Sequence[str]) -> FileFacts:
         As `opened`, or a column is missing (the closest is named).
     """
     found = opened(url, tree)
-    refuse_missing(columns, found.tree.keys(), tree=tree, url=url)
+    refuse_missing(columns, found.names, tree=tree, url=url)
     try:
         ntuple = not hasattr(found.tree, "common_entry_offsets")
         details = _ntuple_facts(found) if ntuple else _ttree_facts(found, columns)
@@ -70,7 +70,7 @@ def facts(url: str, tree: str, columns: Sequence[str]) -> FileFacts:
     return FileFacts(url, found.uuid, found.nbytes, int(found.tree.num_entries), *details)
 
 
-def read(events: Events, columns: Sequence[str]) -> ak.Array:
+def read(events: Events, columns: Sequence[str], *, wanted: Wanted | None = None) -> ak.Array:
     """Read some columns of one partition.
 
     Parameters
@@ -79,6 +79,8 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
         Which entries of which file.
     columns : sequence of str
         Names of branches.
+    wanted : Wanted, optional
+        What they are for; an error then says more.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def read(events: Events, columns: Sequence[str]) -> ak.Array:
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
-        refuse_missing(columns, found.tree.keys(), tree=events.tree, url=events.url)
+        refuse_missing(columns, found.names, tree=events.tree, url=events.url, wanted=wanted)
         raise damaged(events.where, error) from error
     if len(arrays) != events.size:
         raise DataError(f"only {len(arrays)} events could be read", events.where)
@@ -140,6 +142,8 @@ def _arrays(
 ) -> ak.Array:
     """Columns as records; ``fast`` reads in vain what it then leaves to uproot: for local files."""
     wanted = dict.fromkeys(columns)
+    if not wanted:  # constants stand in for all that is asked
+        return ak.Array(ak.contents.RecordArray([], [], length=stop - start))
     if hasattr(tree, "common_entry_offsets"):
         got = baskets.arrays(tree, list(wanted), start, stop) if fast else {}
         rest = [name for name in wanted if name not in got]
@@ -157,7 +161,9 @@ def _ttree_facts(
     found: OpenTree, columns: Sequence[str]
 ) -> tuple[tuple[int, ...], NDArray[np.int64], int]:
     tree, branches = found.tree, [found.tree[column] for column in columns]
-    boundaries = tree.common_entry_offsets(filter_name=lambda name: name in columns)
+    boundaries = (
+        tree.common_entry_offsets(filter_name=lambda name: name in columns) if columns else ()
+    )
     ends = tuple(sorted({0, *map(int, boundaries), int(tree.num_entries)}))
     rows = [
         (branch.entry_offsets[k], branch.entry_offsets[k + 1], branch.basket_compressed_bytes(k))

@@ -89,7 +89,8 @@ def opened(url: str, tree: str) -> OpenTree:
     found = _cache.trees.get(key)
     if found is None:
         if info["type"] == "directory":
-            raise DataError("is a folder, not a ROOT file", url, "name a file in it")
+            remedy = f"name a file in it, or all: {url.rstrip('/')}/*.root"
+            raise DataError("is a folder, not a ROOT file", url, remedy)
         found = _opened(url, tree, int(info["size"]))
         _cache.trees[key] = found
         while len(_cache.trees) > KEEP_OPEN:

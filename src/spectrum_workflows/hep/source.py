@@ -9,11 +9,31 @@ from uproot.source.chunk import Chunk, Source
 from uproot.source.futures import TrivialFuture
 
 from spectrum_workflows import storage
+from spectrum_workflows.errors import SpectrumError
 
 AHEAD = 64 * 1024
 """Bytes read at a time where a remote file is looked into; its records are small and near."""
 KEPT = 8
 """Such pieces that are kept."""
+
+
+class StoredChunk(Chunk):  # type: ignore[misc]
+    """Bytes of a file; fewer than there should be are damage, not the store's fault."""
+
+    def wait(self, insist: bool | int = True) -> None:
+        """Check that all of them are there.
+
+        Raises
+        ------
+        EOFError
+            The file ends before.
+        """
+        try:
+            super().wait(insist)
+        except OSError as error:
+            if isinstance(error, SpectrumError) or not str(error).startswith("expected Chunk"):
+                raise
+            raise EOFError(f"it ends before byte {self.stop}") from error
 
 
 class StoreSource(Source):  # type: ignore[misc]
@@ -43,7 +63,7 @@ class StoreSource(Source):  # type: ignore[misc]
         self._check_open()
         self._account(1, start, stop)
         there = max(start, min(stop, self.num_bytes))
-        return Chunk(self, start, stop, TrivialFuture(self._piece(start, there)))
+        return StoredChunk(self, start, stop, TrivialFuture(self._piece(start, there)))
 
     def chunks(self, ranges: list[tuple[int, int]], notifications: Queue[Chunk]) -> list[Chunk]:
         """Many ranges in one vectored request."""
@@ -52,7 +72,7 @@ class StoreSource(Source):  # type: ignore[misc]
         data = storage.read_ranges(self._file_path, ranges)
         for (start, stop), part in zip(ranges, data, strict=True):
             self._account(0, start, stop)
-            found.append(Chunk(self, start, stop, TrivialFuture(part)))
+            found.append(StoredChunk(self, start, stop, TrivialFuture(part)))
             notifications.put(found[-1])
         self._num_requests += 1
         return found

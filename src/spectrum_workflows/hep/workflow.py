@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,8 @@ def run(
 
 def _unforeseen(value: Filled, plan: Plan, task: Job) -> Iterator[str]:
     """What the files lacked that nobody had looked into before."""
-    unseen = {events.sample for events in plan.partitions if not events.uuid}
+    partitions: Sequence[Any] = plan.partitions
+    unseen = {events.sample for events in partitions if not events.uuid}
     for sample in task.wanted:
         if sample in unseen:
             read = [(url, f.stand_ins) for (s, url), f in value.files.items() if s == sample]
@@ -110,8 +111,9 @@ def process(events: Events, task: Job) -> Filled:
         As `preparing.prepared`, the selection and `histogram.filled`.
     """
     sample, weighted = events.sample, task.weighted(events.sample)
+    files = {(sample, events.url): _file_read(events, task)}  # before it can be exchanged
     if not events.size:
-        return Filled({}, {}, {sample: 0}, {(sample, events.url): _file_read(events, task)})
+        return Filled({}, {}, {sample: 0}, files)
     arrays, selection = prepared(events, task)
     generated = generator_weights(arrays) if weighted else None  # before anybody can change them
     try:
@@ -128,7 +130,7 @@ def process(events: Events, task: Job) -> Filled:
         )
     except SpectrumError as error:
         raise located(error, events.where, selection) from error.__cause__
-    return replace(filled, files={(sample, events.url): _file_read(events, task)})
+    return replace(filled, files=files)
 
 
 def _file_read(events: Events, task: Job) -> FileRead:

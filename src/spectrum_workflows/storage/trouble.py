@@ -91,9 +91,10 @@ def in_words(kind: Kind, error: BaseException, url: str, fs: Any) -> BaseExcepti
 
 def missing(url: str) -> DataNotFoundError:
     """The error for data that is not there."""
-    return DataNotFoundError(
-        "no such file", shown(url), "check the name, or say where the data is with --data"
-    )
+    remedy = "check the name, or say where the data is with --data"
+    if url.startswith("/store/"):
+        remedy = "names as DAS prints them are read below --data root://REDIRECTOR"
+    return DataNotFoundError("no such file", shown(url), remedy)
 
 
 def endpoint(url: str, fs: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.listing import to_make
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.synthetic.nanoaod import generate, write_sample
 
@@ -52,11 +53,12 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
     owners: dict[str, str] = {}
     for name, sample in spec.samples.items():
         total = size or spec.synthetic.events
-        parts = len(sample.files)
+        names = to_make(spec, name)
+        parts = len(names)
         process = sample.generator or name
         owner = owners.setdefault(process, name)
-        for k, file in enumerate(sample.files):
-            url = storage.join(data, file)
+        for k, file in enumerate(names):
+            url = storage.below(data, file)
             before, after = total * k // parts, total * (k + 1) // parts
             if url not in urls:
                 write_sample(
