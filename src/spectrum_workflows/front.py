@@ -15,7 +15,15 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import arithmetic, catalogue, domain, progress, record, storage
+from spectrum_workflows import (
+    arithmetic,
+    catalogue,
+    domain,
+    engine,
+    progress,
+    record,
+    storage,
+)
 from spectrum_workflows.checking import expected
 from spectrum_workflows.domain import OnError, Tally
 from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
@@ -99,7 +107,8 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     """
     science = domain.get(spec.workflow)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
-    with storage.using(place.stores), threadpool_limits(1), progress.shown() as report:
+    limits = engine.limited(_limits(place))
+    with storage.using(place.stores), limits, threadpool_limits(1), progress.shown() as report:
         with _trouble_first(place), storage.counting() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(
@@ -134,6 +143,12 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         worker_machines=there,
         expected=expected(spec, plan),
     )
+
+
+def _limits(place: Place) -> engine.Limits:
+    """How long a partition may take here, and a run stand still."""
+    workers = place.site.workers
+    return engine.Limits(workers.partition_timeout, workers.patience)
 
 
 def _with_copies(spec: Any, place: Place) -> storage.Stores:

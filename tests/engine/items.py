@@ -136,3 +136,36 @@ def faults(_item: Item, nbytes: int, times: int) -> int:
     for _ in range(times):
         _ = b"1" * nbytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def hangs_at_three(item: Item, seconds: float) -> int:
+    if item.n == 3:
+        time.sleep(seconds)
+    return 1
+
+
+def hangs_once(item: Item, marker: str) -> NDArray[np.float64]:
+    """Never return the first time partition 5 is computed."""
+    if item.n == 5 and not Path(marker).exists():
+        Path(marker).touch()
+        time.sleep(1000)
+    return waves(item)
+
+
+def hangs_in_pieces(item: Item, marker: str, count: int) -> list[NDArray[np.float64]]:
+    hangs_once(item, marker)
+    return pieces(item, count)
+
+
+def hangs_always_in_pieces(item: Item, count: int) -> list[NDArray[np.float64]]:
+    hangs_at_three(item, 1000.0)
+    return pieces(item, count)
+
+
+def hoards(item: Item, nbytes: int) -> int:
+    """Keep memory that no worker can let go of."""
+    HOARD.append(np.ones(nbytes // 8))
+    return 1
+
+
+HOARD: list[NDArray[np.float64]] = []

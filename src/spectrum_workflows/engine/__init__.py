@@ -9,7 +9,8 @@ over them again and again.
 
 from spectrum_workflows.engine.exchanging import exchanged
 from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.engine.limits import Limits, limited
 from spectrum_workflows.engine.merging import merged
 from spectrum_workflows.engine.parts import Parts, each
 
-__all__ = ["Kept", "Parts", "each", "exchanged", "merged"]
+__all__ = ["Kept", "Limits", "Parts", "each", "exchanged", "limited", "merged"]

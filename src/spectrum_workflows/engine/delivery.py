@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 import dask
-from distributed import Future, as_completed, wait
+from distributed import Future, as_completed
 
 from spectrum_workflows.domain import Tally
 from spectrum_workflows.engine.exchanging import joined_part, kept, piece
 from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.parts import Part, Parts, as_merge_error, as_spectrum_error
 from spectrum_workflows.engine.submission import MERGE_PRIORITY
 from spectrum_workflows.engine.tasks import columns, held, loaded, task_of
@@ -61,12 +62,14 @@ def exchanged_on_workers(
     events = as_completed(made, loop=client.loop)
     del made
     try:
-        for finished in range(1, len(numbers) + 1):
-            key_of, error = _next(events)
-            if error is not None:
-                raise as_spectrum_error(error, parts.items[names[key_of]])
-            done(finished)
-        return kept(values, client, _gathered(client, values, tallies))
+        with Lookout(client, nonce) as lookout:
+            for finished in range(1, len(numbers) + 1):
+                key_of, error = _next(lookout, events)
+                if error is not None:
+                    item = parts.items[names[key_of]]
+                    raise as_spectrum_error(lookout.explained(key_of, error, item.where), item)
+                done(finished)
+            return kept(values, client, _gathered(lookout, values, tallies))
     except BaseException:
         sent = [value for value in shared if isinstance(value, Future)]
         client.cancel([*tallies, *values, *events.futures, *sent], force=True)
@@ -86,9 +89,9 @@ def _place(addresses: Sequence[str], number: int) -> dict[str, Any]:
     return {"workers": chosen, "allow_other_workers": True}
 
 
-def _next(events: as_completed) -> tuple[str, BaseException | None]:
+def _next(lookout: Lookout, events: as_completed) -> tuple[str, BaseException | None]:
     """The key of a part that is done, and its error; the part itself is let go."""
-    future = next(events)
+    future = lookout.next(events)
     if future.status == "cancelled":
         raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
     return future.key, future.exception() if future.status == "error" else None
@@ -137,13 +140,14 @@ def _tally(part: Part[Any]) -> Tally:
     return part.tally
 
 
-def _gathered(client: Client, values: list[Future], tallies: list[Future]) -> list[Tally]:
+def _gathered(lookout: Lookout, values: list[Future], tallies: list[Future]) -> list[Tally]:
     """Wait for the values; bring their costs here, not themselves."""
-    wait(values)
+    lookout.wait(values)
     for value in values:
         if value.status == "error":
             raise as_merge_error(value.exception())
         if value.status == "cancelled":
             raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
-    found: list[Tally] = client.gather(tallies)
+    lookout.wait(tallies)
+    found: list[Tally] = lookout.client.gather(tallies)
     return found

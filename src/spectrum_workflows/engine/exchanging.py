@@ -17,6 +17,7 @@ from spectrum_workflows.engine.parts import (
     metered,
     own_shared,
 )
+from spectrum_workflows.engine.patience import patient
 from spectrum_workflows.engine.sizes import nbytes
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ def exchanged(
 
         return exchanged_on_workers(parts, join, count, report)
     stores, made = storage.current_stores(), []
-    for n, item in enumerate(parts.items):
-        made.append(compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n)))
-        report(n + 1)
+    with patient() as begin:
+        for n, item in enumerate(parts.items):
+            begin(item.where)
+            made.append(compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n)))
+            report(n + 1)
     joined = [joined_part(join, k, [piece(part, k) for part in made]) for k in range(count)]
     return kept(joined, None, [part.tally for part in joined])
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition, Tally
 from spectrum_workflows.engine.parts import Part, Parts, compute, fold, own_shared
+from spectrum_workflows.engine.patience import patient
 
 R = TypeVar("R")
 
@@ -55,7 +56,8 @@ def merged(
         raise ValueError(f"fan_in must be at least 2, not {fan_in}")
     report = done or (lambda _: None)
     if parts.client is None:
-        root = _streamed(parts, merge, fan_in, report)
+        with patient() as begin:
+            root = _streamed(parts, merge, fan_in, begin, report)
     else:
         from spectrum_workflows.engine.submission import submitted
 
@@ -64,12 +66,17 @@ def merged(
 
 
 def _streamed(
-    parts: Parts[R], merge: Callable[[R, R], R], fan_in: int, done: Callable[[int], None]
+    parts: Parts[R],
+    merge: Callable[[R, R], R],
+    fan_in: int,
+    begin: Callable[[str], None],
+    done: Callable[[int], None],
 ) -> Part[R]:
     """The tree as nested lazy streams: one unfinished node per level is alive."""
     stores, width = storage.current_stores(), len(parts.items)
 
     def leaf(n: int, item: Partition) -> Part[R]:
+        begin(item.where)
         part = compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n - 1))
         done(n)
         return part

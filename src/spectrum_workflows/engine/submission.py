@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cloudpickle
 import dask
-from distributed import Future, KilledWorker, as_completed, wait
+from distributed import Future, KilledWorker, as_completed
 
 from spectrum_workflows.domain import Tally
+from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.nearness import shares
 from spectrum_workflows.engine.parts import (
     Part,
@@ -60,6 +61,10 @@ class Run(Generic[R]):
     groups: dict[int, Group] = field(default_factory=dict)
     nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
     watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
+    lookout: Lookout = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lookout = Lookout(self.client, self.nonce)
 
     def key(self, kind: str, number: int) -> str:
         """A task key that is readable on the dashboard and never used again.
@@ -88,8 +93,9 @@ def submitted(
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
         run.shared = held(run.client, parts, partial(run.key, "shared"))
         try:
-            root = _drive(run, done)
-            wait(root)
+            with run.lookout as lookout:
+                root = _drive(run, done)
+                lookout.wait(root)
             if root.status == "error":
                 raise as_merge_error(root.exception())
             value: Part[R] = root.result()
@@ -110,7 +116,7 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
         room = window - len(run.groups)
         if room > window // 2:
             events.update(_submit_groups(run, islice(todo, room)))
-        future = next(events)
+        future = run.lookout.next(events)
         level, index = run.watched.pop(future.key, (-1, -1))
         if level == 0:
             if future.status == "error" and not _may_be_mended(run, future.exception()):
@@ -231,20 +237,24 @@ def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
     if group is None or not lost:
         raise as_merge_error(node.exception())
     for n in lost:
-        [again] = _submit_parts(run, [index * run.fan_in + n], kind="again")
-        wait(again)
-        if again.status == "error":
-            again = _stand_in(run, index * run.fan_in + n, again.exception())
-        group.leaves[n] = again
+        number, leaf = index * run.fan_in + n, group.leaves[n]
+        if leaf.key in run.lookout.overdue:
+            group.leaves[n] = _stand_in(run, number, leaf)
+            continue
+        [again] = _submit_parts(run, [number], kind="again")
+        run.lookout.wait(again)
+        group.leaves[n] = again if again.status != "error" else _stand_in(run, number, again)
     [group.node] = _submit_merges(run, 1, [index], [group.leaves])
     return [group.node]
 
 
-def _stand_in(run: Run[R], number: int, error: BaseException) -> Future:
+def _stand_in(run: Run[R], number: int, failed: Future) -> Future:
     """A finished partition that holds nothing but its failure, where failures are kept."""
     item = run.parts.items[number]
+    cause = failed.exception()
+    error = run.lookout.explained(failed.key, cause, item.where)
     if run.parts.on_error == "raise":
         raise as_spectrum_error(error, item)
-    tries = 2 * (getattr(error, "allowed_failures", 0) + 1)
+    tries = 2 if error is not cause else 2 * (getattr(cause, "allowed_failures", 0) + 1)
     part: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
     return hold(run.client, part, run.key("failed", number))

@@ -129,10 +129,15 @@ class Workers(FrozenModel):
         As many as there is work for, within these bounds; instead of
         ``count``.
     patience : float
-        Seconds without any worker after which a run is given up.
+        Seconds without any worker, or without any that computes, after which a
+        run is given up.
     silence : float
         Seconds without a sign of life after which a worker is taken for hung
         and replaced.
+    partition_timeout : float, optional
+        Seconds after which a partition is taken from its worker and given to
+        another, once; without it half an hour, or 20 times what others of its
+        kind took if that is longer.
     renew_before : float
         Seconds before its time limit at which a job is replaced by a new one;
         longer than the longest partition.
@@ -143,6 +148,7 @@ class Workers(FrozenModel):
     max: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[Seconds, Field(gt=0)] = 300.0
     silence: Annotated[Seconds, Field(gt=0)] = 120.0
+    partition_timeout: Annotated[Seconds, Field(gt=0)] | None = None
     renew_before: Annotated[Seconds, Field(ge=0)] = 300.0
 
     @model_validator(mode="after")

@@ -1,0 +1,208 @@
+"""Looks for partitions that take too long on workers, and for runs in which nothing moves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from distributed import wait
+
+from spectrum_workflows.engine.limits import Limits, current_limits
+from spectrum_workflows.engine.patience import in_words
+from spectrum_workflows.errors import PartitionError, SiteError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, as_completed
+
+RESTARTED_WITHIN = 60.0  # seconds that a worker may take to end, and another to come
+COARSE = 16 << 20  # bytes of memory in use that count as a change
+
+
+@dataclass
+class Lookout:
+    """A thread that looks at the scheduler while a run waits for its workers.
+
+    The worker that holds a partition for too long is restarted, or given up if
+    it has no nanny, so that another worker takes the partition; when that takes
+    too long as well, the partition has failed.  A run that waits while no worker
+    computes anything is given up with what the workers say.
+
+    Attributes
+    ----------
+    client : distributed.Client
+    nonce : str
+        Part of all keys of the run.
+    limits : Limits
+    overdue : dict
+        Keys of partitions that took too long twice, with the limit in seconds.
+    trouble : SiteError or None
+        Why the run was given up.
+    """
+
+    client: Client
+    nonce: str
+    limits: Limits = field(default_factory=current_limits)
+    overdue: dict[str, float] = field(default_factory=dict)
+    trouble: SiteError | None = None
+    _strikes: dict[str, int] = field(default_factory=dict)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _waits: bool = False
+    _moved: float = 0.0
+    _last: Any = None
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._look_again, name="lookout", daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+
+    def next(self, events: as_completed) -> Future:
+        """The next future that is done.
+
+        Raises
+        ------
+        SiteError
+            The run was given up.
+        """
+        self._waits = True
+        while not events.has_ready():
+            self.check()
+            with events.thread_condition:
+                events.thread_condition.wait(timeout=0.1)
+        self._waits = False
+        return next(events)
+
+    def wait(self, futures: Future | Iterable[Future]) -> None:
+        """Wait until futures are done.
+
+        Raises
+        ------
+        SiteError
+            The run was given up.
+        """
+        self._waits = True
+        while True:
+            self.check()
+            try:
+                wait(futures, timeout=1)
+            except TimeoutError:
+                continue
+            self._waits = False
+            return
+
+    def check(self) -> None:
+        """Raise if the run was given up."""
+        if self.trouble is not None:
+            raise self.trouble
+
+    def explained(self, key: str, error: BaseException, where: str) -> BaseException:
+        """What befell a partition: it may be that it took too long."""
+        limit = self.overdue.get(key)
+        if limit is None:
+            return error
+        return PartitionError(
+            f"it was not done within {in_words(limit)}, on one worker and on another",
+            where,
+            "partition_timeout below [workers] in the site profile is the limit, "
+            "and --on-error keep finishes without it",
+        )
+
+    def _look_again(self) -> None:
+        while not self._stopped.wait(self.limits.period) and self.trouble is None:
+            with suppress(Exception):  # the client or the scheduler has gone: the run hears of it
+                self._look()
+
+    def _look(self) -> None:
+        seen = self.client.run_on_scheduler(_looker(), nonce=self.nonce)
+        for key, address, seconds, average in seen["running"]:
+            limit = self.limits.of_a_partition(average)
+            if seconds > limit and not self._stopped.is_set():
+                self._end(key, address, limit)
+        self._watch_for_standstill(seen)
+
+    def _end(self, key: str, address: str, limit: float) -> None:
+        """Take a partition away from the worker that holds it; the second time for good."""
+        self._strikes[key] = self._strikes.get(key, 0) + 1
+        if self._strikes[key] > 1:
+            self.overdue[key] = limit
+            self.client.run_on_scheduler(_condemner(), key=key)
+        self.client.restart_workers([address], timeout=RESTARTED_WITHIN, raise_for_error=False)
+
+    def _watch_for_standstill(self, seen: dict[str, Any]) -> None:
+        now, state = time.monotonic(), (seen["waiting"], seen["workers"])
+        busy = seen["computing"] or not seen["workers"] or not self._waits
+        if busy or state != self._last:
+            self._moved, self._last = now, state
+        elif now - self._moved > self.limits.stalled:
+            self.trouble = _standstill(seen, self.limits.stalled)
+
+
+def _looker() -> Callable[..., dict[str, Any]]:
+    """A function that travels to the scheduler, where this package may be missing."""
+
+    def look(dask_scheduler: Any, nonce: str) -> dict[str, Any]:
+        from time import time
+
+        now, running, computing, workers = time(), [], False, []
+        for ws in dask_scheduler.workers.values():
+            for ts, seconds in list(ws.executing.items()):
+                if ts.processing_on is not ws:
+                    continue
+                computing = True
+                if nonce in str(ts.key):
+                    taken = seconds + max(0.0, now - ws.last_seen)
+                    running.append((ts.key, ws.address, taken, ts.prefix.duration_average))
+            memory = int(ws.metrics.get("memory", 0))
+            spilled = (ws.metrics.get("spilled_bytes") or {}).get("disk", 0)
+            moving = (ws.metrics.get("transfer") or {}).get("incoming_bytes", 0)
+            said = (ws.address, ws.status.name, memory >> 24, int(ws.memory_limit or 0))
+            workers.append((*said, int(spilled), int(moving)))
+        waiting = 0
+        if not computing:
+            done = ("memory", "erred", "released", "forgotten")
+            tasks = list(dask_scheduler.tasks.values())
+            waiting = sum(nonce in str(ts.key) and ts.state not in done for ts in tasks)
+        return {
+            "running": running,
+            "computing": computing,
+            "workers": workers,
+            "waiting": waiting,
+        }
+
+    return look
+
+
+def _condemner() -> Callable[..., None]:
+    """Another: it lets the next death of its worker be the last one for a task."""
+
+    def condemn(dask_scheduler: Any, key: str) -> None:
+        task = dask_scheduler.tasks.get(key)
+        if task is not None:
+            task.suspicious = dask_scheduler.allowed_failures
+
+    return condemn
+
+
+def _standstill(seen: dict[str, Any], seconds: float) -> SiteError:
+    """What to say when nothing moves: mostly workers that wait for memory nobody gives back."""
+    workers = seen["workers"]
+    paused = [w for w in workers if w[1] == "paused"]
+    most = max(paused or workers, key=lambda w: w[2] / max(1, w[3]))
+    used, there = most[2] * COARSE / 1e9, most[3] / 1e9
+    if paused:
+        return SiteError(
+            f"{len(paused)} of {len(workers)} workers are paused for lack of memory, and nothing "
+            f"was computed for {in_words(seconds)}: one has {used:.2f} GB of its {there:.2f} GB "
+            "in use and cannot let go of them",
+            remedy="give workers more memory, take more workers, or smaller partitions",
+        )
+    return SiteError(
+        f"{len(workers)} workers computed nothing for {in_words(seconds)}, although "
+        f"{seen['waiting'] or 'some'} tasks are left",
+        remedy="run it again; the workers' logs may say more",
+    )

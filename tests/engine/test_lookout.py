@@ -1,0 +1,91 @@
+"""Nothing waits for ever: partitions that do not return, runs in which nothing moves."""
+
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+sys.path.insert(0, str(Path(__file__).parent))
+import items as kit
+
+from spectrum_workflows.engine import Limits, each, exchanged, limited, merged
+from spectrum_workflows.engine.limits import LONG, MANY
+from spectrum_workflows.errors import PartitionError, SiteError
+
+SHORT = Limits(partition=2.0, stalled=3.0)
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
+        yield client
+
+
+def test_the_limit() -> None:
+    assert Limits().of_a_partition(-1.0) == LONG
+    assert Limits().of_a_partition(LONG) == MANY * LONG
+    assert Limits(5.0).of_a_partition(LONG) == 5.0
+    assert 0 < Limits(0.01).period < 1 < Limits().period
+
+
+def test_a_partition_that_hangs_once_is_taken_elsewhere(client: Client, tmp_path: Path) -> None:
+    marker = str(tmp_path / "hung")
+    with limited(SHORT):
+        value, tally = merged(each(kit.hangs_once, kit.items(20), marker, client=client), kit.add)
+    assert value.tobytes() == merged(each(kit.waves, kit.items(20)), kit.add)[0].tobytes()
+    assert tally.failures == ()
+
+
+def test_a_partition_that_never_returns_is_named(client: Client) -> None:
+    parts = each(kit.hangs_at_three, kit.items(20), 1000.0, client=client)
+    begun = time.monotonic()
+    with limited(SHORT), pytest.raises(PartitionError, match=r"item 3: it was not done within 2 s"):
+        merged(parts, int.__add__)
+    assert time.monotonic() - begun < 60
+
+
+def test_a_partition_that_never_returns_is_kept_as_a_failure(client: Client) -> None:
+    parts = each(kit.hangs_at_three, kit.items(20), 1000.0, client=client, on_error="keep")
+    with limited(SHORT):
+        value, tally = merged(parts, int.__add__)
+    [failure] = tally.failures
+    assert (value, failure.where, failure.attempts) == (19, "item 3", 2)
+    assert "partition_timeout below [workers]" in failure.error
+
+
+def test_a_shuffle_that_hangs(client: Client, tmp_path: Path) -> None:
+    marker = str(tmp_path / "hung")
+    with limited(SHORT):
+        parts = each(kit.hangs_in_pieces, kit.items(8), marker, 3, client=client)
+        with closing(exchanged(parts, kit.labelled, 3)) as found:
+            values = list(found)
+        serial = exchanged(each(kit.pieces, kit.items(8), 3), kit.labelled, 3)
+        assert np.array_equal(values, list(serial))
+        parts = each(kit.hangs_always_in_pieces, kit.items(8), 3, client=client)
+        with pytest.raises(PartitionError, match="item 3: it was not done within 2 s"):
+            exchanged(parts, kit.labelled, 3)
+
+
+def test_workers_that_pause_for_ever(tmp_path: Path) -> None:
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with (
+        LocalCluster(n_workers=2, memory_limit="500 MB", **options) as cluster,
+        Client(cluster) as client,
+        limited(SHORT),
+        pytest.raises(SiteError, match=r"2 of 2 workers are paused .* more memory"),
+    ):
+        merged(each(kit.hoards, kit.items(40), 60 << 20, client=client), int.__add__)
+
+
+def test_in_this_process_it_is_said() -> None:
+    with limited(Limits(partition=0.5)), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert merged(each(kit.hangs_at_three, kit.items(5), 1.5), int.__add__)[0] == 5
+    assert any("item 3: has taken" in str(warning.message) for warning in said)
