@@ -234,6 +234,66 @@ def test_an_archive_is_unpacked(served: Served, tmp_path: Path) -> None:
         catalogue.fetch(entry_of(file, replicas=(url,)), file, root, silent)
 
 
+def test_names_that_would_hide_or_replace_something() -> None:
+    for name in (".bashrc", "-rf", "..", "catalogue.toml", "checksums.json", "a.part", "a" * 300):
+        with pytest.raises(ValueError, match="pattern|own|at most"):
+            CatalogueFile(name=name)
+
+
+def test_a_fetched_file_that_is_no_longer_what_it_was(served: Served, tmp_path: Path) -> None:
+    url, folder, _ = served
+    data, file = put(folder)
+    root = tmp_path / "data"
+    for published in (file, CatalogueFile(name=file.name)):
+        entry = entry_of(published, replicas=(url,))
+        catalogue_at(root, entry)
+        catalogue.fetch(entry, published, str(root), silent)
+        assert [found.url for found in catalogue.located("catalogue:mine", str(root))] == [
+            str(root / file.name)
+        ]
+        (root / file.name).write_bytes(data[:-1] + b"!")
+        with pytest.raises(DataError, match="had when it was fetched.*spectrum data fetch"):
+            catalogue.located("catalogue:mine", str(root))
+        assert catalogue.fetch(entry, published, str(root), silent)[1], "it is fetched anew"
+        assert (root / file.name).read_bytes() == data
+        (root / file.name).touch()
+        assert catalogue.located("catalogue:mine", str(root))
+    (root / "checksums.json").write_text('{"events.bin": {"checksum": 5}, "x": []}')
+    assert catalogue.located("catalogue:mine", str(root))
+
+
+def test_a_source_that_changes_while_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two versions are never one file, neither in one go nor after an interruption."""
+    source, root = tmp_path / "source", tmp_path / "data"
+    source.mkdir()
+    old, new = b"a" * 300_000, b"b" * 300_000
+    (source / "events.bin").write_bytes(old)
+    file = CatalogueFile(name="events.bin")
+    entry = entry_of(file, replicas=(str(source),))
+    monkeypatch.setattr(fetching, "BLOCK", 100_000)
+
+    def exchange(done: int, _total: int) -> None:
+        if done == 100_000:
+            (source / "events.bin").write_bytes(new)
+
+    with pytest.raises(DataNotFoundError, match="changed while it was copied"):
+        catalogue.fetch(entry, file, str(root), exchange)
+
+    def stop(done: int, _total: int) -> None:
+        if done == 100_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        catalogue.fetch(entry, file, str(root), stop)
+    assert (root / "events.bin.part").stat().st_size == 100_000
+    (source / "events.bin").write_bytes(old)
+    catalogue.fetch(entry, file, str(root), silent)
+    assert (root / "events.bin").read_bytes() == old
+    assert not list(root.glob("*.part*"))
+
+
 # Runs that name an entry
 
 

@@ -62,6 +62,8 @@ LAYERS = {
             "catalogue",
             "catalogue.finding",
             "catalogue.fetching",
+            "catalogue.trusting",
+            "catalogue.unpacking",
             "shipped",
             "hep.corrections",
             "hep.draft",

@@ -76,8 +76,18 @@ def convert_data(
     return said | {"seconds": time.perf_counter() - started, "peak_memory": peak_memory()}
 
 
-def fetch_data(name: str, data: str, *, stores: Stores | None = None) -> list[dict[str, str]]:
+def fetch_data(
+    name: str, data: str, *, stores: Stores | None = None, unpacked: int | None = None
+) -> list[dict[str, str]]:
     """Copy a catalogue entry below a local data root, with progress.
+
+    Parameters
+    ----------
+    name, data : str
+    stores : Stores, optional
+        Options per URL prefix.
+    unpacked : int, optional
+        Bytes that its archives may unpack to, in place of what the entry says.
 
     Returns
     -------
@@ -94,7 +104,8 @@ def fetch_data(name: str, data: str, *, stores: Stores | None = None) -> list[di
     with storage.using(stores or Stores()), progress.shown() as report:
         found = catalogue.entry(name, data)
         for file in found.files:
-            place, replica = catalogue.fetch(found, file, data, partial(report, file.name))
+            here = partial(report, file.name)
+            place, replica = catalogue.fetch(found, file, data, here, unpacked=unpacked)
             rows.append({"file": place, "replica": storage.shown(replica) if replica else ""})
     return rows
 

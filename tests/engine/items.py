@@ -168,4 +168,19 @@ def hoards(item: Item, nbytes: int) -> int:
     return 1
 
 
+def slow_with(item: Item, model: NDArray[np.float64]) -> NDArray[np.float64]:
+    time.sleep(0.2)
+    return waves(item, float(model[0]))
+
+
+def slow_pieces_with(
+    item: Item, model: NDArray[np.float64], count: int
+) -> list[NDArray[np.float64]]:
+    return [slow_with(item, model)] * count
+
+
+def summed(_number: int, values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.sum(values, axis=0)
+
+
 HOARD: list[NDArray[np.float64]] = []

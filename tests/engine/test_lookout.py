@@ -1,5 +1,7 @@
 """Nothing waits for ever: partitions that do not return, runs in which nothing moves."""
 
+import os
+import signal
 import sys
 import time
 import warnings
@@ -7,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -71,6 +74,40 @@ def test_a_shuffle_that_hangs(client: Client, tmp_path: Path) -> None:
         parts = each(kit.hangs_always_in_pieces, kit.items(8), 3, client=client)
         with pytest.raises(PartitionError, match="item 3: it was not done within 2 s"):
             exchanged(parts, kit.labelled, 3)
+
+
+@pytest.mark.parametrize("kind", ["merged", "exchanged"])
+def test_all_workers_at_once(client: Client, kind: str) -> None:
+    """Parts that wait for a shared value are near a worker, which may be gone for good."""
+    model = np.ones(100_000)
+    serial = merged(each(kit.slow_with, kit.items(30), model), kit.add)[0]
+    pids, done = list(client.run(os.getpid).values()), []
+
+    def kill(finished: int) -> None:
+        done.append(finished)
+        if finished == 8:
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"}):
+        if kind == "merged":
+            parts = each(kit.slow_with, kit.items(30), model, client=client)
+            value, _ = merged(parts, kit.add, done=kill)
+        else:
+            parts = each(kit.slow_pieces_with, kit.items(30), model, 3, client=client)
+            with closing(exchanged(parts, kit.summed, 3, done=kill)) as found:
+                value = sum(found)
+    assert np.allclose(value, serial if kind == "merged" else 3 * serial)
+    assert max(done) == 30
+
+
+def test_no_worker_comes_back(client: Client) -> None:
+    def leave(finished: int) -> None:
+        if finished == 2:
+            client.cluster.scale(0)
+
+    with limited(Limits(stalled=2)), pytest.raises(SiteError, match="no worker for 2 s"):
+        merged(each(kit.pauses, kit.items(30), 20.0, client=client), int.__add__, done=leave)
 
 
 def test_workers_that_pause_for_ever(tmp_path: Path) -> None:

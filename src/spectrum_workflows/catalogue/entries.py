@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spectrum_workflows.specs import FrozenModel
 
 PREFIX = "catalogue:"
 """What a spec writes before the name of an entry, instead of a file's name."""
 
-Name = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+RESERVED = ("catalogue.toml", "checksums.json")
+"""Files of a data root that are ours."""
+
+
+def _no_file_of_ours(name: str) -> str:
+    if name in RESERVED or name.endswith((".part", ".part.from")):
+        raise ValueError(f"{name} is a file of the catalogue's own")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=200)]
+FileName = Annotated[Name, AfterValidator(_no_file_of_ours)]
 Checksum = Annotated[
     str, Field(pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}|adler32:[0-9a-f]{8})$")
 ]
@@ -31,12 +42,15 @@ class CatalogueFile(FrozenModel):
         published; absent where none was.
     events : int, optional
         Events in it, of collision data.
+    unpacked : int, optional
+        Bytes that an archive unpacks to, if that is far more than its size.
     """
 
-    name: Name
+    name: FileName
     size: int | None = Field(None, gt=0)
     checksum: Checksum | None = None
     events: int | None = Field(None, ge=0)
+    unpacked: int | None = Field(None, gt=0)
 
 
 class Entry(FrozenModel):

@@ -6,31 +6,25 @@ is served, a download goes on where it was, and another replica may take over.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tarfile
-import uuid
-import zlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from spectrum_workflows import storage
 from spectrum_workflows.catalogue.entries import CatalogueFile, Entry
 from spectrum_workflows.catalogue.finding import ARCHIVES, candidates, set_name
+from spectrum_workflows.catalogue.trusting import BLOCK, checksum, distrust, note, notes
+from spectrum_workflows.catalogue.unpacking import unpack
 from spectrum_workflows.errors import (
     AccessError,
     DataError,
     DataNotFoundError,
     OutputError,
+    SpectrumError,
     StoreError,
 )
-
-BLOCK = 16 << 20
-"""Bytes that are asked for at a time."""
-
-NOTES = "checksums.json"
-"""Beside the data: checksums that were computed here, with size and time of change."""
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)`` in bytes; total 0 while it is not known."""
@@ -38,11 +32,19 @@ Progress = Callable[[int, int], None]
 State = Literal["verified", "unpublished", "missing", "different"]
 
 
-def fetch(found: Entry, file: CatalogueFile, data: str, progress: Progress) -> tuple[str, str]:
+def fetch(
+    found: Entry,
+    file: CatalogueFile,
+    data: str,
+    progress: Progress,
+    *,
+    unpacked: int | None = None,
+) -> tuple[str, str]:
     """Copy one file below the data root; an archive is unpacked too.
 
     An interrupted copy goes on where it was; where a replica fails in the
-    middle, the next one goes on.
+    middle, the next one goes on.  What is there and is no longer what was
+    fetched is fetched again.
 
     Parameters
     ----------
@@ -53,6 +55,8 @@ def fetch(found: Entry, file: CatalogueFile, data: str, progress: Progress) -> t
         A local data root.
     progress : callable
         ``progress(done, total)``
+    unpacked : int, optional
+        Bytes that an archive may unpack to, in place of what the entry says.
 
     Returns
     -------
@@ -72,16 +76,18 @@ def fetch(found: Entry, file: CatalogueFile, data: str, progress: Progress) -> t
     replica = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file():
+        if not path.is_file() or distrust(file, path):
             part = path.with_name(f"{path.name}.part")
             replica = _copied(found, file, part, progress)
             _check(file, part, replica)
             part.replace(path)
-        _noted(file, path)
+            _origin(part).unlink(missing_ok=True)
+        note(file, path)
         if path.name.endswith(ARCHIVES):
-            path = _unpacked(path)
+            folder = path.with_name(set_name(path.name))
+            path = unpack(path, folder, unpacked=unpacked or file.unpacked)
     except OSError as error:
-        if isinstance(error, DataNotFoundError | AccessError | StoreError):
+        if isinstance(error, SpectrumError):
             raise
         said = f"cannot write ({error.strerror or error})"
         raise OutputError(said, str(path), "choose another place with --data") from error
@@ -106,24 +112,12 @@ def verify(file: CatalogueFile, data: str) -> tuple[State, str]:
         _check(file, path, str(path))
     except DataError as error:
         return "different", error.what
-    before = _notes(path).get(path.name, {})
+    before = notes(path).get(path.name, {})
     now = file.checksum or f"sha256:{checksum(path, 'sha256')}"
     if not file.checksum and before.get("checksum", now) != now:
         return "different", f"{now} is not {before['checksum']}, computed when it came"
-    _noted(file, path)
+    note(file, path)
     return ("verified" if file.checksum else "unpublished"), now
-
-
-def checksum(path: Path, algorithm: str) -> str:
-    """Hexadecimal digest of a file: any of hashlib's, or ``adler32`` as XRootD has it."""
-    if algorithm != "adler32":
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, algorithm).hexdigest()
-    value = 1
-    with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            value = zlib.adler32(block, value)
-    return f"{value:08x}"
 
 
 def _copied(found: Entry, file: CatalogueFile, part: Path, progress: Progress) -> str:
@@ -141,21 +135,50 @@ def _copied(found: Entry, file: CatalogueFile, part: Path, progress: Progress) -
 
 
 def _append(url: str, file: CatalogueFile, part: Path, progress: Progress) -> None:
+    """Copy what is missing; from the beginning if the source is not what it was."""
+    before = storage.stamp(url)
     size = storage.info(url).get("size")
     if size is None:
         raise StoreError("the server does not say how large the file is", storage.shown(url))
     if file.size is not None and size != file.size:
         raise StoreError(f"{size} bytes, not the {file.size} published", storage.shown(url))
+    if _noted_origin(part).get(storage.shown(url), before) != before:
+        part.unlink(missing_ok=True)
     with part.open("ab") as sink:
         if sink.tell() > size:
             sink.truncate(0)
             sink.seek(0)
+        _check_room(part, size - sink.tell())
+        _origin(part).write_text(json.dumps({storage.shown(url): before}))
         while (start := sink.tell()) < size:
             progress(start, size)
             [data] = storage.read_ranges(url, [(start, min(start + BLOCK, size))])
             sink.write(data)
             sink.flush()
+    if storage.stamp(url) != before:
+        part.unlink()
+        raise StoreError("it was changed while it was copied", storage.shown(url), "fetch it again")
     progress(size, size)
+
+
+def _origin(part: Path) -> Path:
+    """The note beside an unfinished copy: from where it is, and which version of it."""
+    return part.with_name(f"{part.name}.from")
+
+
+def _noted_origin(part: Path) -> dict[str, str]:
+    try:
+        found = json.loads(_origin(part).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _check_room(part: Path, needed: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if needed > free:
+        what = f"{needed / 1e9:.2f} GB are to come, and {free / 1e9:.2f} GB are free"
+        raise OutputError(what, str(part.parent), "choose another place with --data")
 
 
 def _check(file: CatalogueFile, path: Path, origin: str) -> None:
@@ -170,43 +193,5 @@ def _check(file: CatalogueFile, path: Path, origin: str) -> None:
     if said:
         if path.suffix == ".part":
             path.unlink()
+            _origin(path).unlink(missing_ok=True)
         raise DataError(said, storage.shown(origin), "fetch it again, or from another replica")
-
-
-def _unpacked(archive: Path) -> Path:
-    """What an archive holds, beside it; unpacked once, whole or not at all."""
-    path = archive.with_name(set_name(archive.name))
-    if path.exists():
-        return path
-    folder = archive.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-        inside = folder / path.name
-        if not inside.exists():
-            raise DataError(f"the archive holds no {path.name}", str(archive), "unpack it by hand")
-        inside.rename(path)
-    except tarfile.TarError as error:
-        raise DataError(f"damaged archive ({error})", str(archive), "fetch it again") from error
-    finally:
-        storage.remove(str(folder))
-    return path
-
-
-def _notes(path: Path) -> dict[str, Any]:
-    notes = path.with_name(NOTES)
-    found = json.loads(notes.read_bytes()) if notes.is_file() else {}
-    return found if isinstance(found, dict) else {}
-
-
-def _noted(file: CatalogueFile, path: Path) -> None:
-    """Remember the checksum of this copy: the published one, or one computed now."""
-    state = path.stat()
-    stamp = {"size": state.st_size, "changed": state.st_mtime_ns}
-    notes = _notes(path)
-    before = notes.get(path.name, {})
-    if {k: before.get(k) for k in stamp} == stamp:
-        return
-    known = file.checksum or f"sha256:{checksum(path, 'sha256')}"
-    notes[path.name] = stamp | {"checksum": known}
-    storage.write_bytes(str(path.with_name(NOTES)), json.dumps(notes, indent=1).encode())

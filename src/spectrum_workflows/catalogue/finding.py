@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 from spectrum_workflows import shipped, storage
 from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
-from spectrum_workflows.errors import AccessError, DataNotFoundError, SpecError, StoreError
+from spectrum_workflows.catalogue.trusting import distrust
+from spectrum_workflows.errors import (
+    AccessError,
+    DataError,
+    DataNotFoundError,
+    SpecError,
+    StoreError,
+)
 from spectrum_workflows.specs import closest, parse, read_toml
 
 FILE = "catalogue.toml"
@@ -172,6 +179,7 @@ def _first(found: Entry, file: CatalogueFile, data: str) -> str:
     for url in (storage.join(data, file.name), *candidates(found, file)):
         try:
             if storage.exists(url):
+                _check_here(file, url)
                 return url
             troubles.append(f"{storage.shown(url)}: not there")
         except (AccessError, StoreError) as error:
@@ -179,6 +187,14 @@ def _first(found: Entry, file: CatalogueFile, data: str) -> str:
     raise DataNotFoundError(
         f"no replica can be read ({'; '.join(troubles)})", file.name, "try spectrum data fetch"
     )
+
+
+def _check_here(file: CatalogueFile, url: str) -> None:
+    """Refuse a file below a local data root that is no longer what was fetched."""
+    if not storage.is_local(url) or not storage.local_path(url).is_file():
+        return
+    if said := distrust(file, storage.local_path(url)):
+        raise DataError(said, url, "spectrum data fetch brings it again")
 
 
 def _read(url: str) -> dict[str, Entry]:

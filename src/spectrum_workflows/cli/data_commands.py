@@ -31,6 +31,10 @@ Columns = Annotated[
 OfSpec = Annotated[
     str | None, typer.Option("--spec", metavar="SPEC", help="Keep the branches that a spec reads.")
 ]
+Unpacked = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="BYTES", help="What an archive may unpack to, in all."),
+]
 Entry = Annotated[str, typer.Argument(metavar="NAME", help="An entry: spectrum data list.")]
 Entries = Annotated[
     list[str] | None,
@@ -142,18 +146,21 @@ def fetch_command(
     data: Data = None,
     site: SiteOption = None,
     change: Set = None,
+    unpacked: Unpacked = None,
     json: Json = False,
 ) -> None:
     """Copy an entry of the catalogue below the data root.
 
     The replicas are tried in the site's order; what was interrupted goes on
-    where it was, and what comes is compared with the published checksum.
+    where it was, and what comes is compared with the published checksum.  An
+    archive is unpacked if it is no larger than the entry or --unpacked says,
+    or else 20 times its own size.
     """
     from spectrum_workflows import datasets
     from spectrum_workflows.sites import load_site
 
     profile = load_site(site, changes=changes(change))
-    rows = datasets.fetch_data(name, data or profile.data, stores=profile.stores)
+    rows = datasets.fetch_data(name, data or profile.data, stores=profile.stores, unpacked=unpacked)
     if json:
         screen.as_json({"files": rows})
         return

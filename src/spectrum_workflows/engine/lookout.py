@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future, as_completed
 
 RESTARTED_WITHIN = 60.0  # seconds that a worker may take to end, and another to come
+NOBODY = 15.0  # seconds for the site to say why there is no worker, which it knows better
 COARSE = 16 << 20  # bytes of memory in use that count as a change
 
 
@@ -135,10 +136,9 @@ class Lookout:
 
     def _watch_for_standstill(self, seen: dict[str, Any]) -> None:
         now, state = time.monotonic(), (seen["waiting"], seen["workers"])
-        busy = seen["computing"] or not seen["workers"] or not self._waits
-        if busy or state != self._last:
+        if seen["computing"] or not self._waits or state != self._last:
             self._moved, self._last = now, state
-        elif now - self._moved > self.limits.stalled:
+        elif now - self._moved > self.limits.stalled + (0.0 if seen["workers"] else NOBODY):
             self.trouble = _standstill(seen, self.limits.stalled)
 
 
@@ -191,6 +191,8 @@ def _condemner() -> Callable[..., None]:
 def _standstill(seen: dict[str, Any], seconds: float) -> SiteError:
     """What to say when nothing moves: mostly workers that wait for memory nobody gives back."""
     workers = seen["workers"]
+    if not workers:
+        return SiteError(f"no worker for {in_words(seconds)}", remedy="see why they do not come")
     paused = [w for w in workers if w[1] == "paused"]
     most = max(paused or workers, key=lambda w: w[2] / max(1, w[3]))
     used, there = most[2] * COARSE / 1e9, most[3] / 1e9

@@ -25,6 +25,7 @@ from spectrum_workflows.storage.reading import (
     read_ranges,
     size_below,
 )
+from spectrum_workflows.storage.stamps import stamp
 from spectrum_workflows.storage.stores import Stores, current_stores, using
 from spectrum_workflows.storage.systems import filesystem_options, locate
 from spectrum_workflows.storage.trouble import missing
@@ -56,6 +57,7 @@ __all__ = [
     "same_place",
     "shown",
     "size_below",
+    "stamp",
     "using",
     "write_bytes",
 ]

@@ -1,0 +1,70 @@
+"""Stamps: what tells one version of an input from another, without reading it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from spectrum_workflows.errors import DataNotFoundError
+from spectrum_workflows.storage.attempts import persist
+from spectrum_workflows.storage.names import is_local, join, local_path
+
+MANY = 20_000
+"""Files of a folder that are looked at."""
+
+_SAID = ("ETag", "VersionId", "Content-MD5", "Digest", "Last-Modified", "LastModified", "mtime")
+_HEADS = ("zarr.json", ".zmetadata", ".zgroup")
+_NO_DATA = {"table.lock", "checksums.json"}
+"""Casacore writes into its lock when it reads."""
+
+
+def stamp(url: str) -> str:
+    """A text that changes when a file or folder is exchanged, as far as its store tells.
+
+    Size with ETag or time of change; of a local file also its inode, so that
+    one which takes another's place is seen.  Of a local folder all files in it
+    are looked at, of a remote one the file that describes it.
+
+    Raises
+    ------
+    DataNotFoundError, AccessError, StoreError
+        As `persist`.
+    """
+    if is_local(url):
+        path = local_path(url)
+        return persist(url, lambda _fs, _path: _folder(path) if path.is_dir() else _file(path))
+    said: dict[str, Any] = persist(url, lambda fs, path: fs.info(path))
+    if said.get("type") != "directory":
+        return _in_a_line(said)
+    for head in _HEADS:
+        try:
+            return _in_a_line(persist(join(url, head), lambda fs, path: fs.info(path)))
+        except DataNotFoundError:
+            continue
+    return "folder"
+
+
+def _in_a_line(said: dict[str, Any]) -> str:
+    return " ".join([str(said.get("size")), *(f"{w} {said[w]}" for w in _SAID if said.get(w))])
+
+
+def _file(path: Path) -> str:
+    state = path.stat()
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ino}"
+
+
+def _folder(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in islice(_below(folder), MANY):
+        total.update(f"{path.relative_to(folder)} {_file(path)}\n".encode(errors="replace"))
+    return total.hexdigest()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (Path(root, name) for name in sorted(files) if name not in _NO_DATA)
