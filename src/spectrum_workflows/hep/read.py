@@ -165,11 +165,12 @@ def _ttree_facts(
         tree.common_entry_offsets(filter_name=lambda name: name in columns) if columns else ()
     )
     ends = tuple(sorted({0, *map(int, boundaries), int(tree.num_entries)}))
-    rows = [
-        (branch.entry_offsets[k], branch.entry_offsets[k + 1], branch.basket_compressed_bytes(k))
-        for branch in branches
-        for k in range(branch.num_baskets - len(branch.embedded_baskets))
-    ]
+    rows: list[tuple[int, int, int]] = []
+    for branch in branches:
+        edges = branch.entry_offsets  # a new list each time it is asked for
+        normal = branch.num_baskets - len(branch.embedded_baskets)
+        sizes = (branch.basket_compressed_bytes(k) for k in range(normal))
+        rows += zip(edges[:normal], edges[1 : normal + 1], sizes, strict=True)
     unpacked = sum(int(b.uncompressed_bytes) for b in branches)
     embedded = [basket for b in branches for basket in b.embedded_baskets]
     if embedded:  # stored inside the tree's own record, which is read once
