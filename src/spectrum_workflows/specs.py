@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
@@ -12,6 +13,9 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spectrum_workflows.errors import SpecError
+
+_TRIED = r"(tuple|list|dict)\[.*\]|int|float|str|bool"
+"""What pydantic puts behind a key that may have several types."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -91,7 +95,7 @@ def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _explain(error: ValidationError, model: type[BaseModel], where: str) -> SpecError:
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    path = ".".join(str(p) for p in first["loc"])
+    path = _path(first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])
@@ -102,6 +106,16 @@ def _explain(error: ValidationError, model: type[BaseModel], where: str) -> Spec
     said = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
     return SpecError(f"{path + ': ' if path else ''}{said}{given}{more}", where)
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """Where in the file, without the types that were tried there."""
+    steps = [
+        str(step)
+        for k, step in enumerate(loc)
+        if not (re.fullmatch(_TRIED, str(step)) and all(isinstance(s, int) for s in loc[k + 1 :]))
+    ]
+    return ".".join(s if s.isprintable() else repr(s) for s in steps)
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from spectrum_workflows.specs import FrozenModel
 
@@ -111,6 +111,14 @@ class HistogramSpec(FrozenModel):
     marks: dict[str, float] = Field(default_factory=dict)
     fit: Literal["", "top", "z"] = ""
 
+    @field_validator("bins", "start", "stop", "edges", mode="before")
+    @classmethod
+    def _are_numbers(cls, value: Any) -> Any:
+        entries = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(entry, bool) for entry in entries):
+            raise ValueError("true and false are no numbers")
+        return value
+
     @model_validator(mode="after")
     def _axes_make_sense(self) -> Self:
         axes = self.axes("")
@@ -133,6 +141,8 @@ class HistogramSpec(FrozenModel):
         n = self._count()
         if n > 1 and not isinstance(self.observable, tuple):
             raise ValueError(f"{n} axes need observable = [...], a list of {n} regions")
+        if n > 1 and not all(self.observable):
+            raise ValueError("observable names a region for each axis")
         given = [{key: self._entry(key, k, n) for key in _KEYS} for k in range(n)]
         return tuple(_axis(g, name if n == 1 else "", mixed=n > 1) for g in given)
 

@@ -15,6 +15,9 @@ from spectrum_workflows.hep.systematics import FitSpec
 from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel, closest
 
+Path = Annotated[str, Field(min_length=1)]
+"""A name of a file, relative to the spec, or its URL."""
+
 __all__ = [
     "HepSpec",
     "HistogramSpec",
@@ -193,7 +196,7 @@ class HepSpec(FrozenModel):
     luminosity: PositiveFloat | None = None
     cuts: dict[str, Cut] = Field(default_factory=dict)
     variations: tuple[Name, ...] = ()
-    corrections: str | tuple[str, ...] | dict[str, str] = ""
+    corrections: str | tuple[Path, ...] | dict[str, Path] = ""
     partition: PartitionSpec = PartitionSpec()
     samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
     histograms: Annotated[dict[Name, HistogramSpec], Field(min_length=1)]

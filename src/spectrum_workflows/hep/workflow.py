@@ -75,7 +75,7 @@ def run(
     result = replace(histogram.normalised(value, spec, missing), notes=tuple(notes))
     if spec.fit is not None:
         report("fit", 0, 1)
-        result = replace(result, likelihood=_fitted(result))
+        result = replace(result, likelihood=fitted(result))
         report("fit", 1, 1)
     return result, tally
 
@@ -90,7 +90,7 @@ def _unforeseen(value: Filled, plan: Plan, task: Job) -> Iterator[str]:
             yield from columns.absent(sample, read, task.wanted[sample])
 
 
-def _fitted(result: HepResult) -> LikelihoodFit | str:
+def fitted(result: HepResult) -> LikelihoodFit | str:
     """The likelihood fit, or why there is none: the histograms are not lost with it."""
     from spectrum_workflows.hep.fit import likelihood
 

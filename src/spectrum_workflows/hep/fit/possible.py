@@ -32,11 +32,8 @@ def check_region(channel: dict[str, Any], data: list[float], edges: Floats) -> N
         stands where nothing is expected.
     """
     region = channel["name"]
-    samples = {sample["name"]: np.asarray(sample["data"]) for sample in channel["samples"]}
-    for name, values in {**samples, "data": np.asarray(data)}.items():
-        if not np.isfinite(values).all():
-            raise DataError(f"{name} has bins that are not finite", f"fit, region {region}")
-    expected = np.sum(list(samples.values()), axis=0)
+    check_finite(np.asarray(data), f"fit, data, region {region}")
+    expected = np.sum([sample["data"] for sample in channel["samples"]], axis=0)
     for k, (found, hoped) in enumerate(zip(data, expected, strict=True)):
         where = f"fit, region {region}, bin from {edges[k]:g} to {edges[k + 1]:g}"
         if found < 0:
@@ -47,6 +44,18 @@ def check_region(channel: dict[str, Any], data: list[float], edges: Floats) -> N
         if hoped == 0 and found > 0:
             remedy = "merge bins (rebin), or leave this one out (start, stop)"
             raise DataError(f"{found:g} events of data where none is expected", where, remedy)
+
+
+def check_finite(contents: Floats, where: str) -> None:
+    """Refuse contents that are no numbers.
+
+    Raises
+    ------
+    DataError
+        Naming where they are.
+    """
+    if not np.isfinite(contents).all():
+        raise DataError("there are bins that are not finite", where)
 
 
 def check_signal(channels: list[dict[str, Any]], fit: FitSpec) -> None:
@@ -76,8 +85,7 @@ def ratio(varied: Floats, total: float, where: str) -> float:
         The template is empty, negative or not finite.
     """
     found = float(varied.sum())
-    if not np.isfinite(varied).all():
-        raise DataError("the template has bins that are not finite", where)
+    check_finite(varied, where)
     if found <= 0:
         what = "is empty" if not varied.any() else f"has {found:g} events"
         raise DataError(f"the template {what} where the sample has {total:g} events", where)

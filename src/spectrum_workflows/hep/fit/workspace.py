@@ -130,6 +130,7 @@ def _samples(result: HepResult, fit: FitSpec, region: str) -> list[dict[str, Any
     out = []
     for name in modelling.simulated(result.spec):
         nominal, variances = binned(result, name, region)
+        possible.check_finite(nominal, f"fit, sample {name}, region {region}")
         modifiers: list[dict[str, Any]] = []
         if name == fit.signal:
             modifiers.append({"name": fit.poi, "type": "normfactor", "data": None})
