@@ -17,6 +17,7 @@ ORDER = ("words", "pure", "edges", "engine", "workflow", "sites", "front")
 """Imports go from right to left, or stay within one layer."""
 
 STRIPS = (
+    "accuracy",
     "bandpass",
     "cost",
     "coverage",

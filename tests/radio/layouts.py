@@ -62,7 +62,9 @@ def plan_of(data, geometry, count):
     """The layout for some data in ``count`` strips."""
     longest = np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max()
     limit = longest * data.frequency.max() / SPEED_OF_LIGHT
-    return layout(covered(data.uvw, data.frequency, limit), geometry, count)
+    found = layout(covered(data.uvw, data.frequency, limit), geometry, count)
+    assert found is not None
+    return found
 
 
 def strips_of(data, plan):

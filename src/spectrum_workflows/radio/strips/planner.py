@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.radio.strips import cost
+from spectrum_workflows.radio.strips.accuracy import error_bound, reach
 from spectrum_workflows.radio.strips.bandpass import axis, zone
 from spectrum_workflows.radio.strips.coverage import BINS
 from spectrum_workflows.radio.strips.types import Axis, Columns, Layout, Strip
@@ -24,6 +25,13 @@ GAP_X, GAP_Y = 0.12, 0.15
 
 MARGIN = 1.05
 """The strips' images reach this much beyond the image's edge, or more."""
+
+FILTERS = 12
+"""Decibel by which every filter is better than the accuracy that is asked for: two of them,
+each with several spectral images, make the error."""
+
+TRIALS = 4
+"""Margins that are tried."""
 
 BLOCK = 1024
 """Columns of a block of the image."""
@@ -62,7 +70,7 @@ def strip_count(coverage: Coverage, geometry: Geometry, *, again: bool) -> int:
     if geometry.npix <= NEVER_UP_TO or (geometry.npix <= ALWAYS_ABOVE and not again):
         return 1
     u, w = coverage.u_high, float(coverage.w_high.max())
-    steepest = slope(geometry) if below_horizon(geometry) else math.inf
+    steepest = slope(geometry)
     if not u > 0 or steepest == math.inf:
         return 1
     a, beta = cost.constants(geometry.epsilon)
@@ -81,18 +89,20 @@ def below_horizon(geometry: Geometry) -> bool:
     return MARGIN * geometry.npix * geometry.cell / math.sqrt(2) < 1
 
 
-def slope(geometry: Geometry) -> float:
-    """Largest |d(n - 1)/dl| in the image with its margin: l/n at the corner."""
-    half = MARGIN * geometry.npix * geometry.cell / 2
-    return half / math.sqrt(1 - 2 * half**2)
+def slope(geometry: Geometry, margin: float = MARGIN) -> float:
+    """Largest |d(n - 1)/dl| in the image with a margin: l/n at the corner."""
+    half = margin * geometry.npix * geometry.cell / 2
+    return half / math.sqrt(1 - 2 * half**2) if 2 * half**2 < 1 else math.inf
 
 
-def layout(coverage: Coverage, geometry: Geometry, count: int) -> Layout:
-    """Strips of nearly equal cost, and the blocks of columns.
+def layout(coverage: Coverage, geometry: Geometry, count: int) -> Layout | None:
+    """Strips of nearly equal cost, and the blocks of columns; ``None`` where they would be wrong.
 
     The visibilities of a strip u1 <= |u| < u2 make an image with spatial
     frequencies up to a guard g beyond it: the phase w (n - 1) has the slope
-    w l/n, and the finite field adds four resolution elements.
+    w l/n, and the finite field adds four resolution elements.  The filters take samples
+    from beyond the image, where the slope is larger: as long as they do not keep the accuracy
+    that is asked for, guards are made for more of what lies there.
 
     Parameters
     ----------
@@ -102,15 +112,35 @@ def layout(coverage: Coverage, geometry: Geometry, count: int) -> Layout:
     count : int
         Strips that are wanted; fewer where there are fewer bins with data.
     """
+    margin = MARGIN
+    for _ in range(TRIALS):
+        if slope(geometry, margin) == math.inf:
+            return None
+        found = _layout(coverage, geometry, count, margin)
+        if error_bound(found) <= geometry.epsilon:
+            return found
+        margin = _wider(found, margin)
+    return None
+
+
+def _wider(found: Layout, margin: float) -> float:
+    """A margin on the way to where the outermost samples are, in units of half the image."""
+    outermost = max(reach(axis) for axis in (found.y, *(strip.x for strip in found.strips)))
+    return max(1.1 * margin, (margin + 2 * outermost / found.geometry.npix) / 2)
+
+
+def _layout(coverage: Coverage, geometry: Geometry, count: int, margin: float) -> Layout:
+    """Strips with guards for what is within a margin."""
     npix, field = geometry.npix, geometry.npix * geometry.cell
+    steepest = slope(geometry, margin)
     highest = (coverage.u_high, coverage.v_high, float(coverage.w_high.max()))
-    top = highest[1] + slope(geometry) * highest[2] + 4 / field
+    top = highest[1] + steepest * highest[2] + 4 / field
     y = _axis(geometry, (0.0, top), GAP_Y)
-    found = tuple(pairwise(_minimax(_costs(coverage, geometry, y.count), count)))
+    cuts = tuple(pairwise(_minimax(_costs(coverage, geometry, y.count, steepest), count)))
     ends = [*range(0, npix, BLOCK), npix]
     return Layout(
         geometry=geometry,
-        strips=tuple(_strip(coverage, geometry, found, number) for number in range(len(found))),
+        strips=tuple(_strip(coverage, geometry, cuts, n, steepest) for n in range(len(cuts))),
         y=y,
         blocks=tuple(Columns(start, stop, npix) for start, stop in pairwise(ends)),
         limits=(highest[0] * ROUNDING, highest[1] * ROUNDING, highest[2] * ROUNDING),
@@ -118,26 +148,31 @@ def layout(coverage: Coverage, geometry: Geometry, count: int) -> Layout:
 
 
 def _strip(
-    coverage: Coverage, geometry: Geometry, found: tuple[tuple[int, int], ...], number: int
+    coverage: Coverage,
+    geometry: Geometry,
+    cuts: tuple[tuple[int, int], ...],
+    number: int,
+    steepest: float,
 ) -> Strip:
-    """One strip; ``found`` holds the ranges of bins of all."""
-    i, j = found[number]
+    """One strip; ``cuts`` holds the ranges of bins of all."""
+    i, j = cuts[number]
     field, ends = geometry.npix * geometry.cell, _bin_edges(coverage)[[i, j]].tolist()
     low, high = float(coverage.w_low[i:j].min()), float(coverage.w_high[i:j].max())
-    guard = slope(geometry) * high + 4 / field
+    guard = steepest * high + 4 / field
     return Strip(
         number=number,
-        count=len(found),
+        count=len(cuts),
         u_start=ends[0],
         u_stop=ends[1],
         x=_axis(geometry, (max(ends[0] - guard, 0.0), ends[1] + guard), GAP_X),
         planes=float(cost.planes(np.array(high - min(low, high)), field / 2, geometry.epsilon)),
+        depth=high,
         size=int(coverage.count[i:j].sum()),
     )
 
 
 def _axis(geometry: Geometry, band: tuple[float, float], gap: float) -> Axis:
-    decibel = 5 - 20 * math.log10(geometry.epsilon)
+    decibel = FILTERS - 20 * math.log10(geometry.epsilon)
     return axis(geometry.npix, geometry.cell, band, gap=gap, decibel=decibel)
 
 
@@ -147,7 +182,9 @@ def _bin_edges(coverage: Coverage) -> NDArray[np.float64]:
     return np.minimum(edges, coverage.u_high * ROUNDING)
 
 
-def _costs(coverage: Coverage, geometry: Geometry, rows: int) -> NDArray[np.float64]:
+def _costs(
+    coverage: Coverage, geometry: Geometry, rows: int, steepest: float
+) -> NDArray[np.float64]:
     """Seconds of a strip of bins ``i:j``, shape (bins + 1, bins + 1); inf for i >= j."""
     used = int(np.flatnonzero(coverage.count)[-1]) + 1
     edges, field = _bin_edges(coverage), geometry.npix * geometry.cell
@@ -156,7 +193,7 @@ def _costs(coverage: Coverage, geometry: Geometry, rows: int) -> NDArray[np.floa
     for i in range(used):
         low = np.minimum.accumulate(coverage.w_low[i:used])
         high = np.maximum.accumulate(coverage.w_high[i:used])
-        guard = slope(geometry) * high + 4 / field
+        guard = steepest * high + 4 / field
         rate, _ = zone(np.maximum(edges[i] - guard, 0), edges[i + 1 : used + 1] + guard, GAP_X)
         planes = cost.planes(high - np.minimum(low, high), field / 2, geometry.epsilon)
         number = np.cumsum(coverage.count[i:used])

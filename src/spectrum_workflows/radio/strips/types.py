@@ -59,6 +59,8 @@ class Strip:
         Samples of its image along u's axis.
     planes : float
         Estimated number of w planes.
+    depth : float
+        Largest ``|w|``, wavelengths.
     size : int
         Visibilities in it, flagged ones among them.
     """
@@ -69,6 +71,7 @@ class Strip:
     u_stop: float
     x: Axis
     planes: float
+    depth: float
     size: int
 
     @property

@@ -108,7 +108,9 @@ def _gridder(data: Visibilities, geometry: Geometry) -> tuple[float, float]:
 
 def _plan(data: Visibilities, geometry: Geometry) -> Layout:
     limit = np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max() * data.frequency.max() / SPEED_OF_LIGHT
-    return layout(covered(data.uvw, data.frequency, float(limit)), geometry, 8)
+    found = layout(covered(data.uvw, data.frequency, float(limit)), geometry, 8)
+    assert found is not None
+    return found
 
 
 def _cutting(data: Visibilities, geometry: Geometry) -> float:

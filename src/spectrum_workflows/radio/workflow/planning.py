@@ -188,7 +188,14 @@ def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> Layout |
     if not below_horizon(geometry):
         what = "strips need a margin around the image, which reaches beyond the horizon"
         raise SpecError(what, "strips.count", 'use 1 or "auto"')
-    return layout_of(coverage, geometry, count)
+    found = layout_of(coverage, geometry, count)
+    if found is None and wanted != "auto":
+        what = (
+            f"uv strips would not keep the accuracy of {geometry.epsilon:g}: "
+            "the baselines are short for so wide a field"
+        )
+        raise SpecError(what, "strips.count", 'use 1 or "auto"')
+    return found
 
 
 def geometry_of(spec: RadioSpec) -> Geometry:
