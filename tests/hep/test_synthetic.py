@@ -124,3 +124,43 @@ def test_an_unwritable_place_is_an_output_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match=r"cannot write .*; choose another place"):
         write_sample(str(tmp_path / "file" / "x.root"), "zmumu", events=5, seed=1)
+
+
+def test_no_two_files_of_a_spec_hold_the_same_events(tmp_path):
+    samples = {
+        "mc": {"files": ["mc.root", "mc2.root"], "generator": "zmumu"},
+        "other": {"files": ["other.root"], "generator": "zmumu"},
+        "zmumu": {"files": ["z.root"]},
+        "data": {"files": ["data.root", "data2.root"], "generator": "zmumu", "data": True},
+        "one_file_twice": {"files": ["mc.root"], "generator": "ttbar"},
+    }
+    spec = load_spec(WORKFLOWS / "quickstart.toml")
+    spec = spec.changed(normalisation="none").model_copy(
+        update={"samples": {n: type(spec.samples["ttbar"])(**s) for n, s in samples.items()}}
+    )
+    urls = DOMAIN.make(spec, str(tmp_path), size=400, **QUIET)
+    assert len(urls) == 7
+    met, uuids, sums = {}, {}, {}
+    for url in dict.fromkeys(urls):
+        with uproot.open(url) as file:
+            met[url] = file["Events"]["MET_pt"].array(library="np")
+            uuids[url] = file.file.uuid
+            sums[url] = "genEventSumw" in file["Runs"]
+            assert ("genWeight" in file["Events"]) == sums[url] == ("data" not in url)
+    assert len(set(uuids.values())) == 6
+    everything = np.concatenate(list(met.values()))
+    assert len(np.unique(everything)) > 0.999 * len(everything)
+    write_sample(str(tmp_path / "alone.root"), "zmumu", events=200, seed=spec.synthetic.seed)
+    with uproot.open(tmp_path / "alone.root") as file:  # the first is what it always was
+        np.testing.assert_array_equal(file["Events"]["MET_pt"].array(library="np"), met[urls[0]])
+
+
+def test_streams_repeat_and_do_not_depend_on_other_samples(tmp_path):
+    for name, stream in {"a": "x", "b": "x", "c": "y"}.items():
+        write_sample(str(tmp_path / name), "zmumu", events=50, seed=9, stream=stream)
+    made = [uproot.open(tmp_path / name) for name in "abc"]
+    a, b, c = (file["Events"]["Muon_pt"].array().to_list() for file in made)
+    assert a == b != c
+    assert made[0].file.uuid == made[1].file.uuid != made[2].file.uuid
+    for file in made:
+        file.close()
