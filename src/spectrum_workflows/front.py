@@ -29,6 +29,7 @@ from spectrum_workflows.domain import OnError, Tally
 from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
+from spectrum_workflows.sites.asking import asked
 from spectrum_workflows.specs import parse, read_toml
 
 KNOWN = ".known"
@@ -177,9 +178,8 @@ def machine() -> dict[str, Any]:
 
 
 def _machines(place: Place) -> tuple[dict[str, Any], ...]:
-    """What the workers run on, each kind once."""
-    client = place.client
-    found = client.run(machine, on_error="ignore").values() if client else ()
+    """What the workers run on, each kind once; a worker that hangs says nothing."""
+    found = asked(place.client, machine).values() if place.client else ()
     return tuple({json.dumps(m, sort_keys=True): m for m in found}.values())
 
 

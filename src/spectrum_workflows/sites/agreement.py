@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.asking import WITHIN, versions_of
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -13,19 +14,34 @@ if TYPE_CHECKING:
 COMPARED = ("python", "dask", "distributed", "spectrum_workflows")
 
 
-def check_agreement(client: Client) -> None:
-    """Compare Python, Dask and this package here, on the scheduler and on the workers.
+def check_agreement(client: Client, workers: Iterable[str]) -> frozenset[str]:
+    """Compare Python, Dask and this package here, on the scheduler and on some workers.
+
+    Returns
+    -------
+    frozenset of str
+        The workers that answered; one that hangs does not.
 
     Raises
     ------
     SiteError
         They differ, or one side lacks them.
     """
+    from distributed.versions import get_versions
+
+    packages = ["spectrum_workflows"]
     try:
-        found = client.get_versions(packages=["spectrum_workflows"])
-    except OSError as error:
-        raise SiteError(f"the workers did not say which software they have: {error}") from error
-    compare_versions(found)
+        scheduler = client.sync(
+            client.scheduler.versions, packages=packages, callback_timeout=WITHIN
+        )
+    except (OSError, TimeoutError) as error:
+        said = str(error) or f"no answer within {WITHIN:g} s"
+        raise ConnectionError(f"the scheduler did not say which software it has: {said}") from error
+    found = versions_of(client, workers, (*packages,))
+    compare_versions(
+        {"client": get_versions(packages=packages), "scheduler": scheduler, "workers": found}
+    )
+    return frozenset(address for address, side in found.items() if isinstance(side, Mapping))
 
 
 def compare_versions(found: Mapping[str, Any]) -> None:

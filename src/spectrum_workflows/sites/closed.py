@@ -10,8 +10,10 @@ from __future__ import annotations
 import hmac
 import secrets
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process, resource_tracker
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -52,9 +54,11 @@ def scheduler(**options: Any) -> Scheduler:
 
 
 def worker(*address: str, **options: Any) -> DaskWorker:
-    """A worker without an HTTP server."""
+    """A worker without an HTTP server, which leaves Ctrl-C to the process that waits for it."""
     from distributed import Worker
 
+    if parent_process() and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     made = Worker(*address, **options)
     made.start_http_server = _served_not
     return made
@@ -124,6 +128,7 @@ def without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    resource_tracker.ensure_running()  # it unblocks the signal in whichever thread starts it
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

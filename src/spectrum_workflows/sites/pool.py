@@ -24,6 +24,8 @@ LOOK_RARELY = 30.0  # while jobs only wait, or all is well
 FUTILE = 3  # jobs in a row that end of themselves before their worker connects
 STEADY = 30.0  # seconds without need after which an adaptive pool shrinks
 PAUSES = (5.0, 300.0)  # seconds before the next job after one refused or futile: first, longest
+SUBMITTED_WITHIN = 120.0  # seconds for all that is asked of sbatch and scancel at a time
+CLOSED_WITHIN = 30.0  # seconds that the scheduler may take to end
 FLUSH = 20.0  # seconds that copying results away from a leaving worker may take
 
 
@@ -57,6 +59,7 @@ class Pool:
     not_before: float = 0.0  # the next submission
     draining: set[str] = field(default_factory=set)
     met: set[str] = field(default_factory=set)  # workers that have connected once
+    absent: dict[str, float] = field(default_factory=dict)  # running, not connected: since when
     made: set[Any] = field(default_factory=set)  # every job object there has been
     needs: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -100,8 +103,8 @@ class Pool:
         """End all jobs and the scheduler."""
         for job in self.made | {*self.cluster.workers.values()}:
             job.status = type(job.status).closed  # closing asserts it, and nothing else sets it
-        with suppress(RuntimeError, OSError, AssertionError):
-            self.cluster.close()
+        with suppress(RuntimeError, OSError, TimeoutError, AssertionError):
+            self.cluster.close(timeout=CLOSED_WITHIN)
 
     async def _busy(self) -> dict[str, bool]:
         """Name of every connected worker, and whether it has tasks."""
@@ -134,8 +137,19 @@ class Pool:
             number = getattr(self.cluster.workers.get(name), "job_id", None)
             entry = self.queue.get(str(number), Entry("" if known else "PENDING"))
             entry = replace(entry, left=entry.left - passed)
+            if self._hangs(name, entry, connected=name in busy):
+                entry = Entry("")  # over for us; dropping it cancels the job
             found.append(Job(name, entry, name in busy, busy.get(name, False)))
         return found
+
+    def _hangs(self, name: str, entry: Entry, *, connected: bool) -> bool:
+        """Whether a job runs whose worker has gone, or has not come, for too long."""
+        if connected or entry.state != "RUNNING":
+            self.absent.pop(name, None)
+            return False
+        since = self.absent.setdefault(name, time.monotonic())
+        limit = self.wanted.silence if name in self.met else self.wanted.patience
+        return time.monotonic() - since > limit
 
     def _count(self) -> int:
         """Workers wanted now; an adaptive pool shrinks only after a while."""
@@ -222,7 +236,9 @@ class Pool:
 
         self.looked = -LOOK_RARELY
         try:
-            self.cluster.sync(changed)
+            self.cluster.sync(changed, callback_timeout=SUBMITTED_WITHIN)
+        except TimeoutError:
+            self.unanswered = f"sbatch and scancel do not answer within {SUBMITTED_WITHIN:g} s"
         except RuntimeError as error:
             found = re.search(r"stderr:\n(.*)", str(error), re.DOTALL)
             said = " ".join((found[1] if found else str(error)).split())

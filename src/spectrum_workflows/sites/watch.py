@@ -12,6 +12,7 @@ from rich.console import Console
 
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.agreement import check_agreement
+from spectrum_workflows.sites.asking import WITHIN
 from spectrum_workflows.sites.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ QUIET = 3.0  # seconds of waiting about which nothing is said
 def connected(client: Client) -> frozenset[str]:
     """Addresses of the workers connected now; none where the scheduler does not answer."""
     try:
-        return frozenset(client.nthreads())
+        return frozenset(client.sync(client.scheduler.ncores, callback_timeout=WITHIN))
     except Exception:  # whatever a client says whose scheduler or loop has gone
         return frozenset()
 
@@ -103,15 +104,16 @@ class Watch:
         try:
             self.deployment.tend()
             self.fault = ""
+            there = connected(self.deployment.client)
+            fresh = there - self.agreed
+            answered = check_agreement(self.deployment.client, fresh) if fresh else frozenset()
         except SiteError:
             raise
         except Exception as error:
             self.fault = f"{type(error).__name__}: {error}"
-        there = connected(self.deployment.client)
-        if there - self.agreed:
-            check_agreement(self.deployment.client)
-        self.agreed = there or self.agreed
-        return bool(there)
+            there, answered = connected(self.deployment.client), frozenset()
+        self.agreed = (self.agreed & there) | answered
+        return bool(self.agreed)
 
     def _nobody(self) -> SiteError:
         why = ", ".join(filter(None, (self.deployment.why(), self.fault)))
