@@ -30,7 +30,7 @@ STRIPS = (
 
 LAYERS = {
     "words": (
-        *("errors", "conversion", "domain", "specs", "stages", "*.types", "*.spec"),
+        *("credentials", "errors", "conversion", "domain", "specs", "stages", "*.types", "*.spec"),
         *("catalogue.entries", "hep.cuts", "jsontext", "naming"),
         *("hep.axes", "hep.fallback", "hep.fitted", "hep.modelling", "hep.naming"),
         "hep.systematics",

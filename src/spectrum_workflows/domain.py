@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from spectrum_workflows.conversion import Converter
+from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import MissingExtraError, SpecError
 from spectrum_workflows.stages import Forecast, Stage
 
@@ -68,6 +69,10 @@ class Failure:
     error: str
     attempts: int
     traceback: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("where", "error", "traceback"):  # an error may quote a signed link
+            object.__setattr__(self, name, hidden(getattr(self, name)))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from spectrum_workflows.credentials import hidden
+
 
 class SpectrumError(Exception):
     """Root of every error this package raises on purpose.
@@ -19,9 +21,14 @@ class SpectrumError(Exception):
         The file, key or partition it happened in.
     remedy : str, optional
         What to do about it.
+
+    Notes
+    -----
+    What is secret in the three texts, whoever wrote them, is hidden.
     """
 
     def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        what, where, remedy = (hidden(str(text)) for text in (what, where, remedy))
         super().__init__(what)
         self.what, self.where, self.remedy = what, where, remedy
 

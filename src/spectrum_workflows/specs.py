@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from spectrum_workflows.credentials import found_in, texts
 from spectrum_workflows.errors import SpecError
 
 _TRIED = r"(tuple|list|dict)\[.*\]|int|float|str|bool"
@@ -48,12 +49,30 @@ def parse(model: type[M], table: Mapping[str, Any], *, where: str) -> M:
     Raises
     ------
     SpecError
-        Unknown key (the closest known one is suggested), missing or bad value.
+        Unknown key (the closest known one is suggested), missing or bad value; or
+        there is a secret in it, which would get into records and job scripts.
     """
+    refuse_secrets(table, where)
     try:
         return model.model_validate(table)
     except ValidationError as error:
         raise _explain(error, model, where) from None
+
+
+def refuse_secrets(table: Mapping[str, Any], where: str, *, guess: bool = False) -> None:
+    """Refuse a file in which a password, a token or a signed link stands literally.
+
+    Raises
+    ------
+    SpecError
+        It says where, and of which kind; not what.
+    """
+    for at, text in texts(table):
+        if kind := found_in(text, guess=guess):
+            remedy = "leave it to the library's own chain (environment, provider profile, netrc)"
+            if "://" in text:
+                remedy = "name the file without it, and a token_file in the profile's [storage]"
+            raise SpecError(f"{at or 'a key'} holds {kind}", where, remedy)
 
 
 def read_toml(text: bytes, *, where: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from spectrum_workflows.cli.options import (
     Spec,
     changes,
 )
+from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SpecError, SpectrumError
 
 app = typer.Typer(
@@ -234,12 +236,15 @@ def _options(
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn our own errors into one line and exit code 2."""
+    """Turn our own errors into one line and exit code 2; hide what is secret in others."""
     try:
         yield
     except SpectrumError as error:
         screen.error(str(error))
         sys.exit(2)
+    except Exception:  # ours to mend; what the report quotes may hold a signed link or a token
+        sys.stderr.write(hidden(traceback.format_exc()))
+        sys.exit(1)
 
 
 def main() -> None:

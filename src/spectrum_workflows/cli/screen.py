@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spectrum_workflows import storage
+from spectrum_workflows.credentials import hidden
 from spectrum_workflows.jsontext import as_json as json_text
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ def text(line: str) -> None:
 def note(line: str, *, quiet: bool = False) -> None:
     """One line about progress, on standard error."""
     if not quiet:
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(hidden(line) + "\n")
 
 
 def error(message: str) -> None:
     """One line about what went wrong, on standard error."""
-    sys.stderr.write("spectrum: " + " ".join(message.split()) + "\n")
+    sys.stderr.write("spectrum: " + hidden(" ".join(message.split())) + "\n")
 
 
 def as_json(value: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spectrum_workflows import storage
+from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpectrumError
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.naming import file_names
@@ -72,7 +73,7 @@ def write(outcome: Outcome, folder: str) -> None:
         _save_one(folder, product, data, saving.objects, saving.notes)
     said = {"notes": saving.notes, "lost": saving.lost}
     record = _record(outcome, saving.objects) | said
-    storage.write_bytes(storage.join(folder, RECORD), as_json(record).encode())
+    storage.write_bytes(storage.join(folder, RECORD), as_json(all_hidden(record)).encode())
 
 
 def _products(outcome: Outcome, lost: list[str]) -> Iterator[tuple[str, bytes]]:

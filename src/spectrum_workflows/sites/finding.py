@@ -12,9 +12,10 @@ from typing import Any
 from platformdirs import site_config_path, user_config_path
 
 from spectrum_workflows import shipped
+from spectrum_workflows.credentials import NAMED
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.sites.profile import CREDENTIAL, Site
-from spectrum_workflows.specs import closest, parse, read_toml
+from spectrum_workflows.sites.profile import Site
+from spectrum_workflows.specs import closest, parse, read_toml, refuse_secrets
 
 VARIABLE = "SPECTRUM_SITE"
 DEFAULT = "laptop"
@@ -86,6 +87,7 @@ def resolve(
     _displace(table, asked)
     _merge(table, asked, origins, ASKED, "")
     table = _expanded(table, f"site {path.stem}")
+    refuse_secrets(table, f"site {path.stem}", guess=True)
     for root in ("data", "results"):
         if isinstance(table.get(root), str):
             table[root] = os.path.expanduser(table[root])  # noqa: PTH111  URLs are no Paths
@@ -190,7 +192,7 @@ def _expanded(value: Any, where: str) -> Any:
         return value
 
     def variable(match: re.Match[str]) -> str:
-        if CREDENTIAL.search(match[1]):
+        if NAMED.search(match[1]):
             raise SpecError(
                 f"{match[1]} looks like a secret, and profiles hold none",
                 where,

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from spectrum_workflows.credentials import NAMED
 from spectrum_workflows.specs import FrozenModel
 from spectrum_workflows.storage import Stores
 
-CREDENTIAL = re.compile(
-    r"(?i)(secret|passw|passphrase|token|credential|connection_?string|(^|_)(key|pat)(_?id)?$)"
-    r"(?!.*_(file|path|profile)$)"
-)
-"""Names of options and variables that hold a secret, not of a file that does."""
 ASSIGNED = re.compile(r"(\w+)=\S")
 
 
@@ -53,6 +50,24 @@ class Cluster(FrozenModel):
     def options(self) -> dict[str, Any]:
         """The keys that are handed on unchanged."""
         return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _no_credentials(self) -> Self:
+        for name in _names(self.options):
+            if NAMED.search(name):
+                raise ValueError(f"{name} is a credential, and profiles hold none")
+        return self
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Every key in nested tables."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _names(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _names(inner)
 
 
 class Local(Cluster):
@@ -190,7 +205,7 @@ class Software(FrozenModel):
     @classmethod
     def _no_credentials(cls, prologue: tuple[str, ...]) -> tuple[str, ...]:
         for name in (name for line in prologue for name in ASSIGNED.findall(line)):
-            if CREDENTIAL.search(name):
+            if NAMED.search(name):
                 raise ValueError(f"{name} would stand in the job script; workers inherit it")
         return prologue
 
@@ -235,7 +250,7 @@ class Site(FrozenModel):
     @classmethod
     def _no_credentials(cls, storage: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name in (name for options in storage.values() for name in options):
-            if CREDENTIAL.search(name):
+            if NAMED.search(name):
                 raise ValueError(
                     f"{name} is a credential, and profiles hold none: leave it to the "
                     "library's own chain (environment, provider profile, token file)"

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
+from spectrum_workflows.credentials import found_in
 from spectrum_workflows.errors import DataError, StoreError
 
 _USER = re.compile(r"(?<=:)//[^/@]*@")
@@ -88,7 +89,10 @@ def shown(url: str) -> str:
 
 
 def check_no_password(url: str) -> None:
-    """Refuse a URL that would carry a password into specs, task graphs and records.
+    """Refuse a URL that would carry a secret into specs, task graphs and records.
+
+    A password, or a query that is signed or holds a token; other queries may be
+    part of a file's name.
 
     Raises
     ------
@@ -101,6 +105,12 @@ def check_no_password(url: str) -> None:
             "there is a password in this URL",
             shown(url),
             "leave it to the library's own chain (environment, netrc, token file)",
+        )
+    if not is_local(url) and (kind := found_in(url)):
+        raise DataError(
+            f"this URL holds {kind}, which records and logs would show",
+            shown(url),
+            "name the file without it, and a token_file in the profile's [storage]",
         )
 
 
