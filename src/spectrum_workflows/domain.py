@@ -157,6 +157,10 @@ def _no_warnings(_result: Any) -> tuple[str, ...]:
     return ()
 
 
+def _no_axes(_folder: str) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Domain:
     """One science: its spec, and the plain functions that act on it.
@@ -194,6 +198,9 @@ class Domain:
     deviation : callable
         ``deviation(name, a, b) -> (found, allowed)``: when two arrays count
         as equivalent.
+    axes : callable
+        ``axes(folder)``: where the arrays' numbers lie, from what ``files`` made: named
+        numbers and words that two runs must agree in besides the arrays.
     plot : callable
         ``plot(result)``: a matplotlib figure.
     make : callable
@@ -224,6 +231,7 @@ class Domain:
     plot: Callable[[Any], Any]
     make: Callable[..., list[str]]
     warnings: Callable[[Any], tuple[str, ...]] = _no_warnings
+    axes: Callable[[str], Mapping[str, Any]] = _no_axes
     converter: Converter | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     calibrate: Callable[[], dict[str, float]] | None = None

@@ -23,7 +23,7 @@ from spectrum_workflows.radio.convert.layout import (
     blocks,
     layout,
 )
-from spectrum_workflows.radio.read import describe, find, read
+from spectrum_workflows.radio.read import checksums, describe, find, read
 from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.record import digest
 
@@ -419,11 +419,15 @@ def test_a_damaged_chunk_is_an_error(small_zarr, tmp_path, name, how):
     else:
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-    said = "a chunk is missing" if how == "lost" else "damaged or incomplete Zarr set"
-    with pytest.raises(DataError, match=said) as caught:
-        read(slabs(observation, 10**9)[0])
-    assert "\n" not in str(caught.value)
-    assert "small.zarr" in str(caught.value)
+    for listed in (True, False):  # each chunk has a checksum of its own too
+        if not listed:
+            (root / "small.zarr" / "checksums.json").unlink()
+            checksums.known.cache_clear()
+        said = "not what was written" if listed else "damaged or incomplete Zarr set"
+        with pytest.raises(DataError, match="missing" if how == "lost" else said) as caught:
+            read(slabs(observation, 10**9)[0])
+        assert "\n" not in str(caught.value)
+        assert "small.zarr" in str(caught.value)
 
 
 def test_times_whose_chunk_is_lost_are_not_left_out_of_the_plan(small_zarr, tmp_path):

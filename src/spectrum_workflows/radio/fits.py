@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 STOKES_I = 1
 
 
+SKY = ("CRVAL1", "CRVAL2", "CRVAL3", "CDELT1", "CDELT2", "CTYPE1", "RADESYS", "SPECSYS")
+"""What says where and at which frequency the pixels lie."""
+
 MJD_ZERO = np.datetime64("1858-11-17T00:00:00", "ms")
 """The beginning of the Modified Julian Date."""
 
@@ -63,6 +66,14 @@ def decode(data: bytes, where: str) -> Image:
     except (OSError, TypeError, IndexError) as error:
         remedy = "run the workflow again"
         raise DataError(f"not an image of this package ({error})", where, remedy) from error
+
+
+def sky(data: bytes) -> dict[str, Any]:
+    """Where and at which frequency the pixels of a file made by `encode` lie."""
+    from astropy.io import fits
+
+    header = fits.Header.fromstring(data[: len(data) - len(data) % 80])
+    return {key: header[key] for key in SKY if header.get(key, "") != ""}
 
 
 def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:

@@ -89,6 +89,12 @@ def read(folder: str) -> dict[str, Image]:
     }
 
 
+def axes(folder: str) -> dict[str, Any]:
+    """Where the pixels of a run's images lie, which two runs must agree in."""
+    url = storage.join(folder, "dirty.fits")
+    return fits.sky(storage.read_bytes(url)) if storage.exists(url) else {}
+
+
 def deviation(_name: str, a: Image, b: Image) -> tuple[float, float]:
     """Largest difference relative to the peak, and what counts as equivalent."""
     if a.shape != b.shape:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from spectrum_workflows import domain
 from spectrum_workflows.errors import DataError
@@ -11,7 +12,12 @@ from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.writing import damaged, read_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spectrum_workflows.domain import Arrays, Domain
+
+ROUNDING = 1e-12
+"""How far the places of pixels may differ, relative to them, and still be equivalent."""
 
 Verdict = Literal["identical", "equivalent", "different"]
 
@@ -65,7 +71,27 @@ def compare(folder_a: str, folder_b: str) -> Comparison:
     for folder, record in ((folder_a, a), (folder_b, b)):
         if record["partial"]:
             notes += (f"{folder} is partial: it holds {record['fraction']:.4%} of its input",)
-    return compare_arrays(science, science.read(folder_a), science.read(folder_b), notes)
+    found = compare_arrays(science, science.read(folder_a), science.read(folder_b), notes)
+    return with_axes(found, science.axes(folder_a), science.axes(folder_b))
+
+
+def with_axes(found: Comparison, a: Mapping[str, Any], b: Mapping[str, Any]) -> Comparison:
+    """The verdict once it is known where the two results' numbers lie."""
+    other = {name: (a.get(name), b.get(name)) for name in sorted({*a, *b})}
+    other = {name: pair for name, pair in other.items() if pair[0] != pair[1]}
+    if not other:
+        return found
+    notes = tuple(f"{name}: {one} against {two}" for name, (one, two) in other.items())
+    verdict: Verdict = "different"
+    if found.verdict != "different" and all(_close(*pair) for pair in other.values()):
+        verdict = "equivalent"
+    return Comparison(verdict, found.deviations, found.notes + notes)
+
+
+def _close(one: Any, two: Any) -> bool:
+    """Whether two numbers agree but for rounding."""
+    numbers = isinstance(one, float) and isinstance(two, float)
+    return numbers and math.isclose(one, two, rel_tol=ROUNDING)
 
 
 def compare_arrays(

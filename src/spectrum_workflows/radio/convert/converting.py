@@ -26,6 +26,7 @@ from spectrum_workflows.radio.convert.target import Target, begun
 from spectrum_workflows.radio.read.examining import check_columns
 from spectrum_workflows.radio.read.finding import stamp
 from spectrum_workflows.radio.read.observation import longest_baseline
+from spectrum_workflows.radio.read.probing import probe
 from spectrum_workflows.radio.read.tables import opened
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.domain import Report
 
-FORM = 1
+FORM = 2
 """Raised when the same source would be written otherwise."""
 
 COORDINATES = ("UVW", "TIME_CENTROID", "EFFECTIVE_INTEGRATION_TIME")
@@ -91,6 +92,7 @@ def convert(
         raise SpecError("output_channels must be at least 1", str(output_channels))
     if not storage.exists(source):
         raise DataNotFoundError("no such data set", source, "check the name")
+    probe(source)
     chosen = data_columns(source, columns)
     job = {"form": FORM, "source": stamp(source), "columns": chosen}
     job |= {"output_channels": output_channels}

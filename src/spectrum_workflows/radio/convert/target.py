@@ -23,6 +23,7 @@ from zarr.storage import MemoryStore
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.read.checksums import NAME, ROOT, checksum, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.convert.schema import Variable
 
-ROOT = "zarr.json"
 NOTE = "conversion.json"
 TOGETHER = 8
 """Objects that are stored at the same time."""
@@ -53,6 +53,8 @@ class Target:
         The large arrays, by their names; their chunks pass through ``objects``.
     nbytes : int
         Bytes stored so far by this process.
+    checksums : dict
+        Of all objects it has stored.
     """
 
     url: str
@@ -60,6 +62,7 @@ class Target:
     objects: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, zarr.Array[Any]] = field(default_factory=dict)
     nbytes: int = 0
+    checksums: dict[str, str] = field(default_factory=dict)
 
     def put(self, name: str, region: tuple[slice, ...], values: NDArray[Any]) -> None:
         """Store a part of a large array that consists of whole chunks."""
@@ -102,8 +105,26 @@ class Target:
         self._flush(key for key in list(self.objects) if key != ROOT)
         for leftover in (key for key in self.there if key.endswith(".part")):
             storage.remove(storage.join(self.url, leftover))
+        self._list()
         self._flush([ROOT])
         storage.remove(storage.join(self.url, NOTE))
+
+    def _list(self) -> None:
+        """Write the checksums of all objects; what an earlier call had stored is read again."""
+        stores = storage.current_stores()
+
+        def read(name: str) -> str:
+            with storage.using(stores):
+                return checksum(storage.read_bytes(storage.join(self.url, name)))
+
+        kept = {name for name in self.there if "/c/" in name and not name.endswith(".part")}
+        names = sorted(kept - self.checksums.keys())
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            self.checksums |= dict(zip(names, pool.map(read, names), strict=True))
+        self.checksums[ROOT] = checksum(self.objects[ROOT].to_bytes())
+        listed = encode(self.checksums)
+        storage.write_bytes(storage.join(self.url, NAME), listed)
+        self.nbytes += len(listed)
 
     def _store(self) -> MemoryStore:
         return MemoryStore(store_dict=self.objects)
@@ -112,15 +133,17 @@ class Target:
         """Move objects from memory to their place."""
         stores = storage.current_stores()
 
-        def move(key: str) -> int:
+        def move(key: str) -> tuple[str, int]:
             data = self.objects[key].to_bytes()
             with storage.using(stores):
                 storage.write_bytes(storage.join(self.url, key), data)
-            return len(data)
+            return checksum(data), len(data)
 
         names = list(keys)
         with ThreadPoolExecutor(TOGETHER) as pool:
-            self.nbytes += sum(pool.map(move, names))
+            for name, (found, nbytes) in zip(names, pool.map(move, names), strict=True):
+                self.checksums[name] = found
+                self.nbytes += nbytes
         for name in names:
             del self.objects[name]
 

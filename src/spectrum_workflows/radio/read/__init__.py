@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows.radio.read import measurement_set, observation
 from spectrum_workflows.radio.read.finding import find, inputs, is_measurement_set, is_zarr, older
+from spectrum_workflows.radio.read.probing import probe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
 
         found = zarr_observation.describe(spec, url)
         return replace(found, notes=(*found.notes, *older(url)))
+    probe(url)
     return observation.describe(spec, url)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zarr.abc.store import Store
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError
+from spectrum_workflows.radio.read.checksums import ROOT, check, checksum, known
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -32,6 +34,8 @@ class Objects(Store):
     strict : bool
         Whether a chunk that is not there is an error.  To Zarr it means the
         fill value, which would pass for flagged data.
+    checksums : dict or None
+        Of all objects, where the set carries them: everything read is compared.
     """
 
     supports_writes = False
@@ -41,6 +45,8 @@ class Objects(Store):
     def __init__(self, url: str) -> None:
         super().__init__(read_only=True)
         self.url, self.nbytes, self.strict = url, 0, False
+        self.checksums: dict[str, str] | None = None
+        self._root: bytes | None = None
         self._stores = storage.current_stores()
         self._lock = threading.Lock()
 
@@ -59,19 +65,39 @@ class Objects(Store):
         return None if data is None else prototype.buffer.from_bytes(data)
 
     def _read(self, key: str) -> bytes | None:
+        if key == ROOT and self._root is not None:  # moved once
+            return self._root
         url = storage.join(self.url, key)
         try:
             with storage.using(self._stores):
                 data = storage.read_bytes(url)
         except DataNotFoundError:
-            if self.strict and "/c/" in key:
+            lost = self.checksums is not None and key in self.checksums
+            if lost or (self.strict and "/c/" in key):
                 raise DataError(
-                    "a chunk is missing", url, "convert or copy the set again"
+                    "a chunk is missing" if "/c/" in key else "it is missing",
+                    url,
+                    "convert or copy the set again",
                 ) from None
             return None
         with self._lock:
             self.nbytes += len(data)
+        if self.checksums is not None:
+            check(self.checksums, key, checksum(data), self.url)
         return data
+
+    def verify(self) -> None:
+        """Take up the set's checksums, if it carries any.
+
+        Raises
+        ------
+        DataError
+            They, or the set's metadata, are damaged.
+        """
+        with suppress(DataNotFoundError):
+            root = storage.read_bytes(storage.join(self.url, ROOT))  # counted there
+            self.checksums = known(self.url, checksum(root))
+            self._root = root
 
     async def get_partial_values(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import AccessError, DataError
+from spectrum_workflows.errors import AccessError, DataError, SpectrumError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TYPES = {"boolean": np.bool_, "int": np.int32, "float": np.float32, "double": np.float64}
 TYPES |= {"complex": np.complex64, "dcomplex": np.complex128}
 """casacore's names of the types of columns that are read, and NumPy's."""
+
+MALFORMED = (RuntimeError, ValueError, TypeError, LookupError, OverflowError, MemoryError)
+"""What comes out of casacore and NumPy where a table is not what it should be."""
 
 UNIX_EPOCH = 40_587 * 86_400
 """1970-01-01 as MJD seconds: MSv4 counts time from there."""
@@ -44,13 +47,16 @@ def opened(url: str, subtable: str = "") -> Iterator[Any]:
     try:
         with casa.table(name, ack=False, lockoptions="usernoread") as table:
             yield table
-    except RuntimeError as error:
-        raise _in_words(str(error), url, path, subtable) from error
+    except SpectrumError:
+        raise
+    except MALFORMED as error:
+        said = str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
+        raise _in_words(said, url, path, subtable) from error
 
 
 def _in_words(said: str, url: str, path: Path, subtable: str) -> DataError | AccessError:
     """What casacore said, as an error that names the cause as far as it is known."""
-    said = said.splitlines()[0].replace(str(path), path.name)
+    said = (said.splitlines() or ["no reason given"])[0].replace(str(path), path.name)
     if not (path / "table.dat").is_file():
         return DataError("not a Measurement Set", url, "name a folder that casacore can open")
     if subtable and ("is unknown" in said or not (path / subtable / "table.dat").is_file()):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.read.objects import Objects
     from spectrum_workflows.radio.spec import RadioSpec
 
 FRAMES = {"fk5": "FK5", "icrs": "ICRS"}
@@ -86,7 +87,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
             channel_width=_widths(part, frequency, len(hertz)),
             time=_times(part, rows),
             time_scale=str(part.array("time").attrs.get("scale", "utc")).upper(),
-            notes=(*notes, *_other(part, spec.column)),
+            notes=(*notes, *_other(part, spec.column), *_unverified(objects)),
         )
 
 
@@ -98,6 +99,14 @@ def _other(part: zarr_set.Part, column: str) -> tuple[str, ...]:
     """A warning where calibrated data are there, and are not what is imaged."""
     there = zarr_set.COLUMNS["CORRECTED_DATA"] in part.group
     return (not_corrected(),) if there and column == "DATA" else ()
+
+
+def _unverified(objects: Objects) -> tuple[str, ...]:
+    """A warning for a set in which damage would pass."""
+    if objects.checksums is not None:
+        return ()
+    what = "the Zarr set carries no checksums: damage in it may pass"
+    return (f"{what}; spectrum data convert writes them",)
 
 
 def _check_arrays(part: zarr_set.Part, column: str, shape: tuple[int, int], url: str) -> None:

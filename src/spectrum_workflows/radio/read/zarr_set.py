@@ -44,6 +44,7 @@ def opened(url: str) -> Iterator[tuple[zarr.Group, Objects]]:
     """
     objects = Objects(url)
     try:
+        objects.verify()
         root = zarr.open_group(objects, mode="r", zarr_format=3, use_consolidated=True)
         yield root, objects
     except (SpectrumError, OSError, MemoryError):

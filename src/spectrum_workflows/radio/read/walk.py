@@ -1,0 +1,67 @@
+"""Walking through a Measurement Set; started as a program of its own, by `probing`.
+
+casacore ends the process on some damaged tables.  This file imports casacore
+and nothing of the package, so that a process that may die is there at once.
+It says where it is; what it cannot read without dying is left to the reader.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+import casacore.tables as casa
+
+ROWS = 1 << 17
+FAR = 1 << 20
+"""Rows at the beginning and at the end that are read."""
+
+
+def main(path: str) -> None:
+    """Touch all that an image or a conversion reads, but for the visibilities."""
+    links: list[str] = []
+    with suppress(Exception), casa.table(path, ack=False, lockoptions="usernoread") as table:
+        links = [str(value) for value in table.getkeywords().values()]
+    _table(path, "main table")
+    for link in links:
+        if link.startswith("Table: "):
+            name = link.removeprefix("Table: ")
+            _table(name, name.rpartition("/")[2])
+
+
+def _table(path: str, name: str) -> None:
+    sys.stdout.write(f"{name}\n")
+    sys.stdout.flush()
+    with suppress(Exception), casa.table(path, ack=False, lockoptions="usernoread") as table:
+        table.getdminfo()
+        for column in table.colnames():
+            sys.stdout.write(f"{column} of {name}\n")
+            sys.stdout.flush()
+            with suppress(Exception):
+                _column(table, column)
+
+
+def _column(table: casa.table, column: str) -> None:
+    table.getcolkeywords(column)
+    nrow = table.nrows()
+    begins = {*range(0, min(nrow, FAR), ROWS), *range(max(0, nrow - FAR), nrow, ROWS)}
+    large = table.isvarcol(column) or column.endswith(("DATA", "FLAG", "SPECTRUM"))
+    for start in sorted(begins):
+        count = min(ROWS, nrow - start)
+        for row in (start, start + count - 1):
+            with suppress(Exception):
+                table.getcell(column, row)
+        with suppress(Exception):
+            if not large or table.isscalarcol(column) or _is_small(table, column):
+                table.getcol(column, start, count)
+            else:
+                table.getcolshapestring(column, start, count)
+
+
+def _is_small(table: casa.table, column: str) -> bool:
+    """Whether the cells of a column are a few numbers each."""
+    return bool(table.getcell(column, 0).size <= 16)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
