@@ -8,17 +8,29 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
+from awkward.errors import FieldNotFoundError
 from numpy.typing import NDArray
+from uproot.interpretation.grouped import AsGrouped
+from uproot.interpretation.identify import UnknownInterpretation
+from uproot.interpretation.jagged import AsJagged
+from uproot.interpretation.numerical import AsDtype
+from uproot.interpretation.objects import CannotBeAwkward
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep import baskets
+from spectrum_workflows.hep import baskets, soundness
 from spectrum_workflows.hep.columns import Wanted, records, refuse_missing
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
 from spectrum_workflows.hep.types import Events
 
 EXPANSION = 3
 """Peak memory of reading and selecting, per uncompressed byte of the columns."""
+
+_UNREADABLE = (
+    *(NotImplementedError, FieldNotFoundError, CannotBeAwkward),
+    *(AttributeError, TypeError),
+)
+"""What uproot raises where it cannot make an array of what it reads."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,9 @@ def facts(url: str, tree: str, columns: Sequence[str]) -> FileFacts:
     """
     found = opened(url, tree)
     refuse_missing(columns, found.names, tree=tree, url=url)
+    if hasattr(found.tree, "common_entry_offsets"):
+        for name in dict.fromkeys(columns):
+            _check_branch(found.tree[name], found)
     try:
         ntuple = not hasattr(found.tree, "common_entry_offsets")
         details = _ntuple_facts(found) if ntuple else _ttree_facts(found, columns)
@@ -94,15 +109,9 @@ def read(events: Events, columns: Sequence[str], *, wanted: Wanted | None = None
     """
     found = opened(events.url, events.tree)
     check_unchanged(found, events)
-    try:
-        arrays = _arrays(
-            found.tree, columns, events.start, events.stop, fast=storage.is_local(events.url)
-        )
-    except (OSError, MemoryError, SpectrumError):
-        raise
-    except Exception as error:
-        refuse_missing(columns, found.names, tree=events.tree, url=events.url, wanted=wanted)
-        raise damaged(events.where, error) from error
+    refuse_missing(columns, found.names, tree=events.tree, url=events.url, wanted=wanted)
+    fast = storage.is_local(events.url)
+    arrays = _columns(found, columns, events.start, events.stop, where=events.where, fast=fast)
     if len(arrays) != events.size:
         raise DataError(f"only {len(arrays)} events could be read", events.where)
     return arrays
@@ -132,29 +141,98 @@ def check_unchanged(found: OpenTree, events: Events) -> None:
 
 def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:
     """No events, but with the types that the file's events have."""
-    found = opened(url, tree).tree
-    end = int(found.num_entries)  # not 0: that would unpack the first basket
-    return _arrays(found, columns, end, end, fast=True)
+    found = opened(url, tree)
+    end = int(found.tree.num_entries)  # not 0: that would unpack the first basket
+    return _columns(found, columns, end, end, where=url, fast=True)
 
 
-def _arrays(
-    tree: Any, columns: Sequence[str], start: int, stop: int, *, fast: bool = False
+def _columns(
+    found: OpenTree, columns: Sequence[str], start: int, stop: int, *, where: str, fast: bool
 ) -> ak.Array:
-    """Columns as records; ``fast`` reads in vain what it then leaves to uproot: for local files."""
-    wanted = dict.fromkeys(columns)
+    """Columns as records, looked at; ``fast`` reads in vain what is left to uproot: local files."""
+    wanted = list(dict.fromkeys(columns))
     if not wanted:  # constants stand in for all that is asked
         return ak.Array(ak.contents.RecordArray([], [], length=stop - start))
-    if hasattr(tree, "common_entry_offsets"):
-        got = baskets.arrays(tree, list(wanted), start, stop) if fast else {}
-        rest = [name for name in wanted if name not in got]
-        if rest:
-            got |= tree.arrays(rest, entry_start=start, entry_stop=stop, how=dict)
-    else:  # an RNTuple groups collections; its fields are the columns
-        record = tree.arrays(
-            filter_name=lambda name: name in wanted, entry_start=start, entry_stop=stop
-        )
-        got = {name: record[name] for name in wanted}
+    try:
+        if hasattr(found.tree, "common_entry_offsets"):
+            got, counted = _of_ttree(found, wanted, start, stop, fast=fast)
+        else:
+            got, counted = _of_ntuple(found, wanted, start, stop), {}
+    except (OSError, MemoryError, SpectrumError):
+        raise
+    except _UNREADABLE as error:
+        raise _unsupported(found, wanted, error) from error
+    except Exception as error:
+        raise damaged(where, error) from error
+    for name, column in got.items():
+        if not isinstance(column, ak.Array):
+            raise _not_supported(name, type(column).__name__, found.url)
+    soundness.check(got, counted, where)
     return records({name: got[name] for name in wanted})
+
+
+def _of_ttree(
+    found: OpenTree, wanted: Sequence[str], start: int, stop: int, *, fast: bool
+) -> tuple[dict[str, ak.Array], dict[str, str]]:
+    """Columns of a TTree, and which branch counts the items of their lists."""
+    tree = found.tree
+    for name in wanted:
+        _check_branch(tree[name], found)
+    got = baskets.arrays(tree, wanted, start, stop) if fast else {}
+    rest = [name for name in wanted if name not in got]
+    if rest:
+        got |= tree.arrays(rest, entry_start=start, entry_stop=stop, how=dict)
+    leaves = {name: tree[name].count_leaf for name in wanted}
+    return got, {name: str(leaf.member("fName")) for name, leaf in leaves.items() if leaf}
+
+
+def _of_ntuple(
+    found: OpenTree, wanted: Sequence[str], start: int, stop: int
+) -> dict[str, ak.Array]:
+    """Columns of an RNTuple: its fields, and fields of structs as ``struct.field``."""
+    record = found.tree.arrays(
+        filter_name=lambda name: name in wanted, entry_start=start, entry_stop=stop
+    )
+    return {name: _field(record, name) for name in wanted}
+
+
+def _field(record: ak.Array, name: str) -> ak.Array:
+    if name in record.fields:
+        return record[name]
+    for step in name.split("."):
+        record = record[step]
+    return record
+
+
+def _check_branch(branch: Any, found: OpenTree) -> None:
+    """Refuse a branch of a type that uproot does not know, or with other entries than the tree."""
+    name, kind = branch.name, branch.interpretation
+    if isinstance(kind, UnknownInterpretation):
+        raise _not_supported(name, branch.typename or "unknown", found.url)
+    if isinstance(kind, AsGrouped):
+        inside = ", ".join(branch.keys()[:5])
+        raise _not_supported(name, f"group of branches ({inside})", found.url)
+    edges = np.asarray(branch.entry_offsets, np.int64)
+    entries = int(found.tree.num_entries)
+    if edges[0] != 0 or edges[-1] != entries or np.any(np.diff(edges) < 0):
+        said = f"damaged: {name} has {edges[-1]} entries, and the tree {entries}"
+        raise DataError(said, found.url, "copy the file again")
+
+
+def _not_supported(name: str, kind: str, url: str) -> DataError:
+    remedy = "name other branches: numbers, lists of numbers, and what uproot makes arrays of"
+    return DataError(f"{name} is of type {kind}, which is not supported", url, remedy)
+
+
+def _unsupported(found: OpenTree, wanted: Sequence[str], error: Exception) -> DataError:
+    """The error for columns that uproot cannot make arrays of; nothing is damaged."""
+    said = str(error).strip().splitlines()[0][:120]
+    for name in wanted:
+        column = found.tree[name]
+        if type(getattr(column, "interpretation", None)) not in (AsDtype, AsJagged):
+            kind = getattr(column, "typename", None) or type(column).__name__
+            return _not_supported(name, f"{kind} ({type(error).__name__}: {said})", found.url)
+    return damaged(found.url, error)
 
 
 def _ttree_facts(
