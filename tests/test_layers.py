@@ -37,7 +37,7 @@ LAYERS = {
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
-        *("hep.duplicates", "hep.generated"),
+        *("hep.duplicates", "hep.generated", "hep.soundness"),
         *("hep.histogram", "hep.observables", "hep.partition", "hep.quality", "hep.reviewing"),
         *(
             "radio.beam",

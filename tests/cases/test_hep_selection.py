@@ -127,3 +127,13 @@ def test_u01_the_record_holds_the_lines(case, monkeypatch, capsys):
     failures = result(case)["failures"]
     assert failures
     assert 'return x["nope"]' in failures[0]["traceback"]
+
+
+def test_u02_a_field_of_a_struct_is_read(case, monkeypatch, capsys):
+    code, _, err = run(monkeypatch, capsys)
+    assert (code, err) == (0, err)
+    assert result(case)["counts"]["h"] == 20
+    spec = case / "spec.toml"
+    spec.write_text(spec.read_text().replace("data = true", "data = true\nevents = [20]"))
+    code, _, err = run(monkeypatch, capsys)
+    assert (code, err) == (0, err)

@@ -18,10 +18,11 @@ from typing import Any
 
 import uproot
 from uproot.source.futures import TrivialExecutor
+from xxhash import xxh3_64_intdigest
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep.source import StoreSource
+from spectrum_workflows.hep.source import SEAL, StoreSource
 from spectrum_workflows.specs import closest
 
 KEEP_OPEN = 8
@@ -142,11 +143,31 @@ def _tree(file: Any, name: str, url: str) -> Any:
             raise DataError(f"no tree {name!r}", url, remedy)
         if not is_tree(names[name]):
             raise DataError(f"{name!r} is a {names[name]}, not a tree", url, "name a tree")
-        return file[name]
+        found = file[name]
+        if hasattr(found, "ntuple"):
+            _seal(found.ntuple)
+        return found
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
         raise damaged(url, error) from error
+
+
+def _seal(ntuple: Any) -> None:
+    """Check the lists of an RNTuple's pages, and have every page checked that has a checksum.
+
+    The header, the footer and the anchor are checked by uproot.
+    """
+    for record in ntuple.footer.cluster_group_records:
+        link = record.page_list_link
+        chunk, _ = ntuple.read_locator(link.locator, link.env_uncomp_size)
+        content = bytes(chunk.raw_data)[: link.env_uncomp_size]
+        if xxh3_64_intdigest(content[:-SEAL]) != int.from_bytes(content[-SEAL:], "little"):
+            raise ValueError("checksum of a list of pages is wrong")
+    pages = (p for c in ntuple.page_link_list for column in c for p in column.pages)
+    ntuple.file.source.sealed |= {
+        int(p.locator.offset): int(p.locator.num_bytes) for p in pages if p.has_checksum
+    }
 
 
 def damaged(where: str, error: BaseException) -> DataError:

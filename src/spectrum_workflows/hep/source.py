@@ -7,12 +7,15 @@ from typing import Any
 
 from uproot.source.chunk import Chunk, Source
 from uproot.source.futures import TrivialFuture
+from xxhash import xxh3_64_intdigest
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import SpectrumError
 
 AHEAD = 64 * 1024
 """Bytes read at a time where a remote file is looked into; its records are small and near."""
+SEAL = 8
+"""Bytes of a checksum."""
 KEPT = 8
 """Such pieces that are kept."""
 
@@ -50,6 +53,12 @@ class StoreSource(Source):  # type: ignore[misc]
         Size of the file.
     **_options
         uproot's own, which are not for us.
+
+    Attributes
+    ----------
+    sealed : dict of int to int
+        First byte and length of the ranges whose checksum follows them, as the
+        pages of an RNTuple have it; they are checked when they are read.
     """
 
     def __init__(self, file_path: str, *, nbytes: int, **_options: Any) -> None:
@@ -57,12 +66,15 @@ class StoreSource(Source):  # type: ignore[misc]
         self._file_path, self._num_bytes, self._open = file_path, nbytes, True
         self._ahead = 0 if storage.is_local(file_path) else AHEAD
         self._pieces: list[tuple[int, memoryview]] = []
+        self.sealed: dict[int, int] = {}
 
     def chunk(self, start: int, stop: int) -> Chunk:
         """One range of bytes, shorter where the file ends."""
         self._check_open()
         self._account(1, start, stop)
         there = max(start, min(stop, self.num_bytes))
+        if self.sealed.get(start) == stop - start:
+            return Chunk(self, start, stop, TrivialFuture(self._unsealed(start, stop)))
         return StoredChunk(self, start, stop, TrivialFuture(self._piece(start, there)))
 
     def chunks(self, ranges: list[tuple[int, int]], notifications: Queue[Chunk]) -> list[Chunk]:
@@ -100,6 +112,17 @@ class StoreSource(Source):  # type: ignore[misc]
         if self._ahead:
             self._pieces = [*self._pieces[1 - KEPT :], (start, data)]
         return data[: stop - start]
+
+    def _unsealed(self, start: int, stop: int) -> memoryview:
+        """A range whose checksum is right: XXH3 of 64 bits, little-endian, after it.
+
+        As "Page locations" of ROOT's binary format specification of RNTuple has it.
+        """
+        whole = self._piece(start, min(stop + SEAL, self.num_bytes))
+        data, seal = whole[: stop - start], whole[stop - start :]
+        if len(seal) != SEAL or xxh3_64_intdigest(data) != int.from_bytes(seal, "little"):
+            raise ValueError(f"checksum of the page at byte {start} is wrong")
+        return data
 
     def _account(self, requests: int, start: int, stop: int) -> None:
         self._num_requests += requests
