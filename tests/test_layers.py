@@ -114,7 +114,7 @@ PURE = {
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec"),
     *("matplotlib", "mplhep", "numcodecs", "pydantic"),
-    *("uproot", "xarray", "zarr"),
+    *("uproot", "xarray", "xxhash", "zarr"),
 }
 DASK = {"dask", "distributed"}
 MAY_TOUCH = {
