@@ -89,7 +89,7 @@ LAYERS = {
         *("*.synthetic", "*.synthetic.*", "*.write"),
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
-    "workflow": ("hep", "radio", "*.planning", "*.workflow", "*.workflow.*"),
+    "workflow": ("hep", "hep.repeating", "radio", "*.planning", "*.workflow", "*.workflow.*"),
     "sites": ("arithmetic", "sites", "sites.*"),
     "front": (
         "",

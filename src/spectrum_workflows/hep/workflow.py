@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
-from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import closure, columns, histogram, runs
 from spectrum_workflows.hep.fitted import FitResult, LikelihoodFit
 from spectrum_workflows.hep.histogram import arrays, deviation
@@ -17,6 +18,7 @@ from spectrum_workflows.hep.listing import inputs
 from spectrum_workflows.hep.planning import plan
 from spectrum_workflows.hep.preparing import generator_weights, prepared
 from spectrum_workflows.hep.read import check_unchanged, entries
+from spectrum_workflows.hep.repeating import watched
 from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import located
 from spectrum_workflows.hep.spec import HepSpec
@@ -54,6 +56,8 @@ def run(
         Cost and failures.
     """
     task = job(spec)
+    if plan.code and task.digest != plan.code:
+        raise DataError("the code has changed since the run was planned", spec.select, "run again")
     parts = each(
         process,
         plan.partitions,
@@ -64,8 +68,10 @@ def run(
     )
     total = len(plan.partitions)
     report("select", 0, total)
-    sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
-    value, tally = sums
+    with _repeated(spec, task, plan, client) as doubts:
+        sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
+        value, tally = sums
+        tally += Tally(warnings=doubts())
     if value is None:
         return None, tally
     data = {name for name, sample in spec.samples.items() if sample.data}
@@ -78,6 +84,15 @@ def run(
         result = replace(result, likelihood=fitted(result))
         report("fit", 1, 1)
     return result, tally
+
+
+def _repeated(
+    spec: HepSpec, task: Job, plan: Plan, client: Client | None
+) -> AbstractContextManager[Callable[[], tuple[str, ...]]]:
+    """What is said of a selection that does not repeat itself; our own are known to."""
+    if not spec.user_code:
+        return nullcontext(lambda: ())
+    return watched(task, plan.partitions, client=client)
 
 
 def _unforeseen(value: Filled, plan: Plan, task: Job) -> Iterator[str]:
