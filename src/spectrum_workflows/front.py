@@ -25,8 +25,14 @@ from spectrum_workflows import (
     storage,
 )
 from spectrum_workflows.checking import expected
-from spectrum_workflows.domain import OnError, Tally
-from spectrum_workflows.errors import DataNotFoundError, PartitionError, SpecError
+from spectrum_workflows.domain import OnError, Plan, Tally
+from spectrum_workflows.errors import (
+    DataError,
+    DataNotFoundError,
+    PartitionError,
+    SpecError,
+    SpectrumError,
+)
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.asking import asked
@@ -120,7 +126,8 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
                 report=report,
                 on_error=on_error,
             )
-        with _trouble_first(place), storage.using(_with_copies(spec, place)):
+        copies = storage.using(_with_copies(spec, place))
+        with _trouble_first(place), _same_input(plan), copies:
             result, tally = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report
             )
@@ -159,6 +166,21 @@ def _with_copies(spec: Any, place: Place) -> storage.Stores:
         return place.stores
     with storage.using(place.stores):
         return replace(place.stores, copies=catalogue.copies(named, place.data))
+
+
+@contextmanager
+def _same_input(plan: Plan) -> Iterator[None]:
+    """Refuse what was computed, or went wrong, while the input was exchanged."""
+    before = record.stamps(url for url, _ in plan.inputs)
+    try:
+        yield
+    except SpectrumError as error:
+        try:
+            record.check_unchanged(before)
+        except DataError as exchanged:
+            raise exchanged from error
+        raise
+    record.check_unchanged(before)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest
+from spectrum_workflows.record.inputs import check_unchanged, stamps
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.saving import save
@@ -13,6 +14,7 @@ __all__ = [
     "Outcome",
     "Spooled",
     "check_spool",
+    "check_unchanged",
     "compare",
     "damaged",
     "digest",
@@ -24,4 +26,5 @@ __all__ = [
     "save",
     "send",
     "spooled",
+    "stamps",
 ]

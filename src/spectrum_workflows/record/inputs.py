@@ -1,0 +1,63 @@
+"""Whether the input is at the end of a run what it was at its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, SpectrumError
+
+MOST = 256
+"""Files in stores that are asked for; of local files all are looked at."""
+
+AT_A_TIME = 16
+HASTE = {"patience": 0.0, "timeout": 5.0}
+"""Storage options of the second look: a store that has gone since is not waited for."""
+
+
+def stamps(urls: Iterable[str]) -> dict[str, str]:
+    """What tells the inputs' versions, by URL; without those that cannot be asked."""
+    urls = list(dict.fromkeys(urls))
+    local = [url for url in urls if storage.is_local(url)]
+    remote = [url for url in urls if not storage.is_local(url)][:MOST]
+    found = {url: _stamp(url, storage.current_stores()) for url in local}
+    if remote:
+        stores = storage.current_stores()
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            asked = pool.map(lambda url: _stamp(url, stores), remote)
+            found |= dict(zip(remote, asked, strict=True))
+    return {url: said for url, said in found.items() if said}
+
+
+def check_unchanged(before: dict[str, str]) -> None:
+    """Refuse a result whose input was exchanged while it was computed.
+
+    Raises
+    ------
+    DataError
+        A file or set is not what it was when the run was planned.
+    """
+    stores = storage.current_stores()
+    for url in before:
+        if not storage.is_local(url):
+            stores = stores.changed(url, **HASTE)
+    with storage.using(stores):
+        now = stamps(before)
+    changed = [url for url in now if now[url] != before[url]]
+    gone = [u for u in before if u not in now and storage.is_local(u) and not storage.exists(u)]
+    if changed or gone:
+        more = f" (and {len(changed + gone) - 1} more)" if len(changed + gone) > 1 else ""
+        raise DataError(
+            f"it was exchanged while the run read it{more}: the result would be a mixture",
+            storage.shown((changed + gone)[0]),
+            "run it again when the data no longer changes",
+        )
+
+
+def _stamp(url: str, stores: storage.Stores) -> str:
+    try:
+        with storage.using(stores):
+            return storage.stamp(url)
+    except (OSError, SpectrumError):
+        return ""
