@@ -51,16 +51,19 @@ class Lookout:
     trouble: SiteError | None = None
     _strikes: dict[str, int] = field(default_factory=dict)
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _idle: threading.Event = field(default_factory=threading.Event)
     _waits: bool = False
     _moved: float = 0.0
     _last: Any = None
 
     def __enter__(self) -> Self:
+        self._idle.set()
         threading.Thread(target=self._look_again, name="lookout", daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
+        self._idle.wait(timeout=RESTARTED_WITHIN)  # or the site might end in the middle of a start
 
     def next(self, events: as_completed) -> Future:
         """The next future that is done.
@@ -123,7 +126,11 @@ class Lookout:
         for key, address, seconds, average in seen["running"]:
             limit = self.limits.of_a_partition(average)
             if seconds > limit and not self._stopped.is_set():
-                self._end(key, address, limit)
+                self._idle.clear()
+                try:
+                    self._end(key, address, limit)
+                finally:
+                    self._idle.set()
         self._watch_for_standstill(seen)
 
     def _end(self, key: str, address: str, limit: float) -> None:
