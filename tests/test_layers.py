@@ -42,6 +42,7 @@ LAYERS = {
         *(
             "radio.beam",
             "radio.clean",
+            "radio.gate",
             "radio.clean.*",
             "radio.gridding",
             "radio.image",

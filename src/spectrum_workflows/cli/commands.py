@@ -79,7 +79,7 @@ def run_command(
 ) -> None:
     """Run a spec at a site and save the result in a folder of its own.
 
-    Exits with 3 if some of its numbers could not be saved; those that could are.
+    Exits with 3 if some of its numbers could not be computed or saved; those that could are.
     """
     from spectrum_workflows import front, storage
     from spectrum_workflows.record import read_record
@@ -103,6 +103,9 @@ def run_command(
             screen.as_json({**outcome.summary, "folder": folder, **trouble})
         else:
             screen.outcomes([(outcome.summary, folder)])
+    if outcome.failures and on_error is OnErrorChoice.RAISE:
+        screen.error(f"{folder} is partial: {outcome.failures[0].error}")
+        raise typer.Exit(3)
     if lost := saved.get("lost"):
         screen.error(f"{folder} lacks numbers: {'; '.join(lost)}")
         raise typer.Exit(3)

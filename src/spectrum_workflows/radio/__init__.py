@@ -6,7 +6,16 @@ from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.forecast import COSTS
 from spectrum_workflows.radio.plot import plot
 from spectrum_workflows.radio.read import inputs, is_measurement_set
-from spectrum_workflows.radio.results import arrays, axes, deviation, files, pictures, read, summary
+from spectrum_workflows.radio.results import (
+    arrays,
+    axes,
+    deviation,
+    files,
+    pictures,
+    read,
+    summary,
+    warnings,
+)
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import make
 from spectrum_workflows.radio.workflow import calibrate, plan, run
@@ -26,6 +35,7 @@ DOMAIN = Domain(
     axes=axes,
     plot=plot,
     make=make,
+    warnings=warnings,
     converter=Converter(".ms", convert, recognises=is_measurement_set),
     costs=COSTS,
     calibrate=calibrate,

@@ -36,10 +36,8 @@ DIRECTIONS, STEP = 36, 0.25
 STEPS, NEAR = 500, 1e-6
 """Of the fit: how many at most, and the size of one, relative to the form, near the end."""
 
-REMEDY = (
-    "choose a cell of a third to a fifth of the beam, or give the beam in a [restore] table "
-    "(bmaj_arcsec, bmin_arcsec, bpa_deg)"
-)
+SMALLER = "choose a cell of a third to a fifth of the beam,"
+REMEDY = "give the beam in a [restore] table: bmaj_arcsec, bmin_arcsec, bpa_deg"
 
 Form = tuple[float, float, float]
 if TYPE_CHECKING:
@@ -142,7 +140,8 @@ def _fitted(psf: Image, cell: float, level: float) -> Beam:
         raise DataError("the PSF has no peak at its centre", "beam fit", REMEDY)
     rows, columns = _main_lobe(psf, level)
     if len(rows) < 5 or len(rows) > psf.size // 4:
-        raise DataError(f"the PSF's main lobe covers {len(rows)} pixels", "beam fit", REMEDY)
+        remedy = f"{SMALLER} or {REMEDY}" if len(rows) < 5 else REMEDY
+        raise DataError(f"the PSF's main lobe covers {len(rows)} pixels", "beam fit", remedy)
     north, east = (rows - half).astype(float), (half - columns).astype(float)
     start = -np.log(level) * np.pi / len(rows)
     form = _least_squares((east**2, north**2, 2 * east * north), psf[rows, columns] / peak, start)

@@ -152,4 +152,4 @@ def _history(result: ImagingResult) -> list[str]:
     if result.model is not None:
         lines.append(f"CLEAN: {result.iterations} iterations, {result.major} major cycles")
         lines.append(f"CLEAN stopped: {result.stop.value}")
-    return lines
+    return [*lines, *(_ascii(f"warning: {line}") for line in result.warnings)]

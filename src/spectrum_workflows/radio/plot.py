@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,10 @@ def plot(result: ImagingResult) -> Figure:
     title = f"{result.observation.object_name or result.name}: {kind}, {result.weighting} weights"
     figure = Figure(figsize=(7.4, 6.2), layout="constrained")
     _show_sky(figure, 111, result, (title, image))
+    if found := result.warnings:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        said = textwrap.fill(f"warning: {found[0]}{more}", 90)
+        figure.suptitle(said, fontsize="small", color="firebrick", parse_math=False)
     return figure
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from spectrum_workflows.radio.types import Image, ImagingResult
+    from spectrum_workflows.radio.types import Image, ImagingResult, SelfCheck
 
 IMAGES = ("dirty", "image", "model", "psf", "residual")
 ALLOWED_DEVIATION = 1e-6
@@ -47,24 +47,41 @@ def summary(result: ImagingResult) -> dict[str, Any]:
             "bpa_deg": result.beam.bpa,
         }
     image: dict[str, Any] = {
-        "peak": float(shown[row, column]),
+        "peak": _number(shown[row, column]),
         "peak_pixel": [int(row), int(column)],
-        "rms": robust_rms(noise),
+        "rms": _number(robust_rms(noise)),
         "unit": "Jy/beam",
         "beam": beam,
         "npix": result.geometry.npix,
         "weighting": result.weighting,
         "visibilities": result.visibilities,
-        "weight_sum": result.weight_sum,
-        "self_check": asdict(result.self_check) if result.self_check else None,
+        "weight_sum": _number(result.weight_sum),
+        "use": asdict(result.use) if result.use else None,
+        "self_check": _numbers(result.self_check) if result.self_check else None,
         "stop": result.stop.name.lower(),
         "major_cycles": result.major,
         "iterations": result.iterations,
-        "threshold": result.threshold,
+        "threshold": _number(result.threshold),
     }
     if result.model is not None:
-        image["model_flux_jy"] = float(result.model.sum())
+        image["model_flux_jy"] = _number(result.model.sum())
     return {"image": image}
+
+
+def _numbers(check: SelfCheck) -> dict[str, Any]:
+    return {name: _number(value) for name, value in asdict(check).items()}
+
+
+def _number(value: float) -> float | int | None:
+    """Ready for JSON, which knows no infinity and nothing that is not a number."""
+    if isinstance(value, int):
+        return value
+    return float(value) if np.isfinite(value) else None
+
+
+def warnings(result: ImagingResult) -> tuple[str, ...]:
+    """What the result shows about itself: see `gate`."""
+    return result.warnings
 
 
 def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:

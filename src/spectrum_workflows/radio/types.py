@@ -191,6 +191,7 @@ class Stop(Enum):
     MAX_MAJOR = "major cycle limit"
     DIVERGED = "residual peak grew: kept the model before it did"
     NOTHING_LEFT = "residual is zero everywhere"
+    LOST = "a major cycle failed: kept the model before it"
 
 
 @dataclass(frozen=True)
@@ -210,11 +211,33 @@ class SelfCheck:
 
 
 @dataclass(frozen=True)
+class Use:
+    """Visibilities that were planned, and those among them that an image does not hold.
+
+    Attributes
+    ----------
+    planned : int
+    flagged : int
+    unusable : int
+        Not flagged, but without a positive weight or a finite value.
+    beyond : int
+        Usable, but beyond the grid of the imaging weights.
+    """
+
+    planned: int
+    flagged: int
+    unusable: int
+    beyond: int
+
+
+@dataclass(frozen=True)
 class ImagingResult:
     """Everything one run makes; images in Jy/beam, except ``model`` in Jy/pixel.
 
     ``threshold`` is the level, in Jy/beam, that CLEAN was asked to reach in its
-    last major cycle; ``weight_sum`` the sum of imaging weights.
+    last major cycle; ``weight_sum`` the sum of imaging weights.  ``beam_fitted`` says
+    that the beam is fitted to the PSF; ``trouble`` what failed after dirty image and PSF;
+    ``warnings`` what the images show about themselves.
     """
 
     name: str
@@ -234,3 +257,7 @@ class ImagingResult:
     iterations: int = 0
     threshold: float = 0.0
     self_check: SelfCheck | None = None
+    use: Use | None = None
+    beam_fitted: bool = False
+    trouble: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

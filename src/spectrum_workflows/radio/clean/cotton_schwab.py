@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.radio.clean.components import Components, none
 from spectrum_workflows.radio.clean.minor_cycle import minor_cycle
 from spectrum_workflows.radio.clean.surface import Surface
@@ -27,7 +28,7 @@ GROWTH = 1.2
 
 @dataclass(frozen=True)
 class Deconvolved:
-    """Model, exact residual and how CLEAN came to an end."""
+    """Model, exact residual and how CLEAN came to an end; why, where a major cycle failed."""
 
     model: Components
     residual: Surface
@@ -35,6 +36,7 @@ class Deconvolved:
     major: int
     iterations: int
     threshold: float
+    trouble: str = ""
 
 
 def cotton_schwab(
@@ -67,7 +69,8 @@ def cotton_schwab(
     residual_of : callable
         ``residual_of(model, major)``: the dirty image of the data minus the
         model, in the given major cycle (from 1).  Where CLEAN diverged and the
-        residual before that was let go, it is asked for once more (from 0).
+        residual before that was let go, it is asked for once more (from 0).  Where
+        it fails, CLEAN ends with the model before, if its residual is still there.
     """
 
     def exact(left: Surface, model: Components, major: int) -> Surface:
@@ -112,13 +115,13 @@ def _cycles(now: Deconvolved, psf: Image, clean: CleanSpec, next_residual: Next)
         found, used = minor_cycle(now.residual, psf, gain=clean.gain, level=level, iterations=left)
         before, allowed = now, GROWTH * peak
         model, major, iterations = now.model + found, now.major + 1, now.iterations + used
-        now = replace(
-            now,
-            model=model,
-            residual=next_residual(now.residual, model, major),
-            major=major,
-            iterations=iterations,
-        )
+        try:
+            residual = next_residual(now.residual, model, major)
+        except SpectrumError as error:
+            if before.residual.closed:
+                raise
+            return replace(before, stop=Stop.LOST, trouble=f"{error.where}: {error.what}")
+        now = replace(now, model=model, residual=residual, major=major, iterations=iterations)
 
 
 def highest_of_noise(samples: int) -> float:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
 
+GROWN = 10.0
+"""A minor cycle ends where its peak has grown by this factor: it diverges."""
+
+
 def minor_cycle(
     residual: Surface, psf: Image, *, gain: float, level: float, iterations: int
 ) -> tuple[Components, int]:
@@ -89,8 +93,8 @@ def _clean_active(
     for k in range(values.shape[0]):
         if abs(values[k]) > abs(values[peak]):
             peak = k
-    used = 0
-    while used < iterations and abs(values[peak]) > level:
+    used, highest_allowed = 0, GROWN * abs(values[peak])
+    while used < iterations and level < abs(values[peak]) <= highest_allowed:
         row, column = active[peak]
         found = gain * values[peak]
         flux[peak] += found

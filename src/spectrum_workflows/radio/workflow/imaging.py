@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.errors import DataError
+from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.beam import fit_beam
 from spectrum_workflows.radio.clean import cotton_schwab
 from spectrum_workflows.radio.clean.restoration import restored
 from spectrum_workflows.radio.clean.surface import whole
+from spectrum_workflows.radio.gate import seen
 from spectrum_workflows.radio.self_check import PIXELS, Sample, compare
 from spectrum_workflows.radio.strips.whole import gridded_in_strips
-from spectrum_workflows.radio.types import Beam, Geometry, ImagingResult, SelfCheck, Slab
+from spectrum_workflows.radio.types import (
+    Beam,
+    Geometry,
+    ImagingResult,
+    SelfCheck,
+    Slab,
+    Stop,
+    Use,
+)
 from spectrum_workflows.radio.weights import robustness
 from spectrum_workflows.radio.workflow import slab_tasks as tasks
 from spectrum_workflows.radio.workflow import strip_passes
@@ -62,26 +71,31 @@ def run(
     state = Passes(_slabs(plan), client, on_error, report or _silent)
     geometry = geometry_of(spec)
     robust = _robustness(spec, geometry, state, plan.observation)
-    wanted = tasks.Wanted(spec.image.psf, plan.size if spec.checks_itself else 0)
     layout = plan.layout
+    checks = spec.checks_itself or layout is not None
+    wanted = tasks.Wanted(spec.image.psf, plan.size if checks else 0)
     if layout is None:
         sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
         cleaning: Cleaning = partial(_cleaning_in_slabs, state, geometry, robust)
-        return _made(spec, plan.observation, state, sums, cleaning), state.tally
+        use = _use(state, sums, robust)
+        made = _made(spec, plan.observation, state, sums, use, cleaning)
+        return replace(made, warnings=seen(made)), state.tally
     with closing(strip_passes.shuffled(state, layout, robust)) as data:
         clean = spec.clean is not None
         with closing(strip_passes.images(state, layout, data, wanted, clean=clean)) as images:
             cleaning = partial(strip_passes.cleaning, state, layout, data, images)
             image_of = partial(gridded_in_strips, layout=layout)
-            made = _made(spec, plan.observation, state, images.sums, cleaning, image_of)
-            return made, state.tally
+            sums, use = images.sums, _use(state, images.sums, robust)
+            made = _made(spec, plan.observation, state, sums, use, cleaning, image_of)
+            return replace(made, warnings=seen(made)), state.tally
 
 
 def _made(
     spec: RadioSpec,
     observation: Observation,
-    state: Passes,  # noqa: ARG001
+    state: Passes,
     sums: tasks.Sums,
+    use: Use,
     cleaning: Cleaning,
     image_of: Callable[[Visibilities], Image] | None = None,
 ) -> ImagingResult:
@@ -101,9 +115,30 @@ def _made(
         visibilities=sums.used,
         psf=sums.psf,
         self_check=_self_check(sums.sample, geometry, image_of),
+        use=use,
     )
-    result = replace(result, beam=_beam(spec, result))
-    return _cleaned(spec.clean, result, cleaning) if spec.clean else result
+    result = _with_beam(spec, result)
+    if spec.clean is None:
+        return result
+    try:
+        return _cleaned(spec.clean, result, cleaning, state)
+    except SpectrumError as error:
+        what = f"{error.where}: {error.what}"
+        state.lose(what)
+        return replace(result, trouble=(*result.trouble, f"CLEAN failed: {what}"), stop=Stop.LOST)
+
+
+def _use(state: Passes, sums: tasks.Sums, robust: tasks.Robustness | None) -> Use:
+    """Which of the visibilities in the slabs that are left the images hold."""
+    planned = sum(slab.size for slab in state.slabs)
+    known = robust is not None and not state.tally.failures  # else of slabs that are lost, too
+    usable = robust.usable if robust and known else sums.used
+    return Use(
+        planned=planned,
+        flagged=planned - sums.unflagged,
+        unusable=sums.unflagged - usable,
+        beyond=usable - sums.used,
+    )
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
@@ -139,41 +174,49 @@ def _robustness(
         remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
         raise DataError("all visibilities lie beyond the uv grid", state.slabs[0].url, remedy)
     coefficients = robustness(weighting.scheme, weighting.robust, found.grid)
-    return tasks.Robustness(found.grid, coefficients)
+    return tasks.Robustness(found.grid, coefficients, found.usable)
 
 
-def _cleaned(clean: CleanSpec, result: ImagingResult, cleaning: Cleaning) -> ImagingResult:
-    """Deconvolve and restore."""
+def _cleaned(
+    clean: CleanSpec, result: ImagingResult, cleaning: Cleaning, state: Passes
+) -> ImagingResult:
+    """Deconvolve, and restore where there is a beam."""
     assert result.psf is not None
-    assert result.beam is not None
     dirty, residual_of = cleaning(result)
     found = cotton_schwab(dirty, result.psf, clean, residual_of)
     with closing(found.residual) as left:
         residual, npix = left.gathered(), result.geometry.npix
+    trouble, image = result.trouble, None
+    if found.trouble:
+        state.lose(found.trouble)
+        trouble = (*trouble, f"CLEAN ended after major cycle {found.major}: {found.trouble}")
+    if result.beam is not None:
+        image = restored(found.model, residual, result.beam, result.geometry.cell)
     return replace(
         result,
         residual=residual,
         model=found.model.dense(npix, npix),
-        image=restored(found.model, residual, result.beam, result.geometry.cell),
+        image=image,
         stop=found.stop,
         major=found.major,
         iterations=found.iterations,
         threshold=found.threshold,
+        trouble=trouble,
     )
 
 
-def _beam(spec: RadioSpec, result: ImagingResult) -> Beam | None:
-    """The restoring beam: the spec's, else the one that fits the PSF."""
+def _with_beam(spec: RadioSpec, result: ImagingResult) -> ImagingResult:
+    """With the restoring beam: the spec's, else the one that fits the PSF, if one does."""
     if spec.restore:
-        return Beam(spec.restore.bmaj_arcsec, spec.restore.bmin_arcsec, spec.restore.bpa_deg)
+        given = Beam(spec.restore.bmaj_arcsec, spec.restore.bmin_arcsec, spec.restore.bpa_deg)
+        return replace(result, beam=given)
     if result.psf is None:
-        return None
+        return result
     try:
-        return fit_beam(result.psf, result.geometry.cell)
-    except DataError:
-        if spec.clean:
-            raise
-        return None
+        return replace(result, beam=fit_beam(result.psf, result.geometry.cell), beam_fitted=True)
+    except DataError as error:
+        what = "no beam, and no restored image" if spec.clean else "no beam"
+        return replace(result, trouble=(*result.trouble, f"{what}: {error}"))
 
 
 def _self_check(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from spectrum_workflows.domain import Partition, Tally
+from spectrum_workflows.domain import Failure, Partition, Tally
 from spectrum_workflows.engine import each, exchanged, merged
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.stages import Stage
@@ -104,6 +104,11 @@ class Passes:
         stages = {earlier.name: earlier for earlier in self.tally.stages}
         stages[name] = stages[name] + stage if name in stages else stage
         self.tally = replace(self.tally + tally, stages=tuple(stages.values()))
+
+    def lose(self, error: str) -> None:
+        """Note that something after the images failed: what there is, is partial."""
+        lost = Failure("CLEAN", 0, error, 1)
+        self.tally = replace(self.tally, failures=(*self.tally.failures, lost))
 
     def _drop(self, tally: Tally) -> None:
         """Leave the slabs that failed out of all further passes, which must then succeed."""

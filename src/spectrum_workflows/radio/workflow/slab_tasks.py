@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectrum_workflows.radio.gate import finite
 from spectrum_workflows.radio.gridding import gridded, gridded_psf, predicted
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.self_check import VISIBILITIES, Sample, sample
@@ -20,19 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Density:
-    """Weights in each uv cell, in all, and how many visibilities are unflagged."""
+    """Weights in each uv cell, in all, and how many visibilities are unflagged and usable."""
 
     grid: NDArray[np.float64]
     weight_sum: float
     unflagged: int
+    usable: int
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """The density of all data and the coefficients that turn it into weights."""
+    """The density of all data and the coefficients that turn it into weights.
+
+    ``usable`` counts the visibilities that have a weight before that.
+    """
 
     grid: NDArray[np.float64]
     coefficients: tuple[float, float]
+    usable: int
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,18 @@ def density_of(slab: Slab, geometry: Geometry) -> Density:
     """First pass, for uniform and Briggs weights only."""
     data = read(slab)
     weight_sum = float(data.weight.sum(dtype=np.float64))
-    return Density(density(data, geometry), weight_sum, data.unflagged)
+    usable = int(np.count_nonzero(data.weight))
+    return Density(density(data, geometry), weight_sum, data.unflagged, usable)
 
 
 def add_density(a: Density, b: Density) -> Density:
     """Merge two slabs' densities."""
-    return Density(a.grid + b.grid, a.weight_sum + b.weight_sum, a.unflagged + b.unflagged)
+    return Density(
+        a.grid + b.grid,
+        a.weight_sum + b.weight_sum,
+        a.unflagged + b.unflagged,
+        a.usable + b.usable,
+    )
 
 
 def imaged(slab: Slab, geometry: Geometry, robustness: Robustness | None, wanted: Wanted) -> Sums:
@@ -79,9 +91,10 @@ def imaged(slab: Slab, geometry: Geometry, robustness: Robustness | None, wanted
     data = read_weighted(slab, geometry, robustness)
     share = VISIBILITIES * slab.size // max(wanted.check_of, slab.size)
     seed = (slab.time_start, slab.chan_start)
+    psf = finite(gridded_psf(data, geometry), "the PSF", slab.where) if wanted.psf else None
     return Sums(
-        dirty=gridded(data, geometry),
-        psf=gridded_psf(data, geometry) if wanted.psf else None,
+        dirty=finite(gridded(data, geometry), "the dirty image", slab.where),
+        psf=psf,
         weight_sum=float(data.weight.sum(dtype=np.float64)),
         used=int(np.count_nonzero(data.weight)),
         unflagged=data.unflagged,
@@ -106,7 +119,7 @@ def residual(slab: Slab, geometry: Geometry, robustness: Robustness | None, mode
     data = read_weighted(slab, geometry, robustness)
     left = data.visibility
     left -= predicted(model, data, geometry)
-    return gridded(data, geometry)
+    return finite(gridded(data, geometry), "the residual", slab.where)
 
 
 def add_images(a: Image, b: Image) -> Image:

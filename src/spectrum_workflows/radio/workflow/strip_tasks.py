@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.gate import finite
 from spectrum_workflows.radio.self_check import VISIBILITIES, Sample, sample
 from spectrum_workflows.radio.strips import operator
 from spectrum_workflows.radio.strips.cutting import cut, fits, joined, unpacked
@@ -95,7 +96,8 @@ def dirty_pieces(
 ) -> tuple[Coarse, ...]:
     """A strip's dirty image, coarse, in slices for the blocks of columns."""
     seen = _seen(strip, data, of_strips)
-    return operator.slices(operator.sampled(seen, seen.visibility, strip, layout), strip, layout)
+    samples = operator.sampled(seen, seen.visibility, strip, layout)
+    return operator.slices(finite(samples, "the dirty image", strip.where), strip, layout)
 
 
 def psf_pieces(
@@ -104,7 +106,8 @@ def psf_pieces(
     """The same for a point source of 1 Jy at the phase centre."""
     seen = _seen(strip, data, of_strips)
     ones = np.broadcast_to(np.complex64(1), seen.visibility.shape)
-    return operator.slices(operator.sampled(seen, ones, strip, layout), strip, layout)
+    samples = finite(operator.sampled(seen, ones, strip, layout), "the PSF", strip.where)
+    return operator.slices(samples, strip, layout)
 
 
 def residual_pieces(
@@ -114,7 +117,8 @@ def residual_pieces(
     seen = _seen(strip, data, of_strips)
     samples = operator.model_samples(model, strip, layout)
     left = seen.visibility - operator.visible(samples, seen, strip, layout)
-    return operator.slices(operator.sampled(seen, left, strip, layout), strip, layout)
+    samples = finite(operator.sampled(seen, left, strip, layout), "the residual", strip.where)
+    return operator.slices(samples, strip, layout)
 
 
 def block_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:

@@ -1,0 +1,112 @@
+"""What an image shows about itself that its user should know, each in one line."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.beam import FOLLOWS, departure
+from spectrum_workflows.radio.types import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.types import ImagingResult
+
+MOSTLY_FLAGGED, SOME = 0.5, 1e-3
+"""Shares of the visibilities above which it is said that they are not used."""
+
+OVERSHOOT = 2.0
+"""A residual whose peak is larger than the dirty image's by this factor was not cleaned."""
+
+
+def finite(values: NDArray[Any], what: str, where: str) -> NDArray[Any]:
+    """The values themselves, if all of them are numbers.
+
+    Raises
+    ------
+    DataError
+        One is not.
+    """
+    if np.isfinite(values).all():
+        return values
+    remedy = "look at its UVW, weights and values; or choose a larger cell or epsilon"
+    raise DataError(f"{what} holds values that are not finite", where, remedy)
+
+
+def seen(result: ImagingResult) -> tuple[str, ...]:
+    """What the result shows about itself: inaccurate, diverged, odd, unused."""
+    found = (*_not_finite(result), *_inaccurate(result), *_unused(result), *_beam(result))
+    return (*result.trouble, *found, *_clean(result))
+
+
+def _not_finite(result: ImagingResult) -> Iterator[str]:
+    """Nothing that should come this far."""
+    for name in ("dirty", "psf", "residual", "model", "image"):
+        image = getattr(result, name)
+        if image is not None and not np.isfinite(image).all():
+            yield f"{name} holds values that are not finite"
+
+
+def _inaccurate(result: ImagingResult) -> Iterator[str]:
+    check = result.self_check
+    if check is not None and not check.error_peak <= check.epsilon:
+        yield (
+            f"self-check: gridding is wrong by {check.error_peak:.2g} of the peak, "
+            f"{check.epsilon:g} was asked for"
+        )
+
+
+def _unused(result: ImagingResult) -> Iterator[str]:
+    use = result.use
+    if use is None or not use.planned:
+        return
+    if use.flagged > MOSTLY_FLAGGED * use.planned:
+        yield f"{use.flagged / use.planned:.1%} of the visibilities are flagged"
+    unflagged = use.planned - use.flagged
+    if use.unusable > SOME * unflagged:
+        share = use.unusable / unflagged
+        column = result.observation.weight_column
+        yield (
+            f"{share:.1%} of the visibilities that are not flagged have no positive weight "
+            f"({column}) or no finite value, and are not used"
+        )
+    usable = unflagged - use.unusable
+    if use.beyond:
+        share, radius = use.beyond / usable, 0.5 / result.geometry.cell
+        yield (
+            f"{share:.2g} of the usable visibilities lie beyond the uv grid "
+            f"({radius:.4g} wavelengths) and are not used: choose a smaller cell_arcsec"
+        )
+
+
+def _beam(result: ImagingResult) -> Iterator[str]:
+    beam, psf = result.beam, result.psf
+    if beam is None or psf is None or not result.beam_fitted:
+        return
+    by = departure(psf, beam, result.geometry.cell)
+    if not by <= FOLLOWS:
+        much = f"by {by:.0%}" if math.isfinite(by) else "which has none"
+        yield (
+            f'the beam ({beam.bmaj:.4g}" x {beam.bmin:.4g}") does not follow the half-power '
+            f"contour of the PSF, {much}: other weights, or a [restore] table, give a better one"
+        )
+
+
+def _clean(result: ImagingResult) -> Iterator[str]:
+    if result.model is None or result.residual is None:
+        return
+    left, dirty = float(np.abs(result.residual).max()), float(np.abs(result.dirty).max())
+    if result.stop is Stop.DIVERGED:
+        kept = f"the model of major cycle {result.major}" if result.major else "nothing"
+        yield f"CLEAN diverged, {kept} is kept: lower gain or mgain, or look at the PSF"
+    elif left > OVERSHOOT * dirty:
+        yield f"CLEAN left a residual of {left:.3g} Jy/beam, more than it began with ({dirty:.3g})"
+    if not result.model.any() and result.stop is not Stop.DIVERGED and result.stop is not Stop.LOST:
+        level = f"threshold {result.threshold:.3g}, peak {dirty:.3g} Jy/beam"
+        yield f"CLEAN found no components ({level})"

@@ -1,0 +1,209 @@
+"""What an image shows about itself is said, and no work is lost for what fails after it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio import DOMAIN, fits, gate
+from spectrum_workflows.radio.beam import draw_beam
+from spectrum_workflows.radio.clean import minor_cycle as minor
+from spectrum_workflows.radio.gridding import gridded, predicted
+from spectrum_workflows.radio.self_check import Sample, direct_sum
+from spectrum_workflows.radio.types import (
+    ARCSEC,
+    SPEED_OF_LIGHT,
+    Beam,
+    Geometry,
+    SelfCheck,
+    Stop,
+    Use,
+    Visibilities,
+)
+from spectrum_workflows.radio.workflow import slab_tasks
+
+from .conftest import spec_of
+
+CUT = {"max_visibilities": 351 * 8 * 4}
+CLEAN = {"threshold": 0.02, "max_major": 5}
+
+
+def run(spec, root, **options):
+    return DOMAIN.run(spec, DOMAIN.plan(spec, str(root)), **options)
+
+
+@pytest.fixture(scope="module")
+def made(small):
+    result, _ = run(spec_of(clean=CLEAN, weighting={"scheme": "briggs"}), small)
+    return result
+
+
+def seen(result, **changes):
+    return gate.seen(replace(result, **changes))
+
+
+def test_a_good_image_has_nothing_to_say(made):
+    assert DOMAIN.warnings(made) == ()
+    assert made.use == Use(11 * 351 * 8, 0, 0, 0)
+
+
+@pytest.mark.parametrize("error", [2e-4, float("nan"), float("inf")])
+def test_a_self_check_above_the_accuracy(made, error):
+    check = SelfCheck(1e-4, error, error, 10, 32, 0.1)
+    [line] = seen(made, self_check=check)
+    assert "self-check" in line
+    assert "0.0001 was asked for" in line
+
+
+def test_clean_that_diverged_or_kept_nothing(made):
+    nothing = {"model": np.zeros_like(made.model), "residual": made.dirty, "major": 0}
+    assert "nothing is kept" in seen(made, stop=Stop.DIVERGED, **nothing)[0]
+    assert "major cycle" in seen(made, stop=Stop.DIVERGED)[0]
+    assert "no components" in seen(made, **nothing)[0]
+    assert "more than it began with" in seen(made, residual=made.dirty * 3)[0]
+
+
+def test_a_beam_that_does_not_follow_the_psf(made):
+    wide = Beam(3 * made.beam.bmaj, 3 * made.beam.bmin, made.beam.bpa)
+    assert "half-power" in seen(made, beam=wide)[0]
+    assert seen(made, beam=wide, beam_fitted=False) == ()  # the user's own
+
+
+def test_data_that_are_not_used(made):
+    lines = seen(made, use=Use(1000, 600, 100, 30))
+    assert ["60.0%" in lines[0], "25.0%" in lines[1], "0.1 of" in lines[2]] == [True] * 3
+    assert seen(made, use=Use(1000, 400, 0, 0)) == ()
+
+
+def test_weights_count_what_lies_beyond_their_grid(small):
+    coarse = {"npix": 64, "cell_arcsec": 60.0}
+    result, _ = run(spec_of(weighting={"scheme": "uniform"}, image=coarse), small)
+    assert result.use.beyond > 0
+    assert result.use.beyond + result.visibilities == result.use.planned
+    assert any("beyond the uv grid" in line for line in DOMAIN.warnings(result))
+
+
+def test_mostly_flagged_data_are_told(altered):
+    def flag(table):
+        flags = table.getcol("FLAG")
+        flags[: 2 * len(flags) // 3] = True
+        table.putcol("FLAG", flags)
+
+    result, _ = run(spec_of(), altered(flag))
+    assert any("flagged" in line for line in DOMAIN.warnings(result))
+
+
+def test_not_finite_is_an_error_with_the_slab(small, monkeypatch):
+    """Left out where failures are kept."""
+    honest = slab_tasks.gridded
+
+    def spoilt(data, geometry):
+        return honest(data, geometry) * (np.nan if len(data.uvw) == 351 * 4 else 1)
+
+    monkeypatch.setattr(slab_tasks, "gridded", spoilt)
+    spec = spec_of(partition=CUT)
+    with pytest.raises(DataError, match=r"small\.ms \(times 0:4.*not finite"):
+        run(spec, small)
+    monkeypatch.setattr(
+        slab_tasks,
+        "gridded",
+        lambda data, geometry: honest(data, geometry) * (1 if len(data.uvw) == 351 * 4 else np.nan),
+    )
+    result, tally = run(spec, small, on_error="keep")
+    assert len(tally.failures) == 1
+    assert np.isfinite(result.dirty).all()
+
+
+@pytest.mark.parametrize("on_error", ["raise", "keep"])
+@pytest.mark.parametrize("cycle", [1, 2])
+def test_a_major_cycle_that_fails_loses_nothing(small, monkeypatch, on_error, cycle):
+    spec = spec_of(clean=CLEAN | {"mgain": 0.5}, partition=CUT)
+    whole, _ = run(spec, small)
+    assert whole.major > 2
+    honest, calls = slab_tasks.residual, []
+
+    def fails(slab, *rest):
+        calls.append(slab)
+        if len(calls) > 3 * (cycle - 1) + 1:
+            raise DataError("the disk has gone", slab.where)
+        return honest(slab, *rest)
+
+    monkeypatch.setattr(slab_tasks, "residual", fails)
+    result, tally = run(spec, small, on_error=on_error)
+    np.testing.assert_array_equal(result.dirty, whole.dirty)
+    np.testing.assert_array_equal(result.psf, whole.psf)
+    assert result.stop is Stop.LOST
+    assert result.major == cycle - 1
+    assert tally.failures
+    [line] = DOMAIN.warnings(result)
+    assert "the disk has gone" in line
+    assert f"after major cycle {cycle - 1}" in line
+
+
+def test_no_beam_is_no_end(small):
+    """One baseline has no main lobe; all passes are done by then."""
+    spec = spec_of(clean=CLEAN, image={"npix": 128, "cell_arcsec": 0.02})
+    result, _ = run(spec, small)
+    assert result.beam is None
+    assert result.image is None
+    assert result.model is not None
+    assert any("[restore]" in line for line in DOMAIN.warnings(result))
+    json.dumps(DOMAIN.summary(result), allow_nan=False)
+    assert {name for name, _ in DOMAIN.files(result)} >= {"dirty.fits", "psf.fits"}
+
+
+def test_a_minor_cycle_that_diverges_ends():
+    psf = np.ones((64, 64))
+    psf[::2] = -1.0
+    active = np.array([[20, 20], [21, 20], [40, 41]])
+    values, flux = np.array([1.0, 1.0, 1.0]), np.zeros(3)
+    minor._clean_active(active, values, psf * 3, flux, (1.0, 0.01, 100_000))
+    assert np.abs(flux).max() < 1e4
+
+
+def test_warnings_are_in_the_history_and_the_title(made):
+    line = "self-check: gridding is wrong by 0.1 $ of the peak, \N{MICRO SIGN} was asked for"
+    told = replace(made, warnings=(line, "another"))
+    assert b"warning: self-check" in fits.encode(told, "dirty", told.dirty)
+    assert "and 1 more" in DOMAIN.plot(told)._suptitle.get_text()
+    assert DOMAIN.plot(made)._suptitle is None
+
+
+def test_a_summary_is_json_whatever_the_numbers(made):
+    broken = replace(
+        made,
+        dirty=np.full_like(made.dirty, np.nan),
+        image=None,
+        residual=None,
+        weight_sum=np.inf,
+        self_check=SelfCheck(1e-4, float("nan"), float("inf"), 1, 32, 0.0),
+    )
+    json.dumps(DOMAIN.summary(broken), allow_nan=False)
+    assert any("not finite" in line for line in gate.seen(broken))
+
+
+def test_strips_are_always_checked(small):
+    spec = spec_of(strips={"count": 3}, self_check=False)
+    result, _ = run(spec, small)
+    assert result.self_check is not None
+    assert result.self_check.error_peak < 1e-4
+
+
+@pytest.mark.parametrize("cell", [1e-9, 1e-7, 1e-6, 1e-5, 1e-3, 0.1])
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-6])
+def test_tiny_fields(cell, epsilon):
+    """Microarcseconds: n cannot be told from 1, and need not be."""
+    geometry = Geometry(64, cell * ARCSEC, epsilon)
+    rng = np.random.default_rng(2)
+    longest = min(0.3 / geometry.cell, 1e10)
+    uvw = longest * rng.uniform(-1, 1, (400, 3))
+    ones = np.ones((400, 1), np.float32)
+    data = Visibilities(uvw, np.array([SPEED_OF_LIGHT]), ones.astype(np.complex64), ones, 400)
+    rows, columns = rng.integers(0, 64, (2, 20))
+    image = gridded(data, geometry)
+    direct = direct_sum(Sample(uvw, data.visibility[:, 0], ones[:, 0]), geometry, rows, columns)
+    assert np.abs(image[rows, columns] - direct).max() <= epsilon * 400
+    model = draw_beam(Beam(5 * cell, 4 * cell, 0.0), 64, geometry.cell)
+    assert np.isfinite(predicted(model, data, geometry)).all()
