@@ -35,7 +35,9 @@ def two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "config" / "spectrum-workflows"
     folder.mkdir(parents=True)
     for name in ("slurm", "cloud"):
-        (folder / f"{name}.toml").write_text(f'extends = "{name}"\n[workers]\ncount = 2\n')
+        text = f'extends = "{name}"\n[workers]\ncount = 2\n'
+        text += "[cluster]\ninsecure = true\n" if name == "cloud" else ""  # http on loopback
+        (folder / f"{name}.toml").write_text(text)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 

@@ -42,6 +42,14 @@ def described(folder: Path, names: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _allowing_http(folder: Path) -> Path:
+    """A configuration folder whose profile ``cloud`` talks HTTP: the server has no certificate."""
+    own = folder / "spectrum-workflows" / "cloud.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text('extends = "cloud"\n[cluster]\ninsecure = true\n')
+    return folder
+
+
 def main(arguments: list[str]) -> int:
     """Start the services named before ``--``, then run the command after it."""
     names, command = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
@@ -59,6 +67,8 @@ def main(arguments: list[str]) -> int:
         file = folder / "stores.toml"
         file.write_text(described(folder, [name for name in names if name in STORES]))
         environment[FILE] = str(file)
+        if "gateway" in names:
+            environment["XDG_CONFIG_HOME"] = str(_allowing_http(folder / "config"))
         sys.stderr.write(f"up: {', '.join(names)}\n")
         process = subprocess.Popen(command, env=environment)
         try:
