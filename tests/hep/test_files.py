@@ -109,6 +109,13 @@ class TestNormalisation:
             file["Runs"] = sums(1000, 1000)
         assert run(simulated, tmp_path)[1].weights["s"] == 1 / 2000
 
+    def test_a_glance_at_an_empty_file_says_nothing_of_the_others(self, simulated, tmp_path):
+        write(tmp_path / "b.root", 10, genWeight=ones(10), runs=sums(-1, 10))
+        write(tmp_path / "a.root", 0, genWeight=ones(0), runs=sums(0, 0))
+        assert DOMAIN.plan(simulated, str(tmp_path), glance=True).size == 0
+        with pytest.raises(DataError, match="sum of generator weights is -1"):
+            DOMAIN.plan(simulated, str(tmp_path))
+
     def test_several_runs_are_summed(self, simulated, tmp_path):
         runs = {"genEventSumw": [10.0, 20.0, 30.0], "genEventCount": [10, 20, 30]}
         write(tmp_path / "a.root", 10, genWeight=ones(10), runs=runs)

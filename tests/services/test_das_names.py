@@ -30,14 +30,20 @@ stop = 100.0
 """
 
 
-@pytest.fixture
-def host(xrootd_up: Store, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files were written."""
+    return tmp_path_factory.mktemp("das")
+
+
+@pytest.fixture(scope="module")
+def host(xrootd_up: Store, folder: Path) -> str:
     """A server with two files below ``/store/mc``."""
     found = xrootd_up.data.partition("//data")[0]
     for k, name in enumerate("ab"):
-        with uproot.recreate(tmp_path / f"{name}.root") as file:
+        with uproot.recreate(folder / f"{name}.root") as file:
             file["Events"] = {"x": np.arange(10.0 + k)}
-        storage.put_file(tmp_path / f"{name}.root", f"{found}//store/mc/{name}.root")
+        storage.put_file(folder / f"{name}.root", f"{found}//store/mc/{name}.root")
     return found
 
 
@@ -80,10 +86,10 @@ def test_what_is_not_there_is_said_to_be_missing(host: str, spec: HepSpec):
 
 
 @pytest.mark.parametrize("events", [[], [10, 10]])
-def test_two_routes_to_one_file(host: str, spec: HepSpec, tmp_path: Path, events: list[int]):
+def test_two_routes_to_one_file(host: str, spec: HepSpec, folder: Path, events: list[int]):
     other = host.replace("127.0.0.1", "localhost")
     routes = [f"{host}//store/mc/a.root", f"{other}//store/mc/a.root"]
     with pytest.raises(DataError, match="the same file is listed twice"):
         counted(spec, "", routes, events=events)
     with pytest.raises(DataError, match="the same file is listed twice"):
-        counted(spec, host, ["store/mc/a.root", f"file://{tmp_path}/a.root"], events=events)
+        counted(spec, host, ["store/mc/a.root", f"file://{folder}/a.root"], events=events)

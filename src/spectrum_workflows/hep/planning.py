@@ -110,12 +110,8 @@ def plan(
         warnings += [f"{f.url} has no events" for f, n in mine if _entries(f, n, found) == 0]
         made = [(x.url, x.entries, x.generated) for x in looked]
         warnings += generated.warnings(sample, wanted.normalisation, made)
-        if wanted.generated and mine and len(looked) == len(mine) and not glance:
-            total = math.fsum(x.generated.weights or 0.0 for x in looked)
-            generated.check_total(sample, total)
-        elif mine and not any(_entries(file, count, found) for file, count in mine):
-            remedy = f"leave sample {sample!r} out, or replace it"
-            raise DataError("no events", mine[0][0].url, remedy)
+        if mine and not glance:
+            _check_not_empty(sample, mine, found, wanted)
     warnings += _not_opened(files, found, task)
     warnings += _rehearsed(task, found)[:1]
     if spec.user_code:
@@ -251,6 +247,18 @@ def _counted_once(
             identities.append(file.checksum)
         known.append(Known(file.sample, file.url, tuple(identities)))
     return [*duplicates.refuse(known, data=data), *duplicates.alike(contents.values())]
+
+
+def _check_not_empty(
+    sample: str, files: Sequence[Counted], found: Mapping[File, Looked], wanted: Wanted
+) -> None:
+    """Refuse a sample without events, unless its sum of weights says that there were some."""
+    if wanted.generated and all(file in found for file, _ in files):
+        total = math.fsum(found[file].generated.weights or 0.0 for file, _ in files)
+        generated.check_total(sample, total)
+    elif not any(_entries(file, count, found) for file, count in files):
+        remedy = f"leave sample {sample!r} out, or replace it"
+        raise DataError("no events", files[0][0].url, remedy)
 
 
 def _same_stand_ins(sample: str, found: Sequence[Looked], wanted: Wanted) -> tuple[str, ...]:
