@@ -116,6 +116,15 @@ class TestNormalisation:
         with pytest.raises(DataError, match="sum of generator weights is -1"):
             DOMAIN.plan(simulated, str(tmp_path))
 
+    @pytest.mark.parametrize("events", [(), (10, 10)])
+    def test_events_beside_an_empty_runs_tree_are_refused(self, simulated, tmp_path, events):
+        write(tmp_path / "a.root", 10, genWeight=ones(10), runs=sums(1000, 1000))
+        none = {"genEventSumw": np.zeros(0), "genEventCount": np.zeros(0, np.int64)}
+        write(tmp_path / "b.root", 10, genWeight=ones(10), runs=none)
+        spec = simulated.changed(samples={"s": {"events": list(events)}})
+        with pytest.raises(DataError, match="b.root: has 10 events, but its Runs tree is empty"):
+            run(spec, tmp_path)
+
     def test_several_runs_are_summed(self, simulated, tmp_path):
         runs = {"genEventSumw": [10.0, 20.0, 30.0], "genEventCount": [10, 20, 30]}
         write(tmp_path / "a.root", 10, genWeight=ones(10), runs=runs)
@@ -139,9 +148,12 @@ class TestNormalisation:
         write(tmp_path / "a.root", 10, genWeight=ones(10), runs=sums(10, 10))
         write(tmp_path / "b.root", 0, genWeight=ones(0), runs=sums(500, 500))
         samples = {"s": {"files": ["a.root"]}, "qcd": {"files": ["b.root"], "cross_section": 9.0}}
-        _, result, _ = run(simulated.changed(samples=samples), tmp_path)
-        assert result.events == {"s": 10, "qcd": 0}
-        assert result.histograms["qcd", "h"].sum().value == 0
+        for events in ([], [0]):
+            samples["qcd"]["events"] = events
+            _, result, _ = run(simulated.changed(samples=samples), tmp_path)
+            assert result.events == {"s": 10, "qcd": 0}
+            assert result.weights == {"s": 0.1, "qcd": 9 / 500}
+            assert result.histograms["qcd", "h"].sum().value == 0
 
     def test_what_is_lost_is_lost_with_its_weights(self, simulated, tmp_path):
         write(tmp_path / "a.root", 10, genWeight=ones(10), runs=sums(1000, 1000))

@@ -25,12 +25,15 @@ class Generated:
     negative : float or None
         Share of the first events of the file that have a negative weight,
         where it was looked at.
+    runs : int
+        Entries of the ``Runs`` tree.
     """
 
     weights: float | None = None
     squares: float | None = None
     events: int | None = None
     negative: float | None = None
+    runs: int = 0
 
     @property
     def equal(self) -> bool | None:
@@ -42,8 +45,17 @@ class Generated:
         return math.isclose(self.weights, self.events, rel_tol=SAME) or None
 
 
-def sum_of_weights(found: Generated, url: str) -> float:
+def sum_of_weights(found: Generated, url: str, *, entries: int) -> float:
     """The sum of generator weights of a file, which may be of any sign.
+
+    Parameters
+    ----------
+    found : Generated
+        What the file says.
+    url : str
+        The file.
+    entries : int
+        Its events.
 
     Raises
     ------
@@ -57,6 +69,9 @@ def sum_of_weights(found: Generated, url: str) -> float:
             'use files that have one; normalisation = "events" is right only for files'
             " that hold every generated event",
         )
+    if entries and not found.runs:
+        remedy = "make the file again with its Runs tree, or leave it out"
+        raise DataError(f"has {entries} events, but its Runs tree is empty", url, remedy)
     if not math.isfinite(found.weights):
         remedy = "make the file again, or leave it out"
         raise DataError(f"its sum of generator weights is {found.weights:g}", url, remedy)

@@ -256,11 +256,13 @@ def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> tupl
 
 def _weight(name: str, total: Filled, spec: HepSpec) -> float:
     sample, events = spec.samples[name], total.events.get(name, 0)
-    if sample.data or spec.normalisation == "none" or not events:
+    genweight = spec.normalisation == "genweight"
+    read = any(key[0] == name for key in total.files) if genweight else events
+    if sample.data or spec.normalisation == "none" or not read:
         return 1.0
     luminosity = spec.luminosity_of(name)
     number = float(events)
-    if spec.normalisation == "genweight":
+    if genweight:
         number = generated_weight(total, name)
     assert sample.cross_section is not None
     assert luminosity is not None

@@ -136,7 +136,7 @@ def look(
     """
     asked = wanted[file.sample]
     tree = opened(file.url, file.tree)
-    generated = _generated(file, asked)
+    generated = _generated(file, asked, int(tree.tree.num_entries))
     if not tree.tree.num_entries:  # such files have been seen without any branch
         return ((file, Looked(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), "", generated)),)
     stand_ins = asked.stand_ins(tree.names)
@@ -161,13 +161,13 @@ def look(
     return ((file, looked),)
 
 
-def _generated(file: File, wanted: Wanted) -> Generated:
+def _generated(file: File, wanted: Wanted, entries: int) -> Generated:
     """What a file says of the events it stands for, if that matters."""
     if not wanted.normalisation:
         return Generated()
     found = runs.generated(file.url, file.tree)
     if wanted.generated:
-        sum_of_weights(found, file.url)
+        sum_of_weights(found, file.url, entries=entries)
     elif found.equal is not True:
         return replace(found, negative=runs.negative(file.url, file.tree))
     return found

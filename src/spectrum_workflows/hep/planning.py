@@ -256,7 +256,7 @@ def _check_not_empty(
     if wanted.generated and all(file in found for file, _ in files):
         total = math.fsum(found[file].generated.weights or 0.0 for file, _ in files)
         generated.check_total(sample, total)
-    elif not any(_entries(file, count, found) for file, count in files):
+    elif not wanted.generated and not any(_entries(f, count, found) for f, count in files):
         remedy = f"leave sample {sample!r} out, or replace it"
         raise DataError("no events", files[0][0].url, remedy)
 

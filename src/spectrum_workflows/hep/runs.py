@@ -51,7 +51,8 @@ def weights(url: str, tree: str) -> float:
     DataError
         It has no ``Runs`` tree with ``genEventSumw``, as data has none.
     """
-    return sum_of_weights(generated(url, tree), url)
+    entries = int(opened(url, tree).tree.num_entries)
+    return sum_of_weights(generated(url, tree), url, entries=entries)
 
 
 def negative(url: str, tree: str) -> float | None:
@@ -87,7 +88,8 @@ def _generated(url: str, tree: str, uuid: str, nbytes: int) -> Generated:  # noq
     except Exception as error:
         raise damaged(url, error) from error
     weights, squares, events = sums
-    return Generated(weights, squares, None if events is None else int(events))
+    count = None if events is None else int(events)
+    return Generated(weights, squares, count, runs=int(runs.num_entries))
 
 
 def _sum(runs: Any, name: str) -> float:
