@@ -59,7 +59,7 @@ def worker(*address: str, **options: Any) -> DaskWorker:
 
     if parent_process() and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    made = Worker(*address, **options)
+    made = Worker(*address, **options | {"dashboard": False})  # dask worker asks for one
     made.start_http_server = _served_not
     return made
 
