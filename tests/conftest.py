@@ -13,6 +13,7 @@ from hypothesis import settings
 import spectrum_workflows  # noqa: F401  before NumPy, see `arithmetic`
 
 settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=500)
 settings.load_profile("house")
 
 
