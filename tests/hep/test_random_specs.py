@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows import load_spec, run
@@ -21,7 +21,7 @@ from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.sites import Place, load_site
 
-CODE = '''
+CODE = """
 import awkward as ak
 import numpy as np
 from spectrum_workflows.hep.types import Observable
@@ -43,7 +43,7 @@ def select(events, *, above=0.0, era="", variations=()):
         )
         for region, values in every.items()
     }
-'''
+"""
 NAME = st.text(
     st.characters(categories=("Lu", "Ll", "Nd"), include_characters="-+=.,()'é"),
     min_size=1,
@@ -160,7 +160,9 @@ def questions(draw):
 def titles(spec) -> list[str]:
     """Names of all histograms, those of variations among them."""
     return [
-        f"{name}_{v}" if v else name for name in spec["histograms"] for v in ("", *spec["variations"])
+        f"{name}_{v}" if v else name
+        for name in spec["histograms"]
+        for v in ("", *spec["variations"])
     ]
 
 
@@ -204,9 +206,16 @@ def may_be_refused(spec, files) -> bool:
 
 def as_toml(spec) -> str:
     """JSON's scalars and lists are TOML's."""
-    lines = [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in spec.items() if not isinstance(v, dict)]
+    lines = [
+        f"{k} = {json.dumps(v, ensure_ascii=False)}"
+        for k, v in spec.items()
+        if not isinstance(v, dict)
+    ]
     for table in ("cuts", "partition"):
-        lines += [f"[{table}]", *(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in spec[table].items())]
+        lines += [
+            f"[{table}]",
+            *(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in spec[table].items()),
+        ]
     for table in ("samples", "histograms"):
         for name, values in spec[table].items():
             lines.append(f"[{table}.{json.dumps(name, ensure_ascii=False)}]")
@@ -214,7 +223,11 @@ def as_toml(spec) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    phases=[Phase.generate],
+    max_examples=settings().max_examples // 4,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(questions())
 def test_a_random_spec_gives_the_right_numbers_or_one_line(question) -> None:
     spec, files = question

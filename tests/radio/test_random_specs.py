@@ -11,7 +11,7 @@ from pathlib import Path
 
 import casacore.tables as casa
 import numpy as np
-from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows import run
@@ -134,7 +134,10 @@ def imaging_weights(spec, waves, weight):
     squared = (grid**2).sum()
     a, b = 0.0, 1.0
     if scheme == "briggs":
-        a, b = 1.0, (5 * 10 ** -spec["weighting"]["robust"]) ** 2 * grid.sum() / max(squared, 1e-300)
+        a, b = (
+            1.0,
+            (5 * 10 ** -spec["weighting"]["robust"]) ** 2 * grid.sum() / max(squared, 1e-300),
+        )
     out = np.zeros(len(weight))
     out[inside] = weight[inside] / (a + b * grid[y[inside], x[inside]])
     return out
@@ -146,12 +149,16 @@ def direct_sum(spec, waves, visibility, weight, rows, columns):
     east, north = (half - columns) * cell, (rows - half) * cell
     depth = np.sqrt(1 - east**2 - north**2) - 1
     turns = waves @ np.stack([east, north, depth])
-    return (weight[:, None] * (visibility[:, None] * np.exp(-2j * np.pi * turns)).real).sum(0) / sum(
-        weight
-    )
+    return (weight[:, None] * (visibility[:, None] * np.exp(-2j * np.pi * turns)).real).sum(
+        0
+    ) / sum(weight)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    phases=[Phase.generate],
+    max_examples=settings().max_examples // 4,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 @given(questions())
 def test_a_random_spec_gives_the_right_image_or_one_line(question) -> None:
     spec, how = question
