@@ -106,9 +106,9 @@ def test_compound_corrections_survive_a_merge(folder):
         (b"\xff\xfe", "not a correctionlib file"),
         (b'{"schema_version": 1, "corrections": []}', "another schema version than 2.*convert it"),
         (content("x", "x"), "Duplicate Correction name: x"),
-        (gzip.compress(content("x"))[:-20], "the gzip file is (not complete|damaged)"),
+        (gzip.compress(content("x"), mtime=0)[:-20], "the gzip file is (not complete|damaged)"),
         (b"\x1f\x8b" + bytes(30), "the gzip file is damaged"),
-        (gzip.compress(b"{"), "not a correctionlib file"),
+        (gzip.compress(b"{", mtime=0), "not a correctionlib file"),
     ],
 )
 def test_what_is_none_is_called_so_in_one_line(tmp_path, text, said):
