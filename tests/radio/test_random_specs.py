@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows import run
-from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.errors import SpecError, SpectrumError
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.sites import Place, load_site
@@ -166,7 +166,10 @@ def test_a_random_spec_gives_the_right_image_or_one_line(question) -> None:
     model = RadioSpec.model_validate(spec)
     note(model.model_dump_json(indent=1))
     with tempfile.TemporaryDirectory() as root:
-        DOMAIN.make(model, root, size=None, report=lambda *_: None)
+        try:
+            DOMAIN.make(model, root, size=None, report=lambda *_: None)
+        except SpecError:
+            assume(False)  # the field is never above that telescope's horizon
         path = Path(root) / "drawn.ms"
         altered(path, how)
         waves, visibility, weight = stokes_i(path)
