@@ -196,6 +196,7 @@ def main() -> None:
     result["bars_are"] = "at most; throughput at least"
     result["holds"] = bool(result["holds"] and above["holds"])
     show(result, as_json=args.json)
+    sys.exit(0 if result["holds"] else 1)
 
 
 if __name__ == "__main__":
