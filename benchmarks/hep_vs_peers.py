@@ -8,7 +8,7 @@ of 100,000, of the same events.  CPU time (threads included), one process each, 
 every time and in the system's memory for everybody, compilation outside: of RDataFrame, what the
 event loop and opening the file take.  A ratio is the median of those within each repetition,
 because a shared machine is not as fast in one minute as in the next.  Equal histograms are
-asserted.
+asserted, but for a few in 100,000 at the edge of a bin.
 
     python benchmarks/hep_vs_peers.py [--all] [--source NANOAOD] [--root-python PYTHON] [--json]
 
@@ -60,6 +60,9 @@ BARS = {
 }
 CHUNK = 100_000
 SIZES, CLUSTERS = (200_000, 2_000_000), (5_000, 100_000)
+EDGE = 3e-5
+"""Share of the selected events that may lie on the other side of an edge: of 200,000 none."""
+
 PEERS = ("coffea", "coffea, lean", "rdataframe")
 
 Bins = Mapping[str, list[float]]
@@ -199,7 +202,11 @@ def measured(path: str, programs: Mapping[str, Program], *, repeats: int, slow: 
 
 
 def assert_equal(found: Measured) -> None:
-    """All programs found the same histograms; coffea's own draw of the smearing apart."""
+    """All programs found the same histograms; coffea's own draw of the smearing apart.
+
+    Cuts are on the file's own floats, the same for all; a mass is calculated, here
+    in double and there in single precision, and may come to lie beyond the edge of a bin.
+    """
     for varied in (False, True):
         mine = found["ours", varied].bins
         for name in PEERS:
@@ -210,7 +217,11 @@ def assert_equal(found: Measured) -> None:
             for title, bins in mine.items():
                 if name.startswith("coffea") and "pt_res_up" in title:
                     continue
-                np.testing.assert_allclose(theirs[title], bins, rtol=1e-6, err_msg=title)
+                below, expected = np.cumsum(theirs[title]), np.cumsum(bins)
+                moved = EDGE * expected[-1]
+                if "pt_res_up" not in title:  # whose cuts are on what is calculated, too
+                    np.testing.assert_allclose(below[-1], expected[-1], rtol=1e-6, err_msg=title)
+                np.testing.assert_allclose(below, expected, rtol=1e-6, atol=moved, err_msg=title)
 
 
 def over(theirs: Timed, ours: Timed) -> float:
