@@ -18,6 +18,9 @@ from spectrum_workflows.errors import SpecError
 _TRIED = r"(tuple|list|dict)\[.*\]|int|float|str|bool"
 """What pydantic puts behind a key that may have several types."""
 
+LONGEST = 300
+"""Characters that an error quotes of a name or value."""
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -85,8 +88,15 @@ def read_toml(text: bytes, *, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SpecError(f"not valid TOML: {error}", where) from None
+    except RecursionError:
+        raise SpecError("not valid TOML: nested too deeply", where) from None
+    except ValueError as error:  # a TOMLDecodeError, not UTF-8, or a number of too many digits
+        raise SpecError(f"not valid TOML: {_short(str(error))}", where) from None
+
+
+def _short(text: str) -> str:
+    """A text of any length for a line that people read."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def spec_digest(spec: BaseModel) -> str:
@@ -97,6 +107,7 @@ def spec_digest(spec: BaseModel) -> str:
 
 def closest(word: str, known: list[str]) -> str:
     """A ``did you mean`` remedy naming the nearest known words."""
+    word = word[:LONGEST]
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     if near:
         return "did you mean " + " or ".join(near) + "?"
@@ -114,7 +125,7 @@ def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 def _explain(error: ValidationError, model: type[BaseModel], where: str) -> SpecError:
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    path = _path(first["loc"])
+    path = _short(_path(first["loc"]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])
@@ -122,8 +133,8 @@ def _explain(error: ValidationError, model: type[BaseModel], where: str) -> Spec
         return SpecError(f"unknown key {path!r}{more}", where, closest(word, known))
     if first["type"] == "missing":
         return SpecError(f"missing key {path!r}{more}", where, "add it to the file")
-    said = first["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(first["input"], Mapping) else f" (got {first['input']!r})"
+    said = _short(first["msg"].removeprefix("Value error, "))
+    given = "" if isinstance(first["input"], Mapping) else f" (got {_short(repr(first['input']))})"
     return SpecError(f"{path + ': ' if path else ''}{said}{given}{more}", where)
 
 
