@@ -203,4 +203,6 @@ def _in_words(said: dict[str, Any]) -> str:
     line += f" in {said['seconds']:.1f} s, peak memory {said['peak_memory'] / 1e6:,.0f} MB"
     if said.get("kept") and not said["bytes"]:
         return f"{said['url']}: complete already"
-    return line + (f", {said['kept']} blocks were there" if said.get("kept") else "")
+    line += f", {said['kept']} blocks were there" if said.get("kept") else ""
+    left = ", ".join(said.get("left_out", ()))
+    return line + (f"; left out, not filled in every row: {left}" if left else "")

@@ -171,7 +171,8 @@ def _in_words(error: BaseException) -> str:
     if isinstance(error, SpectrumError):
         return str(error)
     if type(error).__name__ == "KilledWorker":  # distributed's, which is not imported here
-        return "every worker that tried it died: it may need more memory than a worker has"
+        what = "every worker that tried it died: it may need more memory than a worker has"
+        return f"{what}, or be damaged so that its reader dies"
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 

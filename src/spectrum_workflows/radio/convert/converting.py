@@ -18,6 +18,7 @@ from spectrum_workflows.radio.convert.parts import (
     Part,
     axes,
     data_columns,
+    left_out,
     part_of,
     stored,
     without_cross,
@@ -74,7 +75,8 @@ def convert(
     Returns
     -------
     dict
-        ``url``, ``bytes`` stored by this call, ``parts``, ``visibilities``, and
+        ``url``, ``left_out``: data columns without a value in some row, ``bytes`` stored by
+        this call, ``parts``, ``visibilities``, and
         ``kept``: blocks that an earlier call had stored.
 
     Raises
@@ -105,6 +107,7 @@ def convert(
     parts = [part_of(source, grid, chosen, output_channels, n) for n, grid in enumerate(found)]
     total = sum(part.cut.visibilities for part in parts)
     said = {"url": target, "parts": len(parts), "visibilities": total}
+    said |= {"left_out": [] if columns else left_out(source, chosen)}
     if there is None:
         return said | {"bytes": 0, "kept": sum(1 for p in parts for _ in blocks(p.cut))}
     kept = _filled(source, parts, there, report)

@@ -11,6 +11,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio.convert import schema
 from spectrum_workflows.radio.convert.layout import Block, Layout, chunk_keys, layout
+from spectrum_workflows.radio.read.cells import defined
 from spectrum_workflows.radio.read.examining import Asked, check_rows, has_values
 from spectrum_workflows.radio.read.frequencies import check_frequencies
 from spectrum_workflows.radio.read.measurement_set import SpectralWindow, index, window_of
@@ -114,7 +115,7 @@ def stored(part: Part, name: str, block: Block, there: Target) -> bool:
 
 
 def data_columns(source: str, wanted: Sequence[str]) -> list[str]:
-    """Data columns to convert: those that hold values, unless they are asked for."""
+    """Data columns to convert: those filled in every row, unless some are asked for."""
     with opened(source) as table:
         have, nrow = set(table.colnames()), table.nrows()
     if unknown := [name for name in wanted if name not in schema.DATA]:
@@ -126,11 +127,28 @@ def data_columns(source: str, wanted: Sequence[str]) -> list[str]:
     found = [name for name in schema.DATA if name in (wanted or have) and name in have]
     if wanted:
         return found
-    rows = range(0, nrow, max(1, nrow // LOOKS))
-    found = [name for name in found if has_values(source, name, rows)]
+    filled = [name for name in found if _is_filled(source, name)]
+    found = filled or [name for name in found if has_values(source, name, _looks(nrow))]
     if not found:
-        raise DataError("no data column", source, f"one of {', '.join(schema.DATA)} is needed")
+        what = f"no data column holds values ({', '.join(schema.DATA)} may)"
+        raise DataError(what, source, "name another set")
     return found
+
+
+def left_out(source: str, chosen: Sequence[str]) -> list[str]:
+    """Data columns that the set has, and that are not converted."""
+    with opened(source) as table:
+        return [name for name in schema.DATA if name in table.colnames() and name not in chosen]
+
+
+def _looks(nrow: int) -> range:
+    return range(0, nrow, max(1, nrow // LOOKS))
+
+
+def _is_filled(source: str, column: str) -> bool:
+    """Whether a column holds something in every row."""
+    with opened(source) as table:
+        return not table.isvarcol(column) or bool(defined(table, column).all())
 
 
 def without_cross(source: str, grid: Grid) -> list[int]:

@@ -151,7 +151,7 @@ def _check_cells(
     far &= np.isfinite(np.asarray(view.getcol("UVW"))).all(axis=1)
     if far.any():
         what = f"UVW of row {rows[far][0]} is larger than any baseline"
-        raise DataError(what, url, "flag or remove what is damaged")
+        raise DataError(what, url, "set it, or leave the row out")
 
 
 def _shapes(view: Any, name: str, shape: tuple[int, int], uniform: set[str]) -> Shapes:
