@@ -1,9 +1,9 @@
 """Open ROOT files through storage, with errors in words; each worker keeps a few open.
 
 Their bytes come through `storage`, from any store.  Damage is found where the
-format lets one find it: ZLIB, LZMA and LZ4 baskets and RNTuple pages carry
-checksums.  ZSTD and uncompressed TTree baskets have none, for any reader; only
-damage that breaks their structure is seen.
+format lets one find it: ZLIB, LZMA and LZ4 baskets carry checksums, and so do the
+pages of an RNTuple where their writer stored them.  ZSTD and uncompressed TTree
+baskets have none, for any reader; only damage that breaks their structure is seen.
 """
 
 from __future__ import annotations
