@@ -388,3 +388,11 @@ def test_a_second_process_has_it_all_without_the_folder(tmp_path):
 def test_what_a_notebook_defines_is_said_to_need_a_file():
     with pytest.raises(SpecError, match="write the function into a file"):
         find("__main__:select", {})
+
+
+def test_what_the_code_prints_is_no_part_of_the_output(tmp_path, capsys):
+    code = "print('top')\ndef select(events):\n    print('inside')"
+    find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": code}))(None)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.split() == ["top", "inside"]

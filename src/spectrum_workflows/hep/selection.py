@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -80,7 +81,8 @@ class Selection:
         """
         function = _function(self.source, self.name)
         try:
-            return function(events, **given(self.cuts), **options)
+            with redirect_stdout(sys.stderr):  # the output is the command's, and may be JSON
+                return function(events, **given(self.cuts), **options)
         except (Exception, SystemExit) as error:
             if isinstance(error, SpectrumError) and isinstance(self.source, Installed):
                 raise
@@ -265,7 +267,8 @@ def _module(source: Bundle | Installed) -> ModuleType:
             raise SpecError(f"{source.module} is another version here", "select", remedy)
         return module
     try:
-        return loading.module(source)
+        with redirect_stdout(sys.stderr):
+            return loading.module(source)
     except (Exception, SystemExit) as error:
         frames = _frames(error, source)
         at = f", line {frames[-1][1]}" if frames else ""
