@@ -115,7 +115,8 @@ def plan(
     warnings += _not_opened(files, found, task)
     warnings += _rehearsed(task, found)[:1]
     if spec.user_code:
-        warnings.append(f"runs the code in {spec.user_code} on every worker; its top level ran here")
+        ran = f"runs the code in {spec.user_code} on every worker; its top level ran here"
+        warnings.append(ran)
     everything = found.values() if all(file in found for file, _ in files) else ()
     return Plan(
         tuple(partitions),
