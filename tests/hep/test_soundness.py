@@ -149,4 +149,4 @@ def test_a_field_of_a_struct_is_read_and_what_cannot_be_is_named(tmp_path):
     try:
         assert content(path, [inner]) == [[[1.0], [], [2.0, 3.0]]]
     except DataError as error:
-        assert "not supported" in str(error)  # noqa: PT017  (either is right)
+        assert "not supported" in str(error)

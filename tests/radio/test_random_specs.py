@@ -128,7 +128,7 @@ def imaging_weights(spec, waves, weight):
     u, v = (waves[:, :2] * (side * image["cell_arcsec"] * ARCSEC)).T
     sign = np.where(v < 0, -1, 1)
     x, y = np.floor(u * sign).astype(int) + side // 2, np.floor(v * sign).astype(int)
-    inside = (0 <= x) & (x < side) & (y < side // 2)
+    inside = (x >= 0) & (x < side) & (y < side // 2)
     grid = np.zeros((side // 2, side))
     np.add.at(grid, (y[inside], x[inside]), weight[inside])
     squared = (grid**2).sum()

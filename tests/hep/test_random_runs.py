@@ -1,7 +1,7 @@
 """Specs drawn at random, on data drawn at random: the right number, or an error in one line.
 
 The right number is what a few lines of NumPy make of the same events.  More examples:
-``pytest tests/hep/test_random_specs.py --hypothesis-profile=long``.
+``pytest tests/hep/test_random_runs.py --hypothesis-profile=long``.
 """
 
 import json
