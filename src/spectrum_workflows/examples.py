@@ -50,7 +50,7 @@ def make_data(
         _check_own(there, before, place.data)
         recipe = _recipe(spec, size or before.get("recipe", {}).get("size"))
         if there and not overwrite:
-            if before["recipe"] == recipe and len(there) == len(inputs):
+            if _same(before["recipe"], recipe) and len(there) == len(inputs):
                 return inputs
             raise DataError(
                 "the synthetic data here was made otherwise, or is incomplete",
@@ -67,7 +67,16 @@ def make_data(
 def _recipe(spec: Any, size: int | None) -> dict[str, Any]:
     synthetic = getattr(spec, "synthetic", None)
     table = synthetic.model_dump(mode="json") if synthetic else None
-    return {"size": size, "synthetic": table}
+    samples = {
+        name: [*sample.files, sample.generator, sample.data]
+        for name, sample in getattr(spec, "samples", {}).items()
+    }
+    return {"size": size, "synthetic": table, "samples": samples}
+
+
+def _same(before: dict[str, Any], recipe: dict[str, Any]) -> bool:
+    """Whether data was made so; what an older version did not write down is not compared."""
+    return all(recipe.get(key) == value for key, value in before.items())
 
 
 def _name(url: str, data: str) -> str:

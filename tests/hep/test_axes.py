@@ -198,3 +198,23 @@ def test_numbers_are_no_categories_and_text_is_no_number():
     assert found.histograms["a", "h"].view(flow=True).value.tolist() == [0, 1, 1]
     nothing = histogram.filled("a", {"w": []}, axis, events=2)
     assert nothing.histograms["a", "h"].sum(flow=True).value == 0
+
+
+def test_a_region_of_whole_numbers_is_on_axes_of_both_kinds():
+    both = {
+        "words": HistogramSpec(observable="n", categories=("1", "2")),
+        "numbers": HistogramSpec(observable="n", bins=3, start=0.0, stop=3.0),
+    }
+    found = histogram.filled("a", {"n": np.array([1, 2, 2])}, both, events=3).histograms
+    assert found["a", "words"].values().tolist() == [1, 2]
+    assert found["a", "numbers"].values().tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match="holds text, which is on no axis of numbers"):
+        histogram.filled("a", {"n": np.array(["1", "x"])}, both, events=2)
+
+
+def test_not_a_number_in_one_place_of_both_is_no_deviation():
+    a = np.array([np.nan, 1.0, np.inf])
+    assert histogram.deviation("s/h/values", a, a * (1 + 1e-15))[0] < 1e-12
+    for other in ([1.0, 1.0, np.inf], [np.nan, 1.0, 5.0], [np.nan, 1.0, -np.inf]):
+        found, allowed = histogram.deviation("s/h/values", a, np.array(other))
+        assert found > allowed

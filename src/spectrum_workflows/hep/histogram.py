@@ -170,6 +170,12 @@ def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
     """Values as their axis takes them."""
     if axis.categories:
         return np.asarray(values).astype(np.str_)
+    if values.dtype.kind == "U":  # another histogram of the region has categories
+        try:
+            values = values.astype(np.float64)
+        except ValueError:
+            said = f"region {axis.observable!r} holds text, which is on no axis of numbers"
+            raise DataError(said, "select", "give this histogram categories, too") from None
     if axis.integer:  # as wide as the library counts, whole, and outside where they were
         whole = np.floor(np.asarray(values, np.float64))
         return np.asarray(np.clip(whole, axis.start - 1, axis.stop), np.int32)
@@ -248,9 +254,11 @@ def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> tupl
     """
     if name.endswith(("/entries", "/events")):
         return float(np.max(np.abs(a - b), initial=0.0)), 0.0
-    scale = np.maximum(np.abs(a), np.abs(b))
-    apart = np.abs(a - b)
-    relative = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
+    alike = (a == b) | (np.isnan(a) & np.isnan(b))
+    finite = np.isfinite(a) & np.isfinite(b)
+    relative = np.where(alike, 0.0, np.inf)  # a number against none is as far as can be
+    apart, scale = np.abs(a[finite] - b[finite]), np.maximum(np.abs(a), np.abs(b))[finite]
+    relative[finite] = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
     return float(np.max(relative, initial=0.0)), 1e-12
 
 

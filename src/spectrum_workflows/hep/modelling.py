@@ -123,7 +123,8 @@ def _edge(value: float, edges: tuple[float, ...], where: str) -> int:
         return k
     if value - low <= tolerance:
         return k - 1
-    raise ValueError(f"{where}: {value:g} is inside a bin; the nearest edges are {low:g}, {high:g}")
+    near = f"the nearest edges are {low:.10g}, {high:.10g}"
+    raise ValueError(f"{where}: {value:.10g} is inside a bin; {near}")
 
 
 def _once(names: tuple[str, ...], where: str) -> None:

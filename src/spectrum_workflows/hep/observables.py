@@ -274,4 +274,6 @@ def _kind(array: NDArray[Any]) -> str:
 def _remedy(array: NDArray[Any]) -> str:
     if array.dtype.kind == "b":
         return "is it a mask? return the values it selects: events.MET_pt[mask]"
+    if array.dtype.kind in "SUT":
+        return "return one number per selected event, or give its histogram categories"
     return "return one number per selected event"
