@@ -1,12 +1,13 @@
 """A small simulated observation that radio tests share, and ways to change it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from spectrum_workflows.radio import synthetic
 from spectrum_workflows.radio.spec import RadioSpec
@@ -35,6 +36,13 @@ def spec_of(**changes: Any) -> RadioSpec:
         }
     )
     return base.changed(**changes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in `front.run`: with more, BLAS adds up in another order than on workers."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
