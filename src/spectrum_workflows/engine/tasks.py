@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 from dask.sizeof import sizeof
+from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition
@@ -53,9 +54,13 @@ def loaded(by_value: bytes) -> Any:
     """What was pickled on the client, once per worker process.
 
     Dask's own pickling prefers a reference to a module, which on a worker may
-    be an older one than the user has just edited.
+    be an older one than the user has just edited.  The native libraries that it
+    imported get one thread, as in the session: a matrix product in two has other
+    bits, and only Dask's nanny sees to that.
     """
-    return cloudpickle.loads(by_value)
+    function = cloudpickle.loads(by_value)
+    threadpool_limits(1)
+    return function
 
 
 def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
