@@ -140,6 +140,8 @@ def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
     try:
         with metered() as spent:
             value = reduce(merge, values) if values else None
+    except SpectrumError:
+        raise  # as it is: an error that is its own cause has no end, and workers follow causes
     except Exception as error:
         raise as_merge_error(error) from error
     moved = Tally(bytes_moved=nbytes(values[1:]) if len(values) > 1 else 0)
