@@ -19,6 +19,7 @@ from spectrum_workflows.engine.parts import (
 )
 from spectrum_workflows.engine.patience import patient
 from spectrum_workflows.engine.sizes import nbytes
+from spectrum_workflows.errors import SpectrumError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -95,6 +96,8 @@ def joined_part(
     try:
         with metered() as spent:
             value = join(number, values)
+    except SpectrumError:
+        raise
     except Exception as error:
         raise as_merge_error(error) from error
     return Part(value, tally + spent())

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from spectrum_workflows.errors import SpectrumError
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -20,6 +22,8 @@ def _brought(element: Any) -> Any:
 
     try:
         return element.result()
+    except SpectrumError:
+        raise
     except Exception as error:
         raise as_merge_error(error) from error
 
