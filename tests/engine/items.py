@@ -35,6 +35,11 @@ def add(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     return a + b
 
 
+def refuses(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    del a, b
+    raise DataError("the same twice", "item 1")
+
+
 def fails_at_three(item: Item) -> int:
     if item.n == 3:
         raise DataError("three is not a number we like", "item 3", "leave it out")

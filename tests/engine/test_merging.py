@@ -304,3 +304,9 @@ def test_an_edited_kernel_gives_the_new_answer(dask_client: Client, tmp_path: Pa
 def test_fan_in_must_merge_something() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         merged(each(kit.waves, kit.items(3)), kit.add, fan_in=1)
+
+
+def test_a_merge_that_refuses_ends_on_workers_too(dask_client):
+    """An error that is its own cause is followed for ever by what sends it home."""
+    with pytest.raises(DataError, match="twice"):
+        merged(each(kit.waves, kit.items(2), client=dask_client), kit.refuses)
