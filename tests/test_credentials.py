@@ -84,7 +84,7 @@ HARMLESS = (
     "https://eospublic.cern.ch//eos/root-eos/benchmark/Run2012B_SingleMu.root",
     "https://h/f.root?download=1",
     "s3://bucket/sets/vla.zarr",
-    "root://xrootd-cms.infn.it//store/data/Run2018A/x.root",
+    "root://xrootd.example.org//store/data/Run2018A/x.root",
     "root://me@host//f.root",
     "token_file = ~/.token",
     "BEARER_TOKEN_FILE=/run/token",

@@ -444,7 +444,7 @@ class TestNames:
             ("root://h//eos/", "/store/a.root", "root://h//eos/store/a.root"),
             ("root://h/eos", "a.root", "root://h//eos/a.root"),
             ("root://h", "root://other/store/a.root", "root://other//store/a.root"),
-            ("root://h", "file:///tmp/a.root", "file:///tmp/a.root"),
+            ("root://h", "file:///d/a.root", "file:///d/a.root"),
             ("/data", "/store/a.root", "/store/a.root"),
             ("s3://b/p", "a.root", "s3://b/p/a.root"),
         ],
