@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import connect, load_site, load_spec
 from spectrum_workflows.radio import DOMAIN
@@ -31,7 +32,8 @@ def test_a_job_that_is_cancelled_between_cycles_changes_nothing(tmp_path: Path) 
     DOMAIN.make(spec, str(tmp_path), size=60_000)
     plan = DOMAIN.plan(spec, str(tmp_path))
     assert len(plan.layout.strips) == 6
-    serial, _ = DOMAIN.run(spec, plan)
+    with threadpool_limits(1):  # as in front.run, and on workers
+        serial, _ = DOMAIN.run(spec, plan)
     jobs: list[str] = []
 
     def cancel_one(stage: str, done: int, total: int) -> None:
@@ -44,7 +46,8 @@ def test_a_job_that_is_cancelled_between_cycles_changes_nothing(tmp_path: Path) 
         while place.workers < 2:
             assert time.monotonic() < end, "two jobs never came"
             time.sleep(0.1)
-        result, tally = DOMAIN.run(spec, plan, client=place.client, report=cancel_one)
+        with threadpool_limits(1):
+            result, tally = DOMAIN.run(spec, plan, client=place.client, report=cancel_one)
     assert len(jobs) == 2
     assert result.major == serial.major == 2
     assert tally.failures == ()

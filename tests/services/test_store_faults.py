@@ -145,7 +145,8 @@ def test_another_replica_takes_over_from_a_server_that_stays_away(
     finally:
         xrootd.restart(near.folder)
     assert outcome.digest == digest
-    assert {url for url, _ in outcome.plan.inputs} == {f"{near.data}/{p.name}" for p in files}
+    code = "slow_dimuon.py"  # the user's, with its hash
+    assert {u for u, _ in outcome.plan.inputs} == {code, *(f"{near.data}/{p.name}" for p in files)}
     assert read_record(save(outcome, place))["copies_read"] == [far.data]
 
 
