@@ -13,7 +13,7 @@ SERVICES := environments/services.txt
 PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint services proof cluster lock clean
+.PHONY: help env demo test cases lint services proof cluster lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +24,10 @@ demo: env  ## run both workflows on small generated data
 	@$(BIN)/spectrum demo
 
 test: env lint  ## check style and types, then run every test
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not cases" $(PYTEST_ARGS)
+
+cases: env  ## run the small inputs that once failed, a line for each
+	@$(BIN)/python -m pytest tests/cases -v
 
 lint: env  ## ruff and mypy
 	@$(BIN)/ruff check --quiet

@@ -17,8 +17,17 @@ settings.register_profile("long", deadline=None, max_examples=500)
 settings.load_profile("house")
 
 
+CASES = Path(__file__).parent / "cases"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The groups that take longest, those with real services, are begun first."""
+    """The groups that take longest, those with real services, are begun first.
+
+    The shared cases carry a marker: `make cases` runs them, `make test` does not.
+    """
+    for item in items:
+        if CASES in item.path.parents:
+            item.add_marker("cases")
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
