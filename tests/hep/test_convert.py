@@ -114,7 +114,7 @@ def test_the_file_is_reproducible(generated, tmp_path):
     files = [tmp_path / f"{n}.root" for n in (1, 2)]
     for file in files:
         convert(f"{generated}/ttbar.root", str(file), columns=COLUMNS)
-    uuids = {facts(str(file), "Events", ["event"]).uuid for file in files}
+    uuids = {facts(str(file), "Events", ["event"]).uuid.split(".")[0] for file in files}
     assert len(uuids) == 1
 
 
