@@ -236,7 +236,7 @@ def test_the_shipped_fallback_runs_and_says_tagger_and_working_point(
 
 CODE = """
 from pathlib import Path
-Path(__file__).with_name("ran").touch()
+Path(FOLDER, "ran").touch()
 def select(events):
     return {"met": events.MET_pt}
 """
@@ -249,7 +249,7 @@ def test_a_spec_that_brings_code_says_so_and_can_be_refused_before_any_of_it_run
     text = text.replace("spectrum_workflows.hep.analyses.adl:q1", "mine.py:select")
     spec = tmp_path / "mine.toml"
     spec.write_text(text.replace("Run2012B_SingleMu", "adl_Run2012B_SingleMu_1000"))
-    (tmp_path / "mine.py").write_text(CODE)
+    (tmp_path / "mine.py").write_text(f"FOLDER = {str(tmp_path)!r}\n" + CODE)
     for command in (["check", spec], ["run", spec, "--out", tmp_path / "r"]):
         code, out, err = spectrum(*command, "--data", shared_hep, "--no-user-code")
         assert (code, out) == (2, "")
