@@ -3,50 +3,13 @@
 import gzip
 import json
 import runpy
-import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import uproot
 
-from spectrum_workflows import cli
-
-CASES = Path(__file__).parents[3] / "shared" / "cases" / "hep"
-
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
-
-
-@pytest.fixture
-def case(request, tmp_path, monkeypatch):
-    """The folder of the case that a test is named after, copied; we are in it."""
-    number = request.node.originalname.split("_")[1]
-    [folder] = CASES.glob(f"{number}-*") if CASES.is_dir() else [None]
-    if folder is None:
-        pytest.skip("the shared cases are not beside this checkout")
-    for path in folder.iterdir():
-        shutil.copy(path, tmp_path)
-        (tmp_path / path.name).chmod(0o644)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def spectrum(monkeypatch, capsys):
-    """The command: exit code, output and errors."""
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["spectrum", *words])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def run(spectrum, spec="spec.toml", data="."):
@@ -71,14 +34,14 @@ def change(folder: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_w02_without_start_the_whole_axis_is_fitted(case, spectrum):
+def test_w02_without_start_the_whole_axis_is_fitted(hep_case, spectrum):
     _, found, _ = run(spectrum)
     assert (len(fitted(found)), sum(fitted(found))) == (20, 3000)
 
 
 @pytest.mark.parametrize("start", [-1.0, -0.5])
-def test_w03_negative_start(case, spectrum, start):
-    change(case, '["bdt"]\nstart = -1.0', f'["bdt"]\nstart = {start}')
+def test_w03_negative_start(hep_case, spectrum, start):
+    change(hep_case, '["bdt"]\nstart = -1.0', f'["bdt"]\nstart = {start}')
     _, found, _ = run(spectrum)
     first = {-1.0: 0, -0.5: 5}[start]
     with uproot.open("data.root") as file:
@@ -90,20 +53,20 @@ def test_w03_negative_start(case, spectrum, start):
     assert any("5 of its 20 bins are left out" in w for w in found["warnings"]) == (start == -0.5)
 
 
-def test_w04_rebin_divides_or_is_refused(case, spectrum):
+def test_w04_rebin_divides_or_is_refused(hep_case, spectrum):
     code, _, err = check(spectrum)
     assert code == 2
     assert "20 bins of bdt from -1 to 1 cannot be merged in groups of 3" in err
-    change(case, "rebin = 3", "rebin = 4")
+    change(hep_case, "rebin = 3", "rebin = 4")
     _, found, _ = run(spectrum)
     assert (len(fitted(found)), sum(fitted(found))) == (5, 3000)
 
 
-def test_w07_jet_id_at_256_constituents(case):
+def test_w07_jet_id_at_256_constituents(hep_case):
     runpy.run_path("case.py")
 
 
-def test_w09_synthetic_data_is_not_the_simulation(case, spectrum):
+def test_w09_synthetic_data_is_not_the_simulation(hep_case, spectrum):
     assert spectrum("data", "make", "spec.toml", "--site", "serial", "--data", "made")[0] == 0
     with uproot.open("made/mc.root") as mc, uproot.open("made/data.root") as data:
         assert mc.file.uuid != data.file.uuid
@@ -118,18 +81,18 @@ def test_w09_synthetic_data_is_not_the_simulation(case, spectrum):
     assert saved["mc/h/values"] != saved["data/h/values"]
 
 
-def test_l01_a_systematic_without_template_is_refused(case, spectrum):
+def test_l01_a_systematic_without_template_is_refused(hep_case, spectrum):
     code, _, err = check(spectrum)
     assert code == 2
     assert "sample 'sig' has no variation 'x_down'" in err
     assert len(err.strip().splitlines()) == 1
-    change(case, 'variations = ["x_up"]', 'variations = ["x_up", "x_down"]')
+    change(hep_case, 'variations = ["x_up"]', 'variations = ["x_up", "x_down"]')
     code, found, _ = run(spectrum)
     assert code == 0
     assert "x" in found["pulls"]
 
 
-def test_c02_corrections_as_they_are_shipped(case, spectrum):
+def test_c02_corrections_as_they_are_shipped(hep_case, spectrum):
     _, found, _ = run(spectrum)
     saved = json.loads(Path(found["folder"], "histograms.json").read_text())["arrays"]
     with uproot.open("a.root") as file:
@@ -139,14 +102,14 @@ def test_c02_corrections_as_they_are_shipped(case, spectrum):
     other = json.loads(gzip.decompress(Path("c.json.gz").read_bytes()))
     other["corrections"][0]["name"] = "other"
     Path("d.json").write_text(json.dumps(other))
-    change(case, '"c.json.gz"', '["c.json.gz", "d.json"]')
+    change(hep_case, '"c.json.gz"', '["c.json.gz", "d.json"]')
     _, several, _ = run(spectrum)
     assert several["digest"] == found["digest"]
     record = json.loads(Path(several["folder"], "record.json").read_text())
     assert {"c.json.gz", "d.json"} <= set(record["inputs"])
 
 
-def test_m03_axes(case, spectrum):
+def test_m03_axes(hep_case, spectrum):
     _, found, _ = run(spectrum)
     with uproot.open("a.root") as file:
         met = file["Events"]["MET_pt"].array(library="np")

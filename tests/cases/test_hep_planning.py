@@ -1,34 +1,22 @@
 """Shared cases about files, their sums of weights and their columns: each as its README says."""
 
 import json
-import shutil
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from spectrum_workflows import cli
-
-CASES = Path(__file__).parents[3] / "shared" / "cases" / "hep"
 
 
 class Case:
     """A copy of a case's folder, in which we are, and the command run in it."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture, monkeypatch) -> None:
-        self.folder, self.capsys, self.monkeypatch = folder, capsys, monkeypatch
+    def __init__(self, folder: Path, spectrum: Callable[..., tuple[int, str, str]]) -> None:
+        self.folder, self.spectrum = folder, spectrum
 
     def __call__(self, *words: str) -> tuple[int, dict, str]:
         """Exit code, the JSON that was printed, and everything that was said."""
-        self.monkeypatch.setattr(sys, "argv", ["spectrum", *words])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        said = self.capsys.readouterr()
-        printed = json.loads(said.out) if said.out.startswith("{") else {}
-        return code, printed, said.out + said.err
+        code, out, err = self.spectrum(*words)
+        return code, json.loads(out) if out.startswith("{") else {}, out + err
 
     def run(self, *more: str, site: str = "serial") -> tuple[int, dict, str]:
         words = ("run", "spec.toml", "--site", site, "--data", ".", "--out", "out", "--json")
@@ -44,16 +32,9 @@ class Case:
 
 
 @pytest.fixture
-def case(request, tmp_path, monkeypatch, capsys):
+def case(hep_case, spectrum):
     """The case that a test is named after."""
-    number = request.node.originalname.split("_")[1]
-    [folder] = CASES.glob(f"{number}-*") if CASES.is_dir() else [None]
-    if folder is None:
-        pytest.skip("the shared cases are not beside this checkout")
-    for path in folder.iterdir():
-        shutil.copyfile(path, tmp_path / path.name)
-    monkeypatch.chdir(tmp_path)
-    return Case(tmp_path, capsys, monkeypatch)
+    return Case(hep_case, spectrum)
 
 
 def one_line(said: str) -> str:

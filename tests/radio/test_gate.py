@@ -22,7 +22,7 @@ from spectrum_workflows.radio.types import (
     Use,
     Visibilities,
 )
-from spectrum_workflows.radio.workflow import slab_tasks
+from spectrum_workflows.radio.workflow import imaging, slab_tasks
 
 from .conftest import spec_of
 
@@ -140,6 +140,20 @@ def test_a_major_cycle_that_fails_loses_nothing(small, monkeypatch, on_error, cy
     [line] = DOMAIN.warnings(result)
     assert "the disk has gone" in line
     assert f"after major cycle {cycle - 1}" in line
+
+
+def test_whatever_fails_in_clean_the_dirty_image_is_kept(small, monkeypatch):
+    def fails(*_):
+        raise MemoryError("no room for another image")
+
+    monkeypatch.setattr(imaging, "restored", fails)
+    result, tally = run(spec_of(clean=CLEAN), small)
+    assert np.isfinite(result.dirty).all()
+    assert np.isfinite(result.psf).all()
+    assert result.stop is Stop.LOST
+    assert "no room for another image" in tally.failures[0].error
+    [line] = DOMAIN.warnings(result)
+    assert "CLEAN failed: MemoryError: no room for another image" in line
 
 
 def test_no_beam_is_no_end(small):

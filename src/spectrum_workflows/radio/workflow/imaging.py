@@ -122,8 +122,10 @@ def _made(
         return result
     try:
         return _cleaned(spec.clean, result, cleaning, state)
-    except SpectrumError as error:
-        what = f"{error.where}: {error.what}"
+    except Exception as error:  # dirty image and PSF are not lost, whatever it is
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, SpectrumError):
+            what = f"{error.where}: {error.what}"
         state.lose(what)
         return replace(result, trouble=(*result.trouble, f"CLEAN failed: {what}"), stop=Stop.LOST)
 
