@@ -74,6 +74,9 @@ def stores(url: str, port: int, **options: float) -> tuple[str, Stores]:
     return url, Stores(((prefix, tuple(common.items())),))
 
 
+IN_TIME = 20
+"""Seconds, on a busy machine; without the limits asked for it would be a minute and more."""
+
 URLS = ["s3://b/folder/x.bin", "http://127.0.0.1:{port}/folder/x.bin"]
 ROOT = "root://127.0.0.1:{port}//folder/x.bin"
 READS = [
@@ -99,7 +102,7 @@ def test_a_silent_store_is_an_error_in_time(url: str, read: Callable[[str], obje
         begun = time.monotonic()
         with storage.using(options), pytest.raises(StoreError, match="did not answer"):
             read(url)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < IN_TIME
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -110,7 +113,7 @@ def test_a_silent_store_is_not_written_to_for_ever(write: Callable[[str], object
         begun = time.monotonic()
         with storage.using(options), pytest.raises(OutputError, match="did not answer"):
             write(url)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < IN_TIME
 
 
 @pytest.mark.parametrize("act", [storage.read_bytes, storage.exists, WRITES[0]])
@@ -131,7 +134,7 @@ def test_a_byte_now_and_then_is_not_an_answer(url: str) -> None:
         begun = time.monotonic()
         with storage.using(options), pytest.raises(StoreError, match="no whole answer within"):
             storage.read_bytes(url)
-        assert time.monotonic() - begun < 6
+        assert time.monotonic() - begun < IN_TIME
 
 
 def test_a_slow_answer_is_waited_for_if_it_is_large(tmp_path: Path) -> None:
