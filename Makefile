@@ -41,9 +41,17 @@ WITH_SERVICES := $(BIN)/python tests/services/with_services.py
 CLUSTERS := slurm gateway
 STORES := ceph rclone xrootd https
 
+# Further interpreters that take part in the proof, each in an environment of its own.
+PYTHONS ?= python3.12 python3.13
+
 proof: env  ## run the notebooks at every site, from every store, with real services on this machine
-	@$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
-	  sh -c '$(BIN)/spectrum proof --full --stores "$$SPECTRUM_STORES"'
+	@others=; n=0; for python in $(PYTHONS); do \
+	  if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then n=$$((n + 1)); \
+	    $(MAKE) --no-print-directory env VENV=.venv-$$n PYTHON="$$python" && \
+	    others="$$others --python .venv-$$n/bin/python" || exit 1; \
+	  else echo "make: no $$python, so no row for it: make proof PYTHONS=/path/to/python"; fi; done; \
+	$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
+	  sh -c '$(BIN)/spectrum proof --full --stores "$$SPECTRUM_STORES" '"$$others"
 
 cluster: env  ## open a shell in which this machine has a real SLURM and Dask Gateway
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}
@@ -56,7 +64,7 @@ lock: $(BIN)/uv  ## resolve the dependencies anew
 	@echo "wrote $(LOCK) and environments/environment.yml"
 
 clean:  ## remove .venv and what the tools leave behind
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
 
 # uv lives inside .venv, so nothing is installed outside this folder.

@@ -1,6 +1,8 @@
 """What a proof says; that notebooks really run at sites is tests/services/test_proof.py."""
 
 import json
+import platform
+import sys
 import tomllib
 from collections import Counter
 from dataclasses import replace
@@ -11,7 +13,17 @@ import pytest
 
 from spectrum_workflows import check, load_site, load_spec, make_data
 from spectrum_workflows.errors import DataNotFoundError, SpecError
-from spectrum_workflows.proof import DataStore, Proof, Row, markdown, prove, read_stores, write
+from spectrum_workflows.proof import (
+    DataStore,
+    Proof,
+    Row,
+    machine_codes,
+    markdown,
+    other_python,
+    prove,
+    read_stores,
+    write,
+)
 from spectrum_workflows.proof.kernel import executed
 from spectrum_workflows.proof.places import covering, profile, rows, upload
 from spectrum_workflows.sites import Place
@@ -71,6 +83,51 @@ def test_a_notebook_that_saves_nothing_proves_nothing(tmp_path: Path) -> None:
     found = prove(["serial"], [str(path)], folder=str(tmp_path))
     assert found.rows[0].error == "the notebook saved no run"
     assert not found.holds
+
+
+SAVES = """\
+from spectrum_workflows import *
+with connect(load_site()) as place:
+    spec = load_spec({spec!r})
+    make_data(spec, place, size=500)
+    save(run(spec, place), place)
+"""
+
+
+def test_other_machine_code_and_another_python(tmp_path: Path) -> None:
+    """In real kernels: the same to the bit, below x86-64-v3 equivalent."""
+    text = (ROOT / "workflows/radio/vla_sim.toml").read_text().partition("[clean]")
+    dirty = (
+        text[0].replace("npix = 512", "npix = 128")
+        + "[synthetic]"
+        + text[2].partition("[synthetic]")[2]
+    )
+    (tmp_path / "small.toml").write_text(dirty)
+    path = tmp_path / "small.ipynb"
+    path.write_bytes(notebook(SAVES.format(spec=str(tmp_path / "small.toml"))))
+    low, high = machine_codes()[0], machine_codes()[2]
+    other = replace(other_python(sys.executable), environment=high.environment)
+    found = prove(["serial"], [str(path)], folder=str(tmp_path), variants=[low, other])
+    reference, below, same = found.rows
+    assert [row.error for row in found.rows] == ["", "", ""]
+    assert below.agreement in ("identical", "equivalent")
+    assert (same.agreement, same.digest) == ("identical", reference.digest)
+    assert same.site == f"laptop, Python {platform.python_version()}"
+    assert found.allowed == {low.name} == {below.site}
+    assert found.holds
+
+
+def test_which_machine_code_is_asked_for() -> None:
+    assert [variant.name.partition(", ")[2] for variant in machine_codes()] == [
+        *("ducc0 at most v2", "ducc0 at most v3", "ducc0 at most v4"),
+        *("OpenBLAS SkylakeX", "OpenBLAS Sandybridge"),
+    ]
+    assert [variant.level for variant in machine_codes()] == [2, 3, 3, 3, 3]
+
+
+def test_a_python_without_the_package_is_an_error_at_once() -> None:
+    with pytest.raises(DataNotFoundError, match="no Python with this package"):
+        other_python("/nowhere/python")
 
 
 REMOTE = DataStore("remote", "s3://b/d", "s3://b/d", ("hep/*",), {"s3://b": {"profile": "p"}})

@@ -24,6 +24,10 @@ Stores = Annotated[
 Full = Annotated[
     bool, typer.Option("--full", help="Every site with every store, not each of them twice.")
 ]
+Pythons = Annotated[
+    list[str] | None,
+    typer.Option("--python", metavar="FILE", help="Another environment's Python; several times."),
+]
 Folder = Annotated[str, typer.Option(help="Folder for data, results and the table.")]
 
 
@@ -32,14 +36,18 @@ def proof(
     notebook: Notebooks = None,
     stores: Stores = None,
     full: Full = False,
+    python: Pythons = None,
     out: Folder = "spectrum-proof",
     json: Json = False,
 ) -> None:
     """Run the quick-start notebooks at several sites and compare their results.
 
-    The files are the same, byte for byte; only SPECTRUM_SITE differs.  One more
-    run has workers whose NumPy uses no AVX-512.  Writes proof.json and proof.md;
-    exits with 1 unless all results are the same.
+    The files are the same, byte for byte; only SPECTRUM_SITE differs.  Writes
+    proof.json and proof.md; exits with 1 unless all results are the same.
+
+    With --full, further runs at the laptop start where the environment asks for
+    other machine code: ducc0's of x86-64-v2, v3 and v4, and OpenBLAS' of two
+    other processors.  Only the first need be no more than equivalent.
 
     With --stores the data also comes from other places than the folder.  The
     file has a table per store: [NAME] with data = "s3://bucket/data", upload =
@@ -49,12 +57,15 @@ def proof(
     from spectrum_workflows import proof as proofs
 
     sites = site or list(proofs.SITES)
+    variants = [proofs.other_python(one) for one in python or ()]
+    variants += proofs.machine_codes() if full else []
     found = proofs.prove(
         sites,
         notebook or proofs.quick_starts(),
         folder=out,
         stores=proofs.read_stores(stores) if stores else (),
         full=full,
+        variants=variants,
         report=lambda line: screen.note(line, quiet=json),
     )
     proofs.write(found, out)

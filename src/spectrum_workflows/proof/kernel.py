@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from spectrum_workflows.errors import MissingExtraError
@@ -15,7 +17,9 @@ TIMEOUT = 3600  # seconds for one cell, waiting for a batch system included
 NUDGE = 1.0  # seconds
 
 
-def execute(document: Any, folder: Path, environment: Mapping[str, str]) -> None:
+def execute(
+    document: Any, folder: Path, environment: Mapping[str, str], argv: Sequence[str] = ()
+) -> None:
     """Execute a notebook; its outputs are put into the document.
 
     Parameters
@@ -25,6 +29,8 @@ def execute(document: Any, folder: Path, environment: Mapping[str, str]) -> None
         Where the kernel starts.
     environment : mapping
         All of the kernel's.
+    argv : sequence of str
+        The command that starts it, where it is not this Python's.
 
     Raises
     ------
@@ -34,6 +40,8 @@ def execute(document: Any, folder: Path, environment: Mapping[str, str]) -> None
         A cell raised an error.
     """
     try:
+        from jupyter_client.kernelspec import KernelSpecManager
+        from jupyter_client.manager import AsyncKernelManager
         from nbclient import NotebookClient
         from nbclient.util import run_sync
     except ImportError:
@@ -41,8 +49,23 @@ def execute(document: Any, folder: Path, environment: Mapping[str, str]) -> None
             "notebooks cannot be executed", remedy="pip install 'spectrum-workflows[notebooks]'"
         ) from None
     where = {"metadata": {"path": str(folder.absolute())}}
-    client = NotebookClient(document, timeout=TIMEOUT, kernel_name="python3", resources=where)
-    run_sync(_executing)(client, dict(environment))
+    with TemporaryDirectory() as kernels:
+        specs: Any = KernelSpecManager()
+        if argv:
+            _describe(argv, Path(kernels) / "other")
+            specs.kernel_dirs = [kernels]
+        name = "other" if argv else "python3"
+        manager: Any = AsyncKernelManager(kernel_name=name, kernel_spec_manager=specs)
+        client = NotebookClient(document, timeout=TIMEOUT, resources=where)
+        client.km = manager  # given at once it would not be shut down
+        run_sync(_executing)(client, dict(environment))
+
+
+def _describe(argv: Sequence[str], folder: Path) -> None:
+    """Tell Jupyter how a kernel is started."""
+    folder.mkdir()
+    text = json.dumps({"argv": [*argv], "display_name": folder.name, "language": "python"})
+    (folder / "kernel.json").write_text(text)
 
 
 async def _executing(client: Any, environment: dict[str, str]) -> None:
@@ -67,8 +90,12 @@ async def _nudge(client: Any) -> None:
                 await socket.poll(1)
 
 
-def executed(notebook: str, content: bytes, environment: Mapping[str, str]) -> str:
+def executed(
+    notebook: str, content: bytes, environment: Mapping[str, str], argv: Sequence[str] = ()
+) -> str:
     """Execute a notebook's bytes; what went wrong in one line, if anything did.
+
+    ``argv`` starts its kernel, where that is not this Python's.
 
     Raises
     ------
@@ -80,7 +107,7 @@ def executed(notebook: str, content: bytes, environment: Mapping[str, str]) -> s
         import nbformat
 
         document: Any = nbformat.reads(content.decode(), as_version=4)  # type: ignore[no-untyped-call]
-        execute(document, Path(notebook).parent, settings)
+        execute(document, Path(notebook).parent, settings, argv)
     except MissingExtraError:
         raise
     except Exception as error:  # of a cell; or not a notebook, a kernel that died, a time-out

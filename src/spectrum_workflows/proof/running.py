@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrum_workflows import shipped
+from spectrum_workflows.arithmetic import LEVEL, arithmetic
 from spectrum_workflows.errors import DataNotFoundError
 from spectrum_workflows.proof.kernel import executed
 from spectrum_workflows.proof.places import (
@@ -22,14 +23,11 @@ from spectrum_workflows.proof.places import (
     upload,
 )
 from spectrum_workflows.proof.table import Proof, Row
-from spectrum_workflows.record import compare, machine, read_record
+from spectrum_workflows.proof.variants import SITE, Variant
+from spectrum_workflows.record import compare, read_record
 from spectrum_workflows.sites.finding import VARIABLE
 
 SITES = ("serial", "laptop", "slurm", "cloud")
-PLAIN = "laptop without AVX-512"
-"""One more row: NumPy may not use AVX-512 there, as on an older processor."""
-
-DISABLE = "NPY_DISABLE_CPU_FEATURES"
 _IN_NAMES = str.maketrans("/ ", "--")
 
 Key = tuple[str, str]
@@ -48,6 +46,7 @@ def prove(
     folder: str,
     stores: Sequence[DataStore] = (),
     full: bool = False,
+    variants: Sequence[Variant] = (),
     report: Callable[[str], None] = lambda _: None,
 ) -> Proof:
     """Run notebooks at sites and with stores, and compare the results they save.
@@ -66,6 +65,8 @@ def prove(
         become Zarr sets there.
     full : bool
         Every notebook at every site with every store, not a `covering` choice.
+    variants : sequence of Variant
+        One more row of each notebook for each.
     report : callable
         Told what is going on.
 
@@ -85,15 +86,16 @@ def prove(
     wanted = rows([*files], sites, [*named.values()])
     wanted = wanted if full else covering(wanted)
     results = root / "results" / secrets.token_hex(3)
+    changed = {variant.name: variant for variant in variants}
     found: list[Row] = []
     for name, file in files.items():
         places = [where for where in wanted if where.notebook == name]
-        places += [Where(name, PLAIN, FILE)] if _avx512(machine()) else []
+        places += [Where(name, variant, FILE) for variant in changed]
         reference: dict[Key, Path] = {}
         for number, where in enumerate(places):
             report(f"{name} at {where.site}, {where.store}")
             own = results / "-".join((name, where.site, where.store)).translate(_IN_NAMES)
-            row = _row(file, where, named[where.store], own)
+            row = _row(file, where, named[where.store], own, changed.get(where.site))
             if not row.error:
                 row = _compared(row, reference, saved := _runs(own))
                 reference = reference or saved
@@ -102,7 +104,7 @@ def prove(
             if number == 0 and (root / "data").is_dir():
                 names = {w.store for w in places} - {FILE}
                 _fill([named[n] for n in sorted(names)], root / "data", _sets(reference), report)
-    return Proof(tuple(found), frozenset({PLAIN}))
+    return Proof(tuple(found), frozenset(v.name for v in changed.values() if v.level < LEVEL))
 
 
 def _fill(
@@ -119,28 +121,27 @@ def _sets(saved: Mapping[Key, Path]) -> list[Path]:
     return sorted(path for path in map(Path, inputs) if path.is_dir())
 
 
-def _row(notebook: str, where: Where, store: DataStore, results: Path) -> Row:
-    """Run one notebook at one site and read what it saved."""
+def _row(
+    notebook: str, where: Where, store: DataStore, results: Path, variant: Variant | None
+) -> Row:
+    """Run one notebook at one site, or as a variant, and read what it saved."""
     try:
         content = Path(notebook).read_bytes()
     except OSError:
         raise DataNotFoundError("no such notebook", notebook) from None
-    site, sha256 = where.site, hashlib.sha256(content).hexdigest()
-    row = Row(where.notebook, sha256, site, store.name)
-    base = "laptop" if site == PLAIN else site
+    row = Row(where.notebook, hashlib.sha256(content).hexdigest(), where.site, store.name)
+    base, variant = (where.site, Variant("")) if variant is None else (SITE, variant)
     file = results.parents[2] / "sites" / f"{results.name}.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     parent = str(Path(base).absolute()) if base.endswith(".toml") else base
     file.write_text(profile(parent, str(results), store))
-    environment = {VARIABLE: str(file)}
-    if site == PLAIN:
-        environment[DISABLE] = " ".join(_avx512(machine()))
-    error = executed(notebook, content, environment)
+    error = executed(notebook, content, {VARIABLE: str(file)} | variant.environment, variant.argv)
     records = [read_record(str(path)) for path in _runs(results).values()]
     if error or not records:
         return replace(row, error=error or "the notebook saved no run")
-    if site == PLAIN and any(_avx512(m) for r in records for m in r["worker_machines"]):
-        return replace(row, error="NumPy used AVX-512 all the same")
+    level = min(variant.level, arithmetic()["level"])
+    if others := {_level(r) for r in records} - {level}:
+        return replace(row, error=f"computed with x86-64-v{min(others)}, not v{level}")
     digests = sorted(r["digest"] for r in records)
     several = hashlib.sha256("".join(digests).encode()).hexdigest()
     return replace(
@@ -152,9 +153,10 @@ def _row(notebook: str, where: Where, store: DataStore, results: Path) -> Row:
     )
 
 
-def _avx512(found: Mapping[str, Any]) -> list[str]:
-    """Features of a `record.machine` that mean AVX-512; X86_V4 is NumPy's name for its base."""
-    return [f for f in found["cpu_features"] if f.startswith("AVX512") or f == "X86_V4"]
+def _level(record: Mapping[str, Any]) -> int:
+    """The lowest level of x86-64 that a run computed with."""
+    machines = (record["machine"], *record["worker_machines"])
+    return min(int(machine["arithmetic"]["level"]) for machine in machines)
 
 
 def _compared(row: Row, reference: Mapping[Key, Path], saved: Mapping[Key, Path]) -> Row:
