@@ -30,7 +30,17 @@ STRIPS = (
 
 LAYERS = {
     "words": (
-        *("credentials", "errors", "conversion", "domain", "specs", "stages", "*.types", "*.spec"),
+        *(
+            "credentials",
+            "errors",
+            "conversion",
+            "domain",
+            "keys",
+            "specs",
+            "stages",
+            "*.types",
+            "*.spec",
+        ),
         *("catalogue.entries", "hep.cuts", "jsontext", "naming"),
         *("hep.axes", "hep.fallback", "hep.fitted", "hep.modelling", "hep.naming"),
         "hep.systematics",

@@ -27,7 +27,9 @@ M = TypeVar("M", bound=BaseModel)
 class FrozenModel(BaseModel):
     """A model that cannot change and takes no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     def changed(self, **changes: Any) -> Self:
         """Return a validated copy with some values replaced.

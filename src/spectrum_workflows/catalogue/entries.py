@@ -29,54 +29,40 @@ Checksum = Annotated[
 
 
 class CatalogueFile(FrozenModel):
-    """One file or set of an entry.
-
-    Attributes
-    ----------
-    name : str
-        Below the data root and below every replica.
-    size : int, optional
-        Bytes, where they are known.
-    checksum : str, optional
-        ``sha256:``, ``md5:`` or ``adler32:`` and hexadecimal digits, as it was
-        published; absent where none was.
-    events : int, optional
-        Events in it, of collision data.
-    unpacked : int, optional
-        Bytes that an archive unpacks to, if that is far more than its size.
-    """
+    """One file or set of an entry."""
 
     name: FileName
+    """Below the data root and below every replica."""
     size: int | None = Field(None, gt=0)
+    """Bytes, where they are known."""
     checksum: Checksum | None = None
+    """``sha256:``, ``md5:`` or ``adler32:`` and hexadecimal digits, as it was published; absent
+    where none was."""
     events: int | None = Field(None, ge=0)
+    """Events in it, of collision data."""
     unpacked: int | None = Field(None, gt=0)
+    """Bytes that an archive unpacks to, if that is far more than its size."""
 
 
 class Entry(FrozenModel):
-    """A data set under a logical name.
-
-    Attributes
-    ----------
-    title : str
-    replicas : tuple of str
-        URLs of folders that hold all of the files.
-    files : tuple of CatalogueFile
-    licence, citation, source : str
-        Terms of use, how to cite it, and the page these facts are from.
-    fetched_in_tests : bool
-        Whether this project's tests have ever moved it.
-    note : str
-    """
+    """A data set under a logical name."""
 
     title: str
+    """What the data set is, in a few words."""
     replicas: tuple[str, ...] = ()
+    """URLs of folders that hold all of the files."""
     files: Annotated[tuple[CatalogueFile, ...], Field(min_length=1)]
+    """What belongs to it."""
     licence: str
+    """Terms of use."""
     citation: str
+    """How to cite it."""
     source: str
+    """URL of the page that these facts are from."""
     fetched_in_tests: bool = False
+    """Whether this project's tests have ever moved it."""
     note: str = ""
+    """Anything else that its users should know."""
 
     @model_validator(mode="after")
     def _every_file_once(self) -> Self:
@@ -102,3 +88,4 @@ class Catalogue(FrozenModel):
     """One ``catalogue.toml``: entries by their names."""
 
     entries: dict[Name, Entry]
+    """Data sets by their names."""

@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 Name = Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", help="Default: SPECTRUM_SITE.")]
 Kind = Annotated[str, typer.Argument(metavar="site|WORKFLOW", help="What the TOML file is.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="A page of all keys, to read.")]
 
 
 @app.callback()
@@ -54,14 +55,18 @@ def show(name: Name = None, change: Set = None, json: Json = False) -> None:
         screen.text(script.rstrip())
 
 
-def schema(kind: Kind) -> None:
+def schema(kind: Kind, markdown: Markdown = False) -> None:
     """Print the JSON Schema of a site profile or of a workflow's specs, for editors."""
     from spectrum_workflows import domain
+    from spectrum_workflows.keys import reference
     from spectrum_workflows.sites import profile_schema
 
-    found: dict[str, Any] = (
-        profile_schema() if kind == "site" else domain.get(kind).spec.model_json_schema()
-    )
+    site = kind == "site"
+    found: dict[str, Any] = profile_schema() if site else domain.get(kind).spec.model_json_schema()
+    if markdown:
+        title = "Keys of a site profile" if site else f"Keys of a {kind} spec"
+        screen.text(reference(found, title=title).rstrip())
+        return
     dialect = "https://json-schema.org/draft/2020-12/schema"
     screen.as_json({"$schema": dialect, **found})
 

@@ -73,43 +73,32 @@ class HistogramSpec(FrozenModel):
     With two axes, ``observable`` is a list of two regions that hold the same
     events, and every other key of an axis is a list of two, or one value for
     both.
-
-    Attributes
-    ----------
-    observable : str or list of str
-        Region returned by ``select``; the histogram's own name if left out.
-    bins, start, stop
-        Regular axis, in the unit of the observable; edges belong to the bin
-        above them.
-    edges : list of float, or list of such lists
-        Edges of bins of any width, instead of ``bins``, ``start`` and ``stop``.
-        Of two axes the one without may have an empty list.
-    categories : list of str, or list of such lists
-        Instead of edges: a bin for each text that the observable may have.
-        What is not listed goes to the overflow.
-    integer : bool
-        A bin for each whole number from ``start`` up to, without, ``stop``.
-    log : bool
-        Bins of equal width in the logarithm; both axes are drawn logarithmic.
-    label : str or list of str
-        Axis label with unit.
-    marks : mapping of str to float
-        Names to write at positions on the axis, such as known resonances.
-    fit : {"", "top", "z"}
-        Which peak to fit, if any.
     """
 
     observable: str | tuple[str, ...] = ""
+    """Region returned by ``select``; the histogram's own name if left out."""
     bins: int | tuple[int, ...] = 0
+    """Number of bins of a regular axis."""
     start: float | tuple[float, ...] | None = None
+    """First edge, in the unit of the observable; an edge belongs to the bin above it."""
     stop: float | tuple[float, ...] | None = None
+    """Last edge, in the unit of the observable."""
     edges: tuple[float, ...] | tuple[tuple[float, ...], ...] = ()
+    """Edges of bins of any width, instead of ``bins``, ``start`` and ``stop``. Of two axes the one
+    without may have an empty list."""
     categories: tuple[str, ...] | tuple[tuple[str, ...], ...] = ()
+    """Instead of edges: a bin for each text that the observable may have. What is not listed goes
+    to the overflow."""
     integer: bool | tuple[bool, ...] = False
+    """A bin for each whole number from ``start`` up to, without, ``stop``."""
     log: bool | tuple[bool, ...] = False
+    """Bins of equal width in the logarithm; both axes are drawn logarithmic."""
     label: str | tuple[str, ...] = ""
+    """Axis label with unit."""
     marks: dict[str, float] = Field(default_factory=dict)
+    """Names to write at positions on the axis, such as known resonances."""
     fit: Literal["", "top", "z"] = ""
+    """Which peak to fit, if any."""
 
     @field_validator("bins", "start", "stop", "edges", mode="before")
     @classmethod

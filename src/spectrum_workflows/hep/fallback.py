@@ -16,29 +16,22 @@ class FallbackSpec(FrozenModel):
     The selection finds it under the name of the column it stands in for, and
     is called with the cuts that belong to it.  A file that has the column is
     read as if there were no fallback.
-
-    Attributes
-    ----------
-    column : str
-        Branch to read instead.
-    definition : str
-        Or a definition to compute it by; see `jet_id.DEFINITIONS`.
-    constant : number, bool, or list of numbers
-        Or the value that every event has; a list for a jagged column.
-    tagger, working_point : str
-        What it is, in the words of the experiment, and for which cut values.
-        A b-tagging discriminant needs both, a definition the working point.
-    cuts : mapping, optional
-        Cuts of the selection that it changes; for a b-tagging discriminant
-        to be said even if there are none, as ``cuts = {}``.
     """
 
     column: str = ""
+    """Branch to read instead."""
     definition: str = ""
+    """Or a definition to compute it by; see `jet_id.DEFINITIONS`."""
     constant: Number | tuple[Number, ...] | None = None
+    """Or the value that every event has; a list for a jagged column."""
     tagger: str = ""
+    """Name of the tagger, in the experiment's words; a b-tagging discriminant needs it."""
     working_point: str = ""
+    """For which working point the cuts are; a b-tagging discriminant needs it, and so does a
+    definition."""
     cuts: dict[str, Cut] | None = None
+    """Cuts of the selection that it changes; for a b-tagging discriminant to be said even if there
+    are none, as ``cuts = {}``."""
 
     @property
     def neutral(self) -> bool:

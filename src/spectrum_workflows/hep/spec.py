@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from spectrum_workflows.catalogue.entries import PREFIX
 from spectrum_workflows.hep import fallback, modelling, naming
@@ -43,75 +44,51 @@ def stands_for_several(file: str) -> bool:
 
 
 class TriggerSpec(FrozenModel):
-    """One trigger bit; in a spec a plain string, or ``{path = "HLT_...", absent = false}``.
-
-    Attributes
-    ----------
-    path : str
-        Name of the branch.
-    absent : bool, optional
-        ``false``: where a file does not have the bit, it did not fire.  A file
-        without it is refused if left out.
-    """
+    """One trigger bit; in a spec a plain string, or ``{path = "HLT_...", absent = false}``."""
 
     path: Annotated[str, Field(min_length=1)]
+    """Name of the branch."""
     absent: Literal[False] | None = None
+    """``false``: where a file does not have the bit, it did not fire.  A file without it is
+    refused if left out."""
 
 
 Triggers = tuple[str | TriggerSpec, ...]
 
 
 class SampleSpec(FrozenModel):
-    """One process: its files and, for simulation, its cross section in pb.
-
-    Attributes
-    ----------
-    files : tuple of str
-        URLs, names below the data root (as DAS prints them, too), patterns
-        such as ``QCD/*.root``, ``@LIST`` for a file of names beside the spec,
-        one per line, or ``catalogue:NAME``: all files of an entry, read below
-        the data root if fetched, else from a replica.
-    cross_section : float
-        In pb; times branching fractions and filter efficiency, if any.
-    events : tuple of int
-        Events in each file, if known: then no file is opened to plan a run.
-    label : str
-        Name in legends.
-    data : bool
-        Counted as it is, not normalised, and drawn as points.
-    weighted : bool
-        Data whose events ``select`` may weight: fake factors, transfer factors,
-        embedded or prescaled samples.
-    generator : str
-        Which synthetic process stands in for it; its own name if left out.
-    varies : str
-        The sample of which this one is a systematic variation: it enters the
-        fit as such, and no total and no picture.
-    variations : tuple of str
-        Systematic variations of its selection, instead of the spec's.
-    triggers : tuple of str or TriggerSpec
-        Its trigger bits, instead of the spec's; none if empty.
-    columns : tuple of str
-        Branches that ``select`` sees of this sample besides the spec's.
-    cuts : mapping
-        Cuts that are others than the spec's.
-    luminosity : float
-        Integrated luminosity in 1/pb, instead of the spec's.
-    """
+    """One process: its files and, for simulation, its cross section in pb."""
 
     files: Annotated[tuple[str, ...], Field(min_length=1)]
+    """URLs, names below the data root (as DAS prints them, too), patterns such as ``QCD/*.root``,
+    ``@LIST`` for a file of names beside the spec, one per line, or ``catalogue:NAME``: all
+    files of an entry, read below the data root if fetched, else from a replica."""
     cross_section: PositiveFloat | None = None
+    """In pb; times branching fractions and filter efficiency, if any."""
     events: tuple[NonNegativeInt, ...] = ()
+    """Events in each file, if known: then no file is opened to plan a run."""
     label: str = ""
+    """Name in legends."""
     data: bool = False
+    """Counted as it is, not normalised, and drawn as points."""
     weighted: bool = False
+    """Data whose events ``select`` may weight: fake factors, transfer factors, embedded or
+    prescaled samples."""
     generator: str = ""
+    """Which synthetic process stands in for it; its own name if left out."""
     varies: str = ""
+    """The sample of which this one is a systematic variation: it enters the fit as such, and no
+    total and no picture."""
     variations: tuple[Name, ...] | None = None
+    """Systematic variations of its selection, instead of the spec's."""
     triggers: Triggers | None = None
+    """Its trigger bits, instead of the spec's; none if empty."""
     columns: tuple[str, ...] = ()
+    """Branches that ``select`` sees of this sample besides the spec's."""
     cuts: dict[str, Cut] = Field(default_factory=dict)
+    """Cuts that are others than the spec's."""
     luminosity: PositiveFloat | None = None
+    """Integrated luminosity in 1/pb, instead of the spec's."""
 
     @model_validator(mode="after")
     def _a_number_per_file(self) -> Self:
@@ -131,78 +108,70 @@ class PartitionSpec(FrozenModel):
     """How the input is cut; more events per partition cost more memory."""
 
     max_events: PositiveInt = 200_000
+    """Most events of one partition; more cost a worker more memory, fewer more tasks."""
 
 
 class SyntheticSpec(FrozenModel):
     """What ``make`` generates for the samples of a spec."""
 
     events: PositiveInt = 100_000
+    """Events of each sample."""
     seed: NonNegativeInt = 1
+    """Of the random numbers; the same seed gives the same files."""
     cluster_events: PositiveInt = 25_000
+    """Events of one cluster of the files, the least that can be read at once."""
 
 
 class HepSpec(FrozenModel):
-    """A run spec of the HEP workflow.
-
-    Attributes
-    ----------
-    select : str
-        ``"package.module:function"``, or ``"file.py:function"`` relative to
-        the spec: a plain function from events to observables.
-    tree : str
-        Name of the TTree or RNTuple.
-    columns : tuple of str
-        Branches to read; ``select`` sees nothing else.
-    simulation_columns : tuple of str
-        Branches that data does not have; ``select`` sees them in simulation.
-    fallbacks : mapping of str to FallbackSpec
-        What may stand in for a column that a file does not have.
-    triggers : tuple of str or TriggerSpec
-        Only events in which at least one of these bits is set, in data and
-        simulation.
-    good_runs : str
-        List of good runs, beside the spec: a JSON file in the format of CMS
-        certification.  Data in other luminosity blocks is left out.
-    normalisation : {"events", "genweight", "none"}
-        Weight every simulated event by cross section x luminosity / events
-        processed of its sample; or by its ``genWeight`` x cross section x
-        luminosity / sum of ``genEventSumw`` of the files' ``Runs`` trees; or
-        count events.
-    luminosity : float
-        Integrated luminosity in 1/pb.
-    cuts : mapping
-        Numbers, text, true or false, or lists of them, passed to ``select`` as
-        keyword arguments with the types they have in the file.
-    variations : tuple of str
-        Systematic variations asked of ``select`` for simulated samples.
-    corrections : str, list of str, or mapping of str to str
-        Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec.
-        ``select`` is given a mapping of name to correction: of one file, of
-        all files of a list, or one such mapping for each name of a table.
-    fit : FitSpec, optional
-        The likelihood fit of the histograms.
-    """
+    """A run spec of the HEP workflow."""
 
     workflow: Literal["hep"]
+    """Which science this spec is of."""
     name: Name
+    """Of the run: its folder below the results root begins with it."""
     select: Annotated[str, Field(pattern=r"^[^:]+:[A-Za-z_]\w*$")]
+    """``"package.module:function"``, or ``"file.py:function"`` relative to the spec: a plain
+    function from events to observables."""
     tree: str = "Events"
+    """Name of the TTree or RNTuple."""
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Branches to read; ``select`` sees nothing else."""
     simulation_columns: tuple[str, ...] = ()
+    """Branches that data does not have; ``select`` sees them in simulation."""
     fallbacks: dict[str, FallbackSpec] = Field(default_factory=dict)
+    """What may stand in for a column that a file does not have."""
     triggers: Triggers = ()
+    """Only events in which at least one of these bits is set, in data and simulation."""
     good_runs: str = ""
+    """List of good runs, beside the spec: a JSON file in the format of CMS certification.  Data in
+    other luminosity blocks is left out."""
     normalisation: Literal["events", "genweight", "none"] = "events"
+    """Weight every simulated event by cross section x luminosity / events processed of its sample;
+    or by its ``genWeight`` x cross section x luminosity / sum of ``genEventSumw`` of the files'
+    ``Runs`` trees; or count events."""
     luminosity: PositiveFloat | None = None
+    """Integrated luminosity in 1/pb."""
     cuts: dict[str, Cut] = Field(default_factory=dict)
+    """Numbers, text, true or false, or lists of them, passed to ``select`` as keyword arguments
+    with the types they have in the file."""
     variations: tuple[Name, ...] = ()
+    """Systematic variations asked of ``select`` for simulated samples."""
     corrections: str | tuple[Path, ...] | dict[str, Path] = ""
+    """Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec. ``select`` is given a
+    mapping of name to correction: of one file, of all files of a list, or one such mapping for
+    each name of a table."""
     partition: PartitionSpec = PartitionSpec()
+    """How the input is cut into partitions."""
     samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
+    """What is analysed: one table per process or data set."""
     histograms: Annotated[dict[Name, HistogramSpec], Field(min_length=1)]
+    """What is filled: one table per histogram."""
     fit: FitSpec | None = None
+    """The likelihood fit of the histograms."""
     synthetic: SyntheticSpec | None = None
-    folder: str = Field(default="", exclude=True, repr=False)
+    """What ``spectrum data make`` generates, if the data can be generated."""
+    folder: SkipJsonSchema[str] = Field(default="", exclude=True, repr=False)
+    """Where the spec lies; not a key of the file."""
 
     @model_validator(mode="after")
     def _can_be_normalised(self) -> Self:

@@ -14,57 +14,40 @@ LUMINOSITY, STATISTICS = "luminosity", "staterror"
 
 
 class SystematicSpec(FrozenModel):
-    """One systematic uncertainty: a nuisance parameter.
-
-    Attributes
-    ----------
-    up, down : str
-        Where the templates at one standard deviation come from: a variation
-        of the selection, or a sample that ``varies`` another.  Without
-        ``down`` the effect of ``up`` is mirrored about the nominal.
-    samples : tuple of str
-        Whose templates change; all that have the variation if left out.
-    label : str
-        Name in tables and figures.
-    """
+    """One systematic uncertainty: a nuisance parameter."""
 
     up: str
+    """Where the templates at +1 standard deviation come from: a variation of the selection, or a
+    sample that ``varies`` another."""
     down: str = ""
+    """The same at -1; if left out, the effect of ``up`` is mirrored about the nominal."""
     samples: tuple[str, ...] = ()
+    """Whose templates change; all that have the variation if left out."""
     label: str = ""
+    """Name in tables and figures."""
 
 
 class FitSpec(FrozenModel):
-    """A binned likelihood fit of the normalisation of one sample.
-
-    Attributes
-    ----------
-    signal : str
-        Sample whose normalisation is the parameter of interest.
-    regions : tuple of str
-        Histograms that are fitted together.
-    start, stop : float
-        Edges of the bins where the fit begins and ends; all of the axis if left
-        out.  What lies outside the axis is never fitted.
-    rebin : int
-        Neighbouring bins that are merged; it must divide their number.
-    luminosity_error : float
-        Relative uncertainty of the luminosity, common to all samples.
-    pseudodata : mapping of sample to float
-        Fractions of simulated samples that stand for data; samples that are
-        data are used if left out.
-    systematics : mapping of name to SystematicSpec
-        The other nuisance parameters; those of MC statistics come by themselves.
-    """
+    """A binned likelihood fit of the normalisation of one sample."""
 
     signal: str
+    """Sample whose normalisation is the parameter of interest."""
     regions: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Histograms that are fitted together."""
     start: float | None = None
+    """Edge of a bin where the fit begins; the axis's first if left out. What lies outside the axis
+    is never fitted."""
     stop: float | None = None
+    """Edge of a bin where the fit ends; the axis's last if left out."""
     rebin: PositiveInt = 1
+    """Neighbouring bins that are merged; it must divide their number."""
     luminosity_error: NonNegativeFloat = 0.0
+    """Relative uncertainty of the luminosity, common to all samples."""
     pseudodata: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Fractions of simulated samples that stand for data; samples that are data are used if left
+    out."""
     systematics: dict[Name, SystematicSpec] = Field(default_factory=dict)
+    """The other nuisance parameters; those of MC statistics come by themselves."""
 
     @property
     def poi(self) -> str:

@@ -19,9 +19,13 @@ class ImageSpec(FrozenModel):
     """Geometry and accuracy of the image: ``npix`` × ``npix`` pixels of ``cell_arcsec``."""
 
     npix: int = Field(ge=32, le=65536, multiple_of=2)
+    """Pixels per side; even."""
     cell_arcsec: Positive
+    """Size of a pixel at the phase centre, in arcseconds."""
     epsilon: float = Field(1e-4, ge=1e-12, le=1e-2)
+    """Accuracy asked of gridding: rms error relative to the image's."""
     psf: bool = True
+    """Whether the point spread function is made, too."""
 
     @model_validator(mode="after")
     def _above_horizon(self) -> Self:
@@ -31,46 +35,57 @@ class ImageSpec(FrozenModel):
 
 
 class WeightingSpec(FrozenModel):
-    """Imaging weights; ``robust`` is Briggs' parameter and used by ``briggs`` only."""
+    """Weights with which the visibilities are gridded."""
 
     scheme: Literal["natural", "uniform", "briggs"] = "natural"
+    """Imaging weights: the visibilities' own, uniform over the uv plane, or Briggs' in between."""
     robust: float = Field(0.0, ge=-5, le=5)
+    """Briggs' parameter, from -2 (about uniform) to 2 (about natural); for ``briggs`` only."""
 
 
 class PartitionSpec(FrozenModel):
     """How finely the data are cut; never depends on the number of workers."""
 
     max_visibilities: int = Field(10_000_000, gt=0)
+    """Most visibilities, rows times channels, of one partition; it never depends on the workers."""
 
 
 class StripsSpec(FrozenModel):
     """In how many uv strips the image is made; ``"auto"`` follows from image and data."""
 
     count: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
+    """Strips of the uv plane in which the image is made; ``"auto"`` follows from image and data."""
 
 
 class CleanSpec(FrozenModel):
-    """Cotton–Schwab CLEAN; thresholds in Jy (``threshold``) and in image rms (``sigma``).
-
-    ``residual`` says how the residual between major cycles is found: from the
-    data, or, at no pass over them, from the PSF; the last one is always exact.
-    """
+    """Cotton–Schwab CLEAN."""
 
     iterations: int = Field(50_000, gt=0)
+    """Most components."""
     gain: float = Field(0.1, gt=0, le=1)
+    """Part of the peak that one component takes."""
     mgain: float = Field(0.8, gt=0, lt=1)
+    """Part of the peak by which one major cycle lowers the residual."""
     threshold: float | None = Field(None, gt=0)
+    """Stop where the residual's peak is below it, in Jy per beam."""
     sigma: float | None = Field(None, gt=0)
+    """Stop where the residual's peak is below so many times its rms."""
     max_major: int = Field(20, gt=0)
+    """Most major cycles."""
     residual: Literal["exact", "psf"] = "exact"
+    """Where the residual between major cycles comes from: the data, or, at no pass over them, the
+    PSF. The last one is from the data always."""
 
 
 class RestoreSpec(FrozenModel):
     """A restoring beam to use instead of the one fitted to the PSF."""
 
     bmaj_arcsec: Positive
+    """Full width at half maximum along the major axis, in arcseconds."""
     bmin_arcsec: Positive
+    """The same along the minor axis."""
     bpa_deg: float = 0.0
+    """Position angle of the major axis, in degrees from north through east."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -80,40 +95,51 @@ class RestoreSpec(FrozenModel):
 
 
 class SourceSpec(FrozenModel):
-    """One simulated source: a point, or a Gaussian where ``fwhm_arcsec`` is given.
-
-    ``east_arcsec`` and ``north_arcsec`` are direction cosines from the phase
-    centre, expressed in arcseconds.
-    """
+    """One simulated source: a point, or a Gaussian."""
 
     name: str
+    """In the list of sources that is written beside the set."""
     flux_jy: Positive
+    """Flux density, in Jy."""
     east_arcsec: float
+    """Direction cosine from the phase centre to the east, expressed in arcseconds."""
     north_arcsec: float
+    """The same to the north."""
     fwhm_arcsec: float | None = Field(None, gt=0)
+    """Full width at half maximum of a Gaussian, in arcseconds; a point if left out."""
 
 
 class SyntheticSpec(FrozenModel):
-    """A simulated observation, written as a Measurement Set by ``spectrum data make``.
-
-    ``point_sources`` sources with power-law fluxes between ``flux_jy``'s ends
-    are scattered over the field besides the ``sources`` that are listed.
-    """
+    """A simulated observation, written as a Measurement Set by ``spectrum data make``."""
 
     telescope: Literal["vla-a", "vla-b", "vla-c", "vla-d", "meerkat"] = "vla-c"
+    """Where its antennas stand."""
     seed: int = Field(1, ge=0)
+    """Of the random numbers; the same seed gives the same set."""
     right_ascension_deg: float = Field(180.0, ge=0, lt=360)
+    """Of the phase centre, in degrees."""
     declination_deg: float = Field(45.0, ge=-90, le=90)
+    """Of the phase centre, in degrees."""
     hour_angles: tuple[float, float] = (-2.0, 2.0)
+    """When the observation begins and ends, in hours from the meridian."""
     frequency_hz: Positive = 1.4e9
+    """Of the first channel's centre, in Hz."""
     channel_width_hz: Positive = 4e6
+    """Of a channel, in Hz."""
     channels: int = Field(16, gt=0)
+    """Number of channels."""
     visibilities: int = Field(500_000, gt=0)
+    """About how many, baselines times times times channels."""
     feeds: Literal["linear", "circular"] = "linear"
+    """Hands of the receivers."""
     sefd_jy: float = Field(400.0, ge=0)
+    """System equivalent flux density of an antenna, in Jy; 0 for no noise."""
     point_sources: int = Field(0, ge=0)
+    """Points scattered over the field besides the listed sources."""
     flux_jy: tuple[Positive, Positive] = (0.005, 0.2)
+    """Least and largest flux of these points, in Jy, between which they follow a power law."""
     sources: tuple[SourceSpec, ...] = ()
+    """Listed sources."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -125,30 +151,40 @@ class SyntheticSpec(FrozenModel):
 
 
 class RadioSpec(FrozenModel):
-    """One image from one data set.
-
-    ``data_set`` has no suffix, so that the spec stays the same for other
-    forms of the data: the reader takes ``NAME.zarr`` below the data root, else ``NAME.ms``.
-    ``catalogue:NAME`` is the set of an entry of the catalogue, read below the
-    data root where it was fetched, else, in Zarr form, from a replica.
-    ``field`` and ``data_description`` are row numbers of the Measurement Set's
-    subtables and may be left out where the set has only one of them.
-    """
+    """One image from one data set."""
 
     workflow: Literal["radio"] = "radio"
+    """Which science this spec is of."""
     name: str = Field(pattern=r"^[^/\s]+$")
+    """Of the run: its folder below the results root begins with it."""
     data_set: str = Field(min_length=1)
+    """The set below the data root, without suffix, so that the spec stays the same for other forms
+    of the data: ``NAME.zarr``, else ``NAME.ms``. ``catalogue:NAME`` is an entry of the
+    catalogue."""
     column: Literal["DATA", "CORRECTED_DATA"] = "DATA"
+    """Visibilities to image."""
     field: int | None = Field(None, ge=0)
+    """Row number of the FIELD table; may be left out where the set has one field."""
     data_description: int | None = Field(None, ge=0)
+    """Row number of the DATA_DESCRIPTION table (spectral window and polarisation); may be left out
+    where the set has one."""
     image: ImageSpec
+    """Geometry and accuracy of the image."""
     weighting: WeightingSpec = WeightingSpec()
+    """Imaging weights."""
     partition: PartitionSpec = PartitionSpec()
+    """How the data are cut into partitions."""
     strips: StripsSpec = StripsSpec()
+    """How the image is cut into strips of the uv plane."""
     clean: CleanSpec | None = None
+    """Deconvolution; the image stays dirty without it."""
     restore: RestoreSpec | None = None
+    """A restoring beam instead of the fitted one."""
     self_check: bool | None = None
+    """Whether gridding is compared with a direct Fourier sum; if left out, up to 1024 pixels per
+    side, and wherever strips are used."""
     synthetic: SyntheticSpec | None = None
+    """What ``spectrum data make`` simulates, if the data can be simulated."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -34,17 +34,13 @@ class Cluster(FrozenModel):
 
     Keys that are not named here go to the deployment library under its own
     names.
-
-    Attributes
-    ----------
-    insecure : bool
-        Talk plain TCP (or HTTP).  Whoever reaches the scheduler, every user of
-        this machine at least, can then run code as you.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     insecure: bool = False
+    """Talk plain TCP (or HTTP).  Whoever reaches the scheduler, every user of this machine at
+    least, can then run code as you."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -74,52 +70,50 @@ class Local(Cluster):
     """Worker processes on this machine; other keys are `distributed.LocalCluster`'s."""
 
     kind: Literal["local"]
+    """Worker processes on this machine."""
 
 
 class Slurm(Cluster):
     """Batch jobs; other keys are `dask_jobqueue.SLURMCluster`'s."""
 
     kind: Literal["slurm"]
+    """Jobs of a SLURM batch system."""
 
 
 class Gateway(Cluster):
     """A cluster that a Dask Gateway server starts.
 
     Keys that are not named here are the cluster options of that server.
-
-    Attributes
-    ----------
-    address : str
-        URL of the server.
-    proxy_address, public_address, auth : str, optional
-        As for `dask_gateway.Gateway`; passwords and tokens come from Dask's
-        own configuration and environment, never from a profile.
     """
 
     kind: Literal["gateway"]
+    """A cluster of a Dask Gateway server."""
     address: str
+    """URL of the server."""
     proxy_address: str | int | None = None
+    """Where the scheduler is reached, if not at ``address``; as for `dask_gateway.Gateway`."""
     public_address: str | None = None
+    """Where a browser reaches the server, if not at ``address``; as for `dask_gateway.Gateway`."""
     auth: str | None = None
+    """Kind of authentication, such as ``"jupyterhub"``; passwords and tokens come from Dask's own
+    configuration and environment, never from a profile."""
 
 
 class Existing(FrozenModel):
-    """A scheduler that somebody else has started.
-
-    Attributes
-    ----------
-    address : str
-        ``tls://host:port``; anything else needs ``insecure``.
-    tls_ca_file, tls_client_cert, tls_client_key : str, optional
-        Files; without them Dask's own configuration is asked.
-    """
+    """A scheduler that somebody else has started."""
 
     kind: Literal["existing"]
+    """A scheduler that is there already."""
     address: str
+    """``tls://host:port``; anything else needs ``insecure``."""
     tls_ca_file: str | None = None
+    """File of the authority's certificate; Dask's own configuration is asked if left out."""
     tls_client_cert: str | None = None
+    """File of the client's certificate; Dask's own configuration is asked if left out."""
     tls_client_key: str | None = None
+    """File of the client's key; Dask's own configuration is asked if left out."""
     insecure: bool = False
+    """Take an address that is not encrypted."""
 
     @property
     def files(self) -> dict[str, str]:
@@ -133,38 +127,25 @@ class Existing(FrozenModel):
 
 
 class Workers(FrozenModel):
-    """How many workers, and how long to wait for them.
-
-    Attributes
-    ----------
-    count : int, optional
-        A fixed number of workers; without it, what the deployment library
-        starts by itself (one per core of this machine), else 1.
-    min, max : int, optional
-        As many as there is work for, within these bounds; instead of
-        ``count``.
-    patience : float
-        Seconds without any worker, or without any that computes, after which a
-        run is given up.
-    silence : float
-        Seconds without a sign of life after which a worker is taken for hung
-        and replaced.
-    partition_timeout : float, optional
-        Seconds after which a partition is taken from its worker and given to
-        another, once; without it half an hour, or 20 times what others of its
-        kind took if that is longer.
-    renew_before : float
-        Seconds before its time limit at which a job is replaced by a new one;
-        longer than the longest partition.
-    """
+    """How many workers, and how long to wait for them."""
 
     count: Annotated[int, Field(ge=1)] | None = None
+    """A fixed number of workers; without it, what the deployment library starts by itself (one per
+    core of this machine), else 1."""
     min: Annotated[int, Field(ge=1)] = 1
+    """Fewest workers; with ``max``, as many as there is work for."""
     max: Annotated[int, Field(ge=1)] | None = None
+    """Most workers, instead of a fixed ``count``."""
     patience: Annotated[Seconds, Field(gt=0)] = 300.0
+    """Seconds without any worker, or without any that computes, after which a run is given up."""
     silence: Annotated[Seconds, Field(gt=0)] = 120.0
+    """Seconds without a sign of life after which a worker is taken for hung and replaced."""
     partition_timeout: Annotated[Seconds, Field(gt=0)] | None = None
+    """Seconds after which a partition is taken from its worker and given to another, once; without
+    it half an hour, or 20 times what others of its kind took if that is longer."""
     renew_before: Annotated[Seconds, Field(ge=0)] = 300.0
+    """Seconds before its time limit at which a job is replaced by a new one; longer than the
+    longest partition."""
 
     @model_validator(mode="after")
     def _count_or_bounds(self) -> Workers:
@@ -178,28 +159,19 @@ class Workers(FrozenModel):
 
 
 class Software(FrozenModel):
-    """What a batch job does before its worker starts.
-
-    Attributes
-    ----------
-    modules : tuple of str
-        Loaded with ``module load``, in this order.
-    prologue : tuple of str
-        Shell lines, after the modules: activate an environment, set limits.
-    python : str, optional
-        The interpreter; without it the one that submits, which on a shared
-        file system is the same for all.
-    image : str, optional
-        An Apptainer image; ``python`` is then the one inside.
-    image_options : tuple of str
-        Options of ``apptainer exec``, such as ``--bind /scratch``.
-    """
+    """What a batch job does before its worker starts."""
 
     modules: tuple[str, ...] = ()
+    """Loaded with ``module load``, in this order."""
     prologue: tuple[str, ...] = ()
+    """Shell lines, after the modules: activate an environment, set limits."""
     python: str | None = None
+    """The interpreter; without it the one that submits, which on a shared file system is the same
+    for all."""
     image: str | None = None
+    """An Apptainer image; ``python`` is then the one inside."""
     image_options: tuple[str, ...] = ()
+    """Options of ``apptainer exec``, such as ``--bind /scratch``."""
 
     @field_validator("prologue")
     @classmethod
@@ -211,40 +183,31 @@ class Software(FrozenModel):
 
 
 class Site(FrozenModel):
-    """A place to compute.
-
-    Attributes
-    ----------
-    data, results : str
-        Root URLs for input and for the folders of finished runs.
-    spool : str
-        Folder of this machine that keeps a result until it is below
-        ``results``; empty for one of the user's own.
-    cluster : Local, Slurm, Gateway or Existing, optional
-        Absent: a plain loop in this process.
-    workers : Workers
-        How many, and how long to wait.
-    software : Software
-        What a batch job does before its worker starts.
-    storage : dict
-        Options per URL prefix: those of `storage.systems`, and any other of
-        the prefix's fsspec file system; no credentials.
-    replicas : tuple of str
-        URL prefixes, the most wanted first: the order in which copies of
-        catalogued data are tried here.
-    """
+    """A place to compute."""
 
     description: str = ""
+    """What the place is, in a few words."""
     data: str
+    """Root URL of the input."""
     results: str
+    """Root URL of the folders of finished runs."""
     spool: str = ""
+    """Folder of this machine that keeps a result until it is below ``results``; empty for one of
+    the user's own."""
     cluster: Annotated[Local | Slurm | Gateway | Existing, Field(discriminator="kind")] | None = (
         None
     )
+    """How workers come about; if left out, everything runs in this process."""
     workers: Workers = Workers()
+    """How many, and how long to wait."""
     software: Software = Software()
+    """Modules, shell lines and interpreter of batch jobs."""
     storage: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
+    """Options per URL prefix: those of `storage.systems`, and any other of the prefix's fsspec
+    file system; no credentials."""
     replicas: tuple[str, ...] = ()
+    """URL prefixes, the most wanted first: the order in which copies of catalogued data are tried
+    here."""
 
     @field_validator("storage")
     @classmethod
