@@ -41,17 +41,16 @@ WITH_SERVICES := $(BIN)/python tests/services/with_services.py
 CLUSTERS := slurm gateway
 STORES := ceph rclone xrootd https
 
-# Further interpreters that take part in the proof, each in an environment of its own.
-PYTHONS ?= python3.12 python3.13
+# Interpreters that take part in the proof besides, each with an environment of its own.
+PYTHONS ?= $(foreach python,python3.12 python3.13,$(if $(shell $(python) -c 'import venv' 2>/dev/null && echo yes),$(python)))
+OTHERS := $(addprefix .venv-,$(notdir $(PYTHONS)))
 
-proof: env  ## run the notebooks at every site, from every store, with real services on this machine
-	@others=; n=0; for python in $(PYTHONS); do \
-	  if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then n=$$((n + 1)); \
-	    $(MAKE) --no-print-directory env VENV=.venv-$$n PYTHON="$$python" && \
-	    others="$$others --python .venv-$$n/bin/python" || exit 1; \
-	  else echo "make: no $$python, so no row for it: make proof PYTHONS=/path/to/python"; fi; done; \
-	$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
-	  sh -c '$(BIN)/spectrum proof --full --stores "$$SPECTRUM_STORES" '"$$others"
+.venv-%/.ready: $(LOCK) pyproject.toml
+	@$(MAKE) --no-print-directory env VENV=.venv-$* PYTHON="$(firstword $(filter $* %/$*,$(PYTHONS)))"
+
+proof: env $(OTHERS:%=%/.ready)  ## run the notebooks at every site, from every store, with real services on this machine
+	@$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
+	  sh -c '$(BIN)/spectrum proof --full $(OTHERS:%=--python %/bin/python) --stores "$$SPECTRUM_STORES"'
 
 cluster: env  ## open a shell in which this machine has a real SLURM and Dask Gateway
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}
