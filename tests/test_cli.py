@@ -242,6 +242,16 @@ def select(events):
 """
 
 
+def test_every_command_that_takes_a_spec_can_refuse_code_and_check_says_what_it_runs(
+    spectrum: Spectrum,
+) -> None:
+    for command in (["run"], ["check"], ["data", "make"], ["data", "convert"]):
+        assert "--no-user-code" in spectrum(*command, "--help")[1]
+    said = " ".join(spectrum("check", "--help")[1].split())
+    assert "Computes nothing" not in said
+    assert "its top level runs here" in said
+
+
 def test_a_spec_that_brings_code_says_so_and_can_be_refused_before_any_of_it_runs(
     spectrum: Spectrum, shared_hep: Path, tmp_path: Path
 ) -> None:
@@ -250,11 +260,19 @@ def test_a_spec_that_brings_code_says_so_and_can_be_refused_before_any_of_it_run
     spec = tmp_path / "mine.toml"
     spec.write_text(text.replace("Run2012B_SingleMu", "adl_Run2012B_SingleMu_1000"))
     (tmp_path / "mine.py").write_text(f"FOLDER = {str(tmp_path)!r}\n" + CODE)
-    for command in (["check", spec], ["run", spec, "--out", tmp_path / "r"]):
-        code, out, err = spectrum(*command, "--data", shared_hep, "--no-user-code")
+    convert = ["data", "convert", "IN.root", tmp_path / "OUT.root", "--spec", spec]
+    reading = ("--data", shared_hep)
+    for command in (
+        ["check", spec, *reading],
+        ["run", spec, "--out", tmp_path / "r", *reading],
+        ["data", "make", spec, "--data", tmp_path / "d"],
+        convert,
+    ):
+        code, out, err = spectrum(*command, "--no-user-code")
         assert (code, out) == (2, "")
         assert "not part of this package (mine.py)" in err
     assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "d").exists()
     code, out, _ = spectrum("check", spec, "--data", shared_hep)
     assert code == 0
     assert "runs the code in mine.py on every worker" in out

@@ -14,7 +14,6 @@ from typing import Any
 from spectrum_workflows import catalogue, domain, progress, storage
 from spectrum_workflows.conversion import Converter
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.front import load_spec
 from spectrum_workflows.storage import Stores
 
 
@@ -141,19 +140,18 @@ def verify_data(
     return rows
 
 
-def columns_of(spec: str) -> list[str]:
-    """The columns that a converted copy must keep for a spec.
+def columns_of(spec: Any) -> list[str]:
+    """The columns that a converted copy must keep for a spec from `front.load_spec`.
 
     Raises
     ------
     SpecError
         Its science does not read by columns.
     """
-    wanted = load_spec(spec)
-    converter = domain.get(wanted.workflow).converter
+    converter = domain.get(spec.workflow).converter
     if converter is None or converter.to_keep is None:
-        raise SpecError("this spec names no columns", spec, "leave --spec out")
-    return converter.to_keep(wanted)
+        raise SpecError("this spec names no columns", spec.name, "leave --spec out")
+    return converter.to_keep(spec)
 
 
 def _converter(source: str) -> Converter:

@@ -33,6 +33,7 @@ from spectrum_workflows.cli.options import (
     SiteOption,
     Spec,
     changes,
+    trusted_spec,
 )
 from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SpecError, SpectrumError
@@ -85,7 +86,7 @@ def run_command(
     from spectrum_workflows.record import read_record
     from spectrum_workflows.sites import Place, connect, load_site
 
-    wanted = _trusted(front.load_spec(spec), no_user_code)
+    wanted = trusted_spec(spec, no_user_code=no_user_code)
     if self_check:
         wanted = _with_self_check(wanted)
     profile = load_site(site, changes=changes(change))
@@ -120,11 +121,16 @@ def check_command(
     no_user_code: NoUserCode = False,
     json: Json = False,
 ) -> None:
-    """Say what a run would do: partitions, bytes, memory, stages. Computes nothing."""
-    from spectrum_workflows import checking, front
+    """Say what a run would do: partitions, bytes, memory, stages. Computes no event.
+
+    Files are opened, and a selection is rehearsed on no events: code of its own that
+    a spec names is loaded for it, so that its top level runs here, as you.  With
+    --no-user-code such a spec is refused, before any of its code has run.
+    """
+    from spectrum_workflows import checking
     from spectrum_workflows.sites import Place, load_site
 
-    wanted = _trusted(front.load_spec(spec), no_user_code)
+    wanted = trusted_spec(spec, no_user_code=no_user_code)
     profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
     found = checking.check(wanted, place)
@@ -208,18 +214,6 @@ def _with_self_check(spec: Any) -> Any:
     if "self_check" not in type(spec).model_fields:
         raise SpecError(f"a {spec.workflow} run has no self-check", remedy="leave it out")
     return spec.changed(self_check=True)
-
-
-def _trusted(spec: Any, no_user_code: bool) -> Any:
-    """The spec, unless it brings code and that is not wanted; none has run so far."""
-    code = getattr(spec, "user_code", "")
-    if no_user_code and code:
-        raise SpecError(
-            f"it names code that is not part of this package ({code})",
-            spec.name,
-            "read that code, then leave --no-user-code out",
-        )
-    return spec
 
 
 def _version(wanted: bool) -> None:

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from spectrum_workflows.cli import screen
-from spectrum_workflows.cli.options import Data, Json, Set, SiteOption, Spec, changes
+from spectrum_workflows.cli.options import (
+    Data,
+    Json,
+    NoUserCode,
+    Set,
+    SiteOption,
+    Spec,
+    changes,
+    trusted_spec,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,15 +62,16 @@ def make_command(
         int | None, typer.Option(min=1, help="Events per sample, or visibilities.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Make anew what was made before.")] = False,
+    no_user_code: NoUserCode = False,
 ) -> None:
     """Write the synthetic data a spec names, below the data root."""
-    from spectrum_workflows import front
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import Place, load_site
 
+    wanted = trusted_spec(spec, no_user_code=no_user_code)
     profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
-    for url in make_data(front.load_spec(spec), place, size=size, overwrite=overwrite):
+    for url in make_data(wanted, place, size=size, overwrite=overwrite):
         screen.text(url)
 
 
@@ -78,6 +88,7 @@ def convert_command(
         int | None, typer.Option(help="Events: how many are compressed together.")
     ] = None,
     overwrite: Overwrite = False,
+    no_user_code: NoUserCode = False,
     site: SiteOption = None,
     change: Set = None,
     json: Json = False,
@@ -93,12 +104,14 @@ def convert_command(
     from spectrum_workflows.sites import load_site
 
     wanted = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    if spec:
+        wanted += datasets.columns_of(trusted_spec(spec, no_user_code=no_user_code))
     options = {"output_channels": output_channels, "cluster_events": cluster_events}
     said = datasets.convert_data(
         source,
         target,
         stores=load_site(site, changes=changes(change)).stores,
-        columns=[*wanted, *(datasets.columns_of(spec) if spec else ())],
+        columns=wanted,
         options={k: v for k, v in options.items() if v is not None},
         overwrite=overwrite,
     )

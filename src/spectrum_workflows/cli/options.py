@@ -69,3 +69,24 @@ def changes(given: list[str] | None) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[key.strip()] = value.strip()
     return found
+
+
+def trusted_spec(source: str, *, no_user_code: bool) -> Any:
+    """Read a spec, unless it brings code and that is not wanted; none of it has run so far.
+
+    Raises
+    ------
+    SpecError
+        As `front.load_spec`; or it names code that is not part of this package.
+    """
+    from spectrum_workflows import front
+
+    spec = front.load_spec(source)
+    code = getattr(spec, "user_code", "")
+    if no_user_code and code:
+        raise SpecError(
+            f"it names code that is not part of this package ({code})",
+            spec.name,
+            "read that code, then leave --no-user-code out",
+        )
+    return spec
