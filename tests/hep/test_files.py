@@ -9,6 +9,7 @@ import pytest
 import uproot
 
 from spectrum_workflows import load_spec, storage
+from spectrum_workflows.domain import fraction_done
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
 from spectrum_workflows.hep import DOMAIN, plan_cache, rootfile, runs
 from spectrum_workflows.hep.listing import fitting
@@ -138,11 +139,77 @@ class TestNormalisation:
             with pytest.raises(DataError, match=r"b.root: no Runs tree with genEventSumw"):
                 run(spec, tmp_path)
 
+    @pytest.mark.parametrize("counted", [False, True])
     @pytest.mark.parametrize("total", [0.0, -5.0, float("nan"), float("inf")])
-    def test_a_sum_that_cannot_be_one_is_refused_before_the_run(self, simulated, tmp_path, total):
+    def test_a_sum_that_cannot_be_one_is_refused_before_the_run(
+        self, simulated, tmp_path, total, counted
+    ):
         write(tmp_path / "a.root", 10, genWeight=ones(10), runs=sums(total, 10))
-        with pytest.raises(DataError, match="sum of generator weights is"):
-            DOMAIN.plan(of(simulated, "a.root"), str(tmp_path))
+        spec = of(simulated, "a.root", **({"events": [10]} if counted else {}))
+        where = "samples.s" if np.isfinite(total) else "a.root"
+        with pytest.raises(DataError, match=f"{where}: .*sum of generator weights is"):
+            DOMAIN.plan(spec, str(tmp_path))
+
+    def test_sums_that_are_one_only_one_by_one_are_refused_before_the_run(
+        self, simulated, tmp_path
+    ):
+        for name in ("a.root", "b.root"):
+            write(tmp_path / name, 10, genWeight=ones(10), runs=sums(1.5e308, 10))
+        with pytest.raises(DataError, match="samples.s: the sum of generator weights is inf"):
+            DOMAIN.plan(simulated, str(tmp_path))
+
+    def test_a_wrong_count_is_found_before_the_run_where_files_are_opened(
+        self, simulated, tmp_path
+    ):
+        for name in ("a.root", "b.root"):
+            write(tmp_path / name, 10, genWeight=ones(10), runs=sums(10, 10))
+        spec = simulated.changed(samples={"s": {"events": [10, 7]}})
+        with pytest.raises(DataError, match="b.root: has 10 events, not 7 as was said"):
+            DOMAIN.plan(spec, str(tmp_path))
+        plan, result, _ = run(spec, tmp_path, on_error="keep")
+        assert [f.where for f in plan.failures] == [f"{tmp_path}/b.root"]
+        assert result.weights["s"] == 1 / 10
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_a_weight_that_cannot_be_loses_its_partition_and_its_share(
+        self, simulated, tmp_path, bad
+    ):
+        weights = ones(10)
+        weights[6] = bad
+        write(tmp_path / "a.root", 10, genWeight=weights, runs=sums(1000, 1000))
+        write(tmp_path / "b.root", 10, genWeight=ones(10), runs=sums(3000, 3000))
+        spec = simulated.changed(partition={"max_events": 4})  # 0 to 3, 3 to 6, 6 to 10
+        with pytest.raises(DataError, match=f"a.root .*genWeight is {bad} in entry 6,.*leave it"):
+            run(spec, tmp_path)
+        plan, result, tally = run(spec, tmp_path, on_error="keep")
+        [failure] = tally.failures
+        assert "genWeight" in failure.error
+        assert "entry 6, which cannot be; copy the file again, or leave it out" in failure.error
+        read = 20 - failure.size
+        assert fraction_done(plan, tally.failures) == read / 20
+        assert result.events == {"s": read}
+        expected = 1 / (1000 * (10 - failure.size) / 10 + 3000)
+        assert result.weights["s"] == pytest.approx(expected, rel=1e-15)
+        inside = result.histograms["s", "h"].sum(flow=True).value
+        assert inside == pytest.approx(read * expected, rel=1e-12)
+        assert result.missing == (f"s: {10 - failure.size} of 10 events of {tmp_path}/a.root",)
+
+    def test_what_is_left_may_have_no_usable_sum_and_the_rest_is_kept(self, simulated, tmp_path):
+        weights = ones(10)
+        weights[3] = np.nan
+        write(tmp_path / "a.root", 10, genWeight=weights, runs=sums(1000, 1000))
+        write(tmp_path / "b.root", 10, genWeight=ones(10), runs=sums(-5, 10))
+        write(tmp_path / "c.root", 10, genWeight=ones(10), runs=sums(10, 10))
+        samples = {"s": {}, "t": {"files": ["c.root"], "cross_section": 1.0}}
+        _, result, _ = run(simulated.changed(samples=samples), tmp_path, on_error="keep")
+        assert np.isnan(result.weights["s"])
+        assert result.weights["t"] == 1 / 10
+        assert result.histograms["t", "h"].sum(flow=True).value == 1
+        said = DOMAIN.warnings(result)
+        words = "samples.s: the sum of generator weights of what was read is -5"
+        assert any(words in line for line in said)
+        assert "histogram h: not finite in s" in said
+        assert dict(DOMAIN.files(result))
 
     def test_a_sample_of_which_no_event_passed_is_empty_not_refused(self, simulated, tmp_path):
         write(tmp_path / "a.root", 10, genWeight=ones(10), runs=sums(10, 10))

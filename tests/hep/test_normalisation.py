@@ -109,7 +109,7 @@ def test_closure_compares_with_the_entries_of_the_files():
         closure.missing({key: FileRead(91, 90)}, planned)
 
 
-def test_a_sum_of_weights_that_is_not_positive_is_refused():
+def test_what_is_left_of_a_sample_without_a_positive_sum_is_said():
     total = Filled({}, {}, {"a": 5}, {("a", "a.root"): FileRead(5, 5, -1.0)})
-    with pytest.raises(DataError, match=r"samples.a: the sum of generator weights is -1"):
-        closure.generated_weight(total, "a")
+    [said] = closure.not_normalised(total, ["a", "lost"])
+    assert said.startswith("samples.a: the sum of generator weights of what was read is -1:")

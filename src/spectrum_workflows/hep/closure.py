@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep.duplicates import Known, refuse
-from spectrum_workflows.hep.generated import check_total
+from spectrum_workflows.hep.generated import usable
 from spectrum_workflows.hep.types import FileRead, Filled
 
 
@@ -101,12 +101,29 @@ def generated_weight(total: Filled, sample: str) -> float:
     That of files fully processed is the sum of their ``Runs`` trees, whether
     they hold an event or not; a file of which partitions were lost counts with
     the share that was read.  The result is then partial, and says so.
-
-    Raises
-    ------
-    DataError
-        The sum is not positive: the sample cannot be normalised by it.
     """
     files = [f for (name, _), f in total.files.items() if name == sample]
     shares = (f.generated * (f.read / f.entries if f.entries else 1.0) for f in files)
-    return check_total(sample, sum(shares))
+    return float(sum(shares))
+
+
+def not_normalised(total: Filled, samples: Iterable[str]) -> Iterator[str]:
+    """What is said of samples of which so much was lost that the rest has no usable sum.
+
+    Whole samples are refused by the plan: the sum of what is left of one may still be zero
+    or negative, and the others are not lost with it.
+
+    Parameters
+    ----------
+    total : Filled
+        What was read.
+    samples : iterable of str
+        Those that are normalised by generator weights.
+    """
+    for sample in samples:
+        number = generated_weight(total, sample)
+        if any(name == sample for name, _ in total.files) and not usable(number):
+            yield (
+                f"samples.{sample}: the sum of generator weights of what was read is {number:g}:"
+                " it cannot be normalised, its histograms are no numbers"
+            )

@@ -78,21 +78,25 @@ def sum_of_weights(found: Generated, url: str, *, entries: int) -> float:
     return found.weights
 
 
-def check_total(sample: str, number: float) -> float:
-    """The sum of generator weights of a sample, by which it can be normalised.
+def usable(number: float) -> bool:
+    """Whether a sample can be normalised by such a sum of weights."""
+    return math.isfinite(number) and number > 0
+
+
+def check_total(sample: str, number: float) -> None:
+    """Refuse a sample that cannot be normalised by its sum of generator weights.
 
     Raises
     ------
     DataError
         It is not positive.
     """
-    if not (math.isfinite(number) and number > 0):
+    if not usable(number):
         raise DataError(
             f"the sum of generator weights is {number:g}",
             f"samples.{sample}",
             "check the Runs trees of its files",
         )
-    return number
 
 
 def warnings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import naming
 from spectrum_workflows.hep.axes import Axis, HistogramSpec
 from spectrum_workflows.hep.closure import generated_weight, joined
+from spectrum_workflows.hep.generated import usable
 from spectrum_workflows.hep.observables import refuse_weights, weighted
 from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.spec import HepSpec
@@ -207,7 +209,8 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     *number* of events processed of the sample (the AGC's definition); with
     ``"genweight"`` the sum of generator weights of its files.  Simulation that
     lost partitions therefore still estimates the same yields; data that did
-    has fewer events.  Samples without a processed event give empty histograms.
+    has fewer events.  Samples without a processed event give empty histograms,
+    and those of which what is left has no positive sum of weights none of numbers.
     """
     weights = {name: _weight(name, total, spec) for name in spec.samples}
     histograms = {}
@@ -272,6 +275,8 @@ def _weight(name: str, total: Filled, spec: HepSpec) -> float:
     number = float(events)
     if genweight:
         number = generated_weight(total, name)
+        if not usable(number):
+            return math.nan
     assert sample.cross_section is not None
     assert luminosity is not None
     return sample.cross_section * luminosity / number

@@ -7,7 +7,6 @@ into them before, its findings are used again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from spectrum_workflows.hep.listing import listing
 from spectrum_workflows.hep.looking import File, Looked, look
 from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.preparing import counted, selection
+from spectrum_workflows.hep.read import wrong_count
 from spectrum_workflows.hep.selection import located
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events
@@ -59,8 +59,9 @@ def plan(
 
     The selection is rehearsed on no events at all, so that a misspelt column,
     cut or region is found now.  Files whose events the spec counts are not
-    opened, except one per sample if the spec has fallbacks that select
-    otherwise: to know which columns something must stand in for.
+    opened, except those of which the sum of generator weights is asked, and one
+    per sample if the spec has fallbacks that select otherwise: to know which
+    columns something must stand in for.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ def plan(
     asked = plan_cache.Question(spec.name, task.wanted, spec.partition.max_events)
     opening = _Opening(asked, client, known, report, on_error)
     found, lost = _looked_into(_to_open(listed.files, task.wanted), opening)
-    files = [(file, count) for file, count in listed.files if file not in lost]
+    lost |= _miscounted(listed.files, found, on_error)
+    files = [(f, None if f in found else n) for f, n in listed.files if f not in lost]
     failures = (*listed.failures, *lost.values())
     if not files and failures and not glance:
         raise DataError(f"no file could be planned: {failures[0].error}", spec.name)
@@ -117,7 +119,8 @@ def plan(
     if spec.user_code:
         ran = f"runs the code in {spec.user_code} on every worker; its top level ran here"
         warnings.append(ran)
-    everything = found.values() if all(file in found for file, _ in files) else ()
+    known_files = all(file in found for file, _ in files)
+    everything = [found[file] for file, _ in files] if known_files else []
     return Plan(
         tuple(partitions),
         sum(looked.bytes_to_read for looked in everything),
@@ -142,7 +145,11 @@ class _Opening:
 
 
 def _to_open(files: Sequence[Counted], wanted: Mapping[str, Wanted]) -> list[File]:
-    """Files to look into; of the first of each kind, the types of its columns are wanted too."""
+    """Files to look into; of the first of each kind, the types of its columns are wanted too.
+
+    A sum of generator weights stands in the file only, and decides whether its
+    sample can be normalised: that must not show after the run.
+    """
     typed: set[str] = set()
     begun: set[str] = set()
     kinds = {sample: repr(asked) for sample, asked in wanted.items()}
@@ -150,7 +157,8 @@ def _to_open(files: Sequence[Counted], wanted: Mapping[str, Wanted]) -> list[Fil
     for file, count in files:
         first = file.sample not in begun
         begun.add(file.sample)
-        if count is not None and not (first and wanted[file.sample].differing):
+        asked = wanted[file.sample]
+        if count is not None and not (asked.generated or (first and asked.differing)):
             continue
         ask.append(replace(file, form=kinds[file.sample] not in typed))
         typed.add(kinds[file.sample])
@@ -180,6 +188,21 @@ def _looked_into(
     if known and (opened or typed):
         plan_cache.keep(known, asked, now, found)
     return {f: found[f] for f in files if f in found and f not in lost}, lost
+
+
+def _miscounted(
+    files: Sequence[Counted], found: Mapping[File, Looked], on_error: OnError
+) -> dict[File, Failure]:
+    """Files that were opened, and have other numbers of events than spec or catalogue say."""
+    wrong = {}
+    for file, count in files:
+        if count is None or file not in found or found[file].entries == count:
+            continue
+        error = wrong_count(file.url, found[file].entries, count)
+        if on_error == "raise":
+            raise error
+        wrong[file] = Failure(file.url, count, str(error), 1)
+    return wrong
 
 
 def _opened(
@@ -255,7 +278,7 @@ def _check_not_empty(
 ) -> None:
     """Refuse a sample without events, unless its sum of weights says that there were some."""
     if wanted.generated and all(file in found for file, _ in files):
-        total = math.fsum(found[file].generated.weights or 0.0 for file, _ in files)
+        total = sum(found[file].generated.weights or 0.0 for file, _ in files)
         generated.check_total(sample, total)
     elif not wanted.generated and not any(_entries(f, count, found) for f, count in files):
         remedy = f"leave sample {sample!r} out, or replace it"

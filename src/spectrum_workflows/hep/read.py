@@ -135,8 +135,13 @@ def check_unchanged(found: OpenTree, events: Events) -> None:
     if events.uuid and (found.uuid, found.nbytes) != (events.uuid, events.nbytes):
         raise DataError("file has changed since the run was planned", events.where, "run again")
     if events.entries is not None and found.tree.num_entries != events.entries:
-        said = f"has {found.tree.num_entries} events, not {events.entries} as was said"
-        raise DataError(said, events.url, "correct the number of events of this file")
+        raise wrong_count(events.url, found.tree.num_entries, events.entries)
+
+
+def wrong_count(url: str, found: int, said: int) -> DataError:
+    """What to say of a file that spec or catalogue count otherwise."""
+    what = f"has {found} events, not {said} as was said"
+    return DataError(what, url, "correct the number of events of this file")
 
 
 def nothing(url: str, tree: str, columns: Sequence[str]) -> ak.Array:

@@ -76,6 +76,8 @@ def run(
         return None, tally
     data = {name for name, sample in spec.samples.items() if sample.data}
     notes = [*closure.counted_once(value.files, data), *_unforeseen(value, plan, task)]
+    weighted = (sample for sample in spec.samples if task.weighted(sample))
+    notes += closure.not_normalised(value, weighted)
     missing = closure.missing(value.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
     result = replace(histogram.normalised(value, spec, missing), notes=tuple(notes))
