@@ -111,6 +111,11 @@ def dies_in_pieces(item: Item, marker: str, count: int) -> list[NDArray[np.float
     return pieces(item, count)
 
 
+def dies_in_pieces_at_three(item: Item, count: int) -> list[NDArray[np.float64]]:
+    dies_at_three(item)
+    return pieces(item, count)
+
+
 def pieces_but_three(item: Item, count: int) -> list[NDArray[np.float64]]:
     fails_at_three(item)
     return pieces(item, count)

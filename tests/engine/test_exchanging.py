@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import cloudpickle
+import dask
 import numpy as np
 import pytest
 from dask.sizeof import sizeof
@@ -131,6 +132,29 @@ def test_a_worker_that_dies_in_the_exchange_changes_nothing(tmp_path: Path):
         with closing(exchanged(parts, kit.labelled, 4)) as kept:
             assert Path(marker).exists()
             assert same(kept, by_definition(9, 4))
+
+
+@pytest.mark.parametrize("on_error", ["keep", "raise"])
+def test_a_part_that_takes_every_worker_down_is_a_failure_like_others(on_error: str):
+    """The parts beside it, whose workers died with it, are computed all the same."""
+    seen: list[int] = []
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=2, **OPTIONS) as cluster,
+        Client(cluster) as client,
+    ):
+        parts = each(kit.dies_in_pieces_at_three, kit.items(6), 2, client=client, on_error=on_error)
+        if on_error == "raise":
+            with pytest.raises(PartitionError, match="item 3: every worker that tried it died"):
+                exchanged(parts, kit.labelled, 2)
+            return
+        with closing(exchanged(parts, kit.labelled, 2, done=seen.append)) as kept:
+            [failure] = kept.tally.failures
+            without = [kit.Item(n) for n in range(6) if n != 3]
+            assert same(kept, list(exchanged(each(kit.pieces, without, 2), kit.labelled, 2)))
+    assert failure.where == "item 3"
+    assert "every worker that tried it died" in failure.error
+    assert seen == sorted({*seen})
 
 
 def test_values_of_a_killed_worker_are_made_again():

@@ -74,6 +74,14 @@ def test_a_shuffle_that_hangs(client: Client, tmp_path: Path) -> None:
         parts = each(kit.hangs_always_in_pieces, kit.items(8), 3, client=client)
         with pytest.raises(PartitionError, match="item 3: it was not done within 2 s"):
             exchanged(parts, kit.labelled, 3)
+        parts = each(kit.hangs_always_in_pieces, kit.items(8), 3, client=client, on_error="keep")
+        with closing(exchanged(parts, kit.labelled, 3)) as found:
+            [failure] = found.tally.failures
+            without = [kit.Item(n) for n in range(8) if n != 3]
+            serial = exchanged(each(kit.pieces, without, 3), kit.labelled, 3)
+            assert np.array_equal(list(found), list(serial))
+    assert (failure.where, failure.attempts) == ("item 3", 2)
+    assert "partition_timeout below [workers]" in failure.error
 
 
 @pytest.mark.parametrize("kind", ["merged", "exchanged"])

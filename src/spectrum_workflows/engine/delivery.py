@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cloudpickle
 import dask
@@ -17,7 +18,7 @@ from spectrum_workflows.engine.exchanging import joined_part, kept, piece
 from spectrum_workflows.engine.kept import Kept
 from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.parts import Part, Parts, as_merge_error, as_spectrum_error
-from spectrum_workflows.engine.submission import MERGE_PRIORITY
+from spectrum_workflows.engine.submission import MERGE_PRIORITY, may_be_mended, stand_in
 from spectrum_workflows.engine.tasks import columns, held, loaded, task_of
 from spectrum_workflows.errors import SiteError
 
@@ -26,6 +27,57 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 R = TypeVar("R")
+
+
+@dataclass
+class _Round(Generic[R]):
+    """Everything that was submitted at once, and what is known of its parts."""
+
+    turn: int
+    names: dict[str, int]
+    events: as_completed
+    values: list[Future]
+    tallies: list[Future]
+
+
+@dataclass
+class _Exchange(Generic[P, R]):
+    """The state of one exchange; lives on the client only.
+
+    Attributes
+    ----------
+    settled : dict of int to Future
+        Parts that are not computed any more: those that failed for good, and those that
+        were tried once more by themselves.
+    failed : dict of int to Future
+        Parts that failed in this round.
+    reported : int
+        Parts that were said to be finished.
+    """
+
+    parts: Parts[Sequence[P]]
+    join: Callable[[int, list[P]], R]
+    count: int
+    client: Client
+    lookout: Lookout
+    shared: list[Any] = field(default_factory=list)
+    settled: dict[int, Future] = field(default_factory=dict)
+    failed: dict[int, Future] = field(default_factory=dict)
+    reported: int = 0
+
+    def key(self, kind: str, number: int, turn: int = 0) -> str:
+        """A task key that is readable on the dashboard and never used again."""
+        return f"{self.parts.label}-{kind}-{self.lookout.nonce}-{turn}-{number:05d}"
+
+    def submitted(self, numbers: list[int], kind: str, turn: int) -> list[Future]:
+        """Some of the parts."""
+        made: list[Future] = self.client.map(
+            task_of(self.parts),
+            [self.parts.items[n] for n in numbers],
+            *columns(self.shared, numbers),
+            key=[self.key(kind, n, turn) for n in numbers],
+        )
+        return made
 
 
 def exchanged_on_workers(
@@ -37,44 +89,102 @@ def exchanged_on_workers(
     """Submit parts, pieces and joins at once; let parts go as soon as they are in pieces.
 
     The scheduler keeps the recipe of every value as long as the value is kept,
-    and makes it again if its worker dies.
+    and makes it again if its worker dies.  A part that hangs or takes its workers
+    down fails all values, which need a piece of it: they are then made once more,
+    with what became of it in its place.
     """
     client = parts.client
     assert client is not None
-    nonce = f"0x{secrets.token_hex(3)}"
-
-    def key(kind: str, number: int) -> str:
-        return f"{parts.label}-{kind}-{nonce}-{number:05d}"
-
-    numbers = list(range(len(parts.items)))
+    lookout = Lookout(client, f"0x{secrets.token_hex(3)}")
+    whole = _Exchange(parts, join, count, client, lookout)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
-        shared = held(client, parts, partial(key, "shared"))
-        made = client.map(
-            task_of(parts),
-            parts.items,
-            *columns(shared, numbers),
-            key=[key("part", n) for n in numbers],
-        )
-        values = _joined(client, made, join, count, key)
-        keys = [key("tally", k) for k in range(count)]
-        tallies = client.map(_tally, values, key=keys, priority=MERGE_PRIORITY)
-    names = {future.key: n for n, future in enumerate(made)}
-    events = as_completed(made, loop=client.loop)
-    del made
-    try:
-        with Lookout(client, nonce) as lookout:
-            for finished in range(1, len(numbers) + 1):
-                key_of, error = _next(lookout, events)
-                if error is not None:
-                    item = parts.items[names[key_of]]
-                    raise as_spectrum_error(lookout.explained(key_of, error, item.where), item)
-                done(finished)
-            return kept(values, client, _gathered(lookout, values, tallies))
-    except BaseException:
-        sent = [value for value in shared if isinstance(value, Future)]
-        client.cancel([*tallies, *values, *events.futures, *sent], force=True)
-        events.clear()
-        raise
+        whole.shared = held(client, parts, partial(whole.key, "shared"))
+        turn, begun = 0, _begun(whole, 0)
+        try:
+            with lookout:
+                while _awaited(whole, begun, done):
+                    _let_go(client, begun)
+                    for number in sorted(whole.failed):
+                        whole.settled[number] = _settled(whole, turn, number)
+                    _release(whole.failed.values())
+                    whole.failed.clear()
+                    turn += 1
+                    begun = _begun(whole, turn)
+                return kept(begun.values, client, _gathered(lookout, begun.values, begun.tallies))
+        except BaseException:
+            _let_go(client, begun)
+            _release([*whole.settled.values(), *whole.failed.values(), *whole.shared])
+            raise
+
+
+def _begun(whole: _Exchange[P, R], turn: int) -> _Round[R]:
+    """Submit parts that are not settled, and what all give."""
+    numbers = [n for n in range(len(whole.parts.items)) if n not in whole.settled]
+    fresh = dict(zip(numbers, whole.submitted(numbers, "part", turn), strict=True))
+    made = [found for _, found in sorted({**whole.settled, **fresh}.items())]
+    key = partial(whole.key, turn=turn)
+    values = _joined(whole.client, made, whole.join, whole.count, key)
+    keys = [key("tally", k) for k in range(whole.count)]
+    tallies = whole.client.map(_tally, values, key=keys, priority=MERGE_PRIORITY)
+    events = as_completed(fresh.values(), loop=whole.client.loop)
+    return _Round(turn, {future.key: n for n, future in fresh.items()}, events, values, tallies)
+
+
+def _awaited(whole: _Exchange[P, R], begun: _Round[R], done: Callable[[int], None]) -> bool:
+    """Wait for the parts; whether some have failed that may still be mended."""
+    finished = len(whole.settled)
+    for _ in range(len(begun.names)):
+        future = whole.lookout.next(begun.events)
+        if future.status == "cancelled":
+            raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
+        number = begun.names[future.key]
+        if future.status == "error":
+            whole.failed[number] = future
+            item, error = whole.parts.items[number], future.exception()
+            overdue = future.key in whole.lookout.overdue
+            if not may_be_mended(whole.parts, error) or (
+                overdue and whole.parts.on_error == "raise"
+            ):
+                raise as_spectrum_error(
+                    whole.lookout.explained(future.key, error, item.where), item
+                )
+            continue
+        finished += 1
+        if finished > whole.reported:
+            whole.reported = finished
+            done(finished)
+    return bool(whole.failed)
+
+
+def _settled(whole: _Exchange[P, R], turn: int, number: int) -> Future:
+    """A part of which no worker came back: tried once more by itself, if it was not overdue."""
+    failed = whole.failed[number]
+    if failed.key not in whole.lookout.overdue:
+        [again] = whole.submitted([number], "again", turn)
+        whole.lookout.wait(again)
+        if again.status != "error":
+            return again
+        failed.release()
+        failed = whole.failed[number] = again
+    return stand_in(whole.parts, whole.lookout, number, failed, whole.key("failed", number, turn))
+
+
+def _let_go(client: Client, begun: _Round[R]) -> None:
+    """Have the scheduler forget a round.
+
+    Parts are let go, not cancelled: with them it would cancel their pieces, and stumbles
+    over tasks that no client holds.
+    """
+    client.cancel([*begun.tallies, *begun.values], force=True)
+    _release(begun.events.futures)
+    begun.events.clear()
+
+
+def _release(futures: Iterable[Any]) -> None:
+    """Let go of values even where the traceback of an error still holds on to their names."""
+    for future in list(futures):
+        if isinstance(future, Future):
+            future.release()
 
 
 def _place(addresses: Sequence[str], number: int) -> dict[str, Any]:
@@ -87,14 +197,6 @@ def _place(addresses: Sequence[str], number: int) -> dict[str, Any]:
     turn, at = divmod(number, len(addresses))
     chosen = addresses[-1 - at if turn % 2 else at]
     return {"workers": chosen, "allow_other_workers": True}
-
-
-def _next(lookout: Lookout, events: as_completed) -> tuple[str, BaseException | None]:
-    """The key of a part that is done, and its error; the part itself is let go."""
-    future = lookout.next(events)
-    if future.status == "cancelled":
-        raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
-    return future.key, future.exception() if future.status == "error" else None
 
 
 def _joined(

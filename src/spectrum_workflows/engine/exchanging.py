@@ -55,8 +55,8 @@ def exchanged(
     Raises
     ------
     SpectrumError
-        A part failed and ``on_error`` is ``"raise"``, its workers died more often
-        than the scheduler allows, or pieces cannot be joined.
+        A part failed and ``on_error`` is ``"raise"``, or pieces cannot be joined.
+        A part that takes too long or its workers down has failed.
     """
     report = done or (lambda _: None)
     if parts.client is not None:

@@ -119,7 +119,7 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
         future = run.lookout.next(events)
         level, index = run.watched.pop(future.key, (-1, -1))
         if level == 0:
-            if future.status == "error" and not _may_be_mended(run, future.exception()):
+            if future.status == "error" and not may_be_mended(run.parts, future.exception()):
                 raise as_spectrum_error(future.exception(), run.parts.items[index])
             finished += 1
             done(finished)
@@ -130,9 +130,9 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
             events.update(fresh)
 
 
-def _may_be_mended(run: Run[R], error: BaseException) -> bool:
-    """Whether `_mend` still deals with it: workers also die of what is not the partition's."""
-    return run.parts.on_error == "keep" or isinstance(error, KilledWorker)
+def may_be_mended(parts: Parts[Any], error: BaseException) -> bool:
+    """Whether it is tried once more: workers also die of what is not the partition's."""
+    return parts.on_error == "keep" or isinstance(error, KilledWorker)
 
 
 def _window(run: Run[R]) -> int:
@@ -225,6 +225,10 @@ def _without_history(run: Run[R], level: int, node: Future) -> Future:
     return hold(run.client, node.result(), run.key("held", next(run.merges)))
 
 
+def _stand_in(run: Run[R], number: int, failed: Future) -> Future:
+    return stand_in(run.parts, run.lookout, number, failed, run.key("failed", number))
+
+
 def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
     """Find out which partitions take their workers down; raise, or put failures in their place.
 
@@ -248,13 +252,18 @@ def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
     return [group.node]
 
 
-def _stand_in(run: Run[R], number: int, failed: Future) -> Future:
-    """A finished partition that holds nothing but its failure, where failures are kept."""
-    item = run.parts.items[number]
-    cause = failed.exception()
-    error = run.lookout.explained(failed.key, cause, item.where)
-    if run.parts.on_error == "raise":
+def stand_in(parts: Parts[Any], lookout: Lookout, number: int, failed: Future, key: str) -> Future:
+    """A finished partition that holds nothing but its failure, where failures are kept.
+
+    Raises
+    ------
+    SpectrumError
+        They are not kept.
+    """
+    item, cause = parts.items[number], failed.exception()
+    error = lookout.explained(failed.key, cause, item.where)
+    if parts.on_error == "raise":
         raise as_spectrum_error(error, item)
     tries = 2 if error is not cause else 2 * (getattr(cause, "allowed_failures", 0) + 1)
-    part: Part[R] = Part(None, Tally(failures=(failure(item, error, tries),)))
-    return hold(run.client, part, run.key("failed", number))
+    part: Part[Any] = Part(None, Tally(failures=(failure(item, error, tries),)))
+    return hold(lookout.client, part, key)
