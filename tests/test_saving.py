@@ -7,18 +7,21 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import uproot
 
 from spectrum_workflows import front, load_site, storage
 from spectrum_workflows.cli import main
 from spectrum_workflows.domain import Domain, Plan, Tally
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError
-from spectrum_workflows.record import Outcome, compare, damaged, read_record
+from spectrum_workflows.record import Outcome, Spooled, compare, damaged, read_record
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.sites import Place
 from spectrum_workflows.specs import FrozenModel
+from spectrum_workflows.storage.writing import BLOCK
 
 CONTENT = {"numbers.json": b'{"x": 1}', "deep/er.bin": bytes(1000)}
 
@@ -87,6 +90,16 @@ def full(monkeypatch: pytest.MonkeyPatch, below: Path, after: int) -> None:
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
 
 
+def spooled(outcome: Outcome, place: Place, monkeypatch: pytest.MonkeyPatch) -> Spooled:
+    """What is kept of an outcome whose results root is full."""
+    with monkeypatch.context() as patch:
+        full(patch, Path(place.results), 0)
+        with pytest.raises(OutputError):
+            front.save(outcome, place)
+    [one] = front.spooled(place)
+    return one
+
+
 def test_a_local_folder_gets_its_name_when_all_is_there(outcome: Outcome, place: Place) -> None:
     seen = []
 
@@ -128,11 +141,7 @@ def test_a_full_disk_loses_nothing(
 def test_a_result_that_is_saved_later_leaves_the_spool(
     outcome: Outcome, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        full(patch, Path(place.results), 0)
-        with pytest.raises(OutputError):
-            front.save(outcome, place)
-    assert kept(place)
+    spooled(outcome, place, monkeypatch)
     front.save(outcome, place)
     assert kept(place) == []
 
@@ -198,11 +207,7 @@ def test_a_spool_of_somebody_else_is_not_used(
 def test_a_damaged_one_is_not_sent(
     outcome: Outcome, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        full(patch, Path(place.results), 0)
-        with pytest.raises(OutputError):
-            front.save(outcome, place)
-    [one] = front.spooled(place)
+    one = spooled(outcome, place, monkeypatch)
     Path(one.folder, "deep", "er.bin").write_bytes(b"other")
     with pytest.raises(DataError, match=r"er\.bin is not what was recorded"):
         front.save_spooled(one.name, place)
@@ -218,11 +223,7 @@ def test_the_command(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    with monkeypatch.context() as patch:
-        full(patch, Path(place.results), 0)
-        with pytest.raises(OutputError):
-            front.save(outcome, place)
-    [one] = front.spooled(place)
+    one = spooled(outcome, place, monkeypatch)
 
     def spectrum(*words: str) -> dict[str, object]:
         here = ("--site", "serial", "--set", f"spool={tmp_path / 'spool'}", "--json")
@@ -239,6 +240,83 @@ def test_the_command(
     assert said["folder"] == str(tmp_path / "other" / one.name)
     assert read_record(said["folder"])["name"] == "little"
     assert spectrum("save")["spooled"] == []
+
+
+LITTLE = """
+workflow = "hep"
+name = "little"
+select = "mine.py:select"
+columns = ["x"]
+normalisation = "none"
+[samples.s]
+files = ["a.root"]
+[histograms.h]
+bins = 4
+start = 0.0
+stop = 10.0
+"""
+
+
+@pytest.fixture
+def little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a small spec by the command; exit code, stdout and stderr."""
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["Events"] = {"x": np.arange(10.0)}
+    (tmp_path / "mine.py").write_text("def select(events):\n    return {'h': events.x}\n")
+    (tmp_path / "little.toml").write_text(LITTLE)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        run = ["run", str(tmp_path / "little.toml"), "--data", str(tmp_path), "--json"]
+        there = ["--site", "serial", "--set", f"spool={tmp_path / 'spool'}"]
+        to = ["--out", str(tmp_path / "results")]
+        monkeypatch.setattr(sys, "argv", ["spectrum", *run, *there, *to, *words])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return int(stopped.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def test_a_run_that_lacks_numbers_exits_with_3_and_has_the_others(
+    little: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spectrum_workflows.hep import write
+
+    everything = write.files
+
+    def files(result: Any) -> Iterator[tuple[str, bytes]]:
+        yield next(iter(everything(result)))
+        raise ValueError("no room in this format")
+
+    assert little()[0] == 0
+    monkeypatch.setattr(write, "files", files)
+    code, out, err = little()
+    said = json.loads(out)
+    assert code == 3
+    assert said["lost"] == ["ValueError: no room in this format"]
+    assert "lacks numbers: ValueError: no room in this format" in err
+    assert said["folder"] in err
+    record = read_record(said["folder"])
+    assert record["lost"] == said["lost"]
+    assert damaged(said["folder"], record) == []
+    assert len(record["objects"]) >= 1
+
+
+def test_a_run_that_cannot_be_saved_is_kept_and_says_where(
+    little: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        full(patch, tmp_path / "results", BLOCK + 100)  # after the trial of the folder
+        code, out, err = little()
+    assert (code, out) == (2, ""), err
+    [line] = err.strip().splitlines()
+    assert "is kept in" in line
+    [folder] = (tmp_path / "spool").iterdir()
+    assert f"the result is kept in {folder}" in line
+    assert "spectrum save" in line
+    assert damaged(str(folder), read_record(str(folder))) == []
 
 
 # Records that lie

@@ -3,14 +3,18 @@
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zarr
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import OutputError, SpectrumError, StoreError
+from spectrum_workflows.radio.read import zarr_set
 from spectrum_workflows.storage import Stores
 from spectrum_workflows.storage.names import check_redirect
 
@@ -134,6 +138,49 @@ def test_a_byte_now_and_then_is_not_an_answer(url: str) -> None:
         begun = time.monotonic()
         with storage.using(options), pytest.raises(StoreError, match="no whole answer within"):
             storage.read_bytes(url)
+        assert time.monotonic() - begun < IN_TIME
+
+
+@pytest.mark.parametrize("url", ["s3://b/x.zarr", "http://127.0.0.1:{port}/x.zarr"])
+@pytest.mark.parametrize("answer", [nothing, drip])
+def test_a_zarr_set_has_the_same_limits(url: str, answer: Answer) -> None:
+    said = "did not answer" if answer is nothing else "no whole answer within"
+    with server(answer) as port:
+        url, options = stores(url, port, slowest=1e6)
+        begun = time.monotonic()
+        with storage.using(options), pytest.raises(StoreError, match=said), zarr_set.opened(url):
+            pass
+        assert time.monotonic() - begun < IN_TIME
+
+
+@pytest.mark.parametrize("late", [nothing, drip])
+def test_and_so_have_its_chunks(tmp_path: Path, late: Answer) -> None:
+    """The metadata come as they should, and of the numbers a byte now and then, or none."""
+    group = zarr.create_group(tmp_path / "x.zarr", zarr_format=3)
+    group.create_array("x", data=np.arange(1000.0), chunks=(100,))
+    with warnings.catch_warnings(action="ignore"):  # that Zarr's format 3 may yet change
+        zarr.consolidate_metadata(tmp_path / "x.zarr")
+
+    def answer(connection: socket.socket) -> None:
+        while request := connection.recv(1 << 16):
+            method, name = request.split()[:2]
+            if b"/c/" in name:
+                late(connection)
+            file = tmp_path / name.decode().lstrip("/")
+            data = file.read_bytes() if file.is_file() else b""
+            state = b"200 OK" if data else b"404 Not Found"
+            head = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (state, len(data))
+            connection.sendall(head + (b"" if method == b"HEAD" else data))
+
+    with server(answer) as port:
+        url, options = stores("http://127.0.0.1:{port}/x.zarr", port, slowest=1e6)
+        begun = time.monotonic()
+        with (
+            storage.using(options),
+            pytest.raises(StoreError, match="answer"),
+            zarr_set.opened(url) as (root, _),
+        ):
+            np.asarray(root["x"][:])
         assert time.monotonic() - begun < IN_TIME
 
 

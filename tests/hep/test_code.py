@@ -1,10 +1,12 @@
 """A selection in a file of one's own, with what it uses beside it: the same thing everywhere."""
 
 import hashlib
+import os
 import pickle
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -214,6 +216,41 @@ def test_it_is_unpacked_where_nobody_else_can_write(tmp_path):
     selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": "select = print"}))
     place = loading.place(selection.source)
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch):
+    """Not what a living one uses, is too young to be locked, or belongs to no such process."""
+    folder = write(tmp_path / "mine", {"mine.py": "def select(events): return 1"})
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    code = (
+        "import os, signal, sys\nfrom spectrum_workflows.hep.selection import find\n"
+        f"find('mine.py:select', {{}}, folder={str(folder)!r})\n"
+        "print('there', flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL) if sys.argv[1] == 'dies' else sys.stdin.read()\n"
+    )
+    start = partial(
+        subprocess.Popen,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with start([sys.executable, "-c", code, "lives"]) as living:
+        assert living.stdout.readline() == b"there\n"
+        [used] = scratch.iterdir()
+        with start([sys.executable, "-c", code, "dies"]) as dead:
+            dead.communicate()
+        [left] = {*scratch.iterdir()} - {used}
+        (scratch / "spectrum-code-other").mkdir()
+        monkeypatch.setattr(loading, "_YOUNG", 0.0)
+        monkeypatch.setattr("tempfile.tempdir", str(scratch))
+        find("mine.py:select", {}, folder=write(tmp_path / "b", {"mine.py": "select = len"}))
+        assert used.is_dir()
+        assert not left.exists()
+        assert (scratch / "spectrum-code-other").is_dir()
+        living.communicate()
+    assert not used.exists()
 
 
 @pytest.mark.parametrize(

@@ -220,8 +220,21 @@ def test_two_rows_in_one_cell_are_refused(altered, tmp_path):
     def double(table):
         table.putcell("ANTENNA2", 1, table.getcell("ANTENNA2", 0))
 
-    with pytest.raises(DataError, match="several rows of the same time and baseline"):
+    with pytest.raises(DataError, match=r"several rows of the same time and baseline.*Set itself"):
         convert(f"{altered(double)}/small.ms", f"{tmp_path}/z/small.zarr")
+
+
+def test_times_that_differ_from_row_to_row_are_refused_and_imaged(altered, tmp_path):
+    def jitter(table):
+        table.putcol("TIME", table.getcol("TIME") + 1e-3 * np.arange(table.nrows()))
+
+    root = altered(jitter)
+    with pytest.raises(DataError, match=r"times × 351 baselines for 3,861 rows.*Set itself"):
+        convert(f"{root}/small.ms", f"{tmp_path}/z/small.zarr")
+    assert (
+        sum(len(read(slab).uvw) for slab in slabs(describe(spec_of(), f"{root}/small.ms"), 10**9))
+        == NROW
+    )
 
 
 IMAGES = [

@@ -11,11 +11,15 @@ from __future__ import annotations
 import atexit
 import builtins
 import importlib
+import os
 import shutil
+import stat
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -26,6 +30,13 @@ from typing import Any
 from spectrum_workflows.hep.bundle import Bundle
 
 _PREFIX = "spectrum_user_"
+
+_BEGIN = "spectrum-code-"
+_HELD = "held"
+"""A file beside the code that its process keeps locked as long as it lives."""
+
+_YOUNG = 60.0
+"""Seconds in which a new folder may not be locked yet."""
 
 _lock = threading.RLock()
 _places: dict[str, Path] = {}
@@ -67,8 +78,7 @@ def place(bundle: Bundle) -> Path | None:
 
 def _prepare(bundle: Bundle, package: str) -> None:
     """Unpack, and make the package that the modules go below."""
-    folder = Path(tempfile.mkdtemp(prefix="spectrum-code-")).resolve()  # 0700
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = _new_folder()
     for name, content in bundle.files:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +93,49 @@ def _prepare(bundle: Bundle, package: str) -> None:
     sys.modules[package] = above
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+
+
+def _new_folder() -> Path:
+    """A folder of mode 0700 in one of this process, that goes with it.
+
+    Those of processes that were killed are removed by the next one that makes its own.
+    """
+    parent = Path(tempfile.mkdtemp(prefix=_BEGIN)).resolve()
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    _locked(os.open(parent / _HELD, os.O_CREAT | os.O_RDWR, 0o600))  # open to the end
+    _remove_stale(parent.parent)
+    folder = parent / "code"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _remove_stale(where: Path) -> None:
+    """Remove folders of ours, and nobody else's, whose process has gone."""
+    for folder in where.glob(f"{_BEGIN}*"):
+        with suppress(OSError):
+            state = folder.lstat()
+            ours = stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid()
+            if not ours or time.time() - state.st_mtime < _YOUNG:
+                continue
+            held = os.open(folder / _HELD, os.O_RDWR)
+            try:
+                if _locked(held):
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(held)
+
+
+def _locked(file: int) -> bool:
+    """Whether this process has a file's lock now; the system takes it back when it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _forget(package: str) -> None:

@@ -24,6 +24,13 @@ def of_histogram(result: HepResult, name: str) -> tuple[str, ...]:
     return tuple(_contents(result, name))
 
 
+def of_fit(result: HepResult, *regions: str) -> tuple[str, ...]:
+    """The same of the likelihood fit: of some regions, or all of it."""
+    fit = result.likelihood
+    said = () if isinstance(fit, str) else (*left_out(result, regions), *at_its_ends(fit))
+    return tuple(line.removeprefix("fit: ") for line in said)
+
+
 def _found(result: HepResult) -> Iterator[str]:
     yield from (f"incomplete: {line}" for line in result.missing)
     yield from result.notes

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import threadpool_limits
+
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import DataError, SpectrumError
@@ -68,7 +70,7 @@ def run(
     )
     total = len(plan.partitions)
     report("select", 0, total)
-    with _repeated(spec, task, plan, client) as doubts:
+    with threadpool_limits(1), _repeated(spec, task, plan, client) as doubts:
         sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
         value, tally = sums
         tally += Tally(warnings=doubts())

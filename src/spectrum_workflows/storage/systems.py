@@ -87,9 +87,9 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
 def filesystem_options(url: str) -> dict[str, Any]:
     """The keyword arguments of the fsspec file system for a URL, here and now.
 
-    They hold no secret, only the names of files that do.  For readers with a
-    file system of their own, such as Zarr's; what may pass is then tried again
-    by botocore.
+    They hold no secret, only the names of files that do.  A reader that made a file
+    system of them by itself would be without the limits in time that `persist` keeps:
+    all of ours, Zarr's as well, read through `storage`.
     """
     options = current_stores().for_url(url)
     for ours in ("patience", "slowest"):

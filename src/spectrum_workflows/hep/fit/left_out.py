@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,16 +12,19 @@ from spectrum_workflows.hep.fitted import LikelihoodFit
 from spectrum_workflows.hep.types import HepResult
 
 
-def left_out(result: HepResult) -> Iterator[str]:
-    """Bins, events, regions, samples and effects that do not enter the fit, a line each."""
+def left_out(result: HepResult, regions: Sequence[str] = ()) -> Iterator[str]:
+    """Bins, events, regions, samples and effects that do not enter the fit, a line each.
+
+    With ``regions``: what concerns these.
+    """
     fit, spec = result.spec.fit, result.spec
     assert fit is not None
-    for region in fit.regions:
+    for region in regions or fit.regions:
         yield from _bins(result, region)
     others = [name for name in spec.histograms if name not in fit.regions]
-    if others:
+    if others and not regions:
         yield f"fit: histograms that are not among its regions: {', '.join(others)}"
-    for region in fit.regions:
+    for region in regions or fit.regions:
         samples = modelling.simulated(spec)
         empty = [name for name in samples if binned(result, name, region)[0].sum() <= 0]
         for name in empty:

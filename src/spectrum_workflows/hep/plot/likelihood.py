@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,9 +13,16 @@ from matplotlib.figure import Figure
 
 from spectrum_workflows.hep.fitted import LikelihoodFit, Templates
 from spectrum_workflows.hep.plot.style import categories, colour, luminosity, per_bin, styled, title
+from spectrum_workflows.hep.reviewing import of_fit
 from spectrum_workflows.hep.types import HepResult
 
 STAGES = {"prefit": "before the fit", "postfit": "after the fit"}
+
+MOST_SAID = 6
+"""Warnings that stand in a picture."""
+
+LETTERS = 13
+"""Of these that fit into an inch."""
 
 HEIGHTS = (3.2, 1.0)
 """Of a region's main panel, and of the ratio below it."""
@@ -30,6 +38,7 @@ def before_and_after(result: HepResult) -> Figure:
         for row, stage in enumerate(STAGES):
             for column, region in enumerate(fit.data):
                 _region(axes[2 * row : 2 * row + 2, column], result, stage, region)
+        _say(fig, of_fit(result))
     return fig
 
 
@@ -52,6 +61,7 @@ def one_region(result: HepResult, stage: str, region: str) -> Figure:
     with styled():
         fig = Figure(figsize=(7.2, 6.5), layout="constrained")
         _region(fig.subplots(2, height_ratios=HEIGHTS), result, stage, region)
+        _say(fig, of_fit(result, region))
     return fig
 
 
@@ -74,6 +84,7 @@ def pulls(result: HepResult) -> Figure:
         poi = fit.names.index(fit.poi)
         found = f"{fit.poi} = {fit.values[poi]:.3f} ± {fit.errors[poi]:.3f}"
         axes.set_title(found, loc="left", fontsize="small")
+        _say(fig, of_fit(result))
     return fig
 
 
@@ -99,7 +110,19 @@ def correlations(result: HepResult) -> Figure:
             axes.text(column, row, f"{value:.2f}", color=ink, **style)
         bar = fig.colorbar(image, ax=axes, shrink=0.8)
         bar.set_label("correlation", fontsize="small")
+        _say(fig, of_fit(result))
     return fig
+
+
+def _say(fig: Figure, said: Sequence[str]) -> None:
+    """Write above a picture what its reader must know of the fit; the record has all of it."""
+    lines = [*said[:MOST_SAID]]
+    if len(said) > MOST_SAID:
+        lines.append(f"and {len(said) - MOST_SAID} more: see the record's warnings")
+    if lines:
+        wide = int(LETTERS * fig.get_figwidth())
+        text = "\n".join(textwrap.fill(line, wide, subsequent_indent="  ") for line in lines)
+        fig.suptitle(text, x=0.01, ha="left", fontsize="xx-small", color="red", parse_math=False)
 
 
 def _fit(result: HepResult) -> LikelihoodFit:

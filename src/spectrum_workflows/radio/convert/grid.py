@@ -84,8 +84,12 @@ def cells(table: Any, grid: Grid, times: slice, where: str) -> Cells:
     pieces = list(_located(table, grid, times))
     row, cell = (np.concatenate([piece[n] for piece in pieces]) for n in (0, 1))
     if len(np.unique(cell)) < len(cell):
-        remedy = "image the Measurement Set, or split it by ARRAY_ID, FEED1 or SCAN_NUMBER first"
-        raise DataError("several rows of the same time and baseline", where, remedy)
+        remedy = (
+            "image the Measurement Set itself, which takes every row,"
+            " or split it by ARRAY_ID, FEED1 or SCAN_NUMBER first"
+        )
+        what = "several rows of the same time and baseline, of which a Zarr set has one cell"
+        raise DataError(what, where, remedy)
     return Cells(row, cell)
 
 

@@ -95,7 +95,10 @@ def _check_filling(grid: Grid, source: str) -> None:
     rows = int(grid.at.count.sum())
     if ntime * nbaseline > FULLEST * rows:
         what = f"{ntime:,} times × {nbaseline:,} baselines for {rows:,} rows: most would be empty"
-        remedy = "image the Measurement Set itself, or give rows of one integration one TIME"
+        remedy = (
+            "image the Measurement Set itself, which takes every row,"
+            " or give rows of one integration one TIME"
+        )
         raise DataError(what, source, remedy)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.beam import fit_beam
@@ -58,7 +59,8 @@ def run(
     """Make the image: weights, dirty image and PSF, CLEAN, restoration.
 
     Slabs are read again in every pass, so that memory does not grow with the
-    data; strips are cut once and stay on the workers.  With ``on_error="keep"``
+    data; strips are cut once and stay on the workers.  Native libraries compute in one
+    thread, as on workers: a matrix product in two has other bits.  With ``on_error="keep"``
     slabs that fail in the first pass are left out of all; a slab that fails
     later ends the run.
 
@@ -67,6 +69,13 @@ def run(
     SpectrumError
         A slab failed, or nothing usable is left.
     """
+    with threadpool_limits(1):
+        return _run(spec, plan, client, on_error, report)
+
+
+def _run(
+    spec: RadioSpec, plan: Plan, client: Client | None, on_error: OnError, report: Report | None
+) -> tuple[ImagingResult, Tally]:
     assert isinstance(plan, ImagingPlan)
     state = Passes(_slabs(plan), client, on_error, report or _silent)
     geometry = geometry_of(spec)
