@@ -13,7 +13,7 @@ import pytest
 
 from spectrum_workflows import load_spec
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep import DOMAIN, reviewing
 from spectrum_workflows.hep.fit import fit_workspace, likelihood, workspace
 from spectrum_workflows.record import digest
 
@@ -165,6 +165,18 @@ def test_there_are_pictures_before_and_after_the_fit(result):
     assert legend[:1] == ["pseudo-data"]
     assert "W + jets" in legend
     assert len(DOMAIN.plot(result).axes) == 8
+
+
+def test_what_the_fit_leaves_out_stands_in_its_pictures(result):
+    said = reviewing.of_fit(result, "4j1b")
+    assert any("bins are left out" in line for line in said)
+    assert not any("4j2b" in line for line in said)
+    drawn = dict(DOMAIN.pictures(result))
+    for name in ("4j1b_prefit.png", "4j1b_postfit.png", "pulls.png", "correlations.png"):
+        above = drawn[name].get_suptitle().replace("\n  ", " ")
+        assert said[0] in above, name
+        assert max(map(len, above.splitlines())) < 400
+    assert "4j2b" not in drawn["4j1b_prefit.png"].get_suptitle()
 
 
 def test_a_partial_result_cannot_enter_the_fit(result, folder, tmp_path):

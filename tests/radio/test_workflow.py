@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from spectrum_workflows.errors import DataError, PartitionError, SpecError, SpectrumError
 from spectrum_workflows.radio import DOMAIN
@@ -232,3 +233,17 @@ def test_workers_load_no_pictures_and_no_fits():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert found.stdout.split() == []
+
+
+def test_a_run_without_the_front_door_computes_in_one_thread_too(small):
+    """A matrix product in two threads has other bits."""
+    seen: list[int] = []
+
+    def report(*_: object) -> None:
+        seen.extend(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+
+    spec = spec_of()
+    with threadpool_limits(2):
+        DOMAIN.run(spec, DOMAIN.plan(spec, str(small)), report=report)
+    assert seen
+    assert {*seen} == {1}

@@ -12,5 +12,6 @@ from spectrum_workflows.engine.kept import Kept
 from spectrum_workflows.engine.limits import Limits, limited
 from spectrum_workflows.engine.merging import merged
 from spectrum_workflows.engine.parts import Parts, each
+from spectrum_workflows.engine.threads import one_thread
 
-__all__ = ["Kept", "Limits", "Parts", "each", "exchanged", "limited", "merged"]
+__all__ = ["Kept", "Limits", "Parts", "each", "exchanged", "limited", "merged", "one_thread"]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import threadpool_limits
-
 from spectrum_workflows.domain import OnError, Plan, Report, Tally
-from spectrum_workflows.engine import each, merged
+from spectrum_workflows.engine import each, merged, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import closure, columns, histogram, runs
 from spectrum_workflows.hep.fitted import FitResult, LikelihoodFit
@@ -70,7 +69,7 @@ def run(
     )
     total = len(plan.partitions)
     report("select", 0, total)
-    with threadpool_limits(1), _repeated(spec, task, plan, client) as doubts:
+    with one_thread(), _repeated(spec, task, plan, client) as doubts:
         sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
         value, tally = sums
         tally += Tally(warnings=doubts())
@@ -113,8 +112,11 @@ def fitted(result: HepResult) -> LikelihoodFit | str:
     """The likelihood fit, or why there is none: the histograms are not lost with it."""
     from spectrum_workflows.hep.fit import likelihood
 
+    with suppress(ImportError):  # without it the fit says so
+        import_module("pyhf")
     try:
-        return likelihood(result)
+        with one_thread():  # of libraries that may have come with it just now
+            return likelihood(result)
     except SpectrumError as error:
         return str(error)
     except Exception as error:  # whatever it is, the histograms are worth more

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from spectrum_workflows.errors import DataError, MissingExtraError
 from spectrum_workflows.hep.fit import workspace as making
@@ -114,7 +113,7 @@ def _model(workspace: Mapping[str, Any]) -> tuple[Any, Any, Floats]:
 def _minimised(pyhf: Any, model: Any, data: Floats) -> tuple[Floats, Floats, Floats, float]:
     """Values, errors, correlations and twice the negative log likelihood."""
     before = pyhf.get_backend()
-    with _quiet(), threadpool_limits(1):  # of libraries that may have come with pyhf just now
+    with _quiet():
         try:
             for strategy, tolerance in ATTEMPTS:
                 optimizer = pyhf.optimize.minuit_optimizer(strategy=strategy, tolerance=tolerance)

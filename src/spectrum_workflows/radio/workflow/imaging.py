@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from spectrum_workflows.engine import one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.beam import fit_beam
 from spectrum_workflows.radio.clean import cotton_schwab
@@ -69,7 +69,7 @@ def run(
     SpectrumError
         A slab failed, or nothing usable is left.
     """
-    with threadpool_limits(1):
+    with one_thread():
         return _run(spec, plan, client, on_error, report)
 
 
