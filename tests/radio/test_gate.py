@@ -85,6 +85,32 @@ def test_weights_count_what_lies_beyond_their_grid(small):
     assert any("beyond the uv grid" in line for line in DOMAIN.warnings(result))
 
 
+def test_rows_without_coordinates_are_told(altered):
+    def lose(table):
+        uvw = table.getcol("UVW")
+        uvw[::50, 1] = np.nan
+        table.putcol("UVW", uvw)
+
+    result, _ = run(spec_of(), altered(lose))
+    [line] = DOMAIN.warnings(result)
+    assert line.startswith("2.0% of the visibilities that are not flagged")
+    assert "UVW" in line
+
+
+def test_no_coordinates_at_all_are_not_called_flags(altered):
+    root = altered(lambda table: table.putcol("UVW", np.full((table.nrows(), 3), np.inf)))
+    with pytest.raises(DataError, match="finite value and UVW"):
+        run(spec_of(), root)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e20])
+def test_a_column_that_was_never_written_is_told(altered, scale):
+    """casacore gives zeros for it, or what was in memory."""
+    root = altered(lambda table: table.putcol("DATA", np.complex64(scale) * table.getcol("DATA")))
+    result, _ = run(spec_of(), root)
+    assert any("is DATA filled in" in line for line in DOMAIN.warnings(result))
+
+
 def test_mostly_flagged_data_are_told(altered):
     def flag(table):
         flags = table.getcol("FLAG")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOSTLY_FLAGGED, SOME = 0.5, 1e-3
 """Shares of the visibilities above which it is said that they are not used."""
 
+BRIGHTEST = 1e12
+"""Above the strongest radio bursts of the Sun at metre waves, Jy."""
+
 OVERSHOOT = 2.0
 """A residual whose peak is larger than the dirty image's by this factor was not cleaned."""
 
@@ -41,8 +44,8 @@ def finite(values: NDArray[Any], what: str, where: str) -> NDArray[Any]:
 
 def seen(result: ImagingResult) -> tuple[str, ...]:
     """What the result shows about itself: inaccurate, diverged, odd, unused."""
-    found = (*_not_finite(result), *_inaccurate(result), *_unused(result), *_beam(result))
-    return (*result.trouble, *found, *_clean(result))
+    found = (*_not_finite(result), *_implausible(result), *_inaccurate(result), *_unused(result))
+    return (*result.trouble, *found, *_beam(result), *_clean(result))
 
 
 def _not_finite(result: ImagingResult) -> Iterator[str]:
@@ -53,11 +56,20 @@ def _not_finite(result: ImagingResult) -> Iterator[str]:
             yield f"{name} holds values that are not finite"
 
 
+def _implausible(result: ImagingResult) -> Iterator[str]:
+    """Values of a column that was never written: 0, or whatever was in memory."""
+    peak, column = float(np.abs(result.dirty).max()), result.observation.column
+    if peak == 0:
+        yield f"the image is 0 everywhere: is {column} filled in?"
+    elif peak > BRIGHTEST:
+        yield f"no source has {peak:.3g} Jy/beam: is {column} filled in and calibrated?"
+
+
 def _inaccurate(result: ImagingResult) -> Iterator[str]:
     check = result.self_check
     if check is not None and not check.error_peak <= check.epsilon:
         yield (
-            f"self-check: gridding is wrong by {check.error_peak:.2g} of the peak, "
+            f"self-check: gridding is wrong by {check.error_peak:.3g} of the peak, "
             f"{check.epsilon:g} was asked for"
         )
 
@@ -74,7 +86,7 @@ def _unused(result: ImagingResult) -> Iterator[str]:
         column = result.observation.weight_column
         yield (
             f"{share:.1%} of the visibilities that are not flagged have no positive weight "
-            f"({column}) or no finite value, and are not used"
+            f"({column}), no finite value or no finite UVW, and are not used"
         )
     usable = unflagged - use.unusable
     if use.beyond:

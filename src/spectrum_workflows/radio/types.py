@@ -219,7 +219,7 @@ class Use:
     planned : int
     flagged : int
     unusable : int
-        Not flagged, but without a positive weight or a finite value.
+        Not flagged, but without a positive weight, a finite value or a finite UVW.
     beyond : int
         Usable, but beyond the grid of the imaging weights.
     """

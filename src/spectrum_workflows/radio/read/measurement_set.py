@@ -173,7 +173,7 @@ def _read_block(
     data, flag, weight = _pieces(view, slab, hand, (start, count))
     if _has(view, "FLAG_ROW"):
         flag[np.asarray(view.getcol("FLAG_ROW", start, count))] = True
-    flag[~np.isfinite(uvw).all(axis=1)] = True
+    weight[~np.isfinite(uvw).all(axis=1)] = 0.0  # unusable, though not flagged
     out.uvw[place] = np.nan_to_num(uvw[source], posinf=0.0, neginf=0.0)
     unflagged: int = stokes.combine((data, flag, weight), source, place, out.visibility, out.weight)
     return unflagged

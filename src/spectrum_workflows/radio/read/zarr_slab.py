@@ -65,7 +65,7 @@ def read(slab: Slab) -> Visibilities:
             source = time * len(order) + order[place]
             target = row[here][time, place]
             block = _decoded(part, slab.column, window)
-            block[1][source[lost[target]]] = True
+            block[2][source[lost[target]]] = 0.0  # unusable, though not flagged
             channels = slice(
                 window.channels.start - slab.chan_start, window.channels.stop - slab.chan_start
             )

@@ -248,8 +248,8 @@ def _check_weight(weight_sum: float, unflagged: int, observation: Observation) -
         what = "every visibility is flagged, in one of its parallel hands at least"
         raise DataError(what, url, "unflag it or choose other data")
     if not weight_sum > 0:
-        what = f"no unflagged visibility has a positive weight ({column}) and a finite value"
-        raise DataError(what, url, f"look at {column} and {observation.column}")
+        what = f"no unflagged visibility has a positive weight ({column}), a finite value and UVW"
+        raise DataError(what, url, f"look at {column}, {observation.column} and UVW")
 
 
 def _weighting(spec: RadioSpec) -> str:

@@ -218,7 +218,7 @@ def _check_memory(geometry: Geometry) -> None:
 def _undersampled(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
     """A warning where a pixel is more than half the finest fringe."""
     if not observation.longest_baseline > 0:
-        return ("every baseline has length 0: are the set's UVW filled in?",)
+        return ("no baseline has a length above 0: are the set's UVW filled in?",)
     shortest = SPEED_OF_LIGHT / float(observation.frequency.max())
     nyquist = shortest / (2 * observation.longest_baseline) / ARCSEC
     if spec.image.cell_arcsec <= nyquist:
