@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from spectrum_workflows.credentials import HIDDEN, all_hidden, found_in, hidden
+from spectrum_workflows.credentials import HIDDEN, all_hidden, found_in, hidden, texts
 from spectrum_workflows.domain import Failure
 from spectrum_workflows.errors import DataError
 
@@ -44,6 +44,19 @@ SECRETS = {
     "option =": ("fetch --api-key=opensesame1 x", "opensesame1"),
     "assigned": ("export MY_TOKEN=opensesame1", "opensesame1"),
     "export list": ("--export=ALL,DB_PASSWORD=opensesame1", "opensesame1"),
+    "curl user": ("curl -O -u me:opensesame1 https://h/f", "opensesame1"),
+    "token alone as user": (f"git clone https://{drawn(19)}1@host/x", None),
+    "private token": ("curl -H 'PRIVATE-TOKEN: opensesame1' https://h", "opensesame1"),
+    "sshpass": ("sshpass -p opensesame1 ssh h", "opensesame1"),
+    "mysql": ("mysql -u me -popensesame1", "opensesame1"),
+    "docker": ("docker login -u me -p opensesame1 h", "opensesame1"),
+    "login": ("wandb login 0123456789abcdef0123456789abcdef01234567", "0123456789abcdef"),
+    "netrc": ("echo machine h login me password opensesame1 >> ~/.netrc", "opensesame1"),
+    "openssl": ("openssl rsa -passin pass:opensesame1 -in k", "opensesame1"),
+    "kinit": ("echo opensesame1 | kinit me", "opensesame1"),
+    "csh": ("setenv MY_SECRET opensesame1", "opensesame1"),
+    "pgpass": ("export PGPASS=opensesame1", "opensesame1"),
+    "query key": ("https://h/f.root?key=opensesame1", "opensesame1"),
     "config": ("aws_secret_access_key = opensesame1", "opensesame1"),
 }
 
@@ -68,6 +81,18 @@ def test_a_bare_secret_is_found_where_nothing_else_looks_so() -> None:
     secret = "q8LrX2Utn1FEm5K7M3dN9bPx4fi6YzA0sPLe7kVt"
     assert found_in(secret, guess=True)
     assert secret not in hidden(f"denied for {secret}")
+
+
+def test_secret_access_keys_are_found_with_their_slashes() -> None:
+    letters = string.ascii_letters + string.digits + "/+"
+    words = [drawn(40, letters) for _ in range(200)]
+    assert sum(bool(found_in(f"--comment={word}", guess=True)) for word in words) >= 180
+    assert found_in("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", guess=True)  # of Amazon's manuals
+
+
+def test_an_option_and_its_value_as_two_words() -> None:
+    said = {"worker_extra_args": ["--nanny", "--token", "opensesame1"]}
+    assert [at for at, text in texts(said) if found_in(text)] == ["worker_extra_args"]
 
 
 HARMLESS = (
@@ -96,6 +121,13 @@ HARMLESS = (
     "not valid TOML: unexpected token: name",
     "basic selection of muons",
     "key: value",
+    "login node of the cluster, password file",
+    "ssh login01 -p 2222x",
+    "curl -u $USER:$(cat ~/.p) https://h",
+    "echo done | tee log",
+    "git clone https://user@host/x",
+    "bypass=whatever1",
+    "data/Run2012B_DoubleMuParked/AOD/v1/part1",
     "fdm_2024-v3_final",
     "tls_client_key = ~/certificates/key.pem",
     "2026-11-26T10:35:57+00:00",

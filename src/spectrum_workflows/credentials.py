@@ -17,14 +17,14 @@ from typing import Any
 HIDDEN = "[hidden]"
 
 NAMED = re.compile(
-    r"(?i)(secret|passw|passphrase|token|credential|connection_?string|(^|_)(key|pat)(_?id)?$)"
-    r"(?!.*_(file|path|profile)$)"
+    r"(?i)(secret|passw|passphrase|token|credential|connection_?string|bearer|jwt|api_?key"
+    r"|(^|[_-])(key|pat|pwd|sas|(pg)?pass)([_-]?id)?$)(?!.*_(file|path|profile)$)"
 )
 """Names of options and variables that hold a secret, not of a file that does."""
 
 _QUERY = (
     r"(?i:[\w.-]*(?:signature|credential|token|secret|passw|jwt|api[_-]?key|accesskeyid)[\w.-]*"
-    r"|authz|auth|authorization|sig|se?c?key|pwd|key-pair-id|policy)"
+    r"|authz|auth|authorization|sig|se?c?key|key|code|pwd|key-pair-id|policy)"
 )
 """Names in the query of a signed link, or of one with a token: S3, Azure, Google, XRootD."""
 
@@ -34,6 +34,7 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:.*?-----END [A-Z ]*-----)?", re.DOTALL),
     ),
     ("a password", re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)")),
+    ("a token", re.compile(r"(?<=://)(?=[^/\s:@]*\d)[\w.~%-]{20,}(?=@)")),
     ("a signed link or a token", re.compile(rf"(?<=[?&;]){_QUERY}=[^&\s'\";#]+")),
     ("an access key", re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z0-9]{16}\b")),
     ("a token", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")),
@@ -50,7 +51,8 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "a header with a secret",
         re.compile(
-            r"(?i)\b(?:authorization|x-[\w-]*(?:token|key|secret|auth)[\w-]*)\s*[:=]\s*"
+            r"(?i)\b(?:authorization|x-[\w-]*(?:token|key|secret|auth)[\w-]*"
+            r"|\w+-(?:token|api-key|secret)(?=:))\s*[:=]\s*"
             r"(?:(?:bearer|basic|token)\s+)?(?!\$)[^\s'\",}]{6,}"
         ),
     ),
@@ -65,6 +67,24 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
 _ASSIGNED = re.compile(
     r"(?<![\w.?&;-])([A-Za-z_]\w*)\s*[=:]\s*['\"]?((?![$/~(])[^\s'\",;}\])]{4,})"
 )
+_SET = re.compile(r"\bsetenv\s+([A-Za-z_]\w*)\s+['\"]?((?![$/~(`])[^\s'\";]{4,})")
+_VALUE = r"['\"]?((?![$/~`-])[^\s'\"|;&]{4,})"
+_LINES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?:curl|wget|http|git|xrdcp|davix-\w+)\b[^|;&]*\s(?:-u|--(?:proxy-)?user)[\s=]+['\"]?"
+        r"(?![$/~])[^\s:'\"]+:(?![$/~])([^\s'\"|;&]+)",
+        rf"\bsshpass\s+-p\s*{_VALUE}",
+        rf"\b(?:mysql\w*|mariadb\w*)\b[^|;&]*\s-p{_VALUE}",
+        rf"\blogin\b[^|;&]*\s-p[\s=]*{_VALUE}",
+        rf"\blogin\s+(?=[^\s|;&]*\d){_VALUE[:-5]}{{16,}})",
+        rf"\bpassword\s+(?=[^\s|;&]*\d){_VALUE[:-5]}{{8,}})",
+        r"\s-pass(?:in|out)?\s+pass:(?![$/~`])(\S{4,})",
+        rf"\becho\s+(?:-\w+\s+)*{_VALUE}['\"]?\s*\|"
+        r"[^|;&]*\b(?:kinit|login|sudo|gpg|openssl|passwd|\S*-stdin|voms-proxy-init|oidc-\w+)",
+    )
+)
+"""Shell commands that are given a secret on their line: it is their first group."""
 _BASIC = re.compile(r"(?i)\bbasic\s+([A-Za-z0-9+/]{8,}={0,2})")
 _LONG = re.compile(r"(?<![\w/+.-])(?:[A-Za-z0-9/+]{40}|[A-Za-z0-9_-]{32,}={0,2})(?![\w/+.-])")
 
@@ -114,6 +134,8 @@ def texts(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple | set | frozenset):
         for inner in value:
             yield from texts(inner, at)
+        if len(words := [inner for inner in value if isinstance(inner, str)]) > 1:
+            yield at, " ".join(words)  # an option and its value
 
 
 def _changed(value: Any, change: Callable[[str], str]) -> Any:
@@ -142,6 +164,7 @@ def _shaped(text: str, guess: bool) -> Iterator[Found]:
         named = NAMED.search(match[1]) and match[1].lower() != "key"  # Dask's tasks have keys
         if named and _may_be_secret(match[2]):
             yield f"a value for {match[1]}", match.span(2)
+    yield from _in_commands(text)
     for match in _BASIC.finditer(text):
         if _is_user_and_password(match[1]):
             yield "a password", match.span()
@@ -149,6 +172,15 @@ def _shaped(text: str, guess: bool) -> Iterator[Found]:
         for match in _LONG.finditer(text):
             if _is_drawn(match[0]):
                 yield "a long word drawn at random", match.span()
+
+
+def _in_commands(text: str) -> Iterator[Found]:
+    """What shell commands are given on their line."""
+    for match in _SET.finditer(text):
+        if NAMED.search(match[1]):
+            yield f"a value for {match[1]}", match.span(2)
+    for line in _LINES:
+        yield from (("a password or a token", match.span(1)) for match in line.finditer(text))
 
 
 def _may_be_secret(value: str) -> bool:
@@ -163,12 +195,22 @@ def _is_user_and_password(text: str) -> bool:
         return False
 
 
+AWS_SECRET = 40
+"""Letters, digits, slashes and plus signs of a secret access key of S3."""
+
+
 def _is_drawn(word: str) -> bool:
     """Whether a word changes between capitals, small letters and digits as chance would.
 
     Names of samples and files change at word boundaries only; hexadecimal
     digests have one kind of letters.
     """
+    plain = re.sub(r"[/+]", "", word)
+    if len(word) == AWS_SECRET and not word.startswith("/") and re.fullmatch(r"[\w/+]*", word):
+        kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in plain]
+        changes = sum(a != b for a, b in pairwise(kinds))
+        if {*kinds} == {"d", "u", "l"} and changes >= 0.34 * (len(kinds) - 1):
+            return "_" not in word
     longest = max(re.split(r"[_/+=-]", word), key=len)
     kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in longest]
     if len(kinds) < 20 or len(longest) < 0.5 * len(word):

@@ -65,6 +65,19 @@ def test_clean_that_diverged_or_kept_nothing(made):
     assert "more than it began with" in seen(made, residual=made.dirty * 3)[0]
 
 
+def test_a_limit_that_came_before_the_threshold(made):
+    for stop in (Stop.ITERATIONS, Stop.MAX_MAJOR):
+        assert "limit: the residual" in seen(made, stop=stop, threshold=1e-9)[0]
+        assert seen(made, stop=stop, threshold=0.0) == ()  # none was asked for
+    assert seen(made, threshold=1e-9) == ()
+
+
+@pytest.mark.parametrize(("size", "said"), [(1e6, "larger than the"), (1e-3, "smaller than a pix")])
+def test_a_restoring_beam_of_no_use(made, size, said):
+    own = Beam(size, size, 0.0)
+    assert said in seen(made, beam=own, beam_fitted=False)[0]
+
+
 def test_a_beam_that_does_not_follow_the_psf(made):
     wide = Beam(3 * made.beam.bmaj, 3 * made.beam.bmin, made.beam.bpa)
     assert "half-power" in seen(made, beam=wide)[0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
+from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError, StoreError
 from spectrum_workflows.radio.read import describe, find, measurement_set, read, row_index
 from spectrum_workflows.radio.slabs import slabs
 
@@ -250,3 +250,28 @@ def test_a_truncated_set(small, tmp_path, file):
     with pytest.raises(DataError, match=r"small\.ms") as caught:
         everything(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_link_in_a_circle_is_one_line(tmp_path):
+    (tmp_path / "small.ms").symlink_to("small.ms")
+    with pytest.raises(StoreError, match=r"small\.ms: cannot be read \(Too many levels"):
+        find(spec_of(), str(tmp_path))
+    with pytest.raises(StoreError, match="File name too long"):
+        find(spec_of(data_set="x" * 300), str(tmp_path))
+
+
+def test_a_zarr_set_that_is_not_whole_is_told(small, tmp_path):
+    (tmp_path / "small.zarr" / "small_0").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"small\.zarr: it is there, but no Zarr set"):
+        find(spec_of(), str(tmp_path))
+    (tmp_path / "small.ms").symlink_to(small / "small.ms")
+    found = describe(spec_of(), find(spec_of(), str(tmp_path)))
+    assert "small.zarr is there without its zarr.json" in found.notes[0]
+
+
+def test_a_frequency_that_nobody_observes(altered, tmp_path):
+    root = altered()
+    with casa.table(f"{root}/small.ms::SPECTRAL_WINDOW", readonly=False, ack=False) as table:
+        table.putcell("CHAN_FREQ", 0, np.full(8, 1e300))
+    with pytest.raises(DataError, match="no frequency"):
+        everything(root)

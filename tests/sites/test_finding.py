@@ -81,7 +81,10 @@ def test_storage_options_become_a_frozen_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["secret", "key", "token", "password", "aws_secret_access_key", "account_key", "passphrase"],
+    [
+        *("secret", "key", "token", "password", "aws_secret_access_key", "account_key"),
+        *("passphrase", "api-key", "pwd", "sas", "bearer", "auth", "headers", "jwt"),
+    ],
 )
 def test_profiles_hold_no_credentials(tmp_path: Path, name: str) -> None:
     text = f'data = "a"\nresults = "b"\n[storage."s3://b"]\n{name} = "x"\n'

@@ -9,7 +9,7 @@ import numpy as np
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.beam import FOLLOWS, departure
-from spectrum_workflows.radio.types import Stop
+from spectrum_workflows.radio.types import ARCSEC, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +99,12 @@ def _unused(result: ImagingResult) -> Iterator[str]:
 
 def _beam(result: ImagingResult) -> Iterator[str]:
     beam, psf = result.beam, result.psf
+    if beam is not None and not result.beam_fitted:
+        cell = result.geometry.cell / ARCSEC
+        if beam.bmin < cell or beam.bmaj > cell * result.geometry.npix:
+            size = f'{beam.bmaj:.4g}" x {beam.bmin:.4g}"'
+            than = "smaller than a pixel" if beam.bmin < cell else "larger than the image"
+            yield f"the restoring beam ({size}) is {than}: the restored image shows no flux"
     if beam is None or psf is None or not result.beam_fitted:
         return
     by = departure(psf, beam, result.geometry.cell)
@@ -119,6 +125,9 @@ def _clean(result: ImagingResult) -> Iterator[str]:
         yield f"CLEAN diverged, {kept} is kept: lower gain or mgain, or look at the PSF"
     elif left > OVERSHOOT * dirty:
         yield f"CLEAN left a residual of {left:.3g} Jy/beam, more than it began with ({dirty:.3g})"
+    elif result.stop in (Stop.ITERATIONS, Stop.MAX_MAJOR) and left > result.threshold > 0:
+        asked = f"the residual's peak is {left:.3g} Jy/beam, the threshold {result.threshold:.3g}"
+        yield f"CLEAN stopped at its {result.stop.value}: {asked}"
     if not result.model.any() and result.stop is not Stop.DIVERGED and result.stop is not Stop.LOST:
         level = f"threshold {result.threshold:.3g}, peak {dirty:.3g} Jy/beam"
         yield f"CLEAN found no components ({level})"

@@ -84,7 +84,7 @@ class RestoreSpec(FrozenModel):
     """Full width at half maximum along the major axis, in arcseconds."""
     bmin_arcsec: Positive
     """The same along the minor axis."""
-    bpa_deg: float = 0.0
+    bpa_deg: float = Field(0.0, ge=-360, le=360)
     """Position angle of the major axis, in degrees from north through east."""
 
     @model_validator(mode="after")

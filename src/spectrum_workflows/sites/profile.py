@@ -15,6 +15,9 @@ from spectrum_workflows.storage import Stores
 
 ASSIGNED = re.compile(r"(\w+)=\S")
 
+SENT = {"auth", "header", "headers", "cookie", "cookies"}
+"""Storage options that file systems send with every request, which may hold whatever opens it."""
+
 
 def _seconds(value: Any) -> Any:
     from dask.utils import parse_timedelta
@@ -213,7 +216,7 @@ class Site(FrozenModel):
     @classmethod
     def _no_credentials(cls, storage: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name in (name for options in storage.values() for name in options):
-            if NAMED.search(name):
+            if NAMED.search(name) or name.lower() in SENT:
                 raise ValueError(
                     f"{name} is a credential, and profiles hold none: leave it to the "
                     "library's own chain (environment, provider profile, token file)"

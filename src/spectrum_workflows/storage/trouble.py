@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -27,6 +28,8 @@ rclone says UnsupportedAlgorithm of a request without signature."""
 _PASSING = {"RequestTimeout", "IncompleteBody", "XAmzContentSHA256Mismatch"}
 """Codes of S3 answers that are the network's fault although their status is 400."""
 _LATER = {408, 425, 429}
+_UNREADABLE = {errno.ELOOP, errno.ENAMETOOLONG, errno.EIO, errno.ESTALE, errno.ENOTCONN}
+"""What a file system here says of links in a circle, names too long, and disks or servers lost."""
 _ROOT_MISSING = ("[3011]", "no such file")
 _ROOT_DENIED = ("[3010]", "[3030]", "permission denied", "auth failed", "not authorized")
 """What servers say, with the numbers of the XRootD protocol (kXR_NotFound, kXR_NotAuthorized,
@@ -46,7 +49,9 @@ def kind_of(error: BaseException, url: str) -> Kind:
         found = "missing"
     elif isinstance(error, PermissionError) or any(_code(e) in _DENIED for e in chain):
         found = "denied"
-    elif is_local(url) or not _of_the_network(error):
+    elif is_local(url):
+        found = "permanent" if getattr(error, "errno", None) in _UNREADABLE else "unknown"
+    elif not _of_the_network(error):
         found = "unknown"
     elif any(_code(e) in _PASSING for e in chain):
         found = "passing"
@@ -66,6 +71,9 @@ def in_words(kind: Kind, error: BaseException, url: str, fs: Any) -> BaseExcepti
     """The error to raise: it names endpoint and bucket, and what to do."""
     if is_local(url):
         here = {"missing": missing(url), "denied": _denied_here(url)}
+        if isinstance(error, OSError) and error.strerror:
+            what = f"cannot be read ({error.strerror})"
+            here["permanent"] = StoreError(what, shown(url), "check its name and its file system")
         return here.get(kind, error)
     if kind == "missing":
         return _missing_there(url, fs, endpoint(url, fs))

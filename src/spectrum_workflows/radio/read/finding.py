@@ -55,6 +55,9 @@ def find(spec: RadioSpec, data: str) -> str:
         raise DataError("its conversion was not finished", url, remedy)
     _check_folder(stem)
     remedy = "check data_set, or say where the data is with --data"
+    if storage.exists(url):
+        what = "it is there, but no Zarr set (it has no zarr.json)"
+        raise DataError(what, url, "convert or copy the set again, whole")
     if storage.is_local(stem):
         raise DataNotFoundError("no such data set", f"{stem}{MADE}", remedy)
     raise DataNotFoundError("no such data set (remote sets are in Zarr form)", url, remedy)
@@ -102,6 +105,18 @@ def is_zarr(url: str) -> bool:
 def is_measurement_set(source: str) -> bool:
     """Whether a local folder holds a casacore table."""
     return storage.is_local(source) and storage.exists(f"{source.rstrip('/')}/table.dat")
+
+
+def beside(url: str) -> tuple[str, ...]:
+    """A warning where a Measurement Set is imaged because the Zarr set beside it is not whole."""
+    path = storage.local_path(url)
+    other = path.with_name(f"{path.name.removesuffix(MADE).removesuffix('.MS')}.zarr")
+    if other == path or not other.exists() or (other / "zarr.json").exists():
+        return ()
+    return (
+        f"{other.name} is there without its zarr.json, which is written last: {path.name} is "
+        "imaged",
+    )
 
 
 def older(url: str) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 PLAUSIBLE = (1e5, 1e15)
 """Between these frequencies, Hz, interferometers observe."""
 
+HIGHEST = 1e20
+"""Above this, Hz, a number is no frequency of light that anybody has seen interfere."""
+
 LISTED = 3
 """Channels that a message names."""
 
@@ -43,7 +46,7 @@ def check_frequencies(frequency: NDArray[np.float64], of: str, url: str) -> tupl
     if frequency.ndim != 1 or not len(frequency):
         raise DataError(f"{of} has no channels", url, "choose another data_description")
     with np.errstate(invalid="ignore"):
-        bad = np.flatnonzero(~(np.isfinite(frequency) & (frequency > 0)))
+        bad = np.flatnonzero(~((frequency > 0) & (frequency < HIGHEST)))
     if len(bad):
         said = f"CHAN_FREQ {frequency[bad[0]]:g}"
         what = f"{_listed(bad)} of {of} {'has' if len(bad) == 1 else 'have'} no frequency ({said})"

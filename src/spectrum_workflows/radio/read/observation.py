@@ -16,7 +16,7 @@ from spectrum_workflows.radio.read.examining import (
     doubles,
     has_values,
 )
-from spectrum_workflows.radio.read.finding import identity
+from spectrum_workflows.radio.read.finding import beside, identity
 from spectrum_workflows.radio.read.frequencies import check_frequencies
 from spectrum_workflows.radio.read.measurement_set import (
     index,
@@ -96,7 +96,12 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         time=(span.begin, span.end),
         time_scale=time_scale(url),
         weight_column=_weight_column(url, at),
-        notes=(*notes, *_doubled(url, (field, description), at), *_other(spec.column, url, at)),
+        notes=(
+            *notes,
+            *beside(url),
+            *_doubled(url, (field, description), at),
+            *_other(spec.column, url, at),
+        ),
     )
 
 
