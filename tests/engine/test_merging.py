@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged, submission
+from spectrum_workflows.engine import each, merged, parts, submission
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -310,3 +310,15 @@ def test_a_merge_that_refuses_ends_on_workers_too(dask_client):
     """An error that is its own cause is followed for ever by what sends it home."""
     with pytest.raises(DataError, match="twice"):
         merged(each(kit.waves, kit.items(2), client=dask_client), kit.refuses)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("one\ntwo", "RuntimeError: one"),
+        ("\nlibrary.h: 718 (void f()):\n\nAssertion failure\ntoo many\n", "RuntimeError: too many"),
+        ("", "RuntimeError: "),
+    ],
+)
+def test_an_error_of_many_lines_is_shown_by_the_one_that_says_something(said, shown):
+    assert parts.failure(kit.Item(1), RuntimeError(said), 1).error == shown

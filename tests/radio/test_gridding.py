@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio.gridding import gridded, gridded_psf, predicted
 from spectrum_workflows.radio.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Visibilities
@@ -80,3 +83,16 @@ def test_images_are_double_precision_and_contiguous(data):
     image = gridded(data, Geometry(64, CELL, 1e-4))
     assert image.dtype == np.float64
     assert image.flags.c_contiguous
+
+
+def test_more_w_planes_than_the_gridder_has(data):
+    """Baselines across the Earth in a field of degrees: milliarcseconds were meant."""
+    far = replace(data, uvw=data.uvw * 6e3, frequency=data.frequency * 20)
+    geometry = Geometry(64, 1000 * ARCSEC, 1e-4)
+    for call in (
+        lambda: gridded(far, geometry),
+        lambda: predicted(np.ones((64, 64)), far, geometry),
+    ):
+        with pytest.raises(SpecError, match="more w planes") as caught:
+            call()
+        assert "\n" not in str(caught.value)

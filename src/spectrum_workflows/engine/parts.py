@@ -175,7 +175,9 @@ def _in_words(error: BaseException) -> str:
     if type(error).__name__ == "KilledWorker":  # distributed's, which is not imported here
         what = "every worker that tried it died: it may need more memory than a worker has"
         return f"{what}, or be damaged so that its reader dies"
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    lines = str(error).splitlines() or [""]
+    said = [line.strip() for line in lines if line.strip()] or [""]
+    return f"{type(error).__name__}: {said[0] if lines[0].strip() else said[-1]}"  # C++'s end in it
 
 
 def _may_pass(error: BaseException) -> bool:

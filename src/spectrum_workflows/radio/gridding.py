@@ -8,11 +8,13 @@ not divided by n: so that images equal WSClean's.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ducc0 import wgridder
 
+from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio.types import (
     SINGLE_EPSILON,
     SPEED_OF_LIGHT,
@@ -22,6 +24,8 @@ from spectrum_workflows.radio.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.types import Image
@@ -89,15 +93,16 @@ def vis2dirty(data: Visibilities, vis: NDArray[np.complex64], pixels: Pixels) ->
         In the precision of `working_type`; columns are RA going down.
     """
     single = working_type(pixels.epsilon) is np.float32
-    return np.asarray(
-        wgridder.vis2dirty(
-            vis=vis if single else vis.astype(np.complex128),
-            wgt=data.weight if single else data.weight.astype(np.float64),
-            npix_x=pixels.columns,
-            npix_y=pixels.rows,
-            **_options(data, pixels),
+    with _in_words():
+        return np.asarray(
+            wgridder.vis2dirty(
+                vis=vis if single else vis.astype(np.complex128),
+                wgt=data.weight if single else data.weight.astype(np.float64),
+                npix_x=pixels.columns,
+                npix_y=pixels.rows,
+                **_options(data, pixels),
+            )
         )
-    )
 
 
 def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArray[np.complex64]:
@@ -111,13 +116,33 @@ def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArra
         Only coordinates and weights are used.
     pixels : Pixels
     """
-    found = wgridder.dirty2vis(
-        dirty=image,
-        wgt=None,
-        mask=(data.weight > 0).astype(np.uint8),
-        **_options(data, pixels),
-    )
+    with _in_words():
+        found = wgridder.dirty2vis(
+            dirty=image,
+            wgt=None,
+            mask=(data.weight > 0).astype(np.uint8),
+            **_options(data, pixels),
+        )
     return np.asarray(found.astype(np.complex64, copy=False))
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """The gridder's one limit that depends on the data, as an error of ours.
+
+    Raises
+    ------
+    SpecError
+        Between nearest and farthest data lie more w planes than it can count.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "too many w planes" not in str(error):
+            raise
+        what = "the data need more w planes than the gridder has (65,536) in so wide a field"
+        remedy = "choose smaller or fewer pixels: are the units right?"
+        raise SpecError(what, "image.cell_arcsec", remedy) from None
 
 
 def working_type(epsilon: float) -> type[np.float32 | np.float64]:

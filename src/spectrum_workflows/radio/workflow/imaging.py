@@ -132,7 +132,7 @@ def _made(
     try:
         return _cleaned(spec.clean, result, cleaning, state)
     except Exception as error:  # dirty image and PSF are not lost, whatever it is
-        what = f"{type(error).__name__}: {error}"
+        what = " ".join(f"{type(error).__name__}: {error}".split())
         if isinstance(error, SpectrumError):
             what = f"{error.where}: {error.what}"
         state.lose(what)
