@@ -35,6 +35,56 @@ def test_bad_numbers(pt: object) -> None:
     assert "\n" not in str(caught.value)
 
 
+class PartSpec(FrozenModel):
+    pt: float = Field(30.0, gt=0)
+
+
+class Typed(FrozenModel):
+    n: int = 1
+    x: float = 1.0
+    yes: bool = False
+    either: bool | float | tuple[float, ...] = False
+    word: str | int = ""
+    several: tuple[PartSpec | str, ...] = ()
+    table: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"n": "3"}, "n: this is a number, not text (got '3'); write it without quotes"),
+        ({"n": True}, "n: this is a number, not true or false (got True)"),
+        ({"x": True}, "x: this is a number, not true or false"),
+        ({"x": "1e3"}, "x: this is a number, not text"),
+        ({"yes": "no"}, "yes: this is true or false, not text"),
+        ({"yes": 1}, "yes: this is true or false, not a number"),
+        ({"either": "T"}, "either: this is true or false, not text"),
+        ({"either": [1.0, "2"]}, "either.1: this is a number, not text"),
+        ({"several": ["a", {"pt": "5"}]}, "several.1.pt: this is a number, not text"),
+        ({"table": {"a": [1], "b": [True]}}, "table.b.0: this is a number, not true or false"),
+    ],
+)
+def test_nothing_becomes_what_it_is_not(table, said) -> None:
+    parse(Typed, table, where="x.toml")  # text may stand for numbers in a profile
+    with pytest.raises(SpecError) as caught:
+        parse(Typed, table, where="x.toml", exact=True)
+    assert str(caught.value).startswith(f"x.toml: {said}")
+    with pytest.raises(SpecError, match="changed spec: "):
+        parse(Typed, {}, where="x.toml").changed(**table)
+
+
+def test_what_is_of_the_right_kind_stays() -> None:
+    table = {"x": 3, "n": 2.0, "either": 2, "word": "3", "several": ["a", {"pt": 5}]}
+    found = parse(Typed, table, where="x.toml", exact=True)
+    assert (found.x, found.n, found.either, found.word) == (3.0, 2, 2.0, "3")
+    assert found.changed(yes=True).several[1] == PartSpec(pt=5.0)
+
+
+def test_in_a_list_of_texts_and_tables_the_table_s_own_key_is_named() -> None:
+    with pytest.raises(SpecError, match=r"x\.toml: several\.0\.pt: Input should be greater"):
+        parse(Typed, {"several": [{"pt": -1.0}]}, where="x.toml")
+
+
 def test_missing_key() -> None:
     with pytest.raises(SpecError, match="missing key 'name'"):
         parse(Example, {}, where="x.toml")

@@ -74,7 +74,7 @@ def load_spec(source: str | Path) -> Any:
     model = domain.get(table["workflow"]).spec
     if "folder" in model.model_fields:
         table |= {"folder": where.rpartition("/")[0] or "."}
-    return parse(model, table, where=where)
+    return parse(model, table, where=where, exact=True)
 
 
 def glance(spec: Any, place: Place, *, on_error: OnError = "raise") -> None:

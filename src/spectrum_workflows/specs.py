@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -45,11 +45,24 @@ class FrozenModel(BaseModel):
         merged = _merge(self.model_dump(exclude_unset=True), changes)
         hidden = [n for n, f in type(self).model_fields.items() if f.exclude]
         merged |= {n: getattr(self, n) for n in hidden if n not in changes}
-        return parse(type(self), merged, where="changed spec")
+        return parse(type(self), merged, where="changed spec", exact=True)
 
 
-def parse(model: type[M], table: Mapping[str, Any], *, where: str) -> M:
+def parse(model: type[M], table: Mapping[str, Any], *, where: str, exact: bool = False) -> M:
     """Validate a parsed TOML table, with errors a person can act on.
+
+    Parameters
+    ----------
+    model : type of FrozenModel
+        What it should be.
+    table : mapping
+        Parsed TOML.
+    where : str
+        Name in errors.
+    exact : bool
+        Text is text, a number is a number, and true and false are neither.
+        Otherwise text may stand for the others, as values of environment
+        variables do.
 
     Raises
     ------
@@ -59,9 +72,12 @@ def parse(model: type[M], table: Mapping[str, Any], *, where: str) -> M:
     """
     refuse_secrets(table, where)
     try:
-        return model.model_validate(table)
+        found = model.model_validate(table)
     except ValidationError as error:
         raise _explain(error, model, where) from None
+    if exact:
+        _refuse_other_kinds(table, found, where)
+    return found
 
 
 def refuse_secrets(table: Mapping[str, Any], where: str, *, guess: bool = False) -> None:
@@ -116,6 +132,37 @@ def closest(word: str, known: list[str]) -> str:
     return "known here: " + ", ".join(sorted(known)[:12]) if known else ""
 
 
+def _refuse_other_kinds(given: Any, found: Any, where: str, at: str = "") -> None:
+    """Refuse what validation took for something else than it was: ``"no"`` for false."""
+    for step, value, taken in _pairs(given, found):
+        here = f"{at}.{step}" if at else str(step)
+        was, became = _kind_of(value), _kind_of(taken)
+        if was and became and was != became:
+            remedy = "write it without quotes" if was == "text" else ""
+            said = f"{_short(here)}: this is {became}, not {was} (got {_short(repr(value))})"
+            raise SpecError(said, where, remedy)
+        _refuse_other_kinds(value, taken, where, here)
+
+
+def _pairs(given: Any, found: Any) -> Iterator[tuple[str | int, Any, Any]]:
+    """What stands under each key or position before and after validation."""
+    if isinstance(given, Mapping):
+        for key, value in given.items():
+            inner = found.get(key) if isinstance(found, Mapping) else getattr(found, key, None)
+            yield key, value, inner
+    elif isinstance(given, list | tuple) and isinstance(found, list | tuple):
+        for k, (value, inner) in enumerate(zip(given, found, strict=False)):
+            yield k, value, inner
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    return "text" if isinstance(value, str) else ""
+
+
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(old)
     for key, value in new.items():
@@ -126,7 +173,7 @@ def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, model: type[BaseModel], where: str) -> SpecError:
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    first = min(error.errors(), key=_unlikely)
     path = _short(_path(first["loc"]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -140,14 +187,24 @@ def _explain(error: ValidationError, model: type[BaseModel], where: str) -> Spec
     return SpecError(f"{path + ': ' if path else ''}{said}{given}{more}", where)
 
 
+def _unlikely(error: Any) -> tuple[bool, bool]:
+    """Whether it is rather another error that helps: of a table, what is wrong inside it."""
+    outside = isinstance(error["input"], Mapping) and error["type"] != "missing"
+    return error["type"] != "extra_forbidden", outside
+
+
 def _path(loc: tuple[int | str, ...]) -> str:
     """Where in the file, without the types that were tried there."""
-    steps = [
-        str(step)
-        for k, step in enumerate(loc)
-        if not (re.fullmatch(_TRIED, str(step)) and all(isinstance(s, int) for s in loc[k + 1 :]))
-    ]
+    steps = [str(step) for k, step in enumerate(loc) if not _was_tried(loc, k)]
     return ".".join(s if s.isprintable() else repr(s) for s in steps)
+
+
+def _was_tried(loc: tuple[int | str, ...], k: int) -> bool:
+    """Whether a step is not in the file but a type, or a model of an entry of a list."""
+    step, after = str(loc[k]), loc[k + 1 :]
+    if k and isinstance(loc[k - 1], int) and re.fullmatch(r"[A-Z]\w*Spec", step):
+        return True
+    return bool(re.fullmatch(_TRIED, step)) and all(isinstance(s, int) for s in after)
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 
 import awkward as ak
+import hist
 import numpy as np
 import pytest
 import uproot
@@ -35,6 +36,11 @@ KINDS = {
         "observable": ["w", "x"],
         "categories": [["ee", "emu"], []],
         "edges": [[], [0, 1, 5]],
+    },
+    "turned": {
+        "observable": ["x", "w"],
+        "edges": [[0, 1, 5], []],
+        "categories": [[], ["ee", "emu"]],
     },
     "both": {
         "observable": ["x", "y"],
@@ -106,7 +112,14 @@ def test_all_of_it_is_saved_and_read_back(result, tmp_path):
             ours, theirs = result.histograms["a", name], file[f"a/{name}"]
             np.testing.assert_array_equal(theirs.values(), ours.values())
             np.testing.assert_allclose(theirs.variances(), ours.variances())
+            text = [isinstance(axis, hist.axis.StrCategory) for axis in ours.axes]
+            within = tuple(slice(1, None) if of_text else slice(None) for of_text in text)
+            whole, variances = theirs.values(flow=True), theirs.variances(flow=True)
+            np.testing.assert_array_equal(whole[within], ours.values(flow=True))
+            np.testing.assert_array_equal(variances[within], ours.variances(flow=True))
+            assert whole.sum() == pytest.approx(ours.values(flow=True).sum(), rel=1e-12)
         assert file["a/map"].classname == "TH2D"
+        assert file["a/turned"].axis(1).labels() == ["ee", "emu"]
         assert file["a/words"].axis().labels() == ["mumu", "ee"]
 
 

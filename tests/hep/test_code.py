@@ -398,6 +398,11 @@ def test_an_error_names_the_lines_of_the_user(tmp_path, dask_client):
         ),
         ("def select(e): return select(e)", "RecursionError"),
         ("def select(e): raise StopIteration", "StopIteration"),
+        ("def select(e): raise GeneratorExit", "mine.py, line 1, in select: GeneratorExit"),
+        (
+            "class E(Exception):\n    def __str__(self): raise ValueError\ndef select(e): raise E",
+            "mine.py, line 3, in select: E",
+        ),
     ],
 )
 def test_any_error_is_one_line_with_the_user_s_place(code, said, tmp_path):

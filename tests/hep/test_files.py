@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
@@ -260,6 +261,20 @@ class TestNormalisation:
         rootfile.close_all()
         assert "of which 30 % are negative" in DOMAIN.plan(spec, str(tmp_path)).warnings[0]
 
+    @pytest.mark.parametrize("size", [1.0, 250.0])
+    def test_by_events_a_skim_that_tells_its_sum_of_weights_only_is_warned_of(
+        self, simulated, tmp_path, size
+    ):
+        spec = of(simulated.changed(normalisation="events"), "a.root")
+        runs = {"genEventSumw": np.array([500 * size])}
+        write(tmp_path / "a.root", 10, genWeight=size * ones(10), runs=runs)
+        [said, _] = DOMAIN.plan(spec, str(tmp_path)).warnings
+        assert f"a sum of weights of {500 * size:g}, its events about {10 * size:g}" in said
+        runs = {"genEventSumw": np.array([10 * size])}
+        write(tmp_path / "a.root", 10, genWeight=size * ones(10), runs=runs)
+        rootfile.close_all()
+        assert len(DOMAIN.plan(spec, str(tmp_path)).warnings) == 1
+
     def test_equal_weights_of_any_size_are_no_news(self, simulated, tmp_path):
         w = 17_432.123
         write(tmp_path / "a.root", 10, genWeight=ones(10), runs=sums(10 * w, 10, 10 * w * w))
@@ -425,6 +440,14 @@ class TestAbsent:
         assert any("A is absent, taken as false in 2 of 3 files" in w for w in said)
         assert any("c.root has none of the triggers" in w for w in said)
 
+    @pytest.mark.parametrize("kind", ["float", "jagged"])
+    def test_a_trigger_of_another_type_is_refused_before_the_run(self, spec, tmp_path, kind):
+        bits = np.ones(4, np.float32) if kind == "float" else ak.Array([[True]] * 4)
+        with uproot.recreate(tmp_path / "a.root") as file:
+            file["Events"] = {"x": np.arange(4.0), "A": bits}
+        with pytest.raises(DataError, match="a.root: A is (of type|not one number)"):
+            DOMAIN.plan(of(spec, "a.root").changed(triggers=["A"]), str(tmp_path))
+
     def test_a_trigger_can_be_absent_but_not_true_there(self, spec):
         with pytest.raises(SpecError, match="triggers"):
             spec.changed(triggers=[{"path": "A", "absent": True}])
@@ -557,7 +580,9 @@ class TestNames:
         with pytest.raises(DataNotFoundError, match="other.txt"):
             DOMAIN.plan(of(spec, "@other.txt"), str(tmp_path))
 
-    @pytest.mark.parametrize("content", [b"", b"# nothing\n", b"\xff\xfe\n", b"a\0b\n", b"@a\n"])
+    @pytest.mark.parametrize(
+        "content", [b"", b"# nothing\n", b"\xff\xfe\n", b"a\0b\n", b"@a\n", b'{"s": {}}']
+    )
     def test_what_is_no_list_is_refused(self, spec, tmp_path, content):
         (tmp_path / "list.txt").write_bytes(content)
         with pytest.raises(SpecError, match="list"):

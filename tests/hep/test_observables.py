@@ -4,6 +4,7 @@ import datetime
 from decimal import Decimal
 
 import awkward as ak
+import hist
 import numpy as np
 import pytest
 
@@ -51,6 +52,7 @@ WRONG = {
     "dates": ([np.datetime64("2018-01-01")], "holds dates"),
     "spans": ([np.timedelta64(1, "s")], "spans of time"),
     "objects": ([datetime.date(2018, 1, 1)], r"Python objects \(date\)"),
+    "histogram": (hist.Hist.new.Reg(3, 0, 1).Double(), r"is a histogram \(Hist\)"),
     "decimals": ([Decimal(1)], r"Python objects \(Decimal\)"),
     "none_in_list": ([1.0, None], r"Python objects \(NoneType, float\)"),
     "uneven": ([[1.0], [1.0, 2.0]], "is no array"),

@@ -201,6 +201,19 @@ def test_what_the_fit_leaves_out_is_said():
     assert found.likelihood.data["h"].sum() == 150
 
 
+def test_what_a_fit_does_not_take_from_the_spec_is_said():
+    fit = {"signal": "sig", "regions": ["h"], "pseudodata": {"bkg": 1.0}}
+    samples = {
+        "sig": {"files": ["s.root"], "cross_section": 2.0},
+        "bkg": {"files": ["b.root"]},
+        "data": {"files": ["d.root"], "data": True},
+    }
+    assert DOMAIN.warnings(result(spec(fit=fit, samples=samples)))[:2] == (
+        'fit: normalisation = "none" leaves cross sections out: simulated events are expected',
+        "fit: pseudo-data are fitted, not the data in data",
+    )
+
+
 def test_one_bin_is_fitted(tmp_path):
     of = spec(histograms={"h": {"bins": 1, "start": 0.0, "stop": 4.0}})
     record = saved(result(of), tmp_path)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from spectrum_workflows.errors import DataError
 
+MORE = 1.1
+"""Times by which a sum of weights is more than that of the events: a mean of a few is not exact."""
+
 SAME = 1e-6
 """Relative difference below which sums of weights are the same: weights have 24 bits."""
 
@@ -22,9 +25,9 @@ class Generated:
         Sum of generator weights, and of their squares, from the ``Runs`` tree.
     events : int or None
         Number of events, from there.
-    negative : float or None
-        Share of the first events of the file that have a negative weight,
-        where it was looked at.
+    negative, mean : float or None
+        Of the first events of the file, where they were looked at: the share that
+        has a negative weight, and the mean weight.
     runs : int
         Entries of the ``Runs`` tree.
     """
@@ -33,6 +36,7 @@ class Generated:
     squares: float | None = None
     events: int | None = None
     negative: float | None = None
+    mean: float | None = None
     runs: int = 0
 
     @property
@@ -113,7 +117,7 @@ def warnings(
     """
     found = [_fewer(sample, files)]
     if normalisation == "events":
-        found += [_skimmed(sample, files), _weighted(sample, files)]
+        found += [_skimmed(sample, files), _summed(sample, files), _weighted(sample, files)]
     return [text for text in found if text]
 
 
@@ -131,6 +135,23 @@ def _skimmed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
         f" Runs trees count {there} generated ({url}: {n} of {events}): yields are {times};"
         ' use normalisation = "genweight"'
     )
+
+
+def _summed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
+    """The same of files that tell the sum of weights of what was generated, and not its number."""
+    for url, n, made in files:
+        if made.events is not None or made.weights is None or not made.weights > 0:
+            continue
+        here = n * (made.mean or 0.0)
+        if n and made.mean is None:
+            continue
+        if made.weights > MORE * here:
+            return (
+                f'{sample}: normalisation = "events" divides by the events in its files, but the'
+                f" Runs tree of {url} has a sum of weights of {made.weights:g}, its events about"
+                f' {here:g}: yields are too high; use normalisation = "genweight"'
+            )
+    return ""
 
 
 def _fewer(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:

@@ -164,6 +164,9 @@ def _listed(spec: HepSpec, sample: str, name: str) -> tuple[list[str], str]:
     if not found:
         raise SpecError("this list names no file", where, "one name per line")
     for line in found:
+        if line[0] in "{[" and line[-1] in "{[]}":
+            said = "is JSON, not a list of names"
+            raise SpecError(said, where, "write the names into a text file, one per line")
         if line.startswith(LIST):
             raise SpecError(f"a list cannot name another ({line})", where, "name both in files")
         if not line.isprintable():

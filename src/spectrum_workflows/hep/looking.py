@@ -169,5 +169,6 @@ def _generated(file: File, wanted: Wanted, entries: int) -> Generated:
     if wanted.generated:
         sum_of_weights(found, file.url, entries=entries)
     elif found.equal is not True:
-        return replace(found, negative=runs.negative(file.url, file.tree))
+        share, mean = runs.looked_at(file.url, file.tree) or (None, None)
+        return replace(found, negative=share, mean=mean)
     return found

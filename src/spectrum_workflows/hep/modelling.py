@@ -135,7 +135,8 @@ def _once(names: tuple[str, ...], where: str) -> None:
 
 def _known(name: str, known: list[str], where: str) -> None:
     if name not in known:
-        raise ValueError(f"{where}: no {name!r} here; {closest(name, known)}")
+        remedy = closest(name, known)
+        raise ValueError(f"{where}: no {name!r} here" + (f"; {remedy}" if remedy else ""))
 
 
 def _parameters_are_distinct(fit: FitSpec) -> None:

@@ -229,6 +229,9 @@ def _array(given: Any, what: str) -> NDArray[Any]:
         given = given.data
     if isinstance(given, ak.Record | Mapping):
         raise DataError(f"{what} is a {type(given).__name__}", "select", remedy)
+    if hasattr(given, "axes") and not hasattr(given, "dtype"):  # its contents are no values
+        said = f"{what} is a histogram ({type(given).__name__})"
+        raise DataError(said, "select", f"{remedy}; the histograms are filled from them")
     array = _from_awkward(given, what) if isinstance(given, ak.Array) else _from_any(given, what)
     if array.ndim != 1:
         shape = f"has shape {array.shape}" if array.ndim else f"is one {type(given).__name__}"

@@ -116,7 +116,10 @@ def counted(found: Any, events: Events, job: Job) -> ak.Array:
     wanted = job.wanted[events.sample]
     seen = columns.as_selection_sees(found, wanted, events.stand_ins)
     if wanted.triggers:
-        keep = quality.any_fired(found, wanted.present(events.stand_ins))
+        present = wanted.present(events.stand_ins)
+        for trigger in present:
+            _flat(found, trigger, "biu", events)
+        keep = quality.any_fired(found, present)
         seen, found = seen[keep], found[keep]
     if wanted.certified and job.good_runs is not None:
         run, block = (found[name] for name in columns.CERTIFICATION)

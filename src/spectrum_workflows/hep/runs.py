@@ -55,8 +55,11 @@ def weights(url: str, tree: str) -> float:
     return sum_of_weights(generated(url, tree), url, entries=entries)
 
 
-def negative(url: str, tree: str) -> float | None:
-    """Share of negative generator weights among the first events of a file, if it has any."""
+def looked_at(url: str, tree: str) -> tuple[float, float] | None:
+    """Share of negative generator weights among the first events of a file, and their mean.
+
+    Nothing where it has no events or no weights.
+    """
     found = opened(url, tree)
     few = min(int(found.tree.num_entries), FEW)
     if not few or GENERATED not in found.names:
@@ -67,7 +70,7 @@ def negative(url: str, tree: str) -> float | None:
         raise
     except Exception as error:
         raise damaged(url, error) from error
-    return float(np.mean(values < 0))
+    return float(np.mean(values < 0)), float(np.mean(values))
 
 
 @lru_cache(maxsize=10_000)

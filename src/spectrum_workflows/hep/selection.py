@@ -83,7 +83,7 @@ class Selection:
         try:
             with redirect_stdout(sys.stderr):  # the output is the command's, and may be JSON
                 return function(events, **given(self.cuts), **options)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, GeneratorExit) as error:
             if isinstance(error, SpectrumError) and isinstance(self.source, Installed):
                 raise
             raise self._explained(error) from error
@@ -341,7 +341,10 @@ def _is_full(error: OSError) -> bool:
 
 def _said(error: BaseException) -> str:
     """An error in one line."""
-    text = str(error).strip().splitlines()
+    try:
+        text = str(error).strip().splitlines()
+    except Exception:  # whose text is the user's code, too
+        text = []
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 

@@ -8,9 +8,11 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import hist
 import numpy as np
 import uproot
 from numpy.typing import NDArray
+from uproot.writing.identify import to_writable
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, OutputError
@@ -183,8 +185,27 @@ def _root(result: HepResult) -> bytes:
     out = io.BytesIO()
     with uproot.recreate(out, uuid_function=lambda: identity) as file:
         for (sample, name), h in result.histograms.items():
-            file[f"{folders[sample]}/{keys[name]}"] = h
+            file[f"{folders[sample]}/{keys[name]}"] = _as_root_has_it(h)
         if said := reviewing.warnings(result):
             file[WARNINGS_KEY] = "\n".join(said)
         file.file.sink.flush()
         return out.getvalue()  # complete after every write; leaving closes the buffer
+
+
+def _as_root_has_it(h: hist.Hist) -> Any:
+    """A histogram to write; uproot leaves out what lies outside where an axis is of text."""
+    text = [isinstance(axis, hist.axis.StrCategory) for axis in h.axes]
+    if not any(text):
+        return h
+    axes = [
+        hist.axis.Integer(0, axis.size, name=axis.name, label=axis.label) if of_text else axis
+        for axis, of_text in zip(h.axes, text, strict=True)
+    ]
+    whole = hist.Hist(*axes, storage=hist.storage.Weight())
+    inside = tuple(slice(1, None) if of_text else slice(None) for of_text in text)
+    whole.view(flow=True)[inside] = h.view(flow=True)  # text has no underflow
+    written, labelled = to_writable(whole), to_writable(h)
+    for member, of_text in zip(("fXaxis", "fYaxis"), text, strict=False):
+        if of_text:
+            written.member(member)._members["fLabels"] = labelled.member(member).member("fLabels")
+    return written

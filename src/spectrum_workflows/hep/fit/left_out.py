@@ -21,6 +21,11 @@ def left_out(result: HepResult, regions: Sequence[str] = ()) -> Iterator[str]:
     assert fit is not None
     for region in regions or fit.regions:
         yield from _bins(result, region)
+    if spec.normalisation == "none" and any(s.cross_section for s in spec.samples.values()):
+        yield 'fit: normalisation = "none" leaves cross sections out: simulated events are expected'
+    measured = [name for name, sample in spec.samples.items() if sample.data]
+    if fit.pseudodata and measured:
+        yield f"fit: pseudo-data are fitted, not the data in {', '.join(measured)}"
     others = [name for name in spec.histograms if name not in fit.regions]
     if others and not regions:
         yield f"fit: histograms that are not among its regions: {', '.join(others)}"
