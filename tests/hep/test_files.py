@@ -336,6 +336,31 @@ class TestNothingTwice:
         with pytest.raises(DataError, match="the same file is listed twice"):
             run(counted, routes, client=dask_client)
 
+    @pytest.mark.parametrize("form", ["tree", "rntuple"])
+    @pytest.mark.parametrize("same", [True, False])
+    def test_a_copy_that_was_written_anew_is_warned_of(self, spec, tmp_path, form, same):
+        x = np.random.default_rng(1).uniform(0, 100, 300)
+        y = x if same else x[::-1]
+        with uproot.recreate(tmp_path / "a.root") as file:
+            file["Events"] = {"x": x}
+        with uproot.recreate(tmp_path / "b.root", compression=uproot.ZSTD(3)) as file:
+            if form == "tree":
+                file["Events"] = {"x": y[:200]}  # a skim begins alike
+            else:
+                file.mkrntuple("Events", {"x": y})
+        of_two = of(spec, "a.root", "b.root").changed(partition={"max_events": 100})
+        _, result, _ = run(of_two, tmp_path)
+        said = [w for w in DOMAIN.warnings(result) if "begin with the same events" in w]
+        names = f"{tmp_path}/a.root and {tmp_path}/b.root begin with the same events"
+        assert [w[: len(names)] for w in said] == [names] * same
+
+    def test_events_that_repeat_themselves_are_no_copies(self, spec, tmp_path):
+        for name in ("a.root", "b.root"):
+            with uproot.recreate(tmp_path / name) as file:
+                file["Events"] = {"x": np.zeros(300)}
+        _, result, _ = run(of(spec, "a.root", "b.root"), tmp_path)
+        assert not [w for w in DOMAIN.warnings(result) if "begin with" in w]
+
     def test_one_uuid_for_different_files_is_none_for_both(self, spec, tmp_path):
         import uuid
 

@@ -95,6 +95,27 @@ def counted_once(
     return refuse(known, data=data or ())
 
 
+def begin_alike(files: Mapping[tuple[str, str], FileRead]) -> list[str]:
+    """A warning of files that are not the same and begin with the same events.
+
+    One is the other's copy, written anew: converted, compressed otherwise, or skimmed.
+    """
+    seen: dict[str, tuple[str, FileRead]] = {}
+    found = []
+    for (_, url), file in files.items():
+        if not file.beginning:
+            continue
+        other, first = seen.setdefault(file.beginning, (url, file))
+        if other != url and first.content != file.content:
+            found.append((other, url))
+    if not found:
+        return []
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    one, another = found[0]
+    said = f"{one} and {another} begin with the same events{more}: are they counted twice?"
+    return [said]
+
+
 def generated_weight(total: Filled, sample: str) -> float:
     """Sum of generator weights that the processed events of a sample stand for.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,9 @@ from spectrum_workflows.hep.read import read
 from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import Selection
 from spectrum_workflows.hep.types import Events
+
+FIRST, COLUMNS = 50, 8
+"""Events, and columns of them, by which a file that was written anew is recognised."""
 
 
 def prepared(events: Events, job: Job) -> tuple[ak.Array, Selection]:
@@ -50,6 +54,19 @@ def _stand_ins(events: Events, wanted: Wanted) -> tuple[str, ...]:
             "make two samples of them: what stands in may select otherwise",
         )
     return found
+
+
+def beginning(seen: ak.Array) -> str:
+    """Digest of some first events; empty of few, or of such as repeat themselves."""
+    if len(seen) < FIRST:
+        return ""
+    found, varied = hashlib.sha256(), False
+    for name in seen.fields[:COLUMNS]:
+        values = np.asarray(ak.flatten(seen[name][:FIRST], axis=None))
+        varied = varied or len(np.unique(values)) > FIRST // 2
+        found.update(f"{name} {values.dtype} {len(values)}".encode())
+        found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest() if varied else ""
 
 
 def generator_weights(seen: ak.Array) -> NDArray[np.float64]:

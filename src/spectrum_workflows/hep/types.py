@@ -99,6 +99,9 @@ class FileRead:
         Identity of what was read.
     stand_ins : tuple of str
         Columns and triggers that it did not have.
+    beginning : str
+        Digest of its first events, whatever file they are in; empty where there
+        are too few to tell.
     """
 
     read: int
@@ -106,6 +109,7 @@ class FileRead:
     generated: float = 0.0
     content: str = ""
     stand_ins: tuple[str, ...] = ()
+    beginning: str = ""
 
     def __add__(self, other: FileRead) -> FileRead:
         return FileRead(
@@ -114,6 +118,7 @@ class FileRead:
             max(self.generated, other.generated),
             self.content or other.content,
             self.stand_ins or other.stand_ins,
+            self.beginning or other.beginning,
         )
 
 

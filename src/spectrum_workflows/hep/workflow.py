@@ -17,7 +17,7 @@ from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.job import Job, job
 from spectrum_workflows.hep.listing import inputs
 from spectrum_workflows.hep.planning import plan
-from spectrum_workflows.hep.preparing import generator_weights, prepared
+from spectrum_workflows.hep.preparing import beginning, generator_weights, prepared
 from spectrum_workflows.hep.read import check_unchanged, entries
 from spectrum_workflows.hep.repeating import watched
 from spectrum_workflows.hep.rootfile import opened
@@ -76,7 +76,8 @@ def run(
     if value is None:
         return None, tally
     data = {name for name, sample in spec.samples.items() if sample.data}
-    notes = [*closure.counted_once(value.files, data), *_unforeseen(value, plan, task)]
+    notes = [*closure.counted_once(value.files, data), *closure.begin_alike(value.files)]
+    notes += _unforeseen(value, plan, task)
     weighted = (sample for sample in spec.samples if task.weighted(sample))
     notes += closure.not_normalised(value, weighted)
     missing = closure.missing(value.files, plan.partitions)
@@ -136,6 +137,9 @@ def process(events: Events, task: Job) -> Filled:
     if not events.size:
         return Filled({}, {}, {sample: 0}, files)
     arrays, selection = prepared(events, task)
+    if not events.start:
+        key = (sample, events.url)
+        files[key] = replace(files[key], beginning=beginning(arrays))
     generated = generator_weights(arrays) if weighted else None  # before anybody can change them
     try:
         filled = histogram.filled(
