@@ -14,6 +14,7 @@ from spectrum_workflows.domain import fraction_done
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
 from spectrum_workflows.hep import DOMAIN, plan_cache, rootfile, runs
 from spectrum_workflows.hep.listing import fitting
+from spectrum_workflows.hep.preparing import beginning
 from spectrum_workflows.record import digest
 
 QUIET = {"report": lambda *_: None}
@@ -360,6 +361,15 @@ class TestNothingTwice:
                 file["Events"] = {"x": np.zeros(300)}
         _, result, _ = run(of(spec, "a.root", "b.root"), tmp_path)
         assert not [w for w in DOMAIN.warnings(result) if "begin with" in w]
+
+    def test_columns_of_any_type_have_a_beginning_or_none(self):
+        odd = {"s": "a", "r": {"x": 1, "y": "z"}, "o": None, "l": [["a"]], "e": []}
+        events = ak.Array([{**odd, "x": float(k), "t": f"a{k}"} for k in range(60)])
+        assert [bool(beginning(events[[name]])) for name in events.fields] == [False] * 5 + [
+            True
+        ] * 2
+        assert not beginning(events[["x"]][:49])
+        assert beginning(events[["x"]][:50]) == beginning(events[["x"]])
 
     def test_one_uuid_for_different_files_is_none_for_both(self, spec, tmp_path):
         import uuid

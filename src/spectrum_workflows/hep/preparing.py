@@ -20,7 +20,7 @@ from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import Selection
 from spectrum_workflows.hep.types import Events
 
-FIRST, COLUMNS = 50, 8
+FIRST, COLUMNS = 50, 3
 """Events, and columns of them, by which a file that was written anew is recognised."""
 
 
@@ -62,7 +62,10 @@ def beginning(seen: ak.Array) -> str:
         return ""
     found, varied = hashlib.sha256(), False
     for name in seen.fields[:COLUMNS]:
-        values = np.asarray(ak.flatten(seen[name][:FIRST], axis=None))
+        column = seen[name][:FIRST]
+        if column.fields:
+            continue
+        values = np.asarray(column if column.layout.is_numpy else ak.flatten(column, axis=None))
         varied = varied or len(np.unique(values)) > FIRST // 2
         found.update(f"{name} {values.dtype} {len(values)}".encode())
         found.update(np.ascontiguousarray(values).tobytes())
