@@ -20,10 +20,10 @@ from typing import Any
 import report
 from spectrum_workflows import load_spec
 from spectrum_workflows.hep import DOMAIN, plan_cache, rootfile
-from spectrum_workflows.hep.job import job
-from spectrum_workflows.hep.looking import File, look
+from spectrum_workflows.hep.inspection import File, look
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.synthetic import write_sample
+from spectrum_workflows.hep.workload import job
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data" / "hep" / "NanoAODv5_sample.root"

@@ -72,12 +72,12 @@ def image(npix: int, visibilities: int, work: Path, costs: dict[str, float]) -> 
     ):
         warm_up(work, client)
         started = time.perf_counter()
-        result, tally = DOMAIN.run(spec, plan, client=client)
+        result, metrics = DOMAIN.run(spec, plan, client=client)
         seconds = round(time.perf_counter() - started, 1)
         spilled = client.run(spilled_bytes)
     foretold = {stage.name: stage for stage in (forecast.on(costs) for forecast in plan.stages)}
-    expected = {s.name: foretold.get(s.name.rstrip(" 0123456789")) for s in tally.stages}
-    told = [stage for stage in tally.stages if expected[stage.name]]
+    expected = {s.name: foretold.get(s.name.rstrip(" 0123456789")) for s in metrics.stages}
+    told = [stage for stage in metrics.stages if expected[stage.name]]
     sure = [stage for stage in told if not stage.name.startswith("minor")]
     cpu = sum(stage.cpu_seconds for stage in sure)
     return {

@@ -37,14 +37,14 @@ from report import finished, show
 from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.clean import components
-from spectrum_workflows.radio.gridding import gridded, predicted
+from spectrum_workflows.radio.gridding import invert, predict
 from spectrum_workflows.radio.read import read
-from spectrum_workflows.radio.strips import operator
+from spectrum_workflows.radio.strips import transform
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked
 from spectrum_workflows.radio.strips.interpolation import filter_blocks
 from spectrum_workflows.radio.strips.planner import layout
-from spectrum_workflows.radio.strips.types import Layout
+from spectrum_workflows.radio.strips.types import StripLayout
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Visibilities
 
 COUNTS, COMPARED, REPEATS = (1, 2, 4, 8, 16), 8, 2
@@ -87,7 +87,7 @@ def error_of(image: np.ndarray, exact: np.ndarray) -> float:
     return float(np.abs(image - exact).max() / np.abs(exact).max())
 
 
-def plan_of(data: Visibilities, geometry: Geometry, count: int) -> Layout:
+def plan_of(data: Visibilities, geometry: Geometry, count: int) -> StripLayout:
     limit = np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max() * data.frequency.max() / SPEED_OF_LIGHT
     return layout(covered(data.uvw, data.frequency, float(limit)), geometry, count)
 
@@ -103,20 +103,22 @@ def in_strips(data: Visibilities, geometry: Geometry, count: int, exact: np.ndar
     return Measured("strips", count, total, max(grid), filtering, packing, error, samples, moved)
 
 
-def _strips_once(packed: Any, plan: Layout) -> tuple[list[float], float, float, np.ndarray, int]:
+def _strips_once(
+    packed: Any, plan: StripLayout
+) -> tuple[list[float], float, float, np.ndarray, int]:
     filter_blocks.cache_clear()
     grid, unpacking, parts = [], 0.0, []
     for own, strip in zip(packed, plan.strips, strict=True):
         spent, seen = timed(lambda o=own: unpacked(joined([o])))
         unpacking += spent
-        spent, samples = timed(lambda s=seen, p=strip: operator.sampled(s, s.visibility, p, plan))
+        spent, samples = timed(lambda s=seen, p=strip: transform.sampled(s, s.visibility, p, plan))
         grid.append(spent)
-        parts.append(operator.slices(samples, strip, plan))
+        parts.append(transform.slices(samples, strip, plan))
     image = np.empty((plan.geometry.npix, plan.geometry.npix))
     started = time.process_time()
     for n, block in enumerate(plan.blocks):
         own = [part[n] for part in parts]
-        image[:, block.start : block.stop] = operator.column_block(own, block, plan)
+        image[:, block.start : block.stop] = transform.column_block(own, block, plan)
     filtering = time.process_time() - started
     return grid, filtering, unpacking, image, sum(s.nbytes for p in parts for s in p)
 
@@ -129,7 +131,7 @@ def in_rows(data: Visibilities, geometry: Geometry, count: int, exact: np.ndarra
         piece = Visibilities(
             data.uvw[own], data.frequency, data.visibility[own], data.weight[own], 0
         )
-        seconds, part = timed(lambda p=piece: gridded(p, geometry))
+        seconds, part = timed(lambda p=piece: invert(p, geometry))
         image += part
         spent.append(seconds)
     moved = count * image.nbytes if count > 1 else 0
@@ -143,7 +145,7 @@ def prediction(data: Visibilities, geometry: Geometry) -> dict[str, float]:
     model = np.zeros((npix, npix))
     model[tuple(rng.integers(0, npix, (2, 500)))] = rng.uniform(0, 1, 500)
     model[300:380, npix // 2 - 40 : npix // 2 + 40] = 1e-3
-    call, _ = best(lambda: predicted(model, data, geometry))
+    call, _ = best(lambda: predict(model, data, geometry))
     plan = plan_of(data, geometry, COMPARED)
     packed = cut(data, plan)
     seconds, error, peak, found_in = 0.0, 0.0, 0.0, components.of(model)
@@ -151,14 +153,14 @@ def prediction(data: Visibilities, geometry: Geometry) -> dict[str, float]:
         seen = unpacked(packed[n])
 
         def visible(s: Any = strip, d: Visibilities = seen) -> np.ndarray:
-            samples = operator.model_samples(found_in, s, plan)
-            return operator.visible(samples, d, s, plan)
+            samples = transform.model_samples(found_in, s, plan)
+            return transform.visible(samples, d, s, plan)
 
         spent, found = best(visible)
         seconds += spent
         few = slice(None, None, 50)
         some = replace(seen, uvw=seen.uvw[few], visibility=found[few], weight=seen.weight[few])
-        exact = predicted(model, some, replace(geometry, epsilon=EXACT))
+        exact = predict(model, some, replace(geometry, epsilon=EXACT))
         error = max(error, float(np.abs(found[few] - exact).max()))
         peak = max(peak, float(np.abs(exact).max()))
     return {"one_call": call, "strips": seconds, "ratio": seconds / call, "error": error / peak}
@@ -166,8 +168,8 @@ def prediction(data: Visibilities, geometry: Geometry) -> dict[str, float]:
 
 def measure(data: Visibilities, npix: int, with_rows: bool) -> dict[str, Any]:
     geometry = Geometry(npix, CELL_ARCSEC * ARCSEC, EPSILON)
-    exact = gridded(data, replace(geometry, epsilon=EXACT))
-    call, image = best(lambda: gridded(data, geometry))
+    exact = invert(data, replace(geometry, epsilon=EXACT))
+    call, image = best(lambda: invert(data, geometry))
     rows = []
     for count in COUNTS:
         for way in (in_strips, in_rows) if with_rows else (in_strips,):
@@ -175,7 +177,7 @@ def measure(data: Visibilities, npix: int, with_rows: bool) -> dict[str, Any]:
             print(
                 f"{npix}² {way.__name__} {count}: {rows[-1]['total'] / call:.2f}", file=sys.stderr
             )
-    again, _ = best(lambda: gridded(data, geometry))  # before and after: the machine may be busy
+    again, _ = best(lambda: invert(data, geometry))  # before and after: the machine may be busy
     predict = prediction(data, geometry)
     one = {"cpu": min(call, again), "error": error_of(image, exact)}
     return {"npix": npix, "one_call": one, "ways": rows, "predict": predict}
@@ -241,8 +243,8 @@ def main() -> None:
     case = Case(options.visibilities, 2048)
     make_data((case,), work)
     with threadpool_limits(1):
-        [slab] = DOMAIN.plan(spec_of(case), str(work)).partitions
-        data = read(slab)
+        [chunk] = DOMAIN.plan(spec_of(case), str(work)).partitions
+        data = read(chunk)
         few = (data.uvw[:20_000], data.frequency, data.visibility[:20_000], data.weight[:20_000])
         measure(Visibilities(*few, 0), 512, with_rows=True)  # compiles kernels
         found = [measure(data, npix, not options.no_rows) for npix in options.npix]

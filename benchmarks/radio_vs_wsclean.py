@@ -185,8 +185,8 @@ def direct(case: Case, data: str) -> np.ndarray:
     spec = spec_of(case).changed(partition={"max_visibilities": 10**6})
     total, weight = 0.0, 0.0
     rows, columns = pixels(case.npix)
-    for slab in DOMAIN.plan(spec, data).partitions:
-        part = read(slab)
+    for chunk in DOMAIN.plan(spec, data).partitions:
+        part = read(chunk)
         scale = part.frequency[None, :, None] / SPEED_OF_LIGHT
         wavelengths = (part.uvw[:, None, :] * scale).reshape(-1, 3)
         every = Sample(wavelengths, part.visibility.ravel(), part.weight.ravel())
@@ -228,7 +228,7 @@ def compare(case: Case, work: Path) -> dict[str, object]:
 
 
 def memory_bar(case: Case) -> float:
-    """What our process may use, bytes: planes of the image, and of one slab what is not single."""
+    """What our process may use, bytes: planes of the image, and of one chunk what is not single."""
     precise = case.epsilon < 1e-5
     planes = (2 if case.clean or precise else 1) * PLANES * 8 * case.npix**2
     copies = DOUBLE_BYTES * min(case.visibilities, SLAB) if precise else 0

@@ -59,9 +59,9 @@ def clean(folder: Path) -> Any:
     return _radio(folder, Case(10**7, 4096, clean=True), 10**6)
 
 
-def _radio(folder: Path, case: Case, slab: int) -> Any:
+def _radio(folder: Path, case: Case, chunk: int) -> Any:
     make_data((case,), folder)
-    return spec_of(case).changed(partition={"max_visibilities": slab})
+    return spec_of(case).changed(partition={"max_visibilities": chunk})
 
 
 def timed(spec: Any, folder: Path, workers: int) -> tuple[float, str]:

@@ -63,10 +63,10 @@ def spec_of(file: str) -> Any:
 def moved(url: str) -> tuple[float, float]:
     """Bytes moved for the columns over their baskets, and megabytes of describing records."""
     rootfile.close_all()
-    with storage.counting() as opening:
+    with storage.metering() as opening:
         found = facts(url, SPEC.tree, SPEC.columns)
     half = found.entries // 2
-    with storage.counting() as counter:
+    with storage.metering() as counter:
         for start, stop in ((0, half), (half, found.entries)):
             part = Events("ttbar", url, SPEC.tree, start, stop, found.uuid, found.nbytes)
             read(part, SPEC.columns)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from spectrum_workflows import catalogue, check, load_site, load_spec, run, storage
-from spectrum_workflows.catalogue import CatalogueFile, Entry, fetching
+from spectrum_workflows.catalogue import CatalogueEntry, CatalogueFile, fetching
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError, StoreError
 from spectrum_workflows.sites import Place
 
@@ -69,9 +69,9 @@ def served(tmp_path: Path) -> Iterator[Served]:
         thread.join()
 
 
-def entry_of(*files: CatalogueFile, replicas: tuple[str, ...] = ()) -> Entry:
+def entry_of(*files: CatalogueFile, replicas: tuple[str, ...] = ()) -> CatalogueEntry:
     words = {"title": "t", "licence": "CC0-1.0", "citation": "c", "source": "s"}
-    return Entry(replicas=replicas, files=files, **words)
+    return CatalogueEntry(replicas=replicas, files=files, **words)
 
 
 def silent(_done: int, _total: int) -> None:
@@ -86,7 +86,7 @@ def put(folder: Path, name: str = "events.bin", size: int = 300_000) -> tuple[by
     return data, CatalogueFile(name=name, size=len(data), checksum=published)
 
 
-def catalogue_at(root: Path, found: Entry) -> None:
+def catalogue_at(root: Path, found: CatalogueEntry) -> None:
     """A data root with a catalogue of its own: one entry, ``mine``."""
     root.mkdir(exist_ok=True)
 
@@ -354,7 +354,7 @@ def test_a_copy_is_read_where_a_store_fails(served: Served, closed_port: int) ->
     away = f"http://127.0.0.1:{closed_port}/set"
     options = ((away, (("patience", 2),)),)
     stores = storage.Stores(options, copies=((away, url),))
-    with storage.using(stores), storage.counting() as counter:
+    with storage.using(stores), storage.metering() as counter:
         started = time.monotonic()
         for _ in range(3):
             assert storage.read_bytes(f"{away}/events.bin") == data

@@ -70,7 +70,7 @@ def test_contract(
     assert here.plan == there.plan == found.plan
     assert here.digest == there.digest
     assert here.fraction == 1.0
-    assert here.tally.bytes_read > 0
+    assert here.metrics.bytes_read > 0
     json.dumps(here.summary, allow_nan=False)
 
     folder = save(here, serial)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spectrum_workflows import domain, load_site, load_spec, run, storage
-from spectrum_workflows.domain import Plan, Tally
+from spectrum_workflows.domain import Metrics, Plan
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.sites import Place
 
@@ -65,11 +65,11 @@ def test_a_run_whose_input_was_exchanged(
     path = tmp_path / "input.root"
     path.write_bytes(b"x")
 
-    def compute(*_: object, **__: object) -> tuple[None, Tally]:
+    def compute(*_: object, **__: object) -> tuple[None, Metrics]:
         change(path)
         if fails:
             raise DataError("damaged", str(path))
-        return None, Tally()
+        return None, Metrics()
 
     plan = Plan((), 0, 0, inputs=((str(path), ""),))
     science = replace(domain.get("hep"), plan=lambda *_, **__: plan, run=compute)

@@ -23,9 +23,9 @@ STRIPS = (
     "coverage",
     "cutting",
     "interpolation",
-    "operator",
+    "transform",
     "planner",
-    "whole",
+    "one_process",
 )
 
 LAYERS = {
@@ -46,9 +46,22 @@ LAYERS = {
         "hep.systematics",
     ),
     "pure": (
-        *("hep.analyses", "hep.analyses.*", "hep.closure", "hep.columns", "hep.fit", "hep.fit.*"),
+        *(
+            "hep.analyses",
+            "hep.analyses.*",
+            "hep.completeness",
+            "hep.columns",
+            "hep.fit",
+            "hep.fit.*",
+        ),
         *("hep.duplicates", "hep.generated", "hep.soundness"),
-        *("hep.histogram", "hep.observables", "hep.partition", "hep.quality", "hep.reviewing"),
+        *(
+            "hep.histogram",
+            "hep.observables",
+            "hep.partition",
+            "hep.event_filters",
+            "hep.reviewing",
+        ),
         *(
             "radio.beam",
             "radio.clean",
@@ -62,10 +75,10 @@ LAYERS = {
             "radio.forecast",
             "radio.memory",
             "radio.self_check",
-            "radio.slabs",
+            "radio.chunks",
             "radio.stokes",
         ),
-        *("radio.strips", "radio.strips.whole", *(f"radio.strips.{room}" for room in STRIPS)),
+        *("radio.strips", "radio.strips.one_process", *(f"radio.strips.{room}" for room in STRIPS)),
     ),
     "edges": (
         *(
@@ -78,7 +91,7 @@ LAYERS = {
             "catalogue.unpacking",
             "shipped",
             "hep.corrections",
-            "hep.draft",
+            "hep.atomic_write",
             "hep.basket",
             "hep.baskets",
             "hep.buffers",
@@ -87,17 +100,16 @@ LAYERS = {
             "hep.bundle",
             "hep.loading",
             "hep.selection",
-            "hep.job",
+            "hep.workload",
             "hep.listing",
-            "hep.looking",
+            "hep.inspection",
             "hep.plan_cache",
             "hep.preparing",
             "hep.runs",
-            "radio.fits",
             "radio.results",
         ),
         *("*.convert", "*.convert.*", "*.plot", "*.plot.*", "*.read", "*.read.*"),
-        *("*.synthetic", "*.synthetic.*", "*.write"),
+        *("*.synthetic", "*.synthetic.*", "*.write", "*.write.*"),
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": ("hep", "hep.repeating", "radio", "*.planning", "*.workflow", "*.workflow.*"),
@@ -262,7 +274,7 @@ def _wrong_outside(layer: str, name: str) -> str:
 
 
 def test_the_source_is_found() -> None:
-    assert {"", "errors", "engine.merging", "storage"} <= MODULES.keys()
+    assert {"", "errors", "engine.tree", "storage"} <= MODULES.keys()
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -18,7 +18,7 @@ import pytest
 
 from spectrum_workflows import compare, load_site, load_spec, shipped, storage
 from spectrum_workflows.catalogue import catalogue, copies, located
-from spectrum_workflows.domain import Plan, Tally
+from spectrum_workflows.domain import Metrics, Plan
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.record import Outcome, save
 from spectrum_workflows.record.digest import digest
@@ -131,7 +131,7 @@ def test_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load_spec(shipped.folder("workflows") / "hep" / "quickstart.toml")
     read = storage.read_bytes
     made = Outcome(
-        *(spec, Plan((), 0, 0), None, Tally(), digest({"x": np.ones(1)})),
+        *(spec, Plan((), 0, 0), None, Metrics(), digest({"x": np.ones(1)})),
         *("2026-01-02T03:04:05+00:00", 1.0, 1.0, 0, {}, ()),
     )
     science = replace(

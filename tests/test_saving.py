@@ -15,7 +15,7 @@ import uproot
 
 from spectrum_workflows import front, load_site, storage
 from spectrum_workflows.cli import main
-from spectrum_workflows.domain import Domain, Plan, Tally
+from spectrum_workflows.domain import Domain, Metrics, Plan
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError
 from spectrum_workflows.record import Outcome, Spooled, compare, damaged, read_record
 from spectrum_workflows.record.digest import digest
@@ -54,7 +54,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Outcome:
         Question(),
         Plan((), 0, 0),
         object(),
-        Tally(),
+        Metrics(),
         digest({"x": np.ones(1)}),
         "2026-01-02T03:04:05+00:00",
         1.0,

@@ -16,7 +16,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import OutputError, SpectrumError, StoreError
 from spectrum_workflows.radio.read import zarr_set
 from spectrum_workflows.storage import Stores
-from spectrum_workflows.storage.names import check_redirect
+from spectrum_workflows.storage.urls import check_redirect
 
 Answer = Callable[[socket.socket], None]
 

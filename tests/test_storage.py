@@ -21,9 +21,9 @@ from spectrum_workflows.errors import (
     OutputError,
     StoreError,
 )
-from spectrum_workflows.storage import Stores, systems
+from spectrum_workflows.storage import Stores, filesystems
+from spectrum_workflows.storage.errors import kind_of
 from spectrum_workflows.storage.ranges import GAP, WASTE, joined
-from spectrum_workflows.storage.trouble import kind_of
 
 
 def test_round_trip_on_two_file_systems(tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ def test_options_are_in_force_inside_the_block_only() -> None:
 def test_bytes_are_counted_once_on_every_level(tmp_path: Path) -> None:
     url = str(tmp_path / "x")
     storage.write_bytes(url, bytes(100))
-    with storage.counting() as outer:
+    with storage.metering() as outer:
         storage.read_bytes(url)
-        with storage.counting() as inner:
+        with storage.metering() as inner:
             storage.read_bytes(url)
             storage.count(7)
     assert (outer.bytes_read, inner.bytes_read) == (207, 107)
@@ -175,7 +175,7 @@ def test_the_options_of_https_and_root() -> None:
 def test_an_extra_that_is_not_installed_is_named(
     monkeypatch: pytest.MonkeyPatch, module: str, url: str, extra: str
 ) -> None:
-    systems._notice_soon.cache_clear()
+    filesystems._notice_soon.cache_clear()
     monkeypatch.delitem(_registry, url.partition(":")[0], raising=False)  # known by other tests
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=rf"spectrum-workflows\[{extra}\]"):
@@ -231,7 +231,7 @@ def test_a_short_answer_is_asked_for_again_and_counted_once() -> None:
     fsspec.register_implementation("flaky", Flaky, clobber=True)
     Flaky.asked.clear()
     storage.write_bytes("flaky://x", bytes(range(200)))
-    with storage.counting() as counter:
+    with storage.metering() as counter:
         found = storage.read_ranges("flaky://x", [(0, 10), (150, 160), (3, 3)])
     assert [bytes(part) for part in found] == [bytes(range(10)), bytes(range(150, 160)), b""]
     assert counter.bytes_read == 20

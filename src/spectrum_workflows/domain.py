@@ -122,7 +122,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Tally:
+class Metrics:
     """What it took to compute some partitions.
 
     ``memory`` is the largest resident size that a process which computed some
@@ -140,8 +140,8 @@ class Tally:
     copies: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
+    def __add__(self, other: Metrics) -> Metrics:
+        return Metrics(
             self.cpu_seconds + other.cpu_seconds,
             self.bytes_read + other.bytes_read,
             self.failures + other.failures,
@@ -183,7 +183,7 @@ class Domain:
         ``on_error="keep"`` inputs that cannot be looked into are listed in the
         plan's ``failures``, and the rest is planned.
     run : callable
-        ``run(spec, plan, *, client, on_error, report) -> (result, Tally)``.
+        ``run(spec, plan, *, client, on_error, report) -> (result, Metrics)``.
     arrays : callable
         ``arrays(result)``: the named float64 arrays that *are* the result;
         the digest is taken over them.
@@ -221,7 +221,7 @@ class Domain:
     spec: type[Any]
     inputs: Callable[..., list[str]]
     plan: Callable[..., Plan]
-    run: Callable[..., tuple[Any, Tally]]
+    run: Callable[..., tuple[Any, Metrics]]
     arrays: Callable[[Any], Arrays]
     summary: Callable[[Any], dict[str, Any]]
     files: Callable[[Any], Iterator[tuple[str, bytes]]]

@@ -25,7 +25,7 @@ from spectrum_workflows import (
     storage,
 )
 from spectrum_workflows.checking import expected
-from spectrum_workflows.domain import OnError, Plan, Tally
+from spectrum_workflows.domain import Metrics, OnError, Plan
 from spectrum_workflows.errors import (
     DataError,
     DataNotFoundError,
@@ -77,7 +77,7 @@ def load_spec(source: str | Path) -> Any:
     return parse(model, table, where=where, exact=True)
 
 
-def glance(spec: Any, place: Place, *, on_error: OnError = "raise") -> None:
+def preflight(spec: Any, place: Place, *, on_error: OnError = "raise") -> None:
     """Refuse what cannot work before workers are asked for: a look at some of the input.
 
     With ``on_error="keep"`` input that cannot be looked into is left to the run.
@@ -90,7 +90,7 @@ def glance(spec: Any, place: Place, *, on_error: OnError = "raise") -> None:
     known = storage.join(place.results, KNOWN) if place.results else ""
     with storage.using(place.stores):
         domain.get(spec.workflow).plan(
-            spec, place.data, known=known, glance=True, on_error=on_error
+            spec, place.data, known=known, preflight=True, on_error=on_error
         )
 
 
@@ -116,7 +116,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))
     with storage.using(place.stores), limits, threadpool_limits(1), progress.shown() as report:
-        with _trouble_first(place), storage.counting() as opening:
+        with _trouble_first(place), storage.metering() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(
                 spec,
@@ -128,11 +128,11 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
             )
         copies = storage.using(_with_copies(spec, place))
         with _trouble_first(place), _same_input(plan), copies:
-            result, tally = science.run(
+            result, metrics = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report
             )
     if result is None:
-        why = tally.failures[0].error if tally.failures else "there was nothing to compute"
+        why = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
         raise PartitionError(f"no partition could be computed: {why}")
     driver = time.thread_time() - cpu
     here, there = machine(), _machines(place)
@@ -141,11 +141,11 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         spec=spec,
         plan=plan,
         result=result,
-        tally=tally + Tally(bytes_read=opening.bytes_read, warnings=doubts),
+        metrics=metrics + Metrics(bytes_read=opening.bytes_read, warnings=doubts),
         digest=record.digest(science.arrays(result)),
         started=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - clock,
-        cpu_seconds=driver + (tally.cpu_seconds if place.client else 0.0),
+        cpu_seconds=driver + (metrics.cpu_seconds if place.client else 0.0),
         workers=place.workers,
         machine=here,
         worker_machines=there,
@@ -177,8 +177,8 @@ def _same_input(plan: Plan) -> Iterator[None]:
     except SpectrumError as error:
         try:
             record.check_unchanged(before)
-        except DataError as exchanged:
-            raise exchanged from error
+        except DataError as shuffle:
+            raise shuffle from error
         raise
     record.check_unchanged(before)
 
@@ -189,9 +189,9 @@ def _trouble_first(place: Place) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if place.trouble is None:
+        if place.error is None:
             raise
-        raise place.trouble from error
+        raise place.error from error
 
 
 def machine() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 sys.path.insert(0, str(Path(__file__).parent))
 import items as kit
 
-from spectrum_workflows.engine import Limits, each, exchanged, limited, merged
+from spectrum_workflows.engine import Limits, each, limited, merged, shuffle
 from spectrum_workflows.engine.limits import LONG, MANY
 from spectrum_workflows.errors import PartitionError, SiteError
 
@@ -41,9 +41,9 @@ def test_the_limit() -> None:
 def test_a_partition_that_hangs_once_is_taken_elsewhere(client: Client, tmp_path: Path) -> None:
     marker = str(tmp_path / "hung")
     with limited(SHORT):
-        value, tally = merged(each(kit.hangs_once, kit.items(20), marker, client=client), kit.add)
+        value, metrics = merged(each(kit.hangs_once, kit.items(20), marker, client=client), kit.add)
     assert value.tobytes() == merged(each(kit.waves, kit.items(20)), kit.add)[0].tobytes()
-    assert tally.failures == ()
+    assert metrics.failures == ()
 
 
 def test_a_partition_that_never_returns_is_named(client: Client) -> None:
@@ -57,8 +57,8 @@ def test_a_partition_that_never_returns_is_named(client: Client) -> None:
 def test_a_partition_that_never_returns_is_kept_as_a_failure(client: Client) -> None:
     parts = each(kit.hangs_at_three, kit.items(20), 1000.0, client=client, on_error="keep")
     with limited(SHORT):
-        value, tally = merged(parts, int.__add__)
-    [failure] = tally.failures
+        value, metrics = merged(parts, int.__add__)
+    [failure] = metrics.failures
     assert (value, failure.where, failure.attempts) == (19, "item 3", 2)
     assert "partition_timeout below [workers]" in failure.error
 
@@ -67,24 +67,24 @@ def test_a_shuffle_that_hangs(client: Client, tmp_path: Path) -> None:
     marker = str(tmp_path / "hung")
     with limited(SHORT):
         parts = each(kit.hangs_in_pieces, kit.items(8), marker, 3, client=client)
-        with closing(exchanged(parts, kit.labelled, 3)) as found:
+        with closing(shuffle(parts, kit.labelled, 3)) as found:
             values = list(found)
-        serial = exchanged(each(kit.pieces, kit.items(8), 3), kit.labelled, 3)
+        serial = shuffle(each(kit.pieces, kit.items(8), 3), kit.labelled, 3)
         assert np.array_equal(values, list(serial))
         parts = each(kit.hangs_always_in_pieces, kit.items(8), 3, client=client)
         with pytest.raises(PartitionError, match="item 3: it was not done within 2 s"):
-            exchanged(parts, kit.labelled, 3)
+            shuffle(parts, kit.labelled, 3)
         parts = each(kit.hangs_always_in_pieces, kit.items(8), 3, client=client, on_error="keep")
-        with closing(exchanged(parts, kit.labelled, 3)) as found:
-            [failure] = found.tally.failures
+        with closing(shuffle(parts, kit.labelled, 3)) as found:
+            [failure] = found.metrics.failures
             without = [kit.Item(n) for n in range(8) if n != 3]
-            serial = exchanged(each(kit.pieces, without, 3), kit.labelled, 3)
+            serial = shuffle(each(kit.pieces, without, 3), kit.labelled, 3)
             assert np.array_equal(list(found), list(serial))
     assert (failure.where, failure.attempts) == ("item 3", 2)
     assert "partition_timeout below [workers]" in failure.error
 
 
-@pytest.mark.parametrize("kind", ["merged", "exchanged"])
+@pytest.mark.parametrize("kind", ["merged", "shuffle"])
 def test_all_workers_at_once(client: Client, kind: str) -> None:
     """Parts that wait for a shared value are near a worker, which may be gone for good."""
     model = np.ones(100_000)
@@ -103,7 +103,7 @@ def test_all_workers_at_once(client: Client, kind: str) -> None:
             value, _ = merged(parts, kit.add, done=kill)
         else:
             parts = each(kit.slow_pieces_with, kit.items(30), model, 3, client=client)
-            with closing(exchanged(parts, kit.summed, 3, done=kill)) as found:
+            with closing(shuffle(parts, kit.summed, 3, done=kill)) as found:
                 value = sum(found)
     assert np.allclose(value, serial if kind == "merged" else 3 * serial)
     assert max(done) == 30

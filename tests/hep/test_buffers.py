@@ -22,17 +22,17 @@ def place(array):
 
 
 def test_a_buffer_is_lent_again_when_it_is_free():
-    first = buffers.lent(MANY)
+    first = buffers.borrow(MANY)
     where = place(first)
     del first
-    assert place(buffers.lent(MANY - 1000)) == where
+    assert place(buffers.borrow(MANY - 1000)) == where
 
 
 def test_not_a_much_larger_one_for_little():
-    large = buffers.lent(100 * MANY)
+    large = buffers.borrow(100 * MANY)
     where = place(large)
     del large
-    assert place(buffers.lent(MANY)) != where
+    assert place(buffers.borrow(MANY)) != where
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def test_not_a_much_larger_one_for_little():
     ],
 )
 def test_never_while_an_array_looks_into_it(looks):
-    array = buffers.lent(MANY)
+    array = buffers.borrow(MANY)
     where = place(array)
     kept = looks(array)
     del array
-    other = buffers.lent(MANY)
+    other = buffers.borrow(MANY)
     assert place(other) != where
     del kept
-    assert place(buffers.lent(MANY)) == where
+    assert place(buffers.borrow(MANY)) == where
 
 
 @pytest.mark.parametrize("waiting", [3 * MANY, MANY // 2])
 def test_few_wait(monkeypatch, waiting):
     monkeypatch.setattr(buffers, "WAITING", waiting)
-    many = [buffers.lent(MANY) for _ in range(5)]
+    many = [buffers.borrow(MANY) for _ in range(5)]
     del many
     assert len(buffers._buffers.free) == int(waiting / (buffers.SPARE * MANY))
 
@@ -67,7 +67,7 @@ def test_few_wait(monkeypatch, waiting):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork processes")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_has_its_own():
-    array = buffers.lent(MANY)
+    array = buffers.borrow(MANY)
     array[:] = 1
     child = os.fork()
     if child == 0:
@@ -90,7 +90,7 @@ def test_arrays_may_be_dropped_by_another_thread(monkeypatch):
     thread.start()
     try:
         for n in range(5_000):
-            array = buffers.lent(MANY + n)
+            array = buffers.borrow(MANY + n)
             array[:8] = n % 251
             assert (array[:8] == n % 251).all()
             handed.append(array)

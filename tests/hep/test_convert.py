@@ -59,7 +59,7 @@ def slow_file(request, generated, tmp_path_factory):
 
 def test_every_branch_keeps_its_bits_and_its_type(slow_file, tmp_path):
     out = tmp_path / "out.root"
-    with storage.counting() as counter:
+    with storage.metering() as counter:
         said = convert(str(slow_file), str(out), cluster_events=1000)
     assert said["events"] == 8400
     assert said["bytes"] == out.stat().st_size

@@ -20,8 +20,8 @@ QUIET = {"client": None, "on_error": "raise", "report": lambda *_: None}
 
 def run(spec, data):
     plan = DOMAIN.plan(spec, str(data))
-    result, tally = DOMAIN.run(spec, plan, **QUIET)
-    assert not tally.failures
+    result, metrics = DOMAIN.run(spec, plan, **QUIET)
+    assert not metrics.failures
     return plan, result
 
 

@@ -81,8 +81,8 @@ def of(spec, *files, **more):
 
 def run(spec, data, on_error="raise", client=None, **options):
     plan = DOMAIN.plan(spec, str(data), on_error=on_error, client=client, **options)
-    result, tally = DOMAIN.run(spec, plan, client=client, on_error=on_error, **QUIET)
-    return plan, result, tally
+    result, metrics = DOMAIN.run(spec, plan, client=client, on_error=on_error, **QUIET)
+    return plan, result, metrics
 
 
 def ones(n):
@@ -115,7 +115,7 @@ class TestNormalisation:
     def test_a_glance_at_an_empty_file_says_nothing_of_the_others(self, simulated, tmp_path):
         write(tmp_path / "b.root", 10, genWeight=ones(10), runs=sums(-1, 10))
         write(tmp_path / "a.root", 0, genWeight=ones(0), runs=sums(0, 0))
-        assert DOMAIN.plan(simulated, str(tmp_path), glance=True).size == 0
+        assert DOMAIN.plan(simulated, str(tmp_path), preflight=True).size == 0
         with pytest.raises(DataError, match="sum of generator weights is -1"):
             DOMAIN.plan(simulated, str(tmp_path))
 
@@ -183,12 +183,12 @@ class TestNormalisation:
         spec = simulated.changed(partition={"max_events": 4})  # 0 to 3, 3 to 6, 6 to 10
         with pytest.raises(DataError, match=f"a.root .*genWeight is {bad} in entry 6,.*leave it"):
             run(spec, tmp_path)
-        plan, result, tally = run(spec, tmp_path, on_error="keep")
-        [failure] = tally.failures
+        plan, result, metrics = run(spec, tmp_path, on_error="keep")
+        [failure] = metrics.failures
         assert "genWeight" in failure.error
         assert "entry 6, which cannot be; copy the file again, or leave it out" in failure.error
         read = 20 - failure.size
-        assert fraction_done(plan, tally.failures) == read / 20
+        assert fraction_done(plan, metrics.failures) == read / 20
         assert result.events == {"s": read}
         expected = 1 / (1000 * (10 - failure.size) / 10 + 3000)
         assert result.weights["s"] == pytest.approx(expected, rel=1e-15)
@@ -633,7 +633,7 @@ POISON = {
     "negative": {"memory": -1},
     "no number": {"entries": "20"},
     "form": {"form": "{}"},
-    "stands in": {"stand_ins": ["x"]},
+    "stands in": {"fallbacks_used": ["x"]},
     "elsewhere": {"url": "b.root"},
 }
 

@@ -5,7 +5,7 @@ import pytest
 import uproot
 
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import DOMAIN, closure
+from spectrum_workflows.hep import DOMAIN, completeness
 from spectrum_workflows.hep.types import Events, FileRead, Filled
 
 QUIET = {"report": lambda stage, done, total: None}
@@ -100,16 +100,16 @@ def part(start, stop):
 def test_closure_compares_with_the_entries_of_the_files():
     key = ("a", "a.root")
     planned = [part(0, 50), part(50, 90)]
-    assert closure.missing({key: FileRead(90, 90)}, planned) == []
-    assert closure.missing({key: FileRead(90, 100)}, planned) == [
+    assert completeness.missing({key: FileRead(90, 90)}, planned) == []
+    assert completeness.missing({key: FileRead(90, 100)}, planned) == [
         "a: 90 of 100 events of a.root"  # the plan itself left ten out
     ]
-    assert closure.missing({}, planned) == ["a: 0 of 90 events of a.root"]
+    assert completeness.missing({}, planned) == ["a: 0 of 90 events of a.root"]
     with pytest.raises(DataError, match="91 events were counted of 90"):
-        closure.missing({key: FileRead(91, 90)}, planned)
+        completeness.missing({key: FileRead(91, 90)}, planned)
 
 
 def test_what_is_left_of_a_sample_without_a_positive_sum_is_said():
     total = Filled({}, {}, {"a": 5}, {("a", "a.root"): FileRead(5, 5, -1.0)})
-    [said] = closure.not_normalised(total, ["a", "lost"])
+    [said] = completeness.not_normalised(total, ["a", "lost"])
     assert said.startswith("samples.a: the sum of generator weights of what was read is -1:")

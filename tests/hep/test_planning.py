@@ -46,8 +46,10 @@ def opens(monkeypatch):
 
 
 def run(spec, plan, client=None):
-    result, tally = DOMAIN.run(spec, plan, client=client, on_error="raise", report=lambda *_: None)
-    assert not tally.failures
+    result, metrics = DOMAIN.run(
+        spec, plan, client=client, on_error="raise", report=lambda *_: None
+    )
+    assert not metrics.failures
     return result
 
 
@@ -209,5 +211,5 @@ def test_where_findings_cannot_be_kept_a_plan_is_made_all_the_same(four, copies,
 
 
 def test_a_glance_looks_into_the_first_file_of_every_sample_only(four, copies, opens):
-    DOMAIN.plan(four, str(copies), glance=True)
+    DOMAIN.plan(four, str(copies), preflight=True)
     assert opens == [str(copies / "0.root")]

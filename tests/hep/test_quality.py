@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spectrum_workflows import load_spec
 from spectrum_workflows.errors import DataError, DataNotFoundError
 from spectrum_workflows.hep import DOMAIN
-from spectrum_workflows.hep.quality import any_fired, good_runs, in_good_runs
+from spectrum_workflows.hep.event_filters import any_fired, good_runs, in_good_runs
 
 from .conftest import WORKFLOWS
 

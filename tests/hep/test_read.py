@@ -46,7 +46,7 @@ def test_a_range_is_what_uproot_reads(generated):
 def test_only_the_needed_baskets_are_read_and_counted(generated):
     first = partition(generated / "ttbar.root", 0, 200)
     baskets = facts(first.url, "Events", COLUMNS).baskets
-    with storage.counting() as counter:
+    with storage.metering() as counter:
         read(first, COLUMNS)
     expected = baskets[baskets[:, 0] == 0, 2].sum()
     assert expected <= counter.bytes_read < 1.2 * expected + 500

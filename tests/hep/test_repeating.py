@@ -60,8 +60,8 @@ def spec(folder, code):
 def warned(folder, code, client=None):
     asked = spec(folder, code)
     plan = DOMAIN.plan(asked, str(folder))
-    _, tally = DOMAIN.run(asked, plan, client=client, on_error="raise", report=lambda *_: None)
-    return tally.warnings
+    _, metrics = DOMAIN.run(asked, plan, client=client, on_error="raise", report=lambda *_: None)
+    return metrics.warnings
 
 
 @pytest.mark.parametrize("kind", DEPENDS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectrum_workflows.domain import Plan, Tally
+from spectrum_workflows.domain import Metrics, Plan
 from spectrum_workflows.hep import DOMAIN, histogram, workflow
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Observable
@@ -65,7 +65,7 @@ def outcome(found):
         spec=found.spec,
         plan=Plan((), 0, 0),
         result=found,
-        tally=Tally(),
+        metrics=Metrics(),
         digest=digest(DOMAIN.arrays(found)),
         started="2026-11-26T11:00:00+00:00",
         seconds=1.0,
@@ -179,8 +179,8 @@ def test_pictures_summary_and_warnings_that_fail_cost_no_numbers(monkeypatch, tm
     assert "pulls.png (ZeroDivisionError" in record["notes"][0]
     assert "correlations.png" in [o["name"] for o in record["objects"]]
     assert record["lost"] == []
-    monkeypatch.setattr("spectrum_workflows.hep.reviewing.fits", fails)
-    monkeypatch.setattr("spectrum_workflows.hep.fit.peak.fits", fails)
+    monkeypatch.setattr("spectrum_workflows.hep.reviewing.fit_peaks", fails)
+    monkeypatch.setattr("spectrum_workflows.hep.fit.peak.fit_peaks", fails)
     record = read_record(save(outcome(found), str(tmp_path)))
     assert "ZeroDivisionError" in record["no_summary"]
     assert any("could not be looked at (ZeroDivisionError" in w for w in record["warnings"])

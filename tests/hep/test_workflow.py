@@ -17,11 +17,11 @@ from spectrum_workflows.record import digest
 def run(spec, data, client=None, on_error="raise"):
     plan = DOMAIN.plan(spec, str(data))
     seen = []
-    result, tally = DOMAIN.run(
+    result, metrics = DOMAIN.run(
         spec, plan, client=client, on_error=on_error, report=lambda *a: seen.append(a)
     )
     assert seen[-1] == ("select", len(plan.partitions), len(plan.partitions))
-    return plan, result, tally
+    return plan, result, metrics
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def outcome(ttbar_spec, generated):
 
 
 def test_the_plan_cuts_at_clusters_and_knows_the_bytes(outcome):
-    plan, _, tally = outcome
+    plan, _, metrics = outcome
     assert len(plan.partitions) == 21
     assert plan.size == 8400
     assert all(p.start % 200 == 0 and p.size == 400 for p in plan.partitions)
-    assert 0.9 * plan.bytes_to_read < tally.bytes_read < 1.2 * plan.bytes_to_read
+    assert 0.9 * plan.bytes_to_read < metrics.bytes_read < 1.2 * plan.bytes_to_read
     assert "ttbar.root (Events entries 0 to 400)" in plan.partitions[0].where
 
 
@@ -50,9 +50,9 @@ def test_the_generated_top_peak_is_where_it_should_be(outcome):
 def test_serial_and_workers_give_identical_arrays(outcome, ttbar_spec, generated, dask_client):
     _, serial, _ = outcome
     spec = ttbar_spec.changed(partition={"max_events": 420})
-    _, parallel, tally = run(spec, generated, client=dask_client)
+    _, parallel, metrics = run(spec, generated, client=dask_client)
     assert digest(DOMAIN.arrays(parallel)) == digest(DOMAIN.arrays(serial))
-    assert not tally.failures
+    assert not metrics.failures
 
 
 def test_the_partition_size_does_not_change_the_result(outcome, ttbar_spec, generated):
@@ -146,8 +146,8 @@ def test_a_lost_partition_stops_the_run_or_is_a_value(ttbar_spec, generated, tmp
     spec = ttbar_spec.changed(partition={"max_events": 200})
     with pytest.raises(DataError, match=r"Events entries 1400 to 1600.*damaged"):
         run(spec, tmp_path)
-    _, result, tally = run(spec, tmp_path, on_error="keep")
-    (failure,) = tally.failures
+    _, result, metrics = run(spec, tmp_path, on_error="keep")
+    (failure,) = metrics.failures
     assert failure.size == 200
     assert "1400 to 1600" in failure.where
     assert result.events == {"ttbar": 8200}
@@ -163,9 +163,9 @@ def test_a_run_that_loses_everything_has_no_result(generated, tmp_path, ttbar_sp
     spec = ttbar_spec.changed(select="bad.py:select", folder=str(tmp_path), cuts={}).model_copy(
         update={"cuts": {}}
     )
-    _, result, tally = run(spec, generated, on_error="keep")
+    _, result, metrics = run(spec, generated, on_error="keep")
     assert result is None
-    assert sum(f.size for f in tally.failures) == 8400
+    assert sum(f.size for f in metrics.failures) == 8400
     with pytest.raises(PartitionError, match=r"ttbar.root \(Events .*ValueError: my mistake"):
         run(spec, generated)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spectrum_workflows.radio.clean import components
-from spectrum_workflows.radio.strips import operator
+from spectrum_workflows.radio.strips import transform
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked
 from spectrum_workflows.radio.strips.planner import layout
@@ -76,6 +76,6 @@ def prediction_of(model, data, plan):
     """The whole way back: of every strip, its visibilities and what is predicted for them."""
     found = []
     for own, strip in zip(strips_of(data, plan), plan.strips, strict=True):
-        samples = operator.model_samples(components.of(model), strip, plan)
-        found.append((own, operator.visible(samples, own, strip, plan)))
+        samples = transform.model_samples(components.of(model), strip, plan)
+        found.append((own, transform.visible(samples, own, strip, plan)))
     return found

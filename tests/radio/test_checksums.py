@@ -11,9 +11,9 @@ import pytest
 from spectrum_workflows.domain import get
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.chunks import chunks
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.read import describe, read
-from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.record.comparing import Comparison, with_axes
 
 from .conftest import spec_of
@@ -33,7 +33,7 @@ def copy(made, tmp_path):
 
 def everything(url):
     observation = describe(spec_of(), str(url))
-    return observation, [read(slab) for slab in slabs(observation, 10**9)]
+    return observation, [read(chunk) for chunk in chunks(observation, 10**9)]
 
 
 USED = ("frequency", "UVW", "VISIBILITY", "FLAG", "WEIGHT", "TIME_CENTROID", "polarization")

@@ -5,9 +5,9 @@ import pytest
 
 from spectrum_workflows.radio.beam import draw_beam
 from spectrum_workflows.radio.clean import cotton_schwab as cotton_schwab_on
-from spectrum_workflows.radio.clean import minor_cycle, surface
+from spectrum_workflows.radio.clean import minor_cycle, residual_image
 from spectrum_workflows.radio.clean.convolution import convolved
-from spectrum_workflows.radio.clean.surface import whole
+from spectrum_workflows.radio.clean.residual_image import whole
 from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import ARCSEC, Beam, Stop
@@ -231,11 +231,11 @@ def test_residuals_from_the_psf_are_not_needed_for_nothing(psf):
 
 def test_of_the_pixels_below_the_level_the_strongest_are_kept(monkeypatch):
     """Block by block or at once; equal ones are kept together."""
-    monkeypatch.setattr(surface, "SPARE", 5)
+    monkeypatch.setattr(residual_image, "SPARE", 5)
     rng = np.random.default_rng(6)
     image = rng.integers(-100, 100, (40, 60)).astype(float)
-    at_once = surface.active(image, 90.0)
-    blocks = [surface.active(image[:, k : k + 20], 90.0, k) for k in (0, 20, 40)]
+    at_once = residual_image.active(image, 90.0)
+    blocks = [residual_image.active(image[:, k : k + 20], 90.0, k) for k in (0, 20, 40)]
     joined = sum(blocks[1:], blocks[0]).strongest(90.0)
     assert {*map(tuple, joined.position)} == {*map(tuple, at_once.position)}
     strength = np.abs(at_once.value)
@@ -249,12 +249,14 @@ def test_of_the_pixels_below_the_level_the_strongest_are_kept(monkeypatch):
 def test_sidelobes_are_subtracted_where_pixels_were_too_many(sky, psf, monkeypatch):
     """Else every pixel that they may raise was cleaned with the others."""
     asked = []
-    subtract = surface.Whole.without
-    monkeypatch.setattr(surface.Whole, "without", lambda *a: asked.append(a) or subtract(*a))
+    subtract = residual_image.LocalResidual.without
+    monkeypatch.setattr(
+        residual_image.LocalResidual, "without", lambda *a: asked.append(a) or subtract(*a)
+    )
     options = {"gain": 0.1, "level": 0.01, "iterations": 10_000}
     _, used = minor_cycle_on(convolved(sky, psf), psf, **options)
     assert not asked
-    monkeypatch.setattr(surface, "SPARE", 1)
+    monkeypatch.setattr(residual_image, "SPARE", 1)
     _, again = minor_cycle_on(convolved(sky, psf), psf, **options)
     assert asked
     assert again == pytest.approx(used, rel=0.1)
@@ -263,11 +265,11 @@ def test_sidelobes_are_subtracted_where_pixels_were_too_many(sky, psf, monkeypat
 def test_active_pixels_know_what_was_left_out(monkeypatch):
     """A minor cycle goes on where some near the level were left out; by blocks or at once."""
     image = np.array([[12.0, 7.0, 6.0, 2.0], [3.0, -6.5, 5.5, 1.0]])
-    monkeypatch.setattr(surface, "SPARE", 4)
-    assert surface.active(image, 10.0).floor == 5.0
-    monkeypatch.setattr(surface, "SPARE", 2)
-    found = surface.active(image, 8.0)
-    blocks = surface.active(image[:, :2], 8.0) + surface.active(image[:, 2:], 8.0, 2)
+    monkeypatch.setattr(residual_image, "SPARE", 4)
+    assert residual_image.active(image, 10.0).floor == 5.0
+    monkeypatch.setattr(residual_image, "SPARE", 2)
+    found = residual_image.active(image, 8.0)
+    blocks = residual_image.active(image[:, :2], 8.0) + residual_image.active(image[:, 2:], 8.0, 2)
     for active in (found, blocks.strongest(8.0)):
         assert sorted(np.abs(active.value)) == [6.5, 7.0, 12.0]
         assert active.floor == 6.5
@@ -276,17 +278,20 @@ def test_active_pixels_know_what_was_left_out(monkeypatch):
 
 def test_a_block_that_was_thinned_to_what_is_allowed_is_known_to_be(monkeypatch):
     """The other block has nothing to add, so that nothing is left out when they are joined."""
-    monkeypatch.setattr(surface, "SPARE", 2)
+    monkeypatch.setattr(residual_image, "SPARE", 2)
     image = np.array([[12.0, 7.0, 6.0, 2.0], [3.0, -6.5, 1.0, 1.0]])
-    left, right = surface.active(image[:, :3], 8.0), surface.active(image[:, 3:], 8.0, 3)
-    at_once = surface.active(image, 8.0)
+    left, right = (
+        residual_image.active(image[:, :3], 8.0),
+        residual_image.active(image[:, 3:], 8.0, 3),
+    )
+    at_once = residual_image.active(image, 8.0)
     for joined in (left + right, right + left):
         assert joined.strongest(8.0).floor == at_once.floor == 6.5
 
 
 @pytest.mark.parametrize("spare", [1, 20])
 def test_pixels_below_the_level_change_what_a_minor_cycle_does_not(sky, psf, monkeypatch, spare):
-    monkeypatch.setattr(surface, "SPARE", spare)
+    monkeypatch.setattr(residual_image, "SPARE", spare)
     dirty = convolved(sky, psf)
     model, _ = minor_cycle_on(dirty, psf, gain=0.1, level=0.01, iterations=10_000)
     assert np.abs(dirty - convolved(model, psf)).max() <= 0.01

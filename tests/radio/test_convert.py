@@ -16,6 +16,7 @@ import pytest
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.chunks import chunks
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.convert.layout import (
     CHUNK_BYTES,
@@ -24,7 +25,6 @@ from spectrum_workflows.radio.convert.layout import (
     layout,
 )
 from spectrum_workflows.radio.read import checksums, describe, find, read
-from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.record import digest
 
 from .conftest import spec_of
@@ -34,9 +34,9 @@ ARRAYS = ("uvw", "frequency", "visibility", "weight")
 
 
 def slabs_of(root, spec, limit):
-    """The slabs of the set below a root, and what is read from them."""
+    """The chunks of the set below a root, and what is read from them."""
     observation = describe(spec, find(spec, str(root)))
-    return observation, [(slab, read(slab)) for slab in slabs(observation, limit)]
+    return observation, [(chunk, read(chunk)) for chunk in chunks(observation, limit)]
 
 
 def assert_same(ms_root, zarr_root, spec=None, limits=(10**9, 351 * 8 * 4, 351 * 3)):
@@ -50,8 +50,8 @@ def assert_same(ms_root, zarr_root, spec=None, limits=(10**9, 351 * 8 * 4, 351 *
             assert getattr(a, name) == getattr(b, name), name
         assert a.longest_baseline == b.longest_baseline
         assert len(from_ms) == len(from_zarr)
-        for (slab, one), (other, two) in zip(from_ms, from_zarr, strict=True):
-            assert {**vars(slab), "url": ""} == {**vars(other), "url": ""}
+        for (chunk, one), (other, two) in zip(from_ms, from_zarr, strict=True):
+            assert {**vars(chunk), "url": ""} == {**vars(other), "url": ""}
             assert one.unflagged == two.unflagged
             for name in ARRAYS:
                 np.testing.assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
@@ -232,7 +232,9 @@ def test_times_that_differ_from_row_to_row_are_refused_and_imaged(altered, tmp_p
     with pytest.raises(DataError, match=r"times × 351 baselines for 3,861 rows.*Set itself"):
         convert(f"{root}/small.ms", f"{tmp_path}/z/small.zarr")
     assert (
-        sum(len(read(slab).uvw) for slab in slabs(describe(spec_of(), f"{root}/small.ms"), 10**9))
+        sum(
+            len(read(chunk).uvw) for chunk in chunks(describe(spec_of(), f"{root}/small.ms"), 10**9)
+        )
         == NROW
     )
 
@@ -270,9 +272,9 @@ def test_the_digest_of_the_reference_set(unpacked_radio, tmp_path):
 def test_a_frequency_slab_moves_its_chunks_only(small, small_zarr):
     folder = small_zarr / "small.zarr" / "small_0"
     observation = describe(spec_of(), find(spec_of(), str(small_zarr)))
-    [*channels] = slabs(observation, 351)
-    one = next(slab for slab in channels if slab.chan_start == 5)
-    with storage.counting() as counter:
+    [*channels] = chunks(observation, 351)
+    one = next(chunk for chunk in channels if chunk.chan_start == 5)
+    with storage.metering() as counter:
         read(one)
     chunk = sum(
         (folder / name / "c/0/0/5/0").stat().st_size for name in ("VISIBILITY", "FLAG", "WEIGHT")
@@ -358,7 +360,7 @@ def test_a_killed_conversion_goes_on_where_it_was(larger, tmp_path, monkeypatch)
     assert [p for p in whole if p.stat().st_mtime_ns != before[p]] == []
     assert said["url"] == str(target)
     a, b = (describe(spec, str(url)) for url in (larger, target))
-    one, two = (slabs(o, 10**6)[-1] for o in (a, b))
+    one, two = (chunks(o, 10**6)[-1] for o in (a, b))
     np.testing.assert_array_equal(read(one).visibility, read(two).visibility)
 
 
@@ -438,7 +440,7 @@ def test_a_damaged_chunk_is_an_error(small_zarr, tmp_path, name, how):
             checksums.known.cache_clear()
         said = "not what was written" if listed else "damaged or incomplete Zarr set"
         with pytest.raises(DataError, match="missing" if how == "lost" else said) as caught:
-            read(slabs(observation, 10**9)[0])
+            read(chunks(observation, 10**9)[0])
         assert "\n" not in str(caught.value)
         assert "small.zarr" in str(caught.value)
 

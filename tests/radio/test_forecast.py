@@ -6,7 +6,7 @@ from spectrum_workflows import calibrate, check, load_site, run, save
 from spectrum_workflows.cli.commands import app
 from spectrum_workflows.errors import OutputError
 from spectrum_workflows.radio import DOMAIN, forecast
-from spectrum_workflows.radio.clean import surface
+from spectrum_workflows.radio.clean import residual_image
 from spectrum_workflows.radio.forecast import COSTS
 from spectrum_workflows.record import read_record
 from spectrum_workflows.sites import Place, calibration
@@ -38,7 +38,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_every_stage_is_foretold_and_recorded(place, monkeypatch):
     """Tasks as they are; bytes between tasks within 1.2 of the planner's figure."""
-    monkeypatch.setattr(surface, "SPARE", 1)  # so that minor cycles subtract sidelobes
+    monkeypatch.setattr(residual_image, "SPARE", 1)  # so that minor cycles subtract sidelobes
     spec = spec_of(**STRIPS)
     found = check(spec, place)
     outcome = run(spec, place)
@@ -68,7 +68,7 @@ def test_a_large_image_from_several_slabs_is_foretold_too(small):
     changes = {"image": {"npix": 1100, "cell_arcsec": 4.0}, "strips": {"count": "auto"}}
     plan = DOMAIN.plan(spec_of(**STRIPS).changed(**changes, clean=None), str(small))
     assert plan.layout is None  # so little data need no half second of work
-    assert plan.method == "one call of the gridder per slab and image"
+    assert plan.method == "one call of the gridder per chunk and image"
     stages = {stage.name: stage for stage in plan.stages}
     assert stages.keys() == {"weights", "image"}
     assert stages["image"].bytes_moved == 2 * 5 * 8 * 1100**2

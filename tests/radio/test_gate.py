@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio import DOMAIN, fits, gate
+from spectrum_workflows.radio import DOMAIN, gate
 from spectrum_workflows.radio.beam import draw_beam
 from spectrum_workflows.radio.clean import minor_cycle as minor
-from spectrum_workflows.radio.gridding import gridded, predicted
+from spectrum_workflows.radio.gridding import invert, predict
 from spectrum_workflows.radio.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import (
     ARCSEC,
@@ -22,7 +22,8 @@ from spectrum_workflows.radio.types import (
     Use,
     Visibilities,
 )
-from spectrum_workflows.radio.workflow import imaging, slab_tasks
+from spectrum_workflows.radio.workflow import chunk_tasks, imaging
+from spectrum_workflows.radio.write import fits
 
 from .conftest import spec_of
 
@@ -136,22 +137,22 @@ def test_mostly_flagged_data_are_told(altered):
 
 def test_not_finite_is_an_error_with_the_slab(small, monkeypatch):
     """Left out where failures are kept."""
-    honest = slab_tasks.gridded
+    honest = chunk_tasks.invert
 
     def spoilt(data, geometry):
         return honest(data, geometry) * (np.nan if len(data.uvw) == 351 * 4 else 1)
 
-    monkeypatch.setattr(slab_tasks, "gridded", spoilt)
+    monkeypatch.setattr(chunk_tasks, "invert", spoilt)
     spec = spec_of(partition=CUT)
     with pytest.raises(DataError, match=r"small\.ms \(times 0:4.*not finite"):
         run(spec, small)
     monkeypatch.setattr(
-        slab_tasks,
-        "gridded",
+        chunk_tasks,
+        "invert",
         lambda data, geometry: honest(data, geometry) * (1 if len(data.uvw) == 351 * 4 else np.nan),
     )
-    result, tally = run(spec, small, on_error="keep")
-    assert len(tally.failures) == 1
+    result, metrics = run(spec, small, on_error="keep")
+    assert len(metrics.failures) == 1
     assert np.isfinite(result.dirty).all()
 
 
@@ -161,21 +162,21 @@ def test_a_major_cycle_that_fails_loses_nothing(small, monkeypatch, on_error, cy
     spec = spec_of(clean=CLEAN | {"mgain": 0.5}, partition=CUT)
     whole, _ = run(spec, small)
     assert whole.major > 2
-    honest, calls = slab_tasks.residual, []
+    honest, calls = chunk_tasks.residual, []
 
-    def fails(slab, *rest):
-        calls.append(slab)
+    def fails(chunk, *rest):
+        calls.append(chunk)
         if len(calls) > 3 * (cycle - 1) + 1:
-            raise DataError("the disk has gone", slab.where)
-        return honest(slab, *rest)
+            raise DataError("the disk has gone", chunk.where)
+        return honest(chunk, *rest)
 
-    monkeypatch.setattr(slab_tasks, "residual", fails)
-    result, tally = run(spec, small, on_error=on_error)
+    monkeypatch.setattr(chunk_tasks, "residual", fails)
+    result, metrics = run(spec, small, on_error=on_error)
     np.testing.assert_array_equal(result.dirty, whole.dirty)
     np.testing.assert_array_equal(result.psf, whole.psf)
     assert result.stop is Stop.LOST
     assert result.major == cycle - 1
-    assert tally.failures
+    assert metrics.failures
     [line] = DOMAIN.warnings(result)
     assert "the disk has gone" in line
     assert f"after major cycle {cycle - 1}" in line
@@ -186,11 +187,11 @@ def test_whatever_fails_in_clean_the_dirty_image_is_kept(small, monkeypatch):
         raise MemoryError("no room for another image")
 
     monkeypatch.setattr(imaging, "restored", fails)
-    result, tally = run(spec_of(clean=CLEAN), small)
+    result, metrics = run(spec_of(clean=CLEAN), small)
     assert np.isfinite(result.dirty).all()
     assert np.isfinite(result.psf).all()
     assert result.stop is Stop.LOST
-    assert "no room for another image" in tally.failures[0].error
+    assert "no room for another image" in metrics.failures[0].error
     [line] = DOMAIN.warnings(result)
     assert "CLEAN failed: MemoryError: no room for another image" in line
 
@@ -255,8 +256,8 @@ def test_tiny_fields(cell, epsilon):
     ones = np.ones((400, 1), np.float32)
     data = Visibilities(uvw, np.array([SPEED_OF_LIGHT]), ones.astype(np.complex64), ones, 400)
     rows, columns = rng.integers(0, 64, (2, 20))
-    image = gridded(data, geometry)
+    image = invert(data, geometry)
     direct = direct_sum(Sample(uvw, data.visibility[:, 0], ones[:, 0]), geometry, rows, columns)
     assert np.abs(image[rows, columns] - direct).max() <= epsilon * 400
     model = draw_beam(Beam(5 * cell, 4 * cell, 0.0), 64, geometry.cell)
-    assert np.isfinite(predicted(model, data, geometry)).all()
+    assert np.isfinite(predict(model, data, geometry)).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.radio.gridding import gridded, gridded_psf, predicted
+from spectrum_workflows.radio.gridding import invert, invert_psf, predict
 from spectrum_workflows.radio.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Visibilities
 
@@ -42,7 +42,7 @@ def as_sample(data):
 def test_every_pixel_agrees_with_the_direct_sum(data, epsilon):
     geometry = Geometry(64, CELL, epsilon)
     rows, columns = np.mgrid[:64, :64].reshape(2, -1)
-    image = gridded(data, geometry)
+    image = invert(data, geometry)
     direct = direct_sum(as_sample(data), geometry, rows, columns).reshape(64, 64)
     assert np.abs(image - direct).max() <= 3 * epsilon * np.abs(direct).max()
 
@@ -51,10 +51,10 @@ def test_every_pixel_agrees_with_the_direct_sum(data, epsilon):
 def test_prediction_is_the_adjoint_of_gridding(data, epsilon):
     geometry = Geometry(64, CELL, epsilon)
     model = np.random.default_rng(3).normal(size=(64, 64))
-    seen = predicted(model, data, geometry).astype(np.complex128)
+    seen = predict(model, data, geometry).astype(np.complex128)
     left = np.sum(data.weight * (seen.conj() * data.visibility)).real
-    right = np.sum(model * gridded(data, geometry))
-    scale = np.linalg.norm(model) * np.linalg.norm(gridded(data, geometry))
+    right = np.sum(model * invert(data, geometry))
+    scale = np.linalg.norm(model) * np.linalg.norm(invert(data, geometry))
     assert abs(left - right) <= 1e-6 * scale
 
 
@@ -66,7 +66,7 @@ def test_a_source_lands_on_its_pixel(data):
     depth = np.sqrt(1 - east**2 - north**2) - 1
     turns = data.uvw @ [east, north, depth]
     expected = 2 * np.exp(2j * np.pi * turns[:, None] * data.frequency / SPEED_OF_LIGHT)
-    seen = predicted(model, data, geometry)
+    seen = predict(model, data, geometry)
     used = data.weight > 0
     assert np.abs(seen - expected)[used].max() < 1e-5
     assert not seen[~used].any()
@@ -74,13 +74,13 @@ def test_a_source_lands_on_its_pixel(data):
 
 def test_psf_peaks_at_the_centre_with_the_sum_of_weights(data):
     geometry = Geometry(64, CELL, 1e-4)
-    psf = gridded_psf(data, geometry)
+    psf = invert_psf(data, geometry)
     assert np.unravel_index(psf.argmax(), psf.shape) == (32, 32)
     assert psf[32, 32] == pytest.approx(data.weight.sum(), rel=1e-4)
 
 
 def test_images_are_double_precision_and_contiguous(data):
-    image = gridded(data, Geometry(64, CELL, 1e-4))
+    image = invert(data, Geometry(64, CELL, 1e-4))
     assert image.dtype == np.float64
     assert image.flags.c_contiguous
 
@@ -90,8 +90,8 @@ def test_more_w_planes_than_the_gridder_has(data):
     far = replace(data, uvw=data.uvw * 6e3, frequency=data.frequency * 20)
     geometry = Geometry(64, 1000 * ARCSEC, 1e-4)
     for call in (
-        lambda: gridded(far, geometry),
-        lambda: predicted(np.ones((64, 64)), far, geometry),
+        lambda: invert(far, geometry),
+        lambda: predict(np.ones((64, 64)), far, geometry),
     ):
         with pytest.raises(SpecError, match="more w planes") as caught:
             call()

@@ -8,8 +8,8 @@ import pytest
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError, StoreError
+from spectrum_workflows.radio.chunks import chunks
 from spectrum_workflows.radio.read import describe, find, measurement_set, read, row_index
-from spectrum_workflows.radio.slabs import slabs
 
 from .conftest import spec_of
 
@@ -18,7 +18,7 @@ NROW = 11 * 351
 
 def everything(root, spec=None, limit=10**9):
     observation = describe(spec or spec_of(), str(root / "small.ms"))
-    return [read(slab) for slab in slabs(observation, limit)]
+    return [read(chunk) for chunk in chunks(observation, limit)]
 
 
 def same(a, b):
@@ -62,7 +62,7 @@ def test_slabs_together_are_the_whole(small, whole, limit):
 
 
 def test_bytes_are_counted(small):
-    with storage.counting() as counter:
+    with storage.metering() as counter:
         everything(small)
     assert counter.bytes_read == NROW * 8 * 2 * 9
 
@@ -82,10 +82,10 @@ def test_rows_in_order_are_known_to_be(small, whole, tmp_path, monkeypatch, rows
     """In pieces or at once; two that changed places where a piece ends are noticed."""
     monkeypatch.setattr(row_index, "ROWS", rows)
     row_index.row_index.cache_clear()
-    chosen = slabs(describe(spec_of(), str(small / "small.ms")), 351 * 8 * 4)
+    chosen = chunks(describe(spec_of(), str(small / "small.ms")), 351 * 8 * 4)
     with casa.table(str(small / "small.ms"), ack=False) as table:
         at = measurement_set.index(str(small / "small.ms"), (0, 0))
-        found = [row_index.rows_of(table, slab, at)[0] for slab in chosen]
+        found = [row_index.rows_of(table, chunk, at)[0] for chunk in chosen]
         order = np.arange(NROW)
         order[[99, 100]] = 100, 99
         table.selectrows(order).copy(str(tmp_path / "small.ms"), deep=True).close()

@@ -66,12 +66,12 @@ def test_the_gridder_keeps_its_promise(data, epsilon):
 
 
 def test_a_wrong_gridder_is_found_out(data, monkeypatch):
-    right = self_check.gridded
+    right = self_check.invert
 
     def without_w(data, geometry):
         return right(replace(data, uvw=data.uvw * [1, 1, 0]), geometry)
 
-    monkeypatch.setattr(self_check, "gridded", without_w)
+    monkeypatch.setattr(self_check, "invert", without_w)
     sample = self_check.sample(data, 5000, (0, 0))
     of_peak, _ = self_check.compare(sample, GEOMETRY)
     assert of_peak > 100 * GEOMETRY.epsilon

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectrum_workflows.radio.slabs import slabs
+from spectrum_workflows.radio.chunks import chunks
 from spectrum_workflows.radio.types import Observation
 
 
@@ -31,30 +31,30 @@ def observation(rows, nchan):
     limit=st.integers(1, 4000),
 )
 def test_every_visibility_is_in_exactly_one_slab(rows, nchan, limit):
-    cut = slabs(observation(rows, nchan), limit)
+    cut = chunks(observation(rows, nchan), limit)
     seen = np.zeros((len(rows), nchan), int)
-    for slab in cut:
+    for chunk in cut:
         times, channels = (
-            slice(slab.time_start, slab.time_stop),
-            slice(slab.chan_start, slab.chan_stop),
+            slice(chunk.time_start, chunk.time_stop),
+            slice(chunk.chan_start, chunk.chan_stop),
         )
         seen[times, channels] += 1
-        held = sum(rows[times]) * (slab.chan_stop - slab.chan_start)
-        assert slab.size == held
-        single = slab.time_stop - slab.time_start == 1 and slab.chan_stop - slab.chan_start == 1
-        assert slab.size <= limit or single
+        held = sum(rows[times]) * (chunk.chan_stop - chunk.chan_start)
+        assert chunk.size == held
+        single = chunk.time_stop - chunk.time_start == 1 and chunk.chan_stop - chunk.chan_start == 1
+        assert chunk.size <= limit or single
     assert np.all(seen == 1)
 
 
 def test_slabs_are_about_equal():
-    cut = slabs(observation([351] * 100, 64), 351 * 64 * 30)
-    sizes = [slab.size for slab in cut]
+    cut = chunks(observation([351] * 100, 64), 351 * 64 * 30)
+    sizes = [chunk.size for chunk in cut]
     assert len(cut) == 4
     assert max(sizes) - min(sizes) <= 351 * 64
 
 
 def test_channels_are_cut_only_where_one_time_is_too_much():
-    cut = slabs(observation([100, 100], 10), 250)
+    cut = chunks(observation([100, 100], 10), 250)
     assert len(cut) == 10
-    assert {slab.chan_stop - slab.chan_start for slab in cut} == {2}
-    assert all(slab.time_stop - slab.time_start == 1 for slab in cut)
+    assert {chunk.chan_stop - chunk.chan_start for chunk in cut} == {2}
+    assert all(chunk.time_stop - chunk.time_start == 1 for chunk in cut)

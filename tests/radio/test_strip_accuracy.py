@@ -6,13 +6,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows.radio.clean import components
-from spectrum_workflows.radio.gridding import predicted
+from spectrum_workflows.radio.gridding import predict
 from spectrum_workflows.radio.self_check import Sample, direct_sum
-from spectrum_workflows.radio.strips import operator, planner
+from spectrum_workflows.radio.strips import planner, transform
 from spectrum_workflows.radio.strips.accuracy import error_bound
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, unpacked
-from spectrum_workflows.radio.strips.whole import gridded_in_strips
+from spectrum_workflows.radio.strips.one_process import invert_in_strips
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Geometry, Visibilities
 
 EDGE = np.array([0, 0, 1, 1, 0.5, 0.5, 0, 1]), np.array([0, 1, 0, 1, 0, 1, 0.5, 0.5])
@@ -42,7 +42,7 @@ def error_of(data, layout, geometry):
     some = np.random.default_rng(1).integers(0, npix, (2, 40))
     edge = [(part * (npix - 1)).astype(int) for part in EDGE]
     rows, columns = (np.concatenate(pair) for pair in zip(edge, some, strict=True))
-    image = gridded_in_strips(data, layout)
+    image = invert_in_strips(data, layout)
     subset = Sample(data.uvw, data.visibility[:, 0], data.weight[:, 0])
     direct = direct_sum(subset, geometry, rows, columns)
     return np.abs(image[rows, columns] - direct).max() / np.abs(image).max()
@@ -93,11 +93,11 @@ def test_predictions_are_as_accurate(field, longest):
     assert layout is not None
     model = np.zeros((256, 256))
     model[0, 0], model[255, 3], model[128, 0], model[128, 128] = 1.0, 0.5, 0.7, 1.0
-    fine = predicted(model, data, Geometry(256, geometry.cell, 1e-9))
+    fine = predict(model, data, Geometry(256, geometry.cell, 1e-9))
     found, rows = components.of(model), 0
     for own, strip in zip(cut(data, layout), layout.strips, strict=True):
         seen = unpacked(own)
-        got = operator.visible(operator.model_samples(found, strip, layout), seen, strip, layout)
+        got = transform.visible(transform.model_samples(found, strip, layout), seen, strip, layout)
         places = [np.flatnonzero((data.uvw == row).all(axis=1))[0] for row in seen.uvw]
         assert np.abs(got - fine[places]).max(initial=0) <= 1e-5 * model.sum()
         rows += len(places)

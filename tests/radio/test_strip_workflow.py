@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster
 
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.clean import surface
+from spectrum_workflows.radio.clean import residual_image
 from spectrum_workflows.radio.read import coordinates, read
 from spectrum_workflows.radio.strips import planner
 from spectrum_workflows.radio.workflow import planning, strip_passes, strip_tasks
@@ -21,7 +21,7 @@ from spectrum_workflows.record.digest import digest
 
 from .conftest import put, spec_of
 
-CUT = {"max_visibilities": 351 * 8 * 2}  # six slabs
+CUT = {"max_visibilities": 351 * 8 * 2}  # six chunks
 THREE = {
     "partition": CUT,
     "strips": {"count": 3},
@@ -68,7 +68,7 @@ def test_workers_look_at_the_data(small: Path, dask_client: Client):
 def test_a_glance_is_at_few_coordinates(small: Path, monkeypatch: pytest.MonkeyPatch):
     looked = []
     monkeypatch.setattr(planning, "coordinates", lambda s: looked.append(s) or coordinates(s))
-    DOMAIN.plan(spec_of(**THREE), str(small), glance=True)
+    DOMAIN.plan(spec_of(**THREE), str(small), preflight=True)
     assert len(looked) == 3
 
 
@@ -91,12 +91,12 @@ def test_the_self_check_is_of_the_strips(serial):
 
 
 def test_two_workers_give_the_same_bits(small: Path, dask_client: Client, serial):
-    result, tally = run(spec_of(**THREE), small, client=dask_client)
+    result, metrics = run(spec_of(**THREE), small, client=dask_client)
     assert digest_of(result) == digest_of(serial[0])
     assert result.self_check.error_peak == serial[0].self_check.error_peak
-    assert tally.bytes_read == serial[1].bytes_read
+    assert metrics.bytes_read == serial[1].bytes_read
     alike = [(s.name, s.tasks) for s in serial[1].stages]
-    assert [(s.name, s.tasks) for s in tally.stages] == alike
+    assert [(s.name, s.tasks) for s in metrics.stages] == alike
 
 
 @pytest.mark.parametrize("residual", ["exact", "psf"])
@@ -117,21 +117,21 @@ def test_blocks_of_columns_make_the_same_image(
 
 
 def set_spare(count: int) -> None:
-    surface.SPARE = count
+    residual_image.SPARE = count
 
 
 def test_sidelobes_are_subtracted_on_workers_too(small: Path, monkeypatch):
     """Where too many pixels lie near the level: the same bits as without workers."""
     monkeypatch.setattr(planner, "BLOCK", 30)
-    monkeypatch.setattr(surface, "SPARE", 20)
-    expected, tally = run(spec_of(**THREE), small)
-    stages = [stage.name for stage in tally.stages]
+    monkeypatch.setattr(residual_image, "SPARE", 20)
+    expected, metrics = run(spec_of(**THREE), small)
+    stages = [stage.name for stage in metrics.stages]
     assert stages.count("psf transform") == stages.count("minor cycle 1") == 1
     with LocalCluster(n_workers=2, **LOCAL) as cluster, Client(cluster) as client:
         client.run(set_spare, 20)
         result, told = run(spec_of(**THREE), small, client=client)
     assert digest_of(result) == digest_of(expected)
-    assert [(s.name, s.tasks) for s in told.stages] == [(s.name, s.tasks) for s in tally.stages]
+    assert [(s.name, s.tasks) for s in told.stages] == [(s.name, s.tasks) for s in metrics.stages]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -170,7 +170,7 @@ def test_a_worker_that_is_lost_changes_nothing(
 
 
 def test_a_strip_that_is_cut_again_from_other_data_is_refused(small: Path):
-    """As where a slab that could be read at first cannot be any more."""
+    """As where a chunk that could be read at first cannot be any more."""
     plan = DOMAIN.plan(spec_of(**THREE), str(small))
     state = Passes(plan.partitions[:-1], None, "raise", lambda *_: None)
     strip = plan.layout.strips[1]
@@ -181,22 +181,22 @@ def test_a_strip_that_is_cut_again_from_other_data_is_refused(small: Path):
 
 def test_data_are_read_once_besides_the_weights(serial, small: Path):
     """However many major cycles there are."""
-    result, tally = serial
+    result, metrics = serial
     assert result.major == 2
-    assert tally.bytes_read == 2 * DOMAIN.plan(spec_of(**THREE), str(small)).bytes_to_read
+    assert metrics.bytes_read == 2 * DOMAIN.plan(spec_of(**THREE), str(small)).bytes_to_read
 
 
 def test_flagged_data_and_kept_failures(altered):
-    """A slab that cannot be read is left out of the strips, and said to be."""
+    """A chunk that cannot be read is left out of the strips, and said to be."""
     root = altered(lambda table: put(table, "FLAG", flagged(table.getcol("FLAG"))))
     spec = spec_of(**THREE)
     plan = DOMAIN.plan(spec, str(root))
     lost = type(plan.partitions[0])(**{**vars(plan.partitions[-1]), "url": str(root / "gone.ms")})
     broken = replace(plan, partitions=(*plan.partitions[:-1], lost))
-    result, tally = DOMAIN.run(spec, broken, on_error="keep")
+    result, metrics = DOMAIN.run(spec, broken, on_error="keep")
     rest = replace(plan, partitions=plan.partitions[:-1])
     expected, _ = DOMAIN.run(spec, rest)
-    assert [failure.where for failure in tally.failures] == [lost.where]
+    assert [failure.where for failure in metrics.failures] == [lost.where]
     assert digest_of(result) == digest_of(expected)
     assert result.visibilities < 0.8 * plan.size
 
@@ -238,9 +238,9 @@ def test_progress_names_every_stage(small: Path):
 
 def test_strips_beyond_the_horizon(small: Path):
     spec = spec_of(image={"cell_arcsec": 2200.0}, strips={"count": 3})
-    for glance in (True, False):
+    for preflight in (True, False):
         with pytest.raises(SpecError, match=r"strips\.count: .*horizon.*use 1"):
-            DOMAIN.plan(spec, str(small), glance=glance)
+            DOMAIN.plan(spec, str(small), preflight=preflight)
 
 
 @pytest.mark.parametrize("count", [0, 257, "many"])
@@ -252,12 +252,12 @@ def test_counts_that_make_no_sense(count):
 def test_coordinates_are_those_of_the_visibilities(altered):
     root = altered(lambda table: put(table, "UVW", damaged(table.getcol("UVW"))))
     shutil.copytree(root / "small.ms", root / "small.other")
-    for slab in DOMAIN.plan(spec_of(partition=CUT), str(root)).partitions[:2]:
-        uvw, frequency = coordinates(slab)
-        data = read(slab)
+    for chunk in DOMAIN.plan(spec_of(partition=CUT), str(root)).partitions[:2]:
+        uvw, frequency = coordinates(chunk)
+        data = read(chunk)
         assert frequency.tolist() == data.frequency.tolist()
         assert sorted(map(tuple, uvw)) == sorted(map(tuple, data.uvw))
-        other = type(slab)(**{**vars(slab), "url": str(root / "small.other")})
+        other = type(chunk)(**{**vars(chunk), "url": str(root / "small.other")})
         assert sorted(map(tuple, coordinates(other)[0])) == sorted(map(tuple, uvw))
 
 

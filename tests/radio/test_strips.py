@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.radio.gridding import gridded, predicted, vis2dirty
+from spectrum_workflows.radio.gridding import invert, predict, vis2dirty
 from spectrum_workflows.radio.strips import bandpass, planner
 from spectrum_workflows.radio.strips.coverage import covered
-from spectrum_workflows.radio.strips.cutting import cut, fits, joined, unpacked
+from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked, within_layout
 from spectrum_workflows.radio.strips.interpolation import interpolated, span, transposed
+from spectrum_workflows.radio.strips.one_process import invert_in_strips
 from spectrum_workflows.radio.strips.types import StripData
-from spectrum_workflows.radio.strips.whole import gridded_in_strips
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Geometry, Pixels, Visibilities
 
 from .layouts import observed, plan_of, prediction_of, strips_of
@@ -46,11 +46,11 @@ def test_the_gridder_folds_u_and_samples_exactly():
 @pytest.mark.parametrize(("epsilon", "briggs"), [(1e-3, False), (1e-4, True), (1e-5, False)])
 def test_strips_equal_one_call(name, declination, epsilon, briggs):
     data, cell = observed(name, declination, 256, briggs=briggs)
-    exact = gridded(data, Geometry(256, cell, 1e-9))
+    exact = invert(data, Geometry(256, cell, 1e-9))
     plan = plan_of(data, Geometry(256, cell, epsilon), 4)
     assert len(plan.strips) == 4
     assert min(strip.x.count for strip in plan.strips) < 160  # they are coarse
-    error = np.abs(gridded_in_strips(data, plan) - exact).max() / np.abs(exact).max()
+    error = np.abs(invert_in_strips(data, plan) - exact).max() / np.abs(exact).max()
     assert error <= epsilon
 
 
@@ -62,7 +62,7 @@ def test_prediction_in_strips_equals_one_call(name):
     model[tuple(rng.integers(0, 256, (2, 30)))] = rng.uniform(0, 1, 30)
     plan = plan_of(data, Geometry(256, cell, 1e-4), 4)
     for own, seen in prediction_of(model, data, plan):
-        exact = predicted(model, own, Geometry(256, cell, 1e-9))
+        exact = predict(model, own, Geometry(256, cell, 1e-9))
         assert np.abs(seen - exact).max() <= 1e-4 * np.abs(exact).max()
 
 
@@ -77,7 +77,7 @@ def test_predicting_is_the_adjoint_of_imaging(seed, count, epsilon):
     )
     plan = plan_of(data, Geometry(128, cell, epsilon), count)
     model = rng.normal(size=(128, 128))
-    image = gridded_in_strips(data, plan)
+    image = invert_in_strips(data, plan)
     left = float(np.sum(model * image))
     right = sum(
         np.sum(own.weight * (seen.conj() * own.visibility)).real
@@ -93,11 +93,11 @@ def test_every_usable_visibility_is_in_one_strip(seed, count, pieces):
     plan = plan_of(data, Geometry(128, cell, 1e-4), count)
     assert len(plan.strips) <= count
     by_time = np.array_split(np.arange(len(data.uvw)), pieces)
-    slabs = [
+    chunks = [
         Visibilities(data.uvw[i], data.frequency, data.visibility[i], data.weight[i], len(i))
         for i in by_time
     ]
-    found = [joined(parts) for parts in zip(*(cut(slab, plan) for slab in slabs), strict=True)]
+    found = [joined(parts) for parts in zip(*(cut(chunk, plan) for chunk in chunks), strict=True)]
     assert sum(own.unflagged for own in found) == len(data.uvw)
     usable = data.weight > 0
     total = sum(np.count_nonzero(own.weight) for own in found)
@@ -135,17 +135,17 @@ def test_an_empty_strip_is_a_black_image():
     data, cell = observed("vla", 45.0, 128)
     plan = plan_of(data, Geometry(128, cell, 1e-4), 3)
     only = Visibilities(data.uvw[:1], data.frequency, data.visibility[:1], data.weight[:1], 1)
-    exact = gridded(only, Geometry(128, cell, 1e-9))
-    assert np.abs(gridded_in_strips(only, plan) - exact).max() < 1e-3 * np.abs(exact).max()
+    exact = invert(only, Geometry(128, cell, 1e-9))
+    assert np.abs(invert_in_strips(only, plan) - exact).max() < 1e-3 * np.abs(exact).max()
     assert isinstance(joined(cut(only, plan)[:1]), StripData)
 
 
 def test_a_layout_knows_what_it_was_made_for():
     data, cell = observed("vla", 45.0, 128)
     plan = plan_of(data, Geometry(128, cell, 1e-4), 3)
-    assert fits(data, plan)
+    assert within_layout(data, plan)
     wider = Visibilities(1.01 * data.uvw, data.frequency, data.visibility, data.weight, 0)
-    assert not fits(wider, plan)
+    assert not within_layout(wider, plan)
 
 
 @given(low=st.floats(0, 1e4), width=st.floats(10, 5e3), gap=st.floats(0.05, 0.3))

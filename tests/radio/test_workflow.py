@@ -16,7 +16,7 @@ from spectrum_workflows.specs import parse
 
 from .conftest import spec_of
 
-CUT = {"max_visibilities": 351 * 8 * 2}  # six slabs
+CUT = {"max_visibilities": 351 * 8 * 2}  # six chunks
 CLEAN = {"threshold": 0.02, "max_major": 5}
 
 
@@ -52,21 +52,21 @@ def test_another_set_has_another_identity(small, altered):
 
 def test_clean_finds_the_sky(small):
     spec = spec_of(weighting={"scheme": "briggs"}, clean=CLEAN)
-    result, tally = run(spec, small)
+    result, metrics = run(spec, small)
     for (row, column), flux in {(64, 64): 1.0, (104, 39): 0.5, (54, 109): 0.3}.items():
         assert result.image[row, column] == pytest.approx(flux, rel=0.02)
     assert result.stop is Stop.THRESHOLD
-    assert not tally.failures
+    assert not metrics.failures
     passes = 1 + 1 + result.major
-    assert tally.bytes_read == passes * 11 * 351 * 8 * 18
+    assert metrics.bytes_read == passes * 11 * 351 * 8 * 18
 
 
 def test_a_run_without_psf_makes_the_dirty_image_only(small):
-    result, tally = run(spec_of(image={"psf": False}, self_check=False), small)
+    result, metrics = run(spec_of(image={"psf": False}, self_check=False), small)
     assert set(DOMAIN.arrays(result)) == {"dirty"}
     assert result.beam is None
     assert result.self_check is None
-    assert tally.bytes_read == 11 * 351 * 8 * 18
+    assert metrics.bytes_read == 11 * 351 * 8 * 18
 
 
 @pytest.mark.parametrize("scheme", ["natural", "uniform", "briggs"])
@@ -145,8 +145,8 @@ def test_a_slab_that_fails_stops_the_run(broken_slab):
 
 def test_kept_failures_leave_the_slab_out_of_every_pass(broken_slab):
     spec, plan = broken_slab
-    result, tally = DOMAIN.run(spec.changed(clean={"max_major": 1}), plan, on_error="keep")
-    assert [failure.where for failure in tally.failures] == [plan.partitions[-1].where]
+    result, metrics = DOMAIN.run(spec.changed(clean={"max_major": 1}), plan, on_error="keep")
+    assert [failure.where for failure in metrics.failures] == [plan.partitions[-1].where]
     rest = replace(plan, partitions=plan.partitions[:-1])
     expected, _ = DOMAIN.run(spec.changed(clean={"max_major": 1}), rest)
     np.testing.assert_array_equal(result.image, expected.image)
@@ -154,7 +154,7 @@ def test_kept_failures_leave_the_slab_out_of_every_pass(broken_slab):
 
 def test_nothing_but_failures(broken_slab):
     spec, plan = broken_slab
-    with pytest.raises(DataError, match="no slab could be imaged"):
+    with pytest.raises(DataError, match="no chunk could be imaged"):
         DOMAIN.run(spec, replace(plan, partitions=plan.partitions[-1:]), on_error="keep")
 
 
@@ -228,7 +228,7 @@ def test_a_set_deleted_after_planning(small, tmp_path):
 
 def test_workers_load_no_pictures_and_no_fits():
     code = (
-        "import sys, spectrum_workflows.radio.workflow.slab_tasks;"
+        "import sys, spectrum_workflows.radio.workflow.chunk_tasks;"
         "print(*{'matplotlib', 'astropy', 'distributed'} & sys.modules.keys())"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

@@ -32,8 +32,8 @@ DIMUON_PAIRS = 37183
 def run(name, data, client=None, **changes):
     spec = load_spec(HERE / f"{name}.toml").changed(**changes)
     plan = DOMAIN.plan(spec, str(data))
-    result, tally = DOMAIN.run(spec, plan, client=client, on_error="raise", **QUIET)
-    assert not tally.failures
+    result, metrics = DOMAIN.run(spec, plan, client=client, on_error="raise", **QUIET)
+    assert not metrics.failures
     return plan, result, DOMAIN.arrays(result)
 
 

@@ -112,7 +112,7 @@ def test_cancelled_jobs_are_replaced(data: Path, digest: str, victims: int) -> N
         finished = time.monotonic()
         thread.join()
     assert outcome.digest == digest
-    assert outcome.tally.failures == ()
+    assert outcome.metrics.failures == ()
     assert times["acted"] < finished, "the run was over before the jobs were cancelled"
     assert times["recovered"] - times["acted"] < 30
 

@@ -47,10 +47,10 @@ def test_a_job_that_is_cancelled_between_cycles_changes_nothing(tmp_path: Path) 
             assert time.monotonic() < end, "two jobs never came"
             time.sleep(0.1)
         with threadpool_limits(1):
-            result, tally = DOMAIN.run(spec, plan, client=place.client, report=cancel_one)
+            result, metrics = DOMAIN.run(spec, plan, client=place.client, report=cancel_one)
     assert len(jobs) == 2
     assert result.major == serial.major == 2
-    assert tally.failures == ()
+    assert metrics.failures == ()
     assert digest(DOMAIN.arrays(result)) == digest(DOMAIN.arrays(serial))
     end = time.monotonic() + 60
     while workload.queue():

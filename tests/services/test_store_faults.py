@@ -60,7 +60,7 @@ def test_a_store_that_spoils_every_seventh_answer(
         site = load_site("laptop", changes={"data": data, "storage": {prefix: table}})
         outcome = run(spec, replace(laptop, site=site, data=data))
     assert outcome.digest == digest
-    assert outcome.tally.failures == ()
+    assert outcome.metrics.failures == ()
     assert proxy.spoilt >= 5, f"only {proxy.seen} requests"
 
 

@@ -18,7 +18,7 @@ from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputErro
 from spectrum_workflows.proof.places import DataStore, profile
 from spectrum_workflows.record import compare, read_record
 from spectrum_workflows.sites import Place
-from spectrum_workflows.storage import Stores, systems
+from spectrum_workflows.storage import Stores, filesystems
 
 sys.path.insert(0, str(Path(__file__).parent))
 import buckets
@@ -47,7 +47,7 @@ def test_a_store_reads_back_what_was_written(store: Store) -> None:
         assert storage.exists(url)
         assert storage.info(url)["size"] == len(data)
         spans = [(500_000, 600_000), (0, 3), (len(data) - 9, len(data)), (4, 4), (10, 20)]
-        with storage.counting() as counter:
+        with storage.metering() as counter:
             found = storage.read_ranges(url, spans)
         assert [bytes(part) for part in found] == [data[a:b] for a, b in spans]
         assert 100_022 <= counter.bytes_read <= 1.05 * 100_022
@@ -88,7 +88,7 @@ def test_a_run_gives_the_same_result_from_every_store(
 ) -> None:
     outcome = run(workload.spec(), at(laptop, store))
     assert outcome.digest == digest
-    assert outcome.tally.bytes_read > 100_000
+    assert outcome.metrics.bytes_read > 100_000
 
 
 @pytest.mark.parametrize("store", ["ceph", "xrootd"], indirect=True)
@@ -143,7 +143,7 @@ def test_two_s3_stores_serve_one_run(
 # Errors, each within half a minute, and never with the secret in it
 
 
-def trouble(url: str, table: dict[str, object], kind: type[Exception]) -> str:
+def error_of(url: str, table: dict[str, object], kind: type[Exception]) -> str:
     """What an error says, with all that led to it."""
     begun = time.monotonic()
     name = "/".join(url.split("/")[:3])
@@ -186,14 +186,14 @@ def test_a_store_that_does_not_know_us(s3, wrong: str, tmp_path: Path) -> None:
     other: dict[str, object] = (
         {"anon": True} if wrong == "nobody" else {"credential_file": str(file)}
     )
-    said = trouble(url, table | other | {"patience": 1}, AccessError)
+    said = error_of(url, table | other | {"patience": 1}, AccessError)
     assert all(word in said for word in words(s3)), said
 
 
 @S3
 def test_a_store_for_which_there_are_no_credentials(s3, tmp_path: Path) -> None:
     url, table = s3
-    said = trouble(
+    said = error_of(
         url, table | {"credential_file": str(tmp_path / "none"), "patience": 1}, AccessError
     )
     assert all(word in said for word in words(s3)), said
@@ -202,10 +202,10 @@ def test_a_store_for_which_there_are_no_credentials(s3, tmp_path: Path) -> None:
 @S3
 def test_a_store_without_the_bucket_or_the_object(s3) -> None:
     url, table = s3
-    said = trouble(url + "x", table, DataNotFoundError)
+    said = error_of(url + "x", table, DataNotFoundError)
     assert "no such object" in said
     assert all(word in said for word in words(s3)), said
-    said = trouble("s3://no-such-bucket/x", table, DataNotFoundError)
+    said = error_of("s3://no-such-bucket/x", table, DataNotFoundError)
     assert "no bucket 'no-such-bucket'" in said
     assert str(table["endpoint_url"]) in said
 
@@ -234,32 +234,32 @@ def test_a_store_that_is_down(scheme: str, nowhere: int) -> None:
     table: dict[str, object] = {"patience": 5}
     if scheme == "s3":
         table |= {"endpoint_url": f"http://{host}", "anon": True}
-    said = trouble(url, table, StoreError)
+    said = error_of(url, table, StoreError)
     assert host in said
     assert scheme != "s3" or "bucket-x" in said
 
 
 def test_a_store_that_hangs(mute: int) -> None:
     """Less than half of what is usual, to be done sooner: an error after at most both together."""
-    assert systems.TIMEOUT + systems.PATIENCE <= WITHIN
+    assert filesystems.TIMEOUT + filesystems.PATIENCE <= WITHIN
     table = {"endpoint_url": f"http://127.0.0.1:{mute}", "anon": True}
     table |= {"timeout": 3, "patience": 6}
-    assert f"127.0.0.1:{mute}" in trouble("s3://bucket-x/a.root", table, StoreError)
+    assert f"127.0.0.1:{mute}" in error_of("s3://bucket-x/a.root", table, StoreError)
 
 
 def test_a_store_whose_certificate_is_not_trusted(https_up: Store, made: Path) -> None:
     https_up.fill(made)
-    said = trouble(f"{https_up.data}/dimuon.root", {}, StoreError)
+    said = error_of(f"{https_up.data}/dimuon.root", {}, StoreError)
     assert "certificate of https://127.0.0.1" in said
     table = {"endpoint_url": https_up.data.removesuffix("/data"), "anon": True}
-    said = trouble("s3://bucket-x/a", table, StoreError)
+    said = error_of("s3://bucket-x/a", table, StoreError)
     assert "certificate of https://127.0.0.1" in said
 
 
 def test_a_store_that_forbids(https_up: Store) -> None:
     [table] = https_up.tables.values()
     url = https_up.data.replace("/data", "/closed/x.root")
-    assert "refused access" in trouble(url, table, AccessError)
+    assert "refused access" in error_of(url, table, AccessError)
 
 
 def test_a_token_that_is_renewed_in_its_file(https_up: Store, made: Path, tmp_path: Path) -> None:
@@ -269,7 +269,9 @@ def test_a_token_that_is_renewed_in_its_file(https_up: Store, made: Path, tmp_pa
     file.write_text(SECRET)
     table |= {"token_file": str(file)}
     url = https_up.data.replace("/data", "/private/data/dimuon.root")
-    assert "refused access (401 Unauthorized)" in trouble(url, table | {"patience": 1}, AccessError)
+    assert "refused access (401 Unauthorized)" in error_of(
+        url, table | {"patience": 1}, AccessError
+    )
     right = (https_up.folder / "token").read_text()
     threading.Timer(1, file.write_text, [right + "\n"]).start()
     with storage.using(Stores(((https_up.data.removesuffix("data"), tuple(table.items())),))):

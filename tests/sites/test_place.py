@@ -38,7 +38,7 @@ def test_cluster_options_are_the_librarys_own() -> None:
 def test_no_cluster() -> None:
     with connect(load_site("serial")) as place:
         assert place.client is None
-        assert place.trouble is None
+        assert place.error is None
         assert place.workers == 0
 
 
@@ -60,7 +60,7 @@ def test_a_place_without_workers_gives_up_after_its_patience() -> None:
         end = time.monotonic() + 20
         while not future.cancelled() and time.monotonic() < end:
             time.sleep(0.1)
-        assert "no worker for 2 s" in str(place.trouble)
+        assert "no worker for 2 s" in str(place.error)
         assert future.cancelled()
 
 
@@ -79,7 +79,7 @@ def test_a_look_that_fails_is_repeated_and_patience_decides() -> None:
         end = time.monotonic() + 20
         while next(looks, "over") != "over" and time.monotonic() < end:
             time.sleep(0.1)
-        assert watch.trouble is None
+        assert watch.error is None
         assert watch.thread.is_alive()
         watch.stopped.set()
         gone = dataclasses.replace(deployment, tend=lambda: exec("raise OSError('disk full')"))
@@ -271,4 +271,4 @@ def test_a_killed_worker_process_comes_back() -> None:
         [pid] = place.client.run(os.getpid).values()
         os.kill(pid, signal.SIGKILL)
         assert place.client.submit(int, "7").result(timeout=30) == 7
-        assert place.trouble is None
+        assert place.error is None

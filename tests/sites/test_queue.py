@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectrum_workflows.sites.queue import LIVE, Entry, Job, seconds, steps
+from spectrum_workflows.sites.queue import LIVE, Job, QueueEntry, seconds, steps
 
 COUNT = 3
 
 
 def job(name: str, state: str = "RUNNING", *, left: float = 3000, connected: bool = True, **more):
-    return Job(name, Entry(state, left, limit=3600), connected, **more)
+    return Job(name, QueueEntry(state, left, limit=3600), connected, **more)
 
 
 def decided(*jobs: Job, count: int = COUNT, draining: tuple[str, ...] = ()):
@@ -68,8 +68,8 @@ def test_a_smaller_pool_gives_back_waiting_jobs_first() -> None:
 
 
 def test_a_short_limit_is_renewed_in_its_last_third() -> None:
-    young = Job("a", Entry("RUNNING", left=41, limit=60), connected=True)
-    old = Job("a", Entry("RUNNING", left=19, limit=60), connected=True)
+    young = Job("a", QueueEntry("RUNNING", left=41, limit=60), connected=True)
+    old = Job("a", QueueEntry("RUNNING", left=19, limit=60), connected=True)
     assert steps([young], count=1, renew_before=300, draining=()).submit == 0
     assert steps([old], count=1, renew_before=300, draining=()).submit == 1
 
@@ -79,7 +79,7 @@ JOBS = st.lists(
         Job,
         name=st.uuids().map(str),
         entry=st.builds(
-            Entry,
+            QueueEntry,
             state=st.sampled_from([*sorted(LIVE), "", "FAILED", "CANCELLED"]),
             left=st.floats(-10, 4000),
             limit=st.sampled_from([60.0, 3600.0, math.inf]),

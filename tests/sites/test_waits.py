@@ -45,7 +45,7 @@ def test_workers_that_come_back_too_slowly_for_dask_are_replaced() -> None:
             os.kill(pid, signal.SIGKILL)
         assert place.client.submit(int, "7").result(timeout=200) == 7
         assert not {*pids(place)} & {*before}
-        assert place.trouble is None
+        assert place.error is None
 
 
 def test_a_worker_that_hangs_is_replaced_and_holds_nobody_up() -> None:
@@ -59,7 +59,7 @@ def test_a_worker_that_hangs_is_replaced_and_holds_nobody_up() -> None:
         assert place.client.gather(place.client.map(abs, range(40))) == [*range(40)]
         assert until(lambda: not Path(f"/proc/{hung}").exists(), 120)
         assert hung not in pids(place)
-        assert place.trouble is None
+        assert place.error is None
 
 
 def test_hung_workers_do_not_hold_up_the_end() -> None:

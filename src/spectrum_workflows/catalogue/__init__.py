@@ -3,7 +3,7 @@
 A spec writes ``catalogue:NAME`` in place of a file's or a data set's name.
 """
 
-from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
+from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueEntry, CatalogueFile
 from spectrum_workflows.catalogue.fetching import fetch, verify
 from spectrum_workflows.catalogue.finding import (
     Located,
@@ -18,8 +18,8 @@ from spectrum_workflows.catalogue.finding import (
 __all__ = [
     "PREFIX",
     "Catalogue",
+    "CatalogueEntry",
     "CatalogueFile",
-    "Entry",
     "Located",
     "catalogue",
     "copies",

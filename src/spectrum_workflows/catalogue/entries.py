@@ -44,7 +44,7 @@ class CatalogueFile(FrozenModel):
     """Bytes that an archive unpacks to, if that is far more than its size."""
 
 
-class Entry(FrozenModel):
+class CatalogueEntry(FrozenModel):
     """A data set under a logical name."""
 
     title: str
@@ -87,5 +87,5 @@ class Entry(FrozenModel):
 class Catalogue(FrozenModel):
     """One ``catalogue.toml``: entries by their names."""
 
-    entries: dict[Name, Entry]
+    entries: dict[Name, CatalogueEntry]
     """Data sets by their names."""

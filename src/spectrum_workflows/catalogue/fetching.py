@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from spectrum_workflows import storage
-from spectrum_workflows.catalogue.entries import CatalogueFile, Entry
+from spectrum_workflows.catalogue.entries import CatalogueEntry, CatalogueFile
 from spectrum_workflows.catalogue.finding import ARCHIVES, candidates, set_name
 from spectrum_workflows.catalogue.trusting import BLOCK, checksum, distrust, note, notes
 from spectrum_workflows.catalogue.unpacking import unpack
@@ -33,7 +33,7 @@ State = Literal["verified", "unpublished", "missing", "different"]
 
 
 def fetch(
-    found: Entry,
+    found: CatalogueEntry,
     file: CatalogueFile,
     data: str,
     progress: Progress,
@@ -48,7 +48,7 @@ def fetch(
 
     Parameters
     ----------
-    found : Entry
+    found : CatalogueEntry
     file : CatalogueFile
         One of its files.
     data : str
@@ -120,7 +120,7 @@ def verify(file: CatalogueFile, data: str) -> tuple[State, str]:
     return ("verified" if file.checksum else "unpublished"), now
 
 
-def _copied(found: Entry, file: CatalogueFile, part: Path, progress: Progress) -> str:
+def _copied(found: CatalogueEntry, file: CatalogueFile, part: Path, progress: Progress) -> str:
     """Fill the part from the first replica that gives all of it."""
     troubles = []
     for url in candidates(found, file):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spectrum_workflows import shipped, storage
-from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueFile, Entry
+from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueEntry, CatalogueFile
 from spectrum_workflows.catalogue.trusting import distrust
 from spectrum_workflows.errors import (
     AccessError,
@@ -36,7 +36,7 @@ class Located:
     events: int | None = None
 
 
-def catalogue(data: str = "") -> dict[str, Entry]:
+def catalogue(data: str = "") -> dict[str, CatalogueEntry]:
     """All entries: those that come with the package, then those of the data root.
 
     Parameters
@@ -49,14 +49,14 @@ def catalogue(data: str = "") -> dict[str, Entry]:
     SpecError
         A catalogue is not valid.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, CatalogueEntry] = {}
     for path in sorted(shipped.folder("workflows").glob(f"*/{FILE}")):
         found |= _read(str(path))
     own = storage.join(data, FILE) if data else ""
     return found | (_read(own) if own and storage.exists(own) else {})
 
 
-def entry(name: str, data: str = "") -> Entry:
+def entry(name: str, data: str = "") -> CatalogueEntry:
     """One entry, with or without the prefix.
 
     Raises
@@ -102,7 +102,7 @@ def located(reference: str, data: str) -> list[Located]:
     ]
 
 
-def _counted(found: Entry, files: Sequence[CatalogueFile], data: str) -> Iterator[str]:
+def _counted(found: CatalogueEntry, files: Sequence[CatalogueFile], data: str) -> Iterator[str]:
     """Where files are whose events are known: one answer of a replica speaks for the others.
 
     So that thousands of files can be planned without asking for each.
@@ -168,13 +168,13 @@ def copies(references: Iterable[str], data: str = "") -> tuple[tuple[str, ...], 
     return tuple(roots for roots in found if len(roots) > 1)
 
 
-def candidates(found: Entry, file: CatalogueFile) -> Iterator[str]:
+def candidates(found: CatalogueEntry, file: CatalogueFile) -> Iterator[str]:
     """URLs of a file's replicas, in order."""
     for replica in ordered(found.replicas):
         yield storage.join(replica, file.name)
 
 
-def _first(found: Entry, file: CatalogueFile, data: str) -> str:
+def _first(found: CatalogueEntry, file: CatalogueFile, data: str) -> str:
     troubles = []
     for url in (storage.join(data, file.name), *candidates(found, file)):
         try:
@@ -197,6 +197,6 @@ def _check_here(file: CatalogueFile, url: str) -> None:
         raise DataError(said, url, "spectrum data fetch brings it again")
 
 
-def _read(url: str) -> dict[str, Entry]:
+def _read(url: str) -> dict[str, CatalogueEntry]:
     table = read_toml(storage.read_bytes(url), where=url)
     return parse(Catalogue, table, where=url).entries

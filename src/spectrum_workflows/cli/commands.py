@@ -94,14 +94,14 @@ def run_command(
         unconnected = Place(profile, data or profile.data, out or profile.results)
         front.check_results(unconnected)
         if profile.cluster is not None:
-            front.glance(wanted, unconnected, on_error=on_error.value)
+            front.preflight(wanted, unconnected, on_error=on_error.value)
         with connect(profile, data=data, results=out) as place:
             outcome = front.run(wanted, place, on_error=on_error.value)
             folder = front.save(outcome, place)
         saved = read_record(folder)
         if json:
-            trouble = {key: saved.get(key, []) for key in ("notes", "lost")}
-            screen.as_json({**outcome.summary, "folder": folder, **trouble})
+            problems = {key: saved.get(key, []) for key in ("notes", "lost")}
+            screen.as_json({**outcome.summary, "folder": folder, **problems})
         else:
             screen.outcomes([(outcome.summary, folder)])
     if outcome.failures and on_error is OnErrorChoice.RAISE:

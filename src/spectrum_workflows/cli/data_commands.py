@@ -44,7 +44,9 @@ Unpacked = Annotated[
     int | None,
     typer.Option(min=1, metavar="BYTES", help="What an archive may unpack to, in all."),
 ]
-Entry = Annotated[str, typer.Argument(metavar="NAME", help="An entry: spectrum data list.")]
+CatalogueEntry = Annotated[
+    str, typer.Argument(metavar="NAME", help="An entry: spectrum data list.")
+]
 Entries = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]...", help="Entries; default: all with a file there."),
@@ -118,7 +120,7 @@ def convert_command(
     if json:
         screen.as_json(said)
     else:
-        screen.text(_in_words(said))
+        screen.text(_describe(said))
 
 
 @app.command("list")
@@ -155,7 +157,7 @@ def list_command(
 
 @app.command("fetch")
 def fetch_command(
-    name: Entry,
+    name: CatalogueEntry,
     data: Data = None,
     site: SiteOption = None,
     change: Set = None,
@@ -209,7 +211,7 @@ def verify_command(
         raise typer.Exit(1)
 
 
-def _in_words(said: dict[str, Any]) -> str:
+def _describe(said: dict[str, Any]) -> str:
     """What a conversion did, in one line."""
     what = "events" if "events" in said else "visibilities"
     line = f"{said['url']}: {said[what]:,} {what}, {said['bytes'] / 1e6:,.1f} MB written"

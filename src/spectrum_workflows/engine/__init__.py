@@ -7,11 +7,11 @@ every part's pieces to values that stay on the workers, for a loop that goes
 over them again and again.
 """
 
-from spectrum_workflows.engine.exchanging import exchanged
-from spectrum_workflows.engine.kept import Kept
 from spectrum_workflows.engine.limits import Limits, limited
-from spectrum_workflows.engine.merging import merged
 from spectrum_workflows.engine.parts import Parts, each
+from spectrum_workflows.engine.persisted import Persisted
+from spectrum_workflows.engine.shuffle import shuffle
 from spectrum_workflows.engine.threads import one_thread
+from spectrum_workflows.engine.tree import merged
 
-__all__ = ["Kept", "Limits", "Parts", "each", "exchanged", "limited", "merged", "one_thread"]
+__all__ = ["Limits", "Parts", "Persisted", "each", "limited", "merged", "one_thread", "shuffle"]

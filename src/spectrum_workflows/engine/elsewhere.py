@@ -84,7 +84,7 @@ def _both(first: R | None, second: R | None) -> tuple[R, R] | None:
 
 
 def _quiet(call: Callable[[], R]) -> R | None:
-    """The result in this process; trouble is for others to report."""
+    """The result in this process; errors are for others to report."""
     try:
         return call()
     except Exception:

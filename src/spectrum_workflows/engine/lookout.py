@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from distributed import wait
 
 from spectrum_workflows.engine.limits import Limits, current_limits
-from spectrum_workflows.engine.patience import in_words
+from spectrum_workflows.engine.patience import describe_duration
 from spectrum_workflows.errors import PartitionError, SiteError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Lookout:
     limits : Limits
     overdue : dict
         Keys of partitions that took too long twice, with the limit in seconds.
-    trouble : SiteError or None
+    error : SiteError or None
         Why the run was given up.
     """
 
@@ -48,7 +48,7 @@ class Lookout:
     nonce: str
     limits: Limits = field(default_factory=current_limits)
     overdue: dict[str, float] = field(default_factory=dict)
-    trouble: SiteError | None = None
+    error: SiteError | None = None
     _strikes: dict[str, int] = field(default_factory=dict)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _idle: threading.Event = field(default_factory=threading.Event)
@@ -101,8 +101,8 @@ class Lookout:
 
     def check(self) -> None:
         """Raise if the run was given up."""
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
 
     def explained(self, key: str, error: BaseException, where: str) -> BaseException:
         """What befell a partition: it may be that it took too long."""
@@ -110,14 +110,14 @@ class Lookout:
         if limit is None:
             return error
         return PartitionError(
-            f"it was not done within {in_words(limit)}, on one worker and on another",
+            f"it was not done within {describe_duration(limit)}, on one worker and on another",
             where,
             "partition_timeout below [workers] in the site profile is the limit, "
             "and --on-error keep finishes without it",
         )
 
     def _look_again(self) -> None:
-        while not self._stopped.wait(self.limits.period) and self.trouble is None:
+        while not self._stopped.wait(self.limits.period) and self.error is None:
             with suppress(Exception):  # the client or the scheduler has gone: the run hears of it
                 self._look()
 
@@ -146,7 +146,7 @@ class Lookout:
         if seen["computing"] or not self._waits or state != self._last:
             self._moved, self._last = now, state
         elif now - self._moved > self.limits.stalled + (0.0 if seen["workers"] else NOBODY):
-            self.trouble = _standstill(seen, self.limits.stalled)
+            self.error = _standstill(seen, self.limits.stalled)
 
 
 def _looker() -> Callable[..., dict[str, Any]]:
@@ -199,19 +199,22 @@ def _standstill(seen: dict[str, Any], seconds: float) -> SiteError:
     """What to say when nothing moves: mostly workers that wait for memory nobody gives back."""
     workers = seen["workers"]
     if not workers:
-        return SiteError(f"no worker for {in_words(seconds)}", remedy="see why they do not come")
+        return SiteError(
+            f"no worker for {describe_duration(seconds)}", remedy="see why they do not come"
+        )
     paused = [w for w in workers if w[1] == "paused"]
     most = max(paused or workers, key=lambda w: w[2] / max(1, w[3]))
     used, there = most[2] * COARSE / 1e9, most[3] / 1e9
     if paused:
         return SiteError(
             f"{len(paused)} of {len(workers)} workers are paused for lack of memory, and nothing "
-            f"was computed for {in_words(seconds)}: one has {used:.2f} GB of its {there:.2f} GB "
+            f"was computed for {describe_duration(seconds)}: one has {used:.2f} GB of its "
+            f"{there:.2f} GB "
             "in use and cannot let go of them",
             remedy="give workers more memory, take more workers, or smaller partitions",
         )
     return SiteError(
-        f"{len(workers)} workers computed nothing for {in_words(seconds)}, although "
+        f"{len(workers)} workers computed nothing for {describe_duration(seconds)}, although "
         f"{seen['waiting'] or 'some'} tasks are left",
         remedy="run it again; the workers' logs may say more",
     )

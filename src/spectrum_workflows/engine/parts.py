@@ -11,8 +11,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Failure, OnError, Partition, Tally
-from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.domain import Failure, Metrics, OnError, Partition
+from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.errors import PartitionError, SpectrumError, StoreError
 
@@ -32,7 +32,7 @@ class Part(Generic[R]):
     """A value, or ``None`` where every partition under it failed, and its cost."""
 
     value: R | None
-    tally: Tally
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def each(
     *shared
         Values that every call needs (a model image, a density grid); sent
         once per worker, not once per task, unless they are mere numbers.  Of a
-        `Kept` one, as many as there are items, every call gets the element
+        `Persisted` one, as many as there are items, every call gets the element
         with its own number.
     client : distributed.Client, optional
         Where to compute; ``None`` is a plain loop in this process.
@@ -89,7 +89,7 @@ def compute(
 ) -> Part[R]:
     """Compute one partition and account for it; runs on the worker."""
     values = [s.value if isinstance(s, Part) else s for s in shared]
-    with storage.using(stores), storage.counting() as counter, metered() as spent:
+    with storage.using(stores), storage.metering() as counter, metered() as spent:
         attempt = 0
         while True:
             attempt += 1
@@ -107,20 +107,20 @@ def compute(
                     raise as_spectrum_error(error, item) from error
                 value, failures = None, (failure(item, error, attempt),)
                 break
-    read = Tally(0.0, counter.bytes_read, failures, copies=tuple(counter.copies))
+    read = Metrics(0.0, counter.bytes_read, failures, copies=tuple(counter.copies))
     return Part(value, spent() + read)
 
 
 def own_shared(parts: Parts[Any], number: int) -> list[Any]:
-    """The shared values of one call: of a `Kept` one, its own element."""
-    return [s.elements[number] if isinstance(s, Kept) else s for s in parts.shared]
+    """The shared values of one call: of a `Persisted` one, its own element."""
+    return [s.elements[number] if isinstance(s, Persisted) else s for s in parts.shared]
 
 
 @contextmanager
-def metered() -> Iterator[Callable[[], Tally]]:
+def metered() -> Iterator[Callable[[], Metrics]]:
     """CPU time of this thread since the block began, and the process's peak memory."""
     started = time.thread_time()
-    yield lambda: Tally(time.thread_time() - started, memory=peak_memory())
+    yield lambda: Metrics(time.thread_time() - started, memory=peak_memory())
 
 
 def peak_memory() -> int:
@@ -136,7 +136,7 @@ def peak_memory() -> int:
 def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
     """Merge siblings from left to right, stepping over those that failed."""
     values = [c.value for c in children if c.value is not None]
-    tally = sum((c.tally for c in children), Tally())
+    metrics = sum((c.metrics for c in children), Metrics())
     try:
         with metered() as spent:
             value = reduce(merge, values) if values else None
@@ -144,14 +144,14 @@ def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
         raise  # as it is: an error that is its own cause has no end, and workers follow causes
     except Exception as error:
         raise as_merge_error(error) from error
-    moved = Tally(bytes_moved=nbytes(values[1:]) if len(values) > 1 else 0)
-    return Part(value, tally + spent() + moved)
+    moved = Metrics(bytes_moved=nbytes(values[1:]) if len(values) > 1 else 0)
+    return Part(value, metrics + spent() + moved)
 
 
 def failure(item: Partition, error: BaseException, attempts: int) -> Failure:
     """The value that stands for a partition which could not be computed."""
     notes = "\n".join(getattr(error, "__notes__", ()))
-    return Failure(item.where, item.size, _in_words(error), attempts, notes)
+    return Failure(item.where, item.size, _describe(error), attempts, notes)
 
 
 def as_spectrum_error(error: BaseException, item: Partition) -> SpectrumError:
@@ -159,17 +159,17 @@ def as_spectrum_error(error: BaseException, item: Partition) -> SpectrumError:
     if isinstance(error, SpectrumError):
         return error
     remedy = "--on-error keep finishes without it"
-    return PartitionError(_in_words(error), item.where, remedy)
+    return PartitionError(_describe(error), item.where, remedy)
 
 
 def as_merge_error(error: BaseException) -> SpectrumError:
     """The error to show when results could be computed but not merged."""
     if isinstance(error, SpectrumError):
         return error
-    return PartitionError(f"merging results failed ({_in_words(error)})")
+    return PartitionError(f"merging results failed ({_describe(error)})")
 
 
-def _in_words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     if isinstance(error, SpectrumError):
         return str(error)
     if type(error).__name__ == "KilledWorker":  # distributed's, which is not imported here

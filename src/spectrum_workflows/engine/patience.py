@@ -39,7 +39,9 @@ class _Current:
                 said = (where, self.limits.of_a_partition(average))
             if where and seconds > said[1]:
                 said = (where, 2 * seconds)
-                warnings.warn(f"{where}: has taken {in_words(seconds)} so far", stacklevel=1)
+                warnings.warn(
+                    f"{where}: has taken {describe_duration(seconds)} so far", stacklevel=1
+                )
 
 
 @contextmanager
@@ -53,6 +55,6 @@ def patient() -> Iterator[Callable[[str], None]]:
         current.stopped.set()
 
 
-def in_words(seconds: float) -> str:
+def describe_duration(seconds: float) -> str:
     """A duration for people."""
     return f"{seconds:.3g} s" if seconds < 120 else f"{seconds / 60:.3g} minutes"

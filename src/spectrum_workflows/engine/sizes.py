@@ -14,10 +14,10 @@ def nbytes(value: Any) -> int:
     if is_dataclass(value):
         return SMALL + sum(nbytes(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, Mapping):
-        return SMALL + sum(nbytes(held) for held in value.values())
+        return SMALL + sum(nbytes(scatter_shared) for scatter_shared in value.values())
     if isinstance(value, tuple | list):
-        return SMALL + sum(nbytes(held) for held in value)
+        return SMALL + sum(nbytes(scatter_shared) for scatter_shared in value)
     if isinstance(value, bytes | bytearray):
         return SMALL + len(value)
-    held = getattr(value, "nbytes", SMALL)
-    return held if isinstance(held, int) else SMALL
+    scatter_shared = getattr(value, "nbytes", SMALL)
+    return scatter_shared if isinstance(scatter_shared, int) else SMALL

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition
 from spectrum_workflows.engine.allocation import keep_freed_memory
-from spectrum_workflows.engine.kept import Kept
 from spectrum_workflows.engine.parts import Part, Parts, compute
+from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 sizeof.register(Part, lambda part: nbytes(part.value))  # or Dask takes it for a few bytes
 
 
-def hold(client: Client, value: Any, key: str) -> Future:
+def scatter(client: Client, value: Any, key: str) -> Future:
     """Send a value; it can be rebuilt when every worker that had it is gone."""
     return client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=key)
 
 
-def held(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
-    """Send each shared value once; `Kept` ones are there already, small ones go with the task."""
+def scatter_shared(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
+    """Send each shared value once; `Persisted` ones are there, small ones go with the task."""
     return [
-        value if isinstance(value, Kept) or small(value) else hold(client, value, key(n))
+        value if isinstance(value, Persisted) or small(value) else scatter(client, value, key(n))
         for n, value in enumerate(parts.shared)
     ]
 
@@ -44,7 +44,7 @@ def small(value: Any) -> bool:
 def columns(shared: list[Any], numbers: list[int]) -> list[list[Any]]:
     """The shared values as arguments of ``client.map``: one list per value."""
     return [
-        [s.elements[n] for n in numbers] if isinstance(s, Kept) else [s] * len(numbers)
+        [s.elements[n] for n in numbers] if isinstance(s, Persisted) else [s] * len(numbers)
         for s in shared
     ]
 

@@ -118,10 +118,10 @@ def _values(
     stored = [
         Basket(raw, edges[k + 1] - edges[k]) for raw, k in zip(packed, column.numbers, strict=True)
     ]
-    content = buffers.lent(sum(b.border for b in stored)).view(dtype.newbyteorder("="))
+    content = buffers.borrow(sum(b.border for b in stored)).view(dtype.newbyteorder("="))
     fresh = None
     if column.lists and known is None:
-        fresh = buffers.lent(8 * (stop - start + 1)).view(np.int64)
+        fresh = buffers.borrow(8 * (stop - start + 1)).view(np.int64)
         fresh[0] = 0
     filled = done = 0
     shift = dtype.itemsize.bit_length() - 1  # bytes to items, faster than a division

@@ -42,7 +42,7 @@ def scratch(nbytes: int) -> NDArray[np.uint8]:
     return _buffers.scratch[:nbytes]
 
 
-def lent(nbytes: int) -> NDArray[np.uint8]:
+def borrow(nbytes: int) -> NDArray[np.uint8]:
     """Return a buffer, shape (nbytes,), that nobody else gets as long as any array looks into it.
 
     numpy keeps this array alive for all that are made from it without a copy; an

@@ -25,7 +25,7 @@ GENERATED = "genWeight"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedColumns:
     """What a spec wants from every file of one sample.
 
     Attributes
@@ -56,29 +56,31 @@ class Wanted:
         """Whether events count with their generator weights."""
         return self.normalisation == "genweight"
 
-    def read(self, stand_ins: Iterable[str]) -> tuple[str, ...]:
+    def read(self, fallbacks_used: Iterable[str]) -> tuple[str, ...]:
         """Branches to read, each once, of a file that lacks these columns and triggers."""
-        lacking = set(stand_ins)
+        lacking = set(fallbacks_used)
         names: list[str] = []
         for name in self.columns:
             names += sources(self.fallback(name)) if name in lacking else [name]
         names += [*self.present(lacking), *(CERTIFICATION if self.certified else ())]
         return tuple(dict.fromkeys(names))
 
-    def stand_ins(self, have: Iterable[str]) -> tuple[str, ...]:
+    def fallbacks_used(self, have: Iterable[str]) -> tuple[str, ...]:
         """Columns and triggers that are not among the branches, and need not be."""
         known, fallbacks = set(have), self.fallbacks or {}
         columns = [n for n in self.columns if n not in known and n in fallbacks]
         return (*columns, *(n for n in self.absent if n not in known and n not in columns))
 
-    def present(self, stand_ins: Iterable[str]) -> tuple[str, ...]:
+    def present(self, fallbacks_used: Iterable[str]) -> tuple[str, ...]:
         """Triggers of a file that lacks some."""
-        lacking = set(stand_ins)
+        lacking = set(fallbacks_used)
         return tuple(name for name in self.triggers if name not in lacking)
 
-    def alike(self, stand_ins: Iterable[str]) -> tuple[str, ...]:
+    def alike(self, fallbacks_used: Iterable[str]) -> tuple[str, ...]:
         """Those in which all files of a sample must agree: they may change what is selected."""
-        return tuple(n for n in stand_ins if n in self.columns and not self.fallback(n).neutral)
+        return tuple(
+            n for n in fallbacks_used if n in self.columns and not self.fallback(n).neutral
+        )
 
     @property
     def differing(self) -> bool:
@@ -96,17 +98,17 @@ class Wanted:
         return f"{name} is absent, taken as false"
 
 
-def cuts(wanted: Wanted, stand_ins: Iterable[str]) -> dict[str, Any]:
+def cuts(wanted: RequestedColumns, fallbacks_used: Iterable[str]) -> dict[str, Any]:
     """The cuts that belong to what stands in."""
     found: dict[str, Any] = {}
-    for name in stand_ins:
+    for name in fallbacks_used:
         if name in wanted.columns:
             found |= wanted.fallback(name).cuts or {}
     return found
 
 
 def absent(
-    sample: str, files: Sequence[tuple[str, tuple[str, ...]]], wanted: Wanted
+    sample: str, files: Sequence[tuple[str, tuple[str, ...]]], wanted: RequestedColumns
 ) -> Iterator[str]:
     """Which columns and triggers some files lack, and what that means.
 
@@ -114,9 +116,9 @@ def absent(
     ----------
     sample : str
         Whose files they are.
-    files : sequence of (url, stand_ins)
+    files : sequence of (url, fallbacks_used)
         What each of them lacks.
-    wanted : Wanted
+    wanted : RequestedColumns
     """
     for name in dict.fromkeys(name for _, lacking in files for name in lacking):
         without = [url for url, lacking in files if name in lacking]
@@ -129,17 +131,19 @@ def absent(
             return
 
 
-def as_selection_sees(read: ak.Array, wanted: Wanted, stand_ins: Sequence[str]) -> ak.Array:
+def as_selection_sees(
+    read: ak.Array, wanted: RequestedColumns, fallbacks_used: Sequence[str]
+) -> ak.Array:
     """Records with the columns of the selection, from the branches that were read.
 
     Parameters
     ----------
     read : ak.Array, shape (n_events,)
-        With the fields of ``wanted.read(stand_ins)``.
-    wanted, stand_ins
+        With the fields of ``wanted.read(fallbacks_used)``.
+    wanted, fallbacks_used
         As there.
     """
-    return records({name: _column(read, wanted, stand_ins, name) for name in wanted.columns})
+    return records({name: _column(read, wanted, fallbacks_used, name) for name in wanted.columns})
 
 
 def records(columns: Mapping[str, ak.Array]) -> ak.Array:
@@ -162,7 +166,7 @@ def refuse_missing(
     *,
     tree: str,
     url: str,
-    wanted: Wanted | None = None,
+    wanted: RequestedColumns | None = None,
 ) -> None:
     """Refuse a file without some branches, naming the closest and what to do.
 
@@ -172,7 +176,7 @@ def refuse_missing(
         Branches that are wanted, and those of the file.
     tree, url : str
         Where.
-    wanted : Wanted, optional
+    wanted : RequestedColumns, optional
         Which of them something may stand in for; all if left out.
 
     Raises
@@ -193,7 +197,7 @@ def refuse_missing(
     raise DataError(f"no branch {column!r} in {tree}{more}", url, remedy.rstrip(";"))
 
 
-def _remedy(column: str, wanted: Wanted | None) -> str:
+def _remedy(column: str, wanted: RequestedColumns | None) -> str:
     """What a spec can say of a branch that not all files have."""
     if wanted and column in wanted.triggers:
         return f'where it may be absent, say so: triggers = [{{path = "{column}", absent = false}}]'
@@ -233,9 +237,9 @@ def to_keep(spec: HepSpec) -> list[str]:
     for trigger in triggers:
         must = trigger.absent is None and not some
         keep += [] if trigger.path in keep else [trigger.path if must else f"{trigger.path}?"]
-    stand_ins = [name for fallback in spec.fallbacks.values() for name in sources(fallback)]
+    fallbacks_used = [name for fallback in spec.fallbacks.values() for name in sources(fallback)]
     of_samples = [name for sample in spec.samples.values() for name in sample.columns]
-    perhaps = [*spec.simulation_columns, *of_samples, *stand_ins, *CERTIFICATION, GENERATED]
+    perhaps = [*spec.simulation_columns, *of_samples, *fallbacks_used, *CERTIFICATION, GENERATED]
     return list(dict.fromkeys([*keep, *(f"{name}?" for name in perhaps if name not in keep)]))
 
 
@@ -246,8 +250,10 @@ def sources(fallback: FallbackSpec) -> list[str]:
     return [fallback.column] if fallback.column else []
 
 
-def _column(read: ak.Array, wanted: Wanted, stand_ins: Sequence[str], name: str) -> Any:
-    if name not in stand_ins:
+def _column(
+    read: ak.Array, wanted: RequestedColumns, fallbacks_used: Sequence[str], name: str
+) -> Any:
+    if name not in fallbacks_used:
         return read[name]
     fallback = wanted.fallback(name)
     if fallback.column:

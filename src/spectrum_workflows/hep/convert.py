@@ -17,7 +17,7 @@ import uproot
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import DataError, OutputError, SpecError, SpectrumError
-from spectrum_workflows.hep.draft import draft
+from spectrum_workflows.hep.atomic_write import atomic_write
 from spectrum_workflows.hep.read import facts
 from spectrum_workflows.hep.rootfile import OpenTree, close_all, damaged, opened
 from spectrum_workflows.hep.runs import TREE
@@ -93,7 +93,7 @@ def convert(
     identity = uuid.uuid5(uuid.NAMESPACE_OID, recipe)
     done = 0
     with (
-        draft(target) as path,
+        atomic_write(target) as path,
         uproot.recreate(path, compression=uproot.ZSTD(5), uuid_function=lambda: identity) as file,
     ):
         out = None

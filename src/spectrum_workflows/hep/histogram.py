@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import naming
 from spectrum_workflows.hep.axes import Axis, HistogramSpec
-from spectrum_workflows.hep.closure import generated_weight, joined
+from spectrum_workflows.hep.completeness import generated_weight, joined
 from spectrum_workflows.hep.generated import usable
 from spectrum_workflows.hep.observables import refuse_weights, weighted
 from spectrum_workflows.hep.observables import regions as looked_at

@@ -18,7 +18,7 @@ from spectrum_workflows.errors import (
     SpecError,
     StoreError,
 )
-from spectrum_workflows.hep.looking import File
+from spectrum_workflows.hep.inspection import File
 from spectrum_workflows.hep.spec import LIST, SEVERAL, HepSpec
 
 CANNOT_LIST = ("http://", "https://")

@@ -35,8 +35,8 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
-from spectrum_workflows.hep.columns import Wanted
-from spectrum_workflows.hep.looking import File, Looked
+from spectrum_workflows.hep.columns import RequestedColumns
+from spectrum_workflows.hep.inspection import File, FileInfo
 
 FOLDER = "hep"
 """Below the folder of what is known."""
@@ -56,7 +56,7 @@ _CONTENT = (
 _BAD = (SpectrumError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading an object may raise that is not there or was damaged."""
 
-_TYPES = TypeAdapter(Looked)
+_TYPES = TypeAdapter(FileInfo)
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ class Question:
     ----------
     name : str
         Of the spec.
-    wanted : mapping of str to Wanted
+    wanted : mapping of str to RequestedColumns
         What is read of the files of every sample.
     max_events : int
         Of a partition.
     """
 
     name: str
-    wanted: Mapping[str, Wanted]
+    wanted: Mapping[str, RequestedColumns]
     max_events: int
 
     @property
@@ -118,7 +118,7 @@ def identities(files: Sequence[File]) -> dict[File, str]:
     return {file: named[file.url] for file in files if named.get(file.url)}
 
 
-def load(folder: str, asked: Question, now: Mapping[File, str]) -> dict[File, Looked]:
+def load(folder: str, asked: Question, now: Mapping[File, str]) -> dict[File, FileInfo]:
     """What is known of files that are the same now as then; a bad finding is none."""
     try:
         kept = _kept(folder, asked)
@@ -134,7 +134,7 @@ def load(folder: str, asked: Question, now: Mapping[File, str]) -> dict[File, Lo
 
 
 def keep(
-    folder: str, asked: Question, now: Mapping[File, str], found: Mapping[File, Looked]
+    folder: str, asked: Question, now: Mapping[File, str], found: Mapping[File, FileInfo]
 ) -> None:
     """Keep what was found; where results cannot be written, the run will say so.
 
@@ -180,7 +180,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _checked(key: str, row: Any, file: File, asked: Question, now: str) -> Looked | None:
+def _checked(key: str, row: Any, file: File, asked: Question, now: str) -> FileInfo | None:
     """What was kept, if it is whole and can be true of the file."""
     try:
         said, text = row
@@ -194,7 +194,7 @@ def _checked(key: str, row: Any, file: File, asked: Question, now: str) -> Looke
     return looked if fits and size in (str(looked.nbytes), "None") else None
 
 
-def _fits(looked: Looked, file: File, wanted: Wanted, max_events: int) -> bool:
+def _fits(looked: FileInfo, file: File, wanted: RequestedColumns, max_events: int) -> bool:
     asked = {*wanted.columns, *wanted.triggers}
     covered = pairwise([(0, 0), *looked.cut, (looked.entries, looked.entries)])
     return (
@@ -203,16 +203,16 @@ def _fits(looked: Looked, file: File, wanted: Wanted, max_events: int) -> bool:
         and min(looked.nbytes, looked.entries, looked.bytes_to_read, looked.memory) >= 0
         and all(stop == start for (_, stop), (start, _) in covered)
         and all(0 < stop - start <= max_events for start, stop in looked.cut)
-        and looked.stand_ins == wanted.stand_ins(asked - {*looked.stand_ins})
+        and looked.fallbacks_used == wanted.fallbacks_used(asked - {*looked.fallbacks_used})
         and _form_fits(looked, wanted)
     )
 
 
-def _form_fits(looked: Looked, wanted: Wanted) -> bool:
+def _form_fits(looked: FileInfo, wanted: RequestedColumns) -> bool:
     if not looked.form:
         return True
     try:
-        return set(ak.forms.from_json(looked.form).fields) == {*wanted.read(looked.stand_ins)}
+        return set(ak.forms.from_json(looked.form).fields) == {*wanted.read(looked.fallbacks_used)}
     except Exception:  # awkward's own, of many kinds
         return False
 

@@ -19,17 +19,17 @@ from spectrum_workflows.domain import Failure, OnError, Plan, Report
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import DataError, PartitionError, SpectrumError
 from spectrum_workflows.hep import columns, duplicates, generated, histogram, partition, plan_cache
-from spectrum_workflows.hep.columns import Wanted
+from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.duplicates import Known
-from spectrum_workflows.hep.job import Job, job
+from spectrum_workflows.hep.inspection import File, FileInfo, look
 from spectrum_workflows.hep.listing import listing
-from spectrum_workflows.hep.looking import File, Looked, look
 from spectrum_workflows.hep.observables import regions as looked_at
 from spectrum_workflows.hep.preparing import counted, selection
 from spectrum_workflows.hep.read import wrong_count
 from spectrum_workflows.hep.selection import located
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events
+from spectrum_workflows.hep.workload import Workload, job
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -52,7 +52,7 @@ def plan(
     client: Client | None = None,
     known: str = "",
     report: Report = lambda *_: None,
-    glance: bool = False,
+    preflight: bool = False,
     on_error: OnError = "raise",
 ) -> Plan:
     """Cut all files into partitions; nothing is computed.
@@ -91,28 +91,28 @@ def plan(
         The selection cannot be used as written.
     """
     task = job(spec)
-    listed = listing(spec, data, first=glance, on_error=on_error)
+    listed = listing(spec, data, first=preflight, on_error=on_error)
     asked = plan_cache.Question(spec.name, task.wanted, spec.partition.max_events)
     opening = _Opening(asked, client, known, report, on_error)
-    found, lost = _looked_into(_to_open(listed.files, task.wanted), opening)
+    found, lost = _inspected(_to_open(listed.files, task.wanted), opening)
     lost |= _miscounted(listed.files, found, on_error)
     files = [(f, None if f in found else n) for f, n in listed.files if f not in lost]
     failures = (*listed.failures, *lost.values())
-    if not files and failures and not glance:
+    if not files and failures and not preflight:
         raise DataError(f"no file could be planned: {failures[0].error}", spec.name)
     partitions: list[Events] = []
     warnings = _counted_once(files, found, task.data)
     for sample, wanted in task.wanted.items():
         mine = [(file, count) for file, count in files if file.sample == sample]
         looked = [found[file] for file, _ in mine if file in found]
-        stand_ins = _same_stand_ins(sample, looked, wanted)
-        partitions += _partitions(mine, found, stand_ins, spec.partition.max_events)
-        lacking = [(x.url, x.stand_ins) for x in looked if x.entries]
+        fallbacks_used = _same_stand_ins(sample, looked, wanted)
+        partitions += _partitions(mine, found, fallbacks_used, spec.partition.max_events)
+        lacking = [(x.url, x.fallbacks_used) for x in looked if x.entries]
         warnings += columns.absent(sample, lacking, wanted)
         warnings += [f"{f.url} has no events" for f, n in mine if _entries(f, n, found) == 0]
         made = [(x.url, x.entries, x.generated) for x in looked]
         warnings += generated.warnings(sample, wanted.normalisation, made)
-        if mine and not glance:
+        if mine and not preflight:
             _check_not_empty(sample, mine, found, wanted)
     warnings += _not_opened(files, found, task)
     warnings += _rehearsed(task, found)[:1]
@@ -144,7 +144,7 @@ class _Opening:
     on_error: OnError
 
 
-def _to_open(files: Sequence[Counted], wanted: Mapping[str, Wanted]) -> list[File]:
+def _to_open(files: Sequence[Counted], wanted: Mapping[str, RequestedColumns]) -> list[File]:
     """Files to look into; of the first of each kind, the types of its columns are wanted too.
 
     A sum of generator weights stands in the file only, and decides whether its
@@ -165,14 +165,14 @@ def _to_open(files: Sequence[Counted], wanted: Mapping[str, Wanted]) -> list[Fil
     return ask
 
 
-def _looked_into(
+def _inspected(
     files: Sequence[File], opening: _Opening
-) -> tuple[dict[File, Looked], dict[File, Failure]]:
+) -> tuple[dict[File, FileInfo], dict[File, Failure]]:
     """What is known of some files, from an earlier plan or by opening them on workers.
 
     Returns
     -------
-    found : dict of File to Looked
+    found : dict of File to FileInfo
         In the order of the files.
     lost : dict of File to Failure
         Those that could not be looked into.
@@ -191,7 +191,7 @@ def _looked_into(
 
 
 def _miscounted(
-    files: Sequence[Counted], found: Mapping[File, Looked], on_error: OnError
+    files: Sequence[Counted], found: Mapping[File, FileInfo], on_error: OnError
 ) -> dict[File, Failure]:
     """Files that were opened, and have other numbers of events than spec or catalogue say."""
     wrong = {}
@@ -207,7 +207,7 @@ def _miscounted(
 
 def _opened(
     files: Sequence[File], opening: _Opening
-) -> tuple[dict[File, Looked], dict[File, Failure]]:
+) -> tuple[dict[File, FileInfo], dict[File, Failure]]:
     """What workers find in some files, and which they could not look into."""
     if not files:
         return {}, {}
@@ -222,16 +222,16 @@ def _opened(
         on_error=opening.on_error,
     )
     sums = merged(parts, _joined, done=lambda n: opening.report("open", n, len(files)))
-    rows, tally = sums
+    rows, metrics = sums
     if client is not None:  # what is read in this process is counted already
-        storage.count(tally.bytes_read)
+        storage.count(metrics.bytes_read)
     found = dict(rows or ())
-    failures = {failure.where: failure for failure in tally.failures}
+    failures = {failure.where: failure for failure in metrics.failures}
     return found, {file: failures[file.where] for file in files if file not in found}
 
 
 def _without_types(
-    files: Sequence[File], found: Mapping[File, Looked], asked: plan_cache.Question
+    files: Sequence[File], found: Mapping[File, FileInfo], asked: plan_cache.Question
 ) -> list[File]:
     """One more file of every kind whose first gave no types: it was lost, or has no events."""
     kinds: dict[str, list[File]] = {}
@@ -246,17 +246,17 @@ def _without_types(
 
 
 def _joined(
-    a: tuple[tuple[File, Looked], ...], b: tuple[tuple[File, Looked], ...]
-) -> tuple[tuple[File, Looked], ...]:
+    a: tuple[tuple[File, FileInfo], ...], b: tuple[tuple[File, FileInfo], ...]
+) -> tuple[tuple[File, FileInfo], ...]:
     return a + b
 
 
-def _entries(file: File, count: int | None, found: Mapping[File, Looked]) -> int:
+def _entries(file: File, count: int | None, found: Mapping[File, FileInfo]) -> int:
     return found[file].entries if count is None else count
 
 
 def _counted_once(
-    files: Sequence[Counted], found: Mapping[File, Looked], data: Collection[str]
+    files: Sequence[Counted], found: Mapping[File, FileInfo], data: Collection[str]
 ) -> list[str]:
     """Refuse a file that would be counted twice; warnings of what may be meant."""
     known = []
@@ -274,7 +274,7 @@ def _counted_once(
 
 
 def _check_not_empty(
-    sample: str, files: Sequence[Counted], found: Mapping[File, Looked], wanted: Wanted
+    sample: str, files: Sequence[Counted], found: Mapping[File, FileInfo], wanted: RequestedColumns
 ) -> None:
     """Refuse a sample without events, unless its sum of weights says that there were some."""
     if wanted.generated and all(file in found for file, _ in files):
@@ -285,24 +285,26 @@ def _check_not_empty(
         raise DataError("no events", files[0][0].url, remedy)
 
 
-def _same_stand_ins(sample: str, found: Sequence[Looked], wanted: Wanted) -> tuple[str, ...]:
+def _same_stand_ins(
+    sample: str, found: Sequence[FileInfo], wanted: RequestedColumns
+) -> tuple[str, ...]:
     """The columns of a sample that something stands in for: in all of its files or in none."""
     having = [looked for looked in found if looked.entries]
     for looked in having:
-        differ = {*wanted.alike(looked.stand_ins)} ^ {*wanted.alike(having[0].stand_ins)}
+        differ = {*wanted.alike(looked.fallbacks_used)} ^ {*wanted.alike(having[0].fallbacks_used)}
         if differ:
             raise DataError(
                 f"only one of {having[0].url} and {looked.url} has {min(differ)}",
                 f"samples.{sample}",
                 "make two samples of them: what stands in may select otherwise",
             )
-    return wanted.alike(having[0].stand_ins) if having else ()
+    return wanted.alike(having[0].fallbacks_used) if having else ()
 
 
 def _partitions(
     files: Sequence[Counted],
-    found: Mapping[File, Looked],
-    stand_ins: tuple[str, ...],
+    found: Mapping[File, FileInfo],
+    fallbacks_used: tuple[str, ...],
     max_events: int,
 ) -> Iterator[Events]:
     """Partitions of files; of one without events, an empty one that sees to its identity."""
@@ -312,10 +314,12 @@ def _partitions(
             continue
         for start, stop in partition.cuts((0, count), max_events) or [(0, 0)]:
             where = (file.sample, file.url, file.tree, start, stop)
-            yield Events(*where, "", 0, entries=count, stand_ins=stand_ins)
+            yield Events(*where, "", 0, entries=count, fallbacks_used=fallbacks_used)
 
 
-def _not_opened(files: Sequence[Counted], found: Mapping[File, Looked], task: Job) -> Iterator[str]:
+def _not_opened(
+    files: Sequence[Counted], found: Mapping[File, FileInfo], task: Workload
+) -> Iterator[str]:
     """What nobody has looked at, as spec or catalogue count the events."""
     if any(count is not None for _, count in files):
         yield COUNTED
@@ -335,7 +339,7 @@ def _identities(partitions: Sequence[Events], files: Sequence[Counted]) -> dict[
     }
 
 
-def _rehearsed(task: Job, found: Mapping[File, Looked]) -> list[str]:
+def _rehearsed(task: Workload, found: Mapping[File, FileInfo]) -> list[str]:
     """Rehearse every way in which events are selected, on the first file of its kind."""
     typed: dict[str, File] = {}
     for file, looked in found.items():
@@ -353,10 +357,12 @@ def _rehearsed(task: Job, found: Mapping[File, Looked]) -> list[str]:
     ]
 
 
-def _rehearse(task: Job, file: File, looked: Looked) -> list[str]:
+def _rehearse(task: Workload, file: File, looked: FileInfo) -> list[str]:
     """Apply the selection to no events; warn if it cannot stand that."""
     none: Any = ak.Array(ak.forms.from_json(looked.form).length_zero_array())
-    events = Events(file.sample, file.url, file.tree, 0, 0, "", 0, stand_ins=looked.stand_ins)
+    events = Events(
+        file.sample, file.url, file.tree, 0, 0, "", 0, fallbacks_used=looked.fallbacks_used
+    )
     chosen = selection(events, task)
     try:
         regions = looked_at(

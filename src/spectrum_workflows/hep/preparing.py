@@ -11,43 +11,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import columns, quality
-from spectrum_workflows.hep.columns import Wanted
-from spectrum_workflows.hep.job import Job
+from spectrum_workflows.hep import columns, event_filters
+from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.observables import LARGEST_WEIGHT
 from spectrum_workflows.hep.read import read
 from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import Selection
 from spectrum_workflows.hep.types import Events
+from spectrum_workflows.hep.workload import Workload
 
 FIRST, COLUMNS = 50, 3
 """Events, and columns of them, by which a file that was written anew is recognised."""
 
 
-def prepared(events: Events, job: Job) -> tuple[ak.Array, Selection]:
+def prepared(events: Events, job: Workload) -> tuple[ak.Array, Selection]:
     """The events of a partition as the selection sees them, and the selection with its cuts.
 
     Events without a trigger, and data outside of the good runs, are left out;
     they count as processed all the same.
     """
     wanted = job.wanted[events.sample]
-    events = replace(events, stand_ins=_stand_ins(events, wanted))
-    found = read(events, wanted.read(events.stand_ins), wanted=wanted)
+    events = replace(events, fallbacks_used=_stand_ins(events, wanted))
+    found = read(events, wanted.read(events.fallbacks_used), wanted=wanted)
     _check_numbers(found, events, job)
     return counted(found, events, job), selection(events, job)
 
 
-def _stand_ins(events: Events, wanted: Wanted) -> tuple[str, ...]:
+def _stand_ins(events: Events, wanted: RequestedColumns) -> tuple[str, ...]:
     """What the file of a partition lacks, which must be what the plan says it lacks.
 
     Of a file that nobody has looked into the plan knows what its sample's first lacks.
     """
     if not (wanted.fallbacks or wanted.absent):
         return ()
-    found = wanted.stand_ins(opened(events.url, events.tree).names)
-    if events.uuid and found != events.stand_ins:
+    found = wanted.fallbacks_used(opened(events.url, events.tree).names)
+    if events.uuid and found != events.fallbacks_used:
         raise DataError("file has changed since the run was planned", events.where, "run again")
-    if wanted.alike(found) != wanted.alike(events.stand_ins):
+    if wanted.alike(found) != wanted.alike(events.fallbacks_used):
         raise DataError(
             "not all files of this sample have the same columns",
             events.url,
@@ -77,7 +77,7 @@ def generator_weights(seen: ak.Array) -> NDArray[np.float64]:
     return np.array(seen[columns.GENERATED], np.float64)
 
 
-def _check_numbers(found: ak.Array, events: Events, job: Job) -> None:
+def _check_numbers(found: ak.Array, events: Events, job: Workload) -> None:
     """Refuse events whose weight, run or trigger bits cannot be what they should be.
 
     Raises
@@ -94,7 +94,7 @@ def _check_numbers(found: ak.Array, events: Events, job: Job) -> None:
     if wanted.certified:
         for name in columns.CERTIFICATION:
             numbers = _flat(found, name, "iu", events)
-            bad = (numbers < 0) | (numbers.astype(np.uint64) >= quality.BLOCKS)
+            bad = (numbers < 0) | (numbers.astype(np.uint64) >= event_filters.BLOCKS)
             _refuse(bad, numbers, name, events)
     for name in wanted.triggers:
         if name in found.fields:
@@ -124,24 +124,24 @@ def _refuse(bad: NDArray[np.bool_], numbers: NDArray[Any], name: str, events: Ev
         raise DataError(f"{said}, which cannot be{more}", events.where, remedy)
 
 
-def selection(events: Events, job: Job) -> Selection:
+def selection(events: Events, job: Workload) -> Selection:
     """The selection with the cuts that belong to the columns of a partition."""
     own = job.cuts.get(events.sample, {})
-    changed = columns.cuts(job.wanted[events.sample], events.stand_ins) | dict(own)
+    changed = columns.cuts(job.wanted[events.sample], events.fallbacks_used) | dict(own)
     return job.selection.with_cuts(changed) if changed else job.selection
 
 
-def counted(found: Any, events: Events, job: Job) -> ak.Array:
+def counted(found: Any, events: Events, job: Workload) -> ak.Array:
     """What was read, under the names the selection knows, of the events that count."""
     wanted = job.wanted[events.sample]
-    seen = columns.as_selection_sees(found, wanted, events.stand_ins)
+    seen = columns.as_selection_sees(found, wanted, events.fallbacks_used)
     if wanted.triggers:
-        present = wanted.present(events.stand_ins)
+        present = wanted.present(events.fallbacks_used)
         for trigger in present:
             _flat(found, trigger, "biu", events)
-        keep = quality.any_fired(found, present)
+        keep = event_filters.any_fired(found, present)
         seen, found = seen[keep], found[keep]
     if wanted.certified and job.good_runs is not None:
         run, block = (found[name] for name in columns.CERTIFICATION)
-        seen = seen[quality.in_good_runs(run, block, job.good_runs)]
+        seen = seen[event_filters.in_good_runs(run, block, job.good_runs)]
     return seen

@@ -19,7 +19,7 @@ from uproot.interpretation.objects import CannotBeAwkward
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import baskets, soundness
-from spectrum_workflows.hep.columns import Wanted, records, refuse_missing
+from spectrum_workflows.hep.columns import RequestedColumns, records, refuse_missing
 from spectrum_workflows.hep.rootfile import OpenTree, damaged, opened
 from spectrum_workflows.hep.types import Events
 
@@ -34,7 +34,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class FileFacts:
+class ClusterInfo:
     """What planning needs to know about one file.
 
     Attributes
@@ -62,7 +62,7 @@ class FileFacts:
     uncompressed: int
 
 
-def facts(url: str, tree: str, columns: Sequence[str]) -> FileFacts:
+def facts(url: str, tree: str, columns: Sequence[str]) -> ClusterInfo:
     """Open a file and look at its structure, without reading events.
 
     Raises
@@ -82,10 +82,12 @@ def facts(url: str, tree: str, columns: Sequence[str]) -> FileFacts:
         raise
     except Exception as error:
         raise damaged(url, error) from error
-    return FileFacts(url, found.uuid, found.nbytes, int(found.tree.num_entries), *details)
+    return ClusterInfo(url, found.uuid, found.nbytes, int(found.tree.num_entries), *details)
 
 
-def read(events: Events, columns: Sequence[str], *, wanted: Wanted | None = None) -> ak.Array:
+def read(
+    events: Events, columns: Sequence[str], *, wanted: RequestedColumns | None = None
+) -> ak.Array:
     """Read some columns of one partition.
 
     Parameters
@@ -94,7 +96,7 @@ def read(events: Events, columns: Sequence[str], *, wanted: Wanted | None = None
         Which entries of which file.
     columns : sequence of str
         Names of branches.
-    wanted : Wanted, optional
+    wanted : RequestedColumns, optional
         What they are for; an error then says more.
 
     Returns

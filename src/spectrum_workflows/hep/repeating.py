@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from spectrum_workflows import storage
 from spectrum_workflows.engine.elsewhere import in_two
-from spectrum_workflows.hep.job import Job
 from spectrum_workflows.hep.observables import regions
 from spectrum_workflows.hep.preparing import prepared
 from spectrum_workflows.hep.types import Events, Observable
+from spectrum_workflows.hep.workload import Workload
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -43,13 +43,13 @@ Answer = dict[str, NDArray[Any]] | None
 
 @contextmanager
 def watched(
-    task: Job, partitions: Sequence[Any], *, client: Client | None
+    task: Workload, partitions: Sequence[Any], *, client: Client | None
 ) -> Iterator[Callable[[], tuple[str, ...]]]:
     """Begin to select some events in two processes, beside a run.
 
     Parameters
     ----------
-    task : Job
+    task : Workload
         Whose selection.
     partitions : sequence of Events
         Of the run: the first of the first simulated sample and of the first data are taken.
@@ -84,7 +84,7 @@ def watched(
 
 
 def answers(
-    sampled: Sequence[Events], task: Job, stores: storage.Stores, *, backwards: bool
+    sampled: Sequence[Events], task: Workload, stores: storage.Stores, *, backwards: bool
 ) -> list[Answer]:
     """What the selection returns for every piece: forwards and again, or once backwards."""
     with storage.using(stores), contextlib.redirect_stdout(io.StringIO()):
@@ -93,7 +93,7 @@ def answers(
         return [_answer(task, *piece) for piece in order]
 
 
-def _sampled(task: Job, partitions: Sequence[Any]) -> list[Events]:
+def _sampled(task: Workload, partitions: Sequence[Any]) -> list[Events]:
     found: dict[bool, Events] = {}
     for events in partitions:
         if events.size:
@@ -102,13 +102,13 @@ def _sampled(task: Job, partitions: Sequence[Any]) -> list[Events]:
     return [replace(e, stop=e.start + min(few, e.size)) for e in found.values()]
 
 
-def _pieces(events: Events, task: Job) -> list[tuple[str, ak.Array, Any]]:
+def _pieces(events: Events, task: Workload) -> list[tuple[str, ak.Array, Any]]:
     arrays, selection = prepared(events, task)
     half = (len(arrays) + 1) // 2
     return [(events.sample, part, selection) for part in (arrays[:half], arrays[half:])]
 
 
-def _answer(task: Job, sample: str, events: ak.Array, selection: Any) -> Answer:
+def _answer(task: Workload, sample: str, events: ak.Array, selection: Any) -> Answer:
     try:
         mine = ak.copy(events)  # so that nothing is changed for the next
         found = regions(selection(mine, **task.options(sample)), seen=len(events))
@@ -128,7 +128,7 @@ def _flat(found: Mapping[str, Observable]) -> Iterator[tuple[str, NDArray[Any]]]
             yield f"{inner} of {name}", array
 
 
-def _differences(twice: list[Answer], once: list[Answer], task: Job) -> Iterator[str]:
+def _differences(twice: list[Answer], once: list[Answer], task: Workload) -> Iterator[str]:
     number = len(once)
     rows = zip(twice[:number], twice[number:], reversed(once), strict=True)
     names = [name for a, b, c in rows for name in (_differs(a, b) or _differs(a, c),) if name]

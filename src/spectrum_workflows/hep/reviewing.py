@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from spectrum_workflows.hep.fit.left_out import at_its_ends, left_out
-from spectrum_workflows.hep.fit.peak import fits
+from spectrum_workflows.hep.fit.peak import fit_peaks
 from spectrum_workflows.hep.types import HepResult
 
 MOST = 3
@@ -39,7 +39,7 @@ def _found(result: HepResult) -> Iterator[str]:
             yield f"region {region}: no event is selected in any sample"
     for name in result.spec.histograms:
         yield from (f"histogram {name}: {line}" for line in _contents(result, name))
-    for name, found in fits(result).items():
+    for name, found in fit_peaks(result).items():
         if isinstance(found, str):
             yield f"histogram {name}: no peak is fitted: {found}"
     yield from _likelihood(result)

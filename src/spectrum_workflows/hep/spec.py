@@ -20,12 +20,12 @@ Path = Annotated[str, Field(min_length=1)]
 """A name of a file, relative to the spec, or its URL."""
 
 __all__ = [
+    "EventGenerationSpec",
+    "EventPartitionSpec",
     "HepSpec",
     "HistogramSpec",
     "Name",
-    "PartitionSpec",
     "SampleSpec",
-    "SyntheticSpec",
 ]
 
 ANALYSES = f"{__name__.rpartition('.')[0]}.analyses"
@@ -104,14 +104,14 @@ class SampleSpec(FrozenModel):
         return self
 
 
-class PartitionSpec(FrozenModel):
+class EventPartitionSpec(FrozenModel):
     """How the input is cut; more events per partition cost more memory."""
 
     max_events: PositiveInt = 200_000
     """Most events of one partition; more cost a worker more memory, fewer more tasks."""
 
 
-class SyntheticSpec(FrozenModel):
+class EventGenerationSpec(FrozenModel):
     """What ``make`` generates for the samples of a spec."""
 
     events: PositiveInt = 100_000
@@ -160,7 +160,7 @@ class HepSpec(FrozenModel):
     """Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec. ``select`` is given a
     mapping of name to correction: of one file, of all files of a list, or one such mapping for
     each name of a table."""
-    partition: PartitionSpec = PartitionSpec()
+    partition: EventPartitionSpec = EventPartitionSpec()
     """How the input is cut into partitions."""
     samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
     """What is analysed: one table per process or data set."""
@@ -168,7 +168,7 @@ class HepSpec(FrozenModel):
     """What is filled: one table per histogram."""
     fit: FitSpec | None = None
     """The likelihood fit of the histograms."""
-    synthetic: SyntheticSpec | None = None
+    synthetic: EventGenerationSpec | None = None
     """What ``spectrum data make`` generates, if the data can be generated."""
     folder: SkipJsonSchema[str] = Field(default="", exclude=True, repr=False)
     """Where the spec lies; not a key of the file."""

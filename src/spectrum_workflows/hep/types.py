@@ -53,7 +53,7 @@ class Events:
         Identity of the file when the run was planned; empty if it was not opened.
     entries : int, optional
         Entries of the whole file: no event is lost by a wrong number.
-    stand_ins : tuple of str
+    fallbacks_used : tuple of str
         Columns and triggers that the file does not have, and need not have; of a
         file that was not opened, those of which all files of the sample have none.
     """
@@ -66,7 +66,7 @@ class Events:
     uuid: str
     nbytes: int
     entries: int | None = None
-    stand_ins: tuple[str, ...] = ()
+    fallbacks_used: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -97,7 +97,7 @@ class FileRead:
         ``Runs`` tree; 0 where it is not asked for.
     content : str
         Identity of what was read.
-    stand_ins : tuple of str
+    fallbacks_used : tuple of str
         Columns and triggers that it did not have.
     beginning : str
         Digest of its first events, whatever file they are in; empty where there
@@ -108,7 +108,7 @@ class FileRead:
     entries: int
     generated: float = 0.0
     content: str = ""
-    stand_ins: tuple[str, ...] = ()
+    fallbacks_used: tuple[str, ...] = ()
     beginning: str = ""
 
     def __add__(self, other: FileRead) -> FileRead:
@@ -117,7 +117,7 @@ class FileRead:
             max(self.entries, other.entries),
             max(self.generated, other.generated),
             self.content or other.content,
-            self.stand_ins or other.stand_ins,
+            self.fallbacks_used or other.fallbacks_used,
             self.beginning or other.beginning,
         )
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spectrum_workflows.domain import OnError, Plan, Report, Tally
+from spectrum_workflows.domain import Metrics, OnError, Plan, Report
 from spectrum_workflows.engine import each, merged, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep import closure, columns, histogram, runs
+from spectrum_workflows.hep import columns, completeness, histogram, runs
 from spectrum_workflows.hep.fitted import FitResult, LikelihoodFit
 from spectrum_workflows.hep.histogram import arrays, deviation
-from spectrum_workflows.hep.job import Job, job
 from spectrum_workflows.hep.listing import inputs
 from spectrum_workflows.hep.planning import plan
 from spectrum_workflows.hep.preparing import beginning, generator_weights, prepared
@@ -24,6 +23,7 @@ from spectrum_workflows.hep.rootfile import opened
 from spectrum_workflows.hep.selection import located
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events, FileRead, Filled, HepResult
+from spectrum_workflows.hep.workload import Workload, job
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -46,14 +46,14 @@ __all__ = [
 
 def run(
     spec: HepSpec, plan: Plan, *, client: Client | None, on_error: OnError, report: Report
-) -> tuple[HepResult | None, Tally]:
+) -> tuple[HepResult | None, Metrics]:
     """Select and histogram every partition, merge, and normalise.
 
     Returns
     -------
     result
         ``None`` if every partition failed.
-    tally : Tally
+    tally : Metrics
         Cost and failures.
     """
     task = job(spec)
@@ -71,27 +71,27 @@ def run(
     report("select", 0, total)
     with one_thread(), _repeated(spec, task, plan, client) as doubts:
         sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
-        value, tally = sums
-        tally += Tally(warnings=doubts())
+        value, metrics = sums
+        metrics += Metrics(warnings=doubts())
     if value is None:
-        return None, tally
+        return None, metrics
     data = {name for name, sample in spec.samples.items() if sample.data}
-    notes = [*closure.counted_once(value.files, data), *closure.begin_alike(value.files)]
+    notes = [*completeness.counted_once(value.files, data), *completeness.begin_alike(value.files)]
     notes += _unforeseen(value, plan, task)
     weighted = (sample for sample in spec.samples if task.weighted(sample))
-    notes += closure.not_normalised(value, weighted)
-    missing = closure.missing(value.files, plan.partitions)
+    notes += completeness.not_normalised(value, weighted)
+    missing = completeness.missing(value.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
     result = replace(histogram.normalised(value, spec, missing), notes=tuple(notes))
     if spec.fit is not None:
         report("fit", 0, 1)
         result = replace(result, likelihood=fitted(result))
         report("fit", 1, 1)
-    return result, tally
+    return result, metrics
 
 
 def _repeated(
-    spec: HepSpec, task: Job, plan: Plan, client: Client | None
+    spec: HepSpec, task: Workload, plan: Plan, client: Client | None
 ) -> AbstractContextManager[Callable[[], tuple[str, ...]]]:
     """What is said of a selection that does not repeat itself; our own are known to."""
     if not spec.user_code:
@@ -99,13 +99,13 @@ def _repeated(
     return watched(task, plan.partitions, client=client)
 
 
-def _unforeseen(value: Filled, plan: Plan, task: Job) -> Iterator[str]:
+def _unforeseen(value: Filled, plan: Plan, task: Workload) -> Iterator[str]:
     """What the files lacked that nobody had looked into before."""
     partitions: Sequence[Any] = plan.partitions
     unseen = {events.sample for events in partitions if not events.uuid}
     for sample in task.wanted:
         if sample in unseen:
-            read = [(url, f.stand_ins) for (s, url), f in value.files.items() if s == sample]
+            read = [(url, f.fallbacks_used) for (s, url), f in value.files.items() if s == sample]
             yield from columns.absent(sample, read, task.wanted[sample])
 
 
@@ -124,7 +124,7 @@ def fitted(result: HepResult) -> LikelihoodFit | str:
         return f"the fit failed ({type(error).__name__}: {error})".splitlines()[0]
 
 
-def process(events: Events, task: Job) -> Filled:
+def process(events: Events, task: Workload) -> Filled:
     """Read one partition, select, fill: what runs on workers.
 
     Raises
@@ -158,7 +158,7 @@ def process(events: Events, task: Job) -> Filled:
     return replace(filled, files=files)
 
 
-def _file_read(events: Events, task: Job) -> FileRead:
+def _file_read(events: Events, task: Workload) -> FileRead:
     """What was read of a file, and what the file says of itself."""
     found = opened(events.url, events.tree)
     check_unchanged(found, events)
@@ -168,13 +168,13 @@ def _file_read(events: Events, task: Job) -> FileRead:
         entries(events),
         runs.weights(events.url, events.tree) if wanted.generated else 0.0,
         f"{found.uuid} {found.nbytes}",
-        wanted.stand_ins(found.names) if events.size else (),
+        wanted.fallbacks_used(found.names) if events.size else (),
     )
 
 
 def summary(result: HepResult) -> dict[str, Any]:
     """Events selected per region, closure, and the fits the spec asks for."""
-    from spectrum_workflows.hep.fit.peak import fits
+    from spectrum_workflows.hep.fit.peak import fit_peaks
 
     out: dict[str, Any] = {
         "counts": result.counts,
@@ -189,7 +189,7 @@ def summary(result: HepResult) -> dict[str, Any]:
     }
     if result.missing:
         out["incomplete"] = list(result.missing)
-    peaks = {name: _in_numbers(found) for name, found in fits(result).items()}
+    peaks = {name: _in_numbers(found) for name, found in fit_peaks(result).items()}
     return out | ({"fit": peaks} if peaks else {}) | _likelihood_in_numbers(result)
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spectrum_workflows.radio.strips.coverage import Coverage
-    from spectrum_workflows.radio.strips.types import Layout
-    from spectrum_workflows.radio.types import Geometry, Slab
+    from spectrum_workflows.radio.strips.types import StripLayout
+    from spectrum_workflows.radio.types import Chunk, Geometry
 
 Work = tuple[tuple[str, float], ...]
 
@@ -48,34 +48,34 @@ ROW = 24 + 8
 """Bytes of a row: uvw and its range of channels."""
 
 
-def weights(slabs: Sequence[Slab], geometry: Geometry) -> Forecast:
+def weights(chunks: Sequence[Chunk], geometry: Geometry) -> Forecast:
     """The pass that uniform and Briggs weights need."""
-    size, grid = sum(slab.size for slab in slabs), 4 * density_side(geometry.npix) ** 2
-    memory = PROCESS + max(slab.size for slab in slabs) * 24 + 2 * grid
+    size, grid = sum(chunk.size for chunk in chunks), 4 * density_side(geometry.npix) ** 2
+    memory = PROCESS + max(chunk.size for chunk in chunks) * 24 + 2 * grid
     return Forecast(
-        "weights", len(slabs), (("read", size), ("weigh", size)), _merged(slabs, grid), memory
+        "weights", len(chunks), (("read", size), ("weigh", size)), _merged(chunks, grid), memory
     )
 
 
 def in_slabs(
-    slabs: Sequence[Slab], geometry: Geometry, coverage: Coverage, *, psf: bool, memory: int
+    chunks: Sequence[Chunk], geometry: Geometry, coverage: Coverage, *, psf: bool, memory: int
 ) -> tuple[Forecast, Forecast]:
-    """The imaging pass and one major cycle, a call of the gridder per slab."""
-    size, plane = sum(slab.size for slab in slabs), 8 * geometry.npix**2
+    """The imaging pass and one major cycle, a call of the gridder per chunk."""
+    size, plane = sum(chunk.size for chunk in chunks), 8 * geometry.npix**2
     low, high = float(coverage.w_low.min()), float(coverage.w_high.max())
     planes = cost.planes(np.array(high - low), geometry.npix * geometry.cell / 2, geometry.epsilon)
-    call = _gridding(geometry.epsilon, size, len(slabs) * geometry.npix**2 * float(planes))
-    moved = _merged(slabs, plane)
+    call = _gridding(geometry.epsilon, size, len(chunks) * geometry.npix**2 * float(planes))
+    moved = _merged(chunks, plane)
     image = (("read", float(size)), *_times(call, 1 + psf))
     cycle = (("read", float(size)), *_times(call, 2))
     return (
-        Forecast("image", len(slabs), image, (1 + psf) * moved, memory),
-        Forecast("major cycle", len(slabs), cycle, moved, memory),
+        Forecast("image", len(chunks), image, (1 + psf) * moved, memory),
+        Forecast("major cycle", len(chunks), cycle, moved, memory),
     )
 
 
 def in_strips(
-    slabs: Sequence[Slab], layout: Layout, *, rows: int, weighted: bool, psf: bool
+    chunks: Sequence[Chunk], layout: StripLayout, *, rows: int, weighted: bool, psf: bool
 ) -> tuple[Forecast, ...]:
     """The shuffle, the images and one major cycle in strips.
 
@@ -83,26 +83,26 @@ def in_strips(
 
     Parameters
     ----------
-    slabs : sequence of Slab
-    layout : Layout
+    chunks : sequence of Chunk
+    layout : StripLayout
     rows : int
-        Of all slabs; a row is in a strip for every strip that its channels touch.
+        Of all chunks; a row is in a strip for every strip that its channels touch.
     weighted : bool
         Imaging weights other than natural.
     psf : bool
     """
-    size, strips, blocks = sum(s.size for s in slabs), layout.strips, len(layout.blocks)
+    size, strips, blocks = sum(s.size for s in chunks), layout.strips, len(layout.blocks)
     item = np.dtype(working_type(layout.geometry.epsilon)).itemsize
     samples = item * cost.coarse_samples(layout)
     work = sum(strip.x.count * layout.y.count * strip.planes for strip in strips)
     call = _gridding(layout.geometry.epsilon, size, work)
     filtering = ("filter", cost.filtering(layout))
     task = _strip_memory(layout, item)
-    piece = PROCESS + max(slab.size for slab in slabs) * (24 + PACKED)
+    piece = PROCESS + max(chunk.size for chunk in chunks) * (24 + PACKED)
     shuffle: Work = (("read", size), ("cut", size), *((("weigh", size),) if weighted else ()))
     image = (*call, filtering)
     found = [
-        Forecast("strips", len(slabs) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
+        Forecast("strips", len(chunks) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
         Forecast("image", len(strips) + blocks, image, samples, task),
         Forecast("psf", len(strips) + blocks, image, samples, task),
         *_minor(layout, item),
@@ -111,7 +111,7 @@ def in_strips(
     return tuple(stage for stage in found if psf or stage.name != "psf")
 
 
-def _minor(layout: Layout, item: int) -> tuple[Forecast, Forecast]:
+def _minor(layout: StripLayout, item: int) -> tuple[Forecast, Forecast]:
     """The PSF's transform, and a minor cycle: its searches, and its subtractions.
 
     The way to the bands costs next to nothing, the way back takes every pixel.
@@ -140,12 +140,12 @@ def _times(work: Work, factor: int) -> Work:
     return tuple((kind, factor * amount) for kind, amount in work)
 
 
-def _merged(slabs: Sequence[Slab], nbytes: int) -> int:
+def _merged(chunks: Sequence[Chunk], nbytes: int) -> int:
     """Bytes that a merge tree hands on: every value but the one that stays."""
-    return (len(slabs) - 1) * nbytes
+    return (len(chunks) - 1) * nbytes
 
 
-def _strip_memory(layout: Layout, item: int) -> int:
+def _strip_memory(layout: StripLayout, item: int) -> int:
     """Of the largest task on a strip: its data twice, oversampled planes, coarse images."""
     largest = max(layout.strips, key=lambda strip: strip.size)
     coarse = max(strip.x.count for strip in layout.strips) * layout.y.count

@@ -45,7 +45,7 @@ def finite(values: NDArray[Any], what: str, where: str) -> NDArray[Any]:
 def seen(result: ImagingResult) -> tuple[str, ...]:
     """What the result shows about itself: inaccurate, diverged, odd, unused."""
     found = (*_not_finite(result), *_implausible(result), *_inaccurate(result), *_unused(result))
-    return (*result.trouble, *found, *_beam(result), *_clean(result))
+    return (*result.errors, *found, *_beam(result), *_clean(result))
 
 
 def _not_finite(result: ImagingResult) -> Iterator[str]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
 
-def gridded(data: Visibilities, geometry: Geometry) -> Image:
-    """Weighted dirty image of one slab, not normalised.
+def invert(data: Visibilities, geometry: Geometry) -> Image:
+    """Weighted dirty image of one chunk, not normalised.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ def gridded(data: Visibilities, geometry: Geometry) -> Image:
     return _square(data, data.visibility, geometry)
 
 
-def gridded_psf(data: Visibilities, geometry: Geometry) -> Image:
+def invert_psf(data: Visibilities, geometry: Geometry) -> Image:
     """The same for a point source of 1 Jy at the phase centre: the PSF."""
     ones = np.broadcast_to(np.complex64(1), data.visibility.shape)
     return _square(data, ones, geometry)
 
 
-def predicted(model: Image, data: Visibilities, geometry: Geometry) -> NDArray[np.complex64]:
+def predict(model: Image, data: Visibilities, geometry: Geometry) -> NDArray[np.complex64]:
     """Visibilities of a model image at the coordinates of ``data``.
 
     Parameters
@@ -93,7 +93,7 @@ def vis2dirty(data: Visibilities, vis: NDArray[np.complex64], pixels: Pixels) ->
         In the precision of `working_type`; columns are RA going down.
     """
     single = working_type(pixels.epsilon) is np.float32
-    with _in_words():
+    with _describe():
         return np.asarray(
             wgridder.vis2dirty(
                 vis=vis if single else vis.astype(np.complex128),
@@ -116,7 +116,7 @@ def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArra
         Only coordinates and weights are used.
     pixels : Pixels
     """
-    with _in_words():
+    with _describe():
         found = wgridder.dirty2vis(
             dirty=image,
             wgt=None,
@@ -127,7 +127,7 @@ def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArra
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _describe() -> Iterator[None]:
     """The gridder's one limit that depends on the data, as an error of ours.
 
     Raises

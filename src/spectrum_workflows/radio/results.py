@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows import storage
-from spectrum_workflows.radio import fits
 from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.plot import plot, plot_panels
+from spectrum_workflows.radio.write import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

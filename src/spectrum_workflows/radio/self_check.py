@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from spectrum_workflows.radio.gridding import gridded
+from spectrum_workflows.radio.gridding import invert
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Geometry, Visibilities
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def compare(
         weight=subset.weight[:, None],
         unflagged=len(subset.weight),
     )
-    image = image_of(data) if image_of else gridded(data, geometry)
+    image = image_of(data) if image_of else invert(data, geometry)
     rows, columns = pixels(geometry.npix)
     direct = direct_sum(subset, geometry, rows, columns)
     error = float(np.abs(image[rows, columns] - direct).max())

@@ -43,7 +43,7 @@ class WeightingSpec(FrozenModel):
     """Briggs' parameter, from -2 (about uniform) to 2 (about natural); for ``briggs`` only."""
 
 
-class PartitionSpec(FrozenModel):
+class VisibilityPartitionSpec(FrozenModel):
     """How finely the data are cut; never depends on the number of workers."""
 
     max_visibilities: int = Field(10_000_000, gt=0)
@@ -109,7 +109,7 @@ class SourceSpec(FrozenModel):
     """Full width at half maximum of a Gaussian, in arcseconds; a point if left out."""
 
 
-class SyntheticSpec(FrozenModel):
+class SimulationSpec(FrozenModel):
     """A simulated observation, written as a Measurement Set by ``spectrum data make``."""
 
     telescope: Literal["vla-a", "vla-b", "vla-c", "vla-d", "meerkat"] = "vla-c"
@@ -172,7 +172,7 @@ class RadioSpec(FrozenModel):
     """Geometry and accuracy of the image."""
     weighting: WeightingSpec = WeightingSpec()
     """Imaging weights."""
-    partition: PartitionSpec = PartitionSpec()
+    partition: VisibilityPartitionSpec = VisibilityPartitionSpec()
     """How the data are cut into partitions."""
     strips: StripsSpec = StripsSpec()
     """How the image is cut into strips of the uv plane."""
@@ -183,7 +183,7 @@ class RadioSpec(FrozenModel):
     self_check: bool | None = None
     """Whether gridding is compared with a direct Fourier sum; if left out, up to 1024 pixels per
     side, and wherever strips are used."""
-    synthetic: SyntheticSpec | None = None
+    synthetic: SimulationSpec | None = None
     """What ``spectrum data make`` simulates, if the data can be simulated."""
 
     @model_validator(mode="after")

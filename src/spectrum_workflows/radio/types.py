@@ -25,7 +25,7 @@ SINGLE_EPSILON = 5e-5
 
 
 @dataclass(frozen=True)
-class Slab:
+class Chunk:
     """A partition: a range of time steps × a range of channels of one data set.
 
     Attributes
@@ -55,7 +55,7 @@ class Slab:
 
     @property
     def where(self) -> str:
-        """The slab in words."""
+        """The chunk in words."""
         times = f"times {self.time_start}:{self.time_stop}"
         return f"{self.url} ({times}, channels {self.chan_start}:{self.chan_stop})"
 
@@ -120,7 +120,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Visibilities:
-    """Stokes I visibilities of one slab, rows sorted by (time, antenna1, antenna2).
+    """Stokes I visibilities of one chunk, rows sorted by (time, antenna1, antenna2).
 
     Attributes
     ----------
@@ -236,7 +236,7 @@ class ImagingResult:
 
     ``threshold`` is the level, in Jy/beam, that CLEAN was asked to reach in its
     last major cycle; ``weight_sum`` the sum of imaging weights.  ``beam_fitted`` says
-    that the beam is fitted to the PSF; ``trouble`` what failed after dirty image and PSF;
+    that the beam is fitted to the PSF; ``errors`` what failed after dirty image and PSF;
     ``warnings`` what the images show about themselves.
     """
 
@@ -259,5 +259,5 @@ class ImagingResult:
     self_check: SelfCheck | None = None
     use: Use | None = None
     beam_fitted: bool = False
-    trouble: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ def robustness(scheme: str, robust: float, grid: NDArray[np.float64]) -> tuple[f
     robust : float
         Briggs' R.
     grid : ndarray
-        Total density, of all slabs.
+        Total density, of all chunks.
     """
     if scheme == "uniform":
         return 0.0, 1.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectrum_workflows import domain
-from spectrum_workflows.domain import Failure, Plan, Tally
+from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.stages import Stage
 
 
@@ -22,7 +22,7 @@ class Outcome:
         What was going to be done.
     result : object
         The domain's own result.
-    tally : Tally
+    tally : Metrics
         What the partitions cost, and which of them failed.
     digest : str
         SHA-256 of the result's arrays; see `record.digest`.
@@ -43,7 +43,7 @@ class Outcome:
     spec: Any
     plan: Plan
     result: Any
-    tally: Tally
+    metrics: Metrics
     digest: str
     started: str
     seconds: float
@@ -66,7 +66,7 @@ class Outcome:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What is missing: inputs that could not be planned, partitions that failed."""
-        return (*self.plan.failures, *self.tally.failures)
+        return (*self.plan.failures, *self.metrics.failures)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -75,13 +75,13 @@ class Outcome:
             shown = self.domain.warnings(self.result)
         except Exception as error:  # a finished run is not lost over a remark
             shown = (f"the result could not be looked at ({type(error).__name__}: {error})",)
-        return tuple(dict.fromkeys((*self.plan.warnings, *self.tally.warnings, *shown)))
+        return tuple(dict.fromkeys((*self.plan.warnings, *self.metrics.warnings, *shown)))
 
     @property
     def share_read(self) -> float:
         """Bytes read over the size of the data set, above 1 for several passes; 0 if not known."""
         size = self.plan.data_bytes
-        return round(self.tally.bytes_read / size, 4) if size else 0.0
+        return round(self.metrics.bytes_read / size, 4) if size else 0.0
 
     @property
     def stages(self) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ class Outcome:
                 "measured": _numbers(stage),
                 "expected": _numbers(expected.get(stage.name.rstrip(" 0123456789"))),
             }
-            for stage in self.tally.stages
+            for stage in self.metrics.stages
         ]
 
     @property
@@ -115,7 +115,7 @@ class Outcome:
             "warnings": list(self.warnings),
             "seconds": round(self.seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
-            "bytes_read": self.tally.bytes_read,
+            "bytes_read": self.metrics.bytes_read,
             "share_of_data_read": self.share_read,
         }
 

@@ -16,16 +16,16 @@ def pictures(outcome: Outcome) -> tuple[dict[str, bytes], list[str]]:
     keep the others from it.
     """
     drawn: dict[str, bytes] = {}
-    trouble: list[str] = []
+    problems: list[str] = []
     try:
         for name, figure in outcome.domain.pictures(outcome.result):
             try:
                 drawn[name] = _png(figure, outcome)
             except Exception as error:
-                trouble.append(f"{name} could not be drawn: {_in_a_line(error)}")
+                problems.append(f"{name} could not be drawn: {_in_a_line(error)}")
     except Exception as error:
-        trouble.append(f"not all pictures could be drawn: {_in_a_line(error)}")
-    return drawn, trouble
+        problems.append(f"not all pictures could be drawn: {_in_a_line(error)}")
+    return drawn, problems
 
 
 def _png(figure: Any, outcome: Outcome) -> bytes:

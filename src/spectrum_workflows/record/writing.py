@@ -67,8 +67,8 @@ def write(outcome: Outcome, folder: str) -> None:
     saving = _Saving()
     for product, data in _products(outcome, saving.lost):
         _save_one(folder, product, data, saving.objects, saving.lost)
-    drawn, trouble = pictures(outcome)
-    saving.notes += trouble
+    drawn, problems = pictures(outcome)
+    saving.notes += problems
     for product, data in drawn.items():
         _save_one(folder, product, data, saving.objects, saving.notes)
     said = {"notes": saving.notes, "lost": saving.lost}
@@ -85,7 +85,7 @@ def _products(outcome: Outcome, lost: list[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _save_one(
-    folder: str, name: str, data: bytes, objects: list[dict[str, Any]], trouble: list[str]
+    folder: str, name: str, data: bytes, objects: list[dict[str, Any]], problems: list[str]
 ) -> None:
     """Write one product and list it, or say that its name is at fault."""
     try:
@@ -93,7 +93,7 @@ def _save_one(
     except OutputError as error:
         if not _is_of_the_name(error.__cause__):
             raise
-        trouble.append(f"{name} could not be written: {_in_a_line(error)}")
+        problems.append(f"{name} could not be written: {_in_a_line(error)}")
         return
     objects.append({"name": name, "size": len(data), "sha256": _sha256(data)})
 
@@ -170,7 +170,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
         },
         "stages": outcome.stages,
         "inputs": dict(plan.inputs),
-        "copies_read": list(outcome.tally.copies),
+        "copies_read": list(outcome.metrics.copies),
         "code": plan.code,
         "workers": outcome.workers,
         "machine": outcome.machine,

@@ -43,7 +43,7 @@ class Deployment:
 
     client: Client
     close: Callable[[], None]
-    tend: Callable[[], None] = _nothing
+    reconcile: Callable[[], None] = _nothing
     why: Callable[[], str] = _no_reason
 
 

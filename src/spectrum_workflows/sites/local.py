@@ -20,8 +20,8 @@ from spectrum_workflows.sites.closed import (
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options
 from spectrum_workflows.sites.private import Scratch
 from spectrum_workflows.sites.profile import Existing, Local, Site
+from spectrum_workflows.sites.reconciling import LocalPool
 from spectrum_workflows.sites.security import certificate_files, check_address, warn_insecure
-from spectrum_workflows.sites.tending import LocalPool
 
 OURS = {
     "security": "certificates are made for every run",
@@ -84,7 +84,7 @@ def start_local(site: Site, cluster: Local) -> Deployment:
             rest.callback(pool.close)
             rest.callback(client.close)
 
-    return Deployment(client, close, pool.tend, pool.why)
+    return Deployment(client, close, pool.reconcile, pool.why)
 
 
 def sized(site: Site) -> Size:

@@ -55,9 +55,9 @@ class Place:
         return len(connected(self.client)) if self.client else 0
 
     @property
-    def trouble(self) -> SiteError | None:
+    def error(self) -> SiteError | None:
         """Why the workers were given up, if they were."""
-        return self.watch.trouble if self.watch else None
+        return self.watch.error if self.watch else None
 
     def read(self, name: str) -> bytes:
         """The content of a small file below the data root, wherever that is.

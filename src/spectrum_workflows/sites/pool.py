@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.profile import Workers
-from spectrum_workflows.sites.queue import LIVE, NOT_ITS_FAULT, Entry, Job, listed, steps
+from spectrum_workflows.sites.queue import LIVE, NOT_ITS_FAULT, Job, QueueEntry, listed, steps
 
 if TYPE_CHECKING:
     from dask_jobqueue import SLURMCluster
@@ -49,21 +49,21 @@ class Pool:
     job_name: str
     wanted: Workers
     logs: Path
-    futile: int = 0
+    failed_starts: int = 0
     refused: str = ""  # what SLURM said to the last job, if it was not taken
     unanswered: str = ""  # why the last look at the queue failed, if it did
-    queue: dict[str, Entry] = field(default_factory=dict)
+    queue: dict[str, QueueEntry] = field(default_factory=dict)
     looked: float = -LOOK_RARELY
     whole: float = field(default_factory=time.monotonic)  # when no worker was missing, last
     pause: float = 0.0
     not_before: float = 0.0  # the next submission
     draining: set[str] = field(default_factory=set)
-    met: set[str] = field(default_factory=set)  # workers that have connected once
+    connected: set[str] = field(default_factory=set)  # workers that have connected once
     absent: dict[str, float] = field(default_factory=dict)  # running, not connected: since when
     made: set[Any] = field(default_factory=set)  # every job object there has been
     needs: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def tend(self) -> None:
+    def reconcile(self) -> None:
         """Look at the jobs and put right what is wrong.
 
         Raises
@@ -84,8 +84,8 @@ class Pool:
             renew_before=self.wanted.renew_before,
             draining=tuple(self.draining),
         )
-        if todo.drain:
-            self.cluster.sync(self._drain, todo.drain)
+        if todo.retire:
+            self.cluster.sync(self._retire, todo.retire)
         more = todo.submit if time.monotonic() >= self.not_before else 0
         gone = (*todo.drop, *todo.release)
         self.draining -= {*gone}
@@ -135,20 +135,20 @@ class Pool:
         found = []
         for name in list(self.cluster.worker_spec):
             number = getattr(self.cluster.workers.get(name), "job_id", None)
-            entry = self.queue.get(str(number), Entry("" if known else "PENDING"))
+            entry = self.queue.get(str(number), QueueEntry("" if known else "PENDING"))
             entry = replace(entry, left=entry.left - passed)
             if self._hangs(name, entry, connected=name in busy):
-                entry = Entry("")  # over for us; dropping it cancels the job
+                entry = QueueEntry("")  # over for us; dropping it cancels the job
             found.append(Job(name, entry, name in busy, busy.get(name, False)))
         return found
 
-    def _hangs(self, name: str, entry: Entry, *, connected: bool) -> bool:
+    def _hangs(self, name: str, entry: QueueEntry, *, connected: bool) -> bool:
         """Whether a job runs whose worker has gone, or has not come, for too long."""
         if connected or entry.state != "RUNNING":
             self.absent.pop(name, None)
             return False
         since = self.absent.setdefault(name, time.monotonic())
-        limit = self.wanted.silence if name in self.met else self.wanted.patience
+        limit = self.wanted.silence if name in self.connected else self.wanted.patience
         return time.monotonic() - since > limit
 
     def _count(self) -> int:
@@ -167,18 +167,18 @@ class Pool:
 
     def _count_futile(self, jobs: Sequence[Job]) -> None:
         """Notice jobs that die of themselves before they are of any use."""
-        self.met |= {job.name for job in jobs if job.connected}
+        self.connected |= {job.name for job in jobs if job.connected}
         over = [j for j in jobs if not j.alive and j.entry.state not in NOT_ITS_FAULT]
-        new = sum(job.name not in self.met for job in over)
+        new = sum(job.name not in self.connected for job in over)
         if any(job.connected for job in jobs):
-            self.futile = 0
+            self.failed_starts = 0
         else:
-            self.futile += new
+            self.failed_starts += new
         if new:
             self._wait_longer()
-        if self.futile >= FUTILE:
+        if self.failed_starts >= FUTILE:
             raise SiteError(
-                f"{self.futile} jobs in a row ended before their worker connected"
+                f"{self.failed_starts} jobs in a row ended before their worker connected"
                 f"{self._last_words()}",
                 str(self.logs),
                 "correct [software] or [cluster] in the profile",
@@ -196,7 +196,7 @@ class Pool:
         said = [line.strip() for line in lines if line.strip()]
         return f" (its last words: {said[-1]})" if said else ""
 
-    async def _drain(self, names: Sequence[str]) -> None:
+    async def _retire(self, names: Sequence[str]) -> None:
         """Give the workers no more tasks, and copy their results to others.
 
         Where nobody could take the results the scheduler leaves a worker as it
@@ -248,4 +248,4 @@ class Pool:
                 raise SiteError(self.refused, remedy="correct [cluster] in the profile") from None
         else:
             self.refused = ""
-            self.pause = 0.0 if self.futile == 0 else self.pause
+            self.pause = 0.0 if self.failed_starts == 0 else self.pause

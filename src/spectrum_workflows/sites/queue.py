@@ -24,7 +24,7 @@ NOT_ITS_FAULT = frozenset(
 
 
 @dataclass(frozen=True)
-class Entry:
+class QueueEntry:
     """A job as ``squeue`` shows it.
 
     Attributes
@@ -51,7 +51,7 @@ class Job:
     ----------
     name : str
         Of the worker, and of the job in the cluster object.
-    entry : Entry
+    entry : QueueEntry
         What the queue says; an empty state where it knows nothing.
     connected : bool
         Its worker is known to the scheduler.
@@ -60,7 +60,7 @@ class Job:
     """
 
     name: str
-    entry: Entry
+    entry: QueueEntry
     connected: bool = False
     busy: bool = False
 
@@ -93,7 +93,7 @@ class Steps:
 
     submit: int = 0
     drop: tuple[str, ...] = ()
-    drain: tuple[str, ...] = ()
+    retire: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
 
 
@@ -131,12 +131,12 @@ def steps(
     return Steps(
         submit=max(0, count - len(fresh)),
         drop=tuple(j.name for j in jobs if not j.alive),
-        drain=tuple(j.name for j in leaving),
+        retire=tuple(j.name for j in leaving),
         release=tuple(j.name for j in done if j.name in draining or not j.connected),
     )
 
 
-def listed(job_name: str) -> dict[str, Entry]:
+def listed(job_name: str) -> dict[str, QueueEntry]:
     """Ask ``squeue`` for all jobs of ours with one name, also those just over.
 
     Raises
@@ -158,9 +158,11 @@ def listed(job_name: str) -> dict[str, Entry]:
     return dict(_entry(line) for line in done.stdout.splitlines())
 
 
-def _entry(line: str) -> tuple[str, Entry]:
+def _entry(line: str) -> tuple[str, QueueEntry]:
     number, state, left, limit, reason = line.split("|", 4)
-    return number, Entry(state, seconds(left), seconds(limit), "" if reason == "None" else reason)
+    return number, QueueEntry(
+        state, seconds(left), seconds(limit), "" if reason == "None" else reason
+    )
 
 
 def seconds(text: str) -> float:

@@ -77,17 +77,17 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
         started = _scheduler(name, options, prefix)
         pool = Pool(started, name, site.workers, Path(options["log_directory"]))
         stack.callback(pool.close)
-        pool.tend()
+        pool.reconcile()
         client = Client(started, direct_to_workers=True)  # results in one step, not two
         stack.pop_all()
 
     def close() -> None:
         with ExitStack() as rest:
-            rest.callback(caretaker.finish, keep=pool.futile > 0)
+            rest.callback(caretaker.finish, keep=pool.failed_starts > 0)
             rest.callback(pool.close)
             rest.callback(client.close)
 
-    return Deployment(client, close, pool.tend, pool.why)
+    return Deployment(client, close, pool.reconcile, pool.why)
 
 
 def _jobqueue() -> Any:

@@ -35,7 +35,7 @@ class Watch:
     """A thread that tends a deployment until `stop`.
 
     When there has been no worker for ``patience``, a worker has other software
-    or the site is beyond repair, ``trouble`` is set and the client is closed,
+    or the site is beyond repair, ``error`` is set and the client is closed,
     which ends whatever waits for a task.  Any other error of a look is put up
     with: there is another look in a second, and ``patience`` decides.
 
@@ -44,13 +44,13 @@ class Watch:
     deployment : Deployment
     patience : float
         Seconds.
-    trouble : SiteError or None
+    error : SiteError or None
         Why the site was given up.
     """
 
     deployment: Deployment
     patience: float
-    trouble: SiteError | None = None
+    error: SiteError | None = None
     fault: str = ""
     agreed: frozenset[str] = frozenset()
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -78,8 +78,8 @@ class Watch:
         console, began = Console(stderr=True), time.monotonic()
         said = False
         while not self.agreed:
-            if self.trouble is not None:
-                raise self.trouble
+            if self.error is not None:
+                raise self.error
             if not said and time.monotonic() - began > QUIET and console.is_terminal:
                 console.print("waiting for the first worker; Ctrl-C gives up")
                 said = True
@@ -94,7 +94,7 @@ class Watch:
                     raise self._nobody()
             except SiteError as error:
                 if not self.stopped.is_set():
-                    self.trouble = error
+                    self.error = error
                     with suppress(Exception):
                         self.deployment.client.close()
                 return
@@ -102,7 +102,7 @@ class Watch:
     def _look(self) -> bool:
         """Tend the deployment and compare software; whether there are workers."""
         try:
-            self.deployment.tend()
+            self.deployment.reconcile()
             self.fault = ""
             there = connected(self.deployment.client)
             fresh = there - self.agreed

@@ -6,16 +6,10 @@ are read again when a store refuses them.  What a store does that may pass is
 tried again; what is wrong is said with the endpoint's and the bucket's name.
 """
 
-from spectrum_workflows.storage.attempts import persist
-from spectrum_workflows.storage.counting import Counter, count, counting
-from spectrum_workflows.storage.names import (
-    below,
-    is_local,
-    join,
-    local_path,
-    same_place,
-    shown,
-)
+from spectrum_workflows.storage.errors import missing
+from spectrum_workflows.storage.filesystems import filesystem_options, locate
+from spectrum_workflows.storage.metering import Counter, count, metering
+from spectrum_workflows.storage.options import Stores, current_stores, using
 from spectrum_workflows.storage.reading import (
     exists,
     files_below,
@@ -25,10 +19,16 @@ from spectrum_workflows.storage.reading import (
     read_ranges,
     size_below,
 )
+from spectrum_workflows.storage.retry import persist
 from spectrum_workflows.storage.stamps import stamp
-from spectrum_workflows.storage.stores import Stores, current_stores, using
-from spectrum_workflows.storage.systems import filesystem_options, locate
-from spectrum_workflows.storage.trouble import missing
+from spectrum_workflows.storage.urls import (
+    below,
+    is_local,
+    join,
+    local_path,
+    same_place,
+    shown,
+)
 from spectrum_workflows.storage.writing import check_writable, put_file, remove, write_bytes
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "below",
     "check_writable",
     "count",
-    "counting",
     "current_stores",
     "exists",
     "files_below",
@@ -47,6 +46,7 @@ __all__ = [
     "join",
     "local_path",
     "locate",
+    "metering",
     "missing",
     "open_read",
     "persist",

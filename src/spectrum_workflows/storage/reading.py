@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from spectrum_workflows.errors import SpectrumError, StoreError
-from spectrum_workflows.storage.attempts import persist
-from spectrum_workflows.storage.copies import anywhere, remember_size
-from spectrum_workflows.storage.counting import count
+from spectrum_workflows.storage.errors import missing
+from spectrum_workflows.storage.failover import anywhere, remember_size
+from spectrum_workflows.storage.filesystems import concurrency, locate
 from spectrum_workflows.storage.limits import allow
-from spectrum_workflows.storage.names import is_local, scheme_of, shown
+from spectrum_workflows.storage.metering import count
 from spectrum_workflows.storage.ranges import joined
-from spectrum_workflows.storage.systems import concurrency, locate
-from spectrum_workflows.storage.trouble import missing
+from spectrum_workflows.storage.retry import persist
+from spectrum_workflows.storage.urls import is_local, scheme_of, shown
 
 BUFFER = 1 << 20  # bytes that a stream reads ahead
 UNKNOWN = 64 << 20  # bytes that are waited for where a server does not say how many there are

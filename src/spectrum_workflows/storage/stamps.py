@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from spectrum_workflows.errors import DataNotFoundError
-from spectrum_workflows.storage.attempts import persist
-from spectrum_workflows.storage.names import is_local, join, local_path
+from spectrum_workflows.storage.retry import persist
+from spectrum_workflows.storage.urls import is_local, join, local_path
 
 MANY = 20_000
 """Files of a folder that are looked at."""

@@ -17,10 +17,10 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
-from spectrum_workflows.storage.attempts import persist
+from spectrum_workflows.storage.filesystems import locate
 from spectrum_workflows.storage.limits import allow
-from spectrum_workflows.storage.names import is_local, join, scheme_of, shown
-from spectrum_workflows.storage.systems import locate
+from spectrum_workflows.storage.retry import persist
+from spectrum_workflows.storage.urls import is_local, join, scheme_of, shown
 
 _REMEDY = "choose another place with --out"
 PIECE = 8 << 20  # bytes sent at a time over XRootD

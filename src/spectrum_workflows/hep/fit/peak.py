@@ -127,7 +127,7 @@ def fit_peak(edges: Floats, values: Floats, variances: Floats, *, kind: str) -> 
     return _result(peak, found, covariance, pulls=pulls, edges=np.append(low, high[-1]))
 
 
-def fits(result: HepResult) -> dict[str, FitResult | str]:
+def fit_peaks(result: HepResult) -> dict[str, FitResult | str]:
     """All fits that a spec asks for, by histogram; in place of a fit, why there is none.
 
     Data is fitted if there is any, else the sum of the simulated samples.

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectrum_workflows.hep.axes import Axis
-from spectrum_workflows.hep.fit.peak import fits
+from spectrum_workflows.hep.fit.peak import fit_peaks
 from spectrum_workflows.hep.fitted import FitResult
 from spectrum_workflows.hep.modelling import simulated
 from spectrum_workflows.hep.plot import maps
@@ -97,7 +97,7 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
                 total, ax=axes, histtype="errorbar", color="black", label=label, flow="none"
             )
     _decorate(axes, result, axis)
-    fitted = fits(result).get(name)
+    fitted = fit_peaks(result).get(name)
     if isinstance(fitted, FitResult):
         _draw_fit(axes, fitted)
     _marks(axes, result, name)

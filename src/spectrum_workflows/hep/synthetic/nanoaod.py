@@ -14,7 +14,7 @@ import uproot
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.draft import draft
+from spectrum_workflows.hep.atomic_write import atomic_write
 from spectrum_workflows.hep.synthetic import detector
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest
@@ -125,7 +125,7 @@ def write_sample(
     root = np.random.SeedSequence([zlib.crc32(process.encode()), seed, *_words(stream)])
     starts = range(0, events, cluster_events)
     with (
-        draft(url) as path,
+        atomic_write(url) as path,
         uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identity) as file,
     ):
         tree, weights = None, np.empty(0)

@@ -6,6 +6,6 @@ a `Surface`; components are found by the process that runs them.
 
 from spectrum_workflows.radio.clean.components import Components
 from spectrum_workflows.radio.clean.cotton_schwab import Deconvolved, cotton_schwab
-from spectrum_workflows.radio.clean.surface import Active, Surface, Whole
+from spectrum_workflows.radio.clean.residual_image import Active, LocalResidual, ResidualImage
 
-__all__ = ["Active", "Components", "Deconvolved", "Surface", "Whole", "cotton_schwab"]
+__all__ = ["Active", "Components", "Deconvolved", "LocalResidual", "ResidualImage", "cotton_schwab"]

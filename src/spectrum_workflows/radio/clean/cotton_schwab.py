@@ -12,14 +12,14 @@ import numpy as np
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.radio.clean.components import Components, none
 from spectrum_workflows.radio.clean.minor_cycle import minor_cycle
-from spectrum_workflows.radio.clean.surface import Surface
+from spectrum_workflows.radio.clean.residual_image import ResidualImage
 from spectrum_workflows.radio.types import Stop
 
 if TYPE_CHECKING:
     from spectrum_workflows.radio.spec import CleanSpec
     from spectrum_workflows.radio.types import Image
 
-Next = Callable[[Surface, Components, int], Surface]
+Next = Callable[[ResidualImage, Components, int], ResidualImage]
 """The residual of a model in a major cycle, after the one before it."""
 
 GROWTH = 1.2
@@ -31,19 +31,19 @@ class Deconvolved:
     """Model, exact residual and how CLEAN came to an end; why, where a major cycle failed."""
 
     model: Components
-    residual: Surface
+    residual: ResidualImage
     stop: Stop
     major: int
     iterations: int
     threshold: float
-    trouble: str = ""
+    error: str = ""
 
 
 def cotton_schwab(
-    dirty: Surface,
+    dirty: ResidualImage,
     psf: Image,
     clean: CleanSpec,
-    residual_of: Callable[[Components, int], Surface],
+    residual_of: Callable[[Components, int], ResidualImage],
 ) -> Deconvolved:
     """Deconvolve; after every minor cycle the residual is computed from the data.
 
@@ -73,11 +73,11 @@ def cotton_schwab(
         it fails, CLEAN ends with the model before, if its residual is still there.
     """
 
-    def exact(left: Surface, model: Components, major: int) -> Surface:
+    def exact(left: ResidualImage, model: Components, major: int) -> ResidualImage:
         left.close()  # makes room for the next one
         return residual_of(model, major)
 
-    def rough(_left: Surface, model: Components, _major: int) -> Surface:
+    def rough(_left: ResidualImage, model: Components, _major: int) -> ResidualImage:
         return dirty.without(model)
 
     now = Deconvolved(none(), dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
@@ -120,7 +120,7 @@ def _cycles(now: Deconvolved, psf: Image, clean: CleanSpec, next_residual: Next)
         except SpectrumError as error:
             if before.residual.closed:
                 raise
-            return replace(before, stop=Stop.LOST, trouble=f"{error.where}: {error.what}")
+            return replace(before, stop=Stop.LOST, error=f"{error.where}: {error.what}")
         now = replace(now, model=model, residual=residual, major=major, iterations=iterations)
 
 

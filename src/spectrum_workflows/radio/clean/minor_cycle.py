@@ -15,7 +15,7 @@ from spectrum_workflows.radio.clean.components import Components, none
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.surface import Active, Surface
+    from spectrum_workflows.radio.clean.residual_image import Active, ResidualImage
     from spectrum_workflows.radio.types import Image
 
 
@@ -24,7 +24,7 @@ GROWN = 10.0
 
 
 def minor_cycle(
-    residual: Surface, psf: Image, *, gain: float, level: float, iterations: int
+    residual: ResidualImage, psf: Image, *, gain: float, level: float, iterations: int
 ) -> tuple[Components, int]:
     """Find components until no pixel that may be cleaned exceeds ``level``.
 

@@ -15,7 +15,7 @@ from spectrum_workflows.radio.convert import schema
 from spectrum_workflows.radio.convert.grid import cells, grids
 from spectrum_workflows.radio.convert.layout import OUTPUT_CHANNELS, Block, blocks
 from spectrum_workflows.radio.convert.parts import (
-    Part,
+    VisibilitySet,
     axes,
     data_columns,
     left_out,
@@ -117,7 +117,9 @@ def convert(
     return said | {"bytes": there.nbytes, "kept": kept}
 
 
-def _filled(source: str, parts: Sequence[Part], there: Target, report: Report | None) -> int:
+def _filled(
+    source: str, parts: Sequence[VisibilitySet], there: Target, report: Report | None
+) -> int:
     """Store every chunk that is not there yet; returns the number of blocks that were."""
     total, done, kept = sum(part.cut.visibilities for part in parts), 0, 0
     for part in parts:
@@ -137,7 +139,7 @@ def _filled(source: str, parts: Sequence[Part], there: Target, report: Report | 
 
 
 def _copy(
-    table: Any, source: str, part: Part, block: Block, missing: tuple[list[str], Target]
+    table: Any, source: str, part: VisibilitySet, block: Block, missing: tuple[list[str], Target]
 ) -> None:
     """Read one block and store the variables that are missing, one after the other."""
     names, there = missing
@@ -161,7 +163,7 @@ def _copy(
             there.put(path, window, read.visibilities(found, by_name[name]))
 
 
-def _described(source: str, part: Part, there: Target) -> None:
+def _described(source: str, part: VisibilitySet, there: Target) -> None:
     """Coordinates, attributes, antennas and field of one part."""
     widths = part.window.width
     made = {

@@ -22,7 +22,7 @@ VISIBILITY = 8
 
 
 @dataclass(frozen=True)
-class Layout:
+class ZarrLayout:
     """Lengths of the axes time, baseline, frequency and polarization, and of the chunks.
 
     A chunk holds all baselines and polarizations of ``time_chunk`` times and
@@ -59,7 +59,7 @@ class Block:
         return self.time_stop - self.time_start, self.chan_stop - self.chan_start
 
 
-def layout(shape: tuple[int, int, int, int], output_channels: int) -> Layout:
+def layout(shape: tuple[int, int, int, int], output_channels: int) -> ZarrLayout:
     """Chunks of 8 to 16 MB, as far as the axes allow.
 
     Parameters
@@ -76,10 +76,10 @@ def layout(shape: tuple[int, int, int, int], output_channels: int) -> Layout:
     chan_chunk = max(1, min(chan_chunk, CHUNK_BYTES // one))
     longest = max(1, CHUNK_BYTES // (one * chan_chunk))
     pieces = -(-ntime // longest)
-    return Layout(shape, -(-ntime // pieces), chan_chunk)
+    return ZarrLayout(shape, -(-ntime // pieces), chan_chunk)
 
 
-def blocks(cut: Layout) -> Iterator[Block]:
+def blocks(cut: ZarrLayout) -> Iterator[Block]:
     """All blocks, in time and then frequency order."""
     ntime, _, nchan, _ = cut.shape
     chunk = VISIBILITY * cut.time_chunk * cut.shape[1] * cut.chan_chunk * cut.shape[3]
@@ -89,14 +89,14 @@ def blocks(cut: Layout) -> Iterator[Block]:
             yield Block(start, min(start + cut.time_chunk, ntime), chan, min(chan + width, nchan))
 
 
-def chunk_keys(name: str, cut: Layout, block: Block, *, axes: int) -> set[str]:
+def chunk_keys(name: str, cut: ZarrLayout, block: Block, *, axes: int) -> set[str]:
     """Names of a variable's chunks in a block (Zarr v3, default key encoding).
 
     Parameters
     ----------
     name : str
         Path of the variable in its store.
-    cut : Layout
+    cut : ZarrLayout
     block : Block
     axes : int
         Number of the variable's axes; with 4, the third is frequency.

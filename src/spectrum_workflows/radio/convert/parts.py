@@ -10,7 +10,7 @@ import numpy as np
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio.convert import schema
-from spectrum_workflows.radio.convert.layout import Block, Layout, chunk_keys, layout
+from spectrum_workflows.radio.convert.layout import Block, ZarrLayout, chunk_keys, layout
 from spectrum_workflows.radio.read.cells import defined
 from spectrum_workflows.radio.read.examining import Asked, check_rows, has_values
 from spectrum_workflows.radio.read.frequencies import check_frequencies
@@ -34,7 +34,7 @@ FULLEST = 20
 
 
 @dataclass(frozen=True)
-class Part:
+class VisibilitySet:
     """One field and data description on its way.
 
     Attributes
@@ -42,7 +42,7 @@ class Part:
     group : str
         Its name in the Zarr set.
     grid : Grid
-    cut : Layout
+    cut : ZarrLayout
     columns : tuple of str
         Data columns that hold values.
     window : SpectralWindow
@@ -51,7 +51,7 @@ class Part:
 
     group: str
     grid: Grid
-    cut: Layout
+    cut: ZarrLayout
     columns: tuple[str, ...]
     window: SpectralWindow
     field: Field
@@ -62,7 +62,9 @@ class Part:
         return schema.variables(self.columns, self.field.frame.lower())
 
 
-def part_of(source: str, grid: Grid, columns: Sequence[str], pieces: int, number: int) -> Part:
+def part_of(
+    source: str, grid: Grid, columns: Sequence[str], pieces: int, number: int
+) -> VisibilitySet:
     """The part that one grid becomes; ``pieces`` are those of the frequency axis.
 
     Raises
@@ -86,7 +88,7 @@ def part_of(source: str, grid: Grid, columns: Sequence[str], pieces: int, number
     field = field_of(source, grid.field, span)
     name = storage.local_path(source).name.removesuffix(".ms")
     cut = layout((*grid.shape, *shape), pieces)
-    return Part(f"{name}_{number}", grid, cut, held, window, field)
+    return VisibilitySet(f"{name}_{number}", grid, cut, held, window, field)
 
 
 def _check_filling(grid: Grid, source: str) -> None:
@@ -102,7 +104,7 @@ def _check_filling(grid: Grid, source: str) -> None:
         raise DataError(what, source, remedy)
 
 
-def axes(cut: Layout, what: schema.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def axes(cut: ZarrLayout, what: schema.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Shape and chunk shape of a variable."""
     if "frequency" in what.dims:
         return cut.shape, cut.chunks
@@ -110,7 +112,7 @@ def axes(cut: Layout, what: schema.Variable) -> tuple[tuple[int, ...], tuple[int
     return (*cut.shape[:2], *rest), (*cut.chunks[:2], *rest)
 
 
-def stored(part: Part, name: str, block: Block, there: Target) -> bool:
+def stored(part: VisibilitySet, name: str, block: Block, there: Target) -> bool:
     """Whether all chunks of a variable in a block are there."""
     dims = part.variables[name].dims
     keys = chunk_keys(f"{part.group}/{name}", part.cut, block, axes=len(dims))

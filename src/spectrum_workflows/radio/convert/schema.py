@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.convert.grid import Grid
-    from spectrum_workflows.radio.convert.parts import Part
+    from spectrum_workflows.radio.convert.parts import VisibilitySet
     from spectrum_workflows.radio.read.measurement_set import SpectralWindow
 
 SCHEMA = "4.0.1"
@@ -78,7 +78,7 @@ def variables(columns: Sequence[str], frame: str) -> dict[str, Variable]:
     }
 
 
-def main(url: str, part: Part, made: dict[str, Any]) -> xr.Dataset:
+def main(url: str, part: VisibilitySet, made: dict[str, Any]) -> xr.Dataset:
     """Coordinates and attributes of the main dataset, without its large arrays."""
     grid, columns, types = part.grid, part.columns, part.window.types
     names = np.array(antenna_names(url))
@@ -140,7 +140,7 @@ def antennas(url: str, types: Sequence[int]) -> xr.Dataset:
     )
 
 
-def field_and_source(part: Part) -> xr.Dataset:
+def field_and_source(part: VisibilitySet) -> xr.Dataset:
     """The phase centre of one field."""
     sky = {"type": "sky_coord", "units": "rad", "frame": part.field.frame.lower()}
     direction = (("field_name", "sky_dir_label"), np.array([part.field.centre]), sky)
@@ -155,7 +155,7 @@ def field_and_source(part: Part) -> xr.Dataset:
     )
 
 
-def field_name(part: Part) -> str:
+def field_name(part: VisibilitySet) -> str:
     """A field's name with its number, as MSv4 makes it unique."""
     return f"{part.field.name}_{part.grid.field}"
 

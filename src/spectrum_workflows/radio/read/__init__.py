@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.spec import RadioSpec
-    from spectrum_workflows.radio.types import Observation, Slab, Visibilities
+    from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
 
 __all__ = ["coordinates", "describe", "find", "inputs", "is_measurement_set", "read"]
 
@@ -38,31 +38,31 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     return observation.describe(spec, url)
 
 
-def read(slab: Slab) -> Visibilities:
-    """Stokes I of one slab, rows in (time, antenna1, antenna2) order.
+def read(chunk: Chunk) -> Visibilities:
+    """Stokes I of one chunk, rows in (time, antenna1, antenna2) order.
 
     Raises
     ------
     DataError
         The data set cannot be read.
     """
-    if is_zarr(slab.url):
-        from spectrum_workflows.radio.read import zarr_slab
+    if is_zarr(chunk.url):
+        from spectrum_workflows.radio.read import zarr_visibilities
 
-        return zarr_slab.read(slab)
-    return measurement_set.read(slab)
+        return zarr_visibilities.read(chunk)
+    return measurement_set.read(chunk)
 
 
-def coordinates(slab: Slab) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Baseline coordinates (m) and frequencies (Hz) of one slab, in any order of rows.
+def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Baseline coordinates (m) and frequencies (Hz) of one chunk, in any order of rows.
 
     Raises
     ------
     DataError
         The data set cannot be read.
     """
-    if is_zarr(slab.url):
-        from spectrum_workflows.radio.read import zarr_slab
+    if is_zarr(chunk.url):
+        from spectrum_workflows.radio.read import zarr_visibilities
 
-        return zarr_slab.coordinates(slab)
-    return measurement_set.coordinates(slab)
+        return zarr_visibilities.coordinates(chunk)
+    return measurement_set.coordinates(chunk)

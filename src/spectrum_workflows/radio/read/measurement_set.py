@@ -13,7 +13,7 @@ from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read.cells import cut, weights
 from spectrum_workflows.radio.read.row_index import RowIndex, row_index, rows_of
 from spectrum_workflows.radio.read.tables import cell, factor, opened
-from spectrum_workflows.radio.types import Slab, Visibilities
+from spectrum_workflows.radio.types import Chunk, Visibilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,8 +95,8 @@ def correlations(url: str, data_description: int) -> tuple[NDArray[np.int32], ND
     return window.types, window.frequency
 
 
-def read(slab: Slab) -> Visibilities:
-    """Stokes I of one slab, rows in (time, antenna1, antenna2) order.
+def read(chunk: Chunk) -> Visibilities:
+    """Stokes I of one chunk, rows in (time, antenna1, antenna2) order.
 
     At most `BLOCK_BYTES` of correlated data are in memory besides the result.
 
@@ -105,18 +105,18 @@ def read(slab: Slab) -> Visibilities:
     DataError
         The set cannot be read, or has changed since the run was planned.
     """
-    types, frequency = correlations(slab.url, slab.data_description)
-    hand = stokes.hands(types.tolist(), slab.url)
-    with opened(slab.url) as table:
-        rows, place = rows_of(table, slab, index(slab.url, (slab.field, slab.data_description)))
-        shape = (len(rows), slab.chan_stop - slab.chan_start)
-        if shape[0] * shape[1] != slab.size:
+    types, frequency = correlations(chunk.url, chunk.data_description)
+    hand = stokes.hands(types.tolist(), chunk.url)
+    with opened(chunk.url) as table:
+        rows, place = rows_of(table, chunk, index(chunk.url, (chunk.field, chunk.data_description)))
+        shape = (len(rows), chunk.chan_stop - chunk.chan_start)
+        if shape[0] * shape[1] != chunk.size:
             raise DataError(
-                "the set has changed since the run was planned", slab.where, "run again"
+                "the set has changed since the run was planned", chunk.where, "run again"
             )
         out = Visibilities(
             uvw=np.empty((len(rows), 3)),
-            frequency=frequency[slab.chan_start : slab.chan_stop],
+            frequency=frequency[chunk.chan_start : chunk.chan_stop],
             visibility=np.empty(shape, np.complex64),
             weight=np.empty(shape, np.float32),
             unflagged=0,
@@ -125,22 +125,22 @@ def read(slab: Slab) -> Visibilities:
         step = max(1, BLOCK_BYTES // (8 * shape[1] * len(hand)))
         for start in range(0, len(rows), step):
             block = tuple(np.asarray(what[start : start + step]) for what in (rows, place))
-            unflagged += _read_block(table, slab, hand, block, out)
-    storage.count(slab.size * visibility_bytes(len(types)))
+            unflagged += _read_block(table, chunk, hand, block, out)
+    storage.count(chunk.size * visibility_bytes(len(types)))
     return rising(replace(out, unflagged=unflagged))
 
 
-def coordinates(slab: Slab) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """UVW (m) of a slab's rows, in any order, and frequencies (Hz); what is not finite is 0."""
-    _, frequency = correlations(slab.url, slab.data_description)
-    with opened(slab.url) as table:
-        rows, _ = rows_of(table, slab, index(slab.url, (slab.field, slab.data_description)))
+def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UVW (m) of a chunk's rows, in any order, and frequencies (Hz); what is not finite is 0."""
+    _, frequency = correlations(chunk.url, chunk.data_description)
+    with opened(chunk.url) as table:
+        rows, _ = rows_of(table, chunk, index(chunk.url, (chunk.field, chunk.data_description)))
         if isinstance(rows, range):
-            uvw = uvw_of(table, rows.start, len(rows), slab.url)
+            uvw = uvw_of(table, rows.start, len(rows), chunk.url)
         else:
-            uvw = uvw_of(table.selectrows(rows), 0, len(rows), slab.url)
+            uvw = uvw_of(table.selectrows(rows), 0, len(rows), chunk.url)
     uvw[~np.isfinite(uvw).all(axis=1)] = 0.0
-    return uvw, frequency[slab.chan_start : slab.chan_stop]
+    return uvw, frequency[chunk.chan_start : chunk.chan_stop]
 
 
 def uvw_of(view: Any, start: int, count: int, url: str) -> NDArray[np.float64]:
@@ -157,7 +157,7 @@ def visibility_bytes(ncorr: int) -> int:
 
 def _read_block(
     table: Any,
-    slab: Slab,
+    chunk: Chunk,
     hand: tuple[int, ...],
     block: tuple[NDArray[np.int64], ...],
     out: Visibilities,
@@ -169,8 +169,8 @@ def _read_block(
         view, start, count, source = table, int(rows[0]), span, rows - rows[0]
     else:
         view, start, count, source = table.selectrows(rows), 0, len(rows), np.arange(len(rows))
-    uvw = uvw_of(view, start, count, slab.url)
-    data, flag, weight = _pieces(view, slab, hand, (start, count))
+    uvw = uvw_of(view, start, count, chunk.url)
+    data, flag, weight = _pieces(view, chunk, hand, (start, count))
     if _has(view, "FLAG_ROW"):
         flag[np.asarray(view.getcol("FLAG_ROW", start, count))] = True
     weight[~np.isfinite(uvw).all(axis=1)] = 0.0  # unusable, though not flagged
@@ -180,12 +180,12 @@ def _read_block(
 
 
 def _pieces(
-    view: Any, slab: Slab, hand: tuple[int, ...], rows: tuple[int, int]
+    view: Any, chunk: Chunk, hand: tuple[int, ...], rows: tuple[int, int]
 ) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]]:
     """Data, flags and weights of the parallel hands: (n, nchan, nhand) each."""
     step = max(hand[-1] - hand[0], 1)
-    window = ([slab.chan_start, hand[0]], [slab.chan_stop - 1, hand[-1]], [1, step])
-    data = cut(view, slab.column, window, rows).astype(np.complex64, copy=False)
+    window = ([chunk.chan_start, hand[0]], [chunk.chan_stop - 1, hand[-1]], [1, step])
+    data = cut(view, chunk.column, window, rows).astype(np.complex64, copy=False)
     return data, cut(view, "FLAG", window, rows), weights(view, window, rows)
 
 

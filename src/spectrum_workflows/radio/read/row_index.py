@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Slab
+    from spectrum_workflows.radio.types import Chunk
 
     Numbers = NDArray[np.int64]
     Rows = range | NDArray[np.int64]
@@ -116,26 +116,26 @@ def _rises(latest: tuple[float, int], time: NDArray[np.float64], baseline: Numbe
     return bool(np.all((step > 0) | ((step == 0) & (np.diff(baseline, prepend=latest[1]) >= 0))))
 
 
-def rows_of(table: Any, slab: Slab, at: RowIndex) -> tuple[Rows, Rows]:
-    """Rows of a slab, and the place of each in (time, antenna1, antenna2) order.
+def rows_of(table: Any, chunk: Chunk, at: RowIndex) -> tuple[Rows, Rows]:
+    """Rows of a chunk, and the place of each in (time, antenna1, antenna2) order.
 
     Parameters
     ----------
     table : casacore.tables.table
-    slab : Slab
+    chunk : Chunk
     at : RowIndex
-        Of the slab's field and data description.
+        Of the chunk's field and data description.
 
     Returns
     -------
     rows, place : ndarray of int64, or range
         Ranges, which need no memory, where the table is in that order already.
     """
-    own = slice(slab.time_start, slab.time_stop)
+    own = slice(chunk.time_start, chunk.time_stop)
     first, stop = int(at.first[own].min()), int(at.last[own].max()) + 1
     if at.ordered and int(at.count[own].sum()) == stop - first:
         return range(first, stop), range(stop - first)
-    times, chosen = at.time[own], (slab.field, slab.data_description)
+    times, chosen = at.time[own], (chunk.field, chunk.data_description)
     pieces = []
     for start in range(first, stop, ROWS):
         row, time, baseline = identified(table, chosen, start, min(start + ROWS, stop))

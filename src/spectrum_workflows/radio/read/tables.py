@@ -51,10 +51,10 @@ def opened(url: str, subtable: str = "") -> Iterator[Any]:
         raise
     except MALFORMED as error:
         said = str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
-        raise _in_words(said, url, path, subtable) from error
+        raise _describe(said, url, path, subtable) from error
 
 
-def _in_words(said: str, url: str, path: Path, subtable: str) -> DataError | AccessError:
+def _describe(said: str, url: str, path: Path, subtable: str) -> DataError | AccessError:
     """What casacore said, as an error that names the cause as far as it is known."""
     said = (said.splitlines() or ["no reason given"])[0].replace(str(path), path.name)
     if not (path / "table.dat").is_file():

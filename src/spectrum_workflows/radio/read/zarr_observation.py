@@ -95,7 +95,7 @@ def _factor(array: zarr.Array[Any], unit: str, name: str, url: str) -> float:
     return units_factor(array.attrs.get("units", unit), unit, name, url)
 
 
-def _other(part: zarr_set.Part, column: str) -> tuple[str, ...]:
+def _other(part: zarr_set.StoredSet, column: str) -> tuple[str, ...]:
     """A warning where calibrated data are there, and are not what is imaged."""
     there = zarr_set.COLUMNS["CORRECTED_DATA"] in part.group
     return (not_corrected(),) if there and column == "DATA" else ()
@@ -109,7 +109,7 @@ def _unverified(objects: Objects) -> tuple[str, ...]:
     return (f"{what}; spectrum data convert writes them",)
 
 
-def _check_arrays(part: zarr_set.Part, column: str, shape: tuple[int, int], url: str) -> None:
+def _check_arrays(part: zarr_set.StoredSet, column: str, shape: tuple[int, int], url: str) -> None:
     """Refuse arrays that do not fit together."""
     ntime, nbaseline = (part.array(name).shape[0] for name in ("time", "baseline_antenna1_name"))
     cell = (ntime, nbaseline)
@@ -127,7 +127,9 @@ def _check_arrays(part: zarr_set.Part, column: str, shape: tuple[int, int], url:
             raise DataError(f"{name} is not in {unit}", url, "convert it again")
 
 
-def _widths(part: zarr_set.Part, frequency: zarr.Array[Any], nchan: int) -> NDArray[np.float64]:
+def _widths(
+    part: zarr_set.StoredSet, frequency: zarr.Array[Any], nchan: int
+) -> NDArray[np.float64]:
     """Widths of the channels, Hz; NaN where the set does not say."""
     own = part.own.get("channel_width")
     if own is not None and np.shape(own) == (nchan,):
@@ -137,13 +139,13 @@ def _widths(part: zarr_set.Part, frequency: zarr.Array[Any], nchan: int) -> NDAr
     return np.full(nchan, width if width > 0 else np.nan)
 
 
-def _times(part: zarr_set.Part, rows: NDArray[np.int64]) -> tuple[float, float]:
+def _times(part: zarr_set.StoredSet, rows: NDArray[np.int64]) -> tuple[float, float]:
     """First and last time with cross-correlations, s of the Modified Julian Date."""
     found = np.asarray(part.array("time")[:], np.float64)[rows > 0]
     return float(found.min()) + UNIX_EPOCH, float(found.max()) + UNIX_EPOCH
 
 
-def _check_column(part: zarr_set.Part, column: str, url: str) -> None:
+def _check_column(part: zarr_set.StoredSet, column: str, url: str) -> None:
     names = zarr_set.COLUMNS
     if names[column] not in part.group:
         there = [name for name in names if names[name] in part.group]
@@ -151,7 +153,7 @@ def _check_column(part: zarr_set.Part, column: str, url: str) -> None:
         raise DataError(f"no column {column}", url, remedy)
 
 
-def _direction(part: zarr_set.Part, beam: float, url: str) -> tuple[tuple[float, float], str]:
+def _direction(part: zarr_set.StoredSet, beam: float, url: str) -> tuple[tuple[float, float], str]:
     """Phase centre (rad) and its frame."""
     groups: Any = part.group.attrs["data_groups"]
     name = groups["base"]["field_and_source"]
@@ -165,7 +167,7 @@ def _direction(part: zarr_set.Part, beam: float, url: str) -> tuple[tuple[float,
     return still(path, beam, f"field {part.field}", url), FRAMES[frame]
 
 
-def _longest_baseline(part: zarr_set.Part) -> float:
+def _longest_baseline(part: zarr_set.StoredSet) -> float:
     """Largest hypot(u, v), m."""
     if "longest_baseline" in part.own:
         return float(part.own["longest_baseline"])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Slab
+    from spectrum_workflows.radio.types import Chunk
 
 CODES = {name: code for code, name in stokes.NAMES.items()}
 
@@ -58,7 +58,7 @@ def opened(url: str) -> Iterator[tuple[zarr.Group, Objects]]:
 
 
 @dataclass(frozen=True)
-class Part:
+class StoredSet:
     """One field and data description of an opened set.
 
     Attributes
@@ -92,21 +92,21 @@ class Part:
         return found
 
 
-def parts(root: zarr.Group) -> list[Part]:
+def parts(root: zarr.Group) -> list[StoredSet]:
     """All visibility datasets of a set."""
     groups = [root, *(group for _, group in sorted(root.groups()))]
-    found: list[Part] = []
+    found: list[StoredSet] = []
     windows: dict[str, int] = {}
     for group in groups:
         if group.attrs.get("type") == "visibility":
             own: Any = group.attrs.get("spectrum_workflows", {})
-            found.append(_identified(Part(group, 0, 0, "", own), windows))
+            found.append(_identified(StoredSet(group, 0, 0, "", own), windows))
     if not found:
         raise DataError("no visibility dataset in it", "", "name a set in the MSv4 schema")
     return found
 
 
-def _identified(part: Part, windows: dict[str, int]) -> Part:
+def _identified(part: StoredSet, windows: dict[str, int]) -> StoredSet:
     """The part with its numbers: MSv4 appends a field's number to its name."""
     names = sorted(set(text(part.array("field_name"))))
     if len(names) > 1:
@@ -125,26 +125,26 @@ def _identified(part: Part, windows: dict[str, int]) -> Part:
     )
 
 
-def chosen(root: zarr.Group, objects: Objects, slab: Slab) -> Part:
-    """The part that a slab is of."""
+def chosen(root: zarr.Group, objects: Objects, chunk: Chunk) -> StoredSet:
+    """The part that a chunk is of."""
     for part in parts(root):
-        if (part.field, part.data_description) == (slab.field, slab.data_description):
+        if (part.field, part.data_description) == (chunk.field, chunk.data_description):
             objects.strict = is_whole(part)
             return part
-    raise changed(slab)
+    raise changed(chunk)
 
 
-def is_whole(part: Part) -> bool:
+def is_whole(part: StoredSet) -> bool:
     """Whether every chunk was stored, so that one that is not there is lost."""
     return bool(part.own.get("every_chunk_is_stored"))
 
 
-def changed(slab: Slab) -> DataError:
+def changed(chunk: Chunk) -> DataError:
     """The error for a set that is not the one a run was planned with."""
-    return DataError("the set has changed since the run was planned", slab.where, "run again")
+    return DataError("the set has changed since the run was planned", chunk.where, "run again")
 
 
-def cross_correlations(part: Part) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def cross_correlations(part: StoredSet) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The set's baselines in the order of antenna 1, then antenna 2.
 
     Returns
@@ -162,14 +162,14 @@ def cross_correlations(part: Part) -> tuple[NDArray[np.int64], NDArray[np.bool_]
     return order, (first != second)[order]
 
 
-def present(part: Part, times: slice) -> NDArray[np.bool_]:
+def present(part: StoredSet, times: slice) -> NDArray[np.bool_]:
     """Which cells of (time, baseline), in the set's order, have a row."""
     name = "TIME_CENTROID" if "TIME_CENTROID" in part.group else "UVW"
     finite = np.isfinite(np.asarray(part.array(name)[times]))
     return np.asarray(finite if finite.ndim == 2 else finite.any(axis=2))
 
 
-def rows_per_time(part: Part) -> NDArray[np.int64]:
+def rows_per_time(part: StoredSet) -> NDArray[np.int64]:
     """Cross-correlations at every time of the time axis."""
     order, cross = cross_correlations(part)
     array = part.array("TIME_CENTROID" if "TIME_CENTROID" in part.group else "UVW")
@@ -178,7 +178,7 @@ def rows_per_time(part: Part) -> NDArray[np.int64]:
     return np.concatenate([there[:, order[cross]].sum(axis=1) for there in found])
 
 
-def times(part: Part) -> NDArray[np.int64]:
+def times(part: StoredSet) -> NDArray[np.int64]:
     """Places on the time axis of the times that have cross-correlations."""
     ntime = part.array("time").shape[0]
     without: Any = part.own.get("times_without_cross_correlations")
@@ -192,6 +192,6 @@ def text(array: zarr.Array[Any]) -> list[str]:
     return [str(word) for word in np.asarray(array[:]).tolist()]
 
 
-def types(part: Part) -> list[int]:
+def types(part: StoredSet) -> list[int]:
     """Correlations by their number in a Measurement Set."""
     return [CODES.get(name, 0) for name in text(part.array("polarization"))]

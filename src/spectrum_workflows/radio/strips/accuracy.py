@@ -21,7 +21,7 @@ from spectrum_workflows.radio.strips.bandpass import response
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.strips.types import Axis, Layout, Strip
+    from spectrum_workflows.radio.strips.types import CoarseAxis, Strip, StripLayout
 
 NEIGHBOURS = 3
 """Pixels that are looked at on each edge: they lie differently between the samples."""
@@ -36,7 +36,7 @@ class Interpolated:
     weights: NDArray[np.float64]
 
 
-def error_bound(layout: Layout) -> float:
+def error_bound(layout: StripLayout) -> float:
     """Largest error that interpolation makes in a fringe of 1 Jy, where it suffers most.
 
     Fringes with the least and the largest ``|u|`` of a strip, its largest ``|w|`` and the
@@ -46,12 +46,12 @@ def error_bound(layout: Layout) -> float:
     return max(_strip_error(strip, layout) for strip in layout.strips)
 
 
-def reach(axis: Axis) -> float:
+def reach(axis: CoarseAxis) -> float:
     """Pixels from the image's centre to beyond the outermost sample that a filter takes."""
     return axis.npix / 2 + ((axis.taps / 2 + 1) / axis.ratio if axis.taps else 0.0)
 
 
-def _strip_error(strip: Strip, layout: Layout) -> float:
+def _strip_error(strip: Strip, layout: StripLayout) -> float:
     x, y, cell = strip.x, layout.y, layout.geometry.cell
     if not x.taps and not y.taps:
         return 0.0
@@ -64,7 +64,7 @@ def _strip_error(strip: Strip, layout: Layout) -> float:
     return max(_pixel_error(east, north, (u, v, strip.depth)) for east, north in pairs)
 
 
-def _pixels(axis: Axis, cell: float) -> list[Interpolated]:
+def _pixels(axis: CoarseAxis, cell: float) -> list[Interpolated]:
     """Pixels at the centre and at the edge that is farther from it."""
     found = []
     for pixel in (*range(NEIGHBOURS), axis.npix // 2):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import i0
 
-from spectrum_workflows.radio.strips.types import Axis
+from spectrum_workflows.radio.strips.types import CoarseAxis
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,9 @@ def zone(
     return np.where(number > 1, folded, plain), number
 
 
-def axis(npix: int, cell: float, band: tuple[float, float], *, gap: float, decibel: float) -> Axis:
+def axis(
+    npix: int, cell: float, band: tuple[float, float], *, gap: float, decibel: float
+) -> CoarseAxis:
     """Coarse samples for an image axis that holds nothing outside a band.
 
     Parameters
@@ -72,7 +74,7 @@ def axis(npix: int, cell: float, band: tuple[float, float], *, gap: float, decib
 
     Returns
     -------
-    Axis
+    CoarseAxis
         The pixels themselves where coarse samples would not be fewer.
     """
     low, high = band
@@ -84,12 +86,14 @@ def axis(npix: int, cell: float, band: tuple[float, float], *, gap: float, decib
     taps += taps % 2
     count = max(2 * (math.ceil(npix // 2 * ratio) + taps // 2 + 1), SHORTEST)
     if ratio >= 1 or count >= npix:
-        return Axis(npix, 1.0, npix, 0.0, 0.5, 0, 0.0)
+        return CoarseAxis(npix, 1.0, npix, 0.0, 0.5, 0, 0.0)
     beta = 0.1102 * (decibel - 8.7)
-    return Axis(npix, ratio, count, (number - 1) / 2, number / 2, taps, beta)
+    return CoarseAxis(npix, ratio, count, (number - 1) / 2, number / 2, taps, beta)
 
 
-def response(found: Axis, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def response(
+    found: CoarseAxis, start: int, stop: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The filter that gives pixels ``start:stop`` from the samples.
 
     Returns

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.strips.types import Layout
+    from spectrum_workflows.radio.strips.types import StripLayout
 
 _DIGITS = (3.0, 4.0, 5.0)
 _PER_VISIBILITY = (0.21e-6, 0.25e-6, 0.36e-6)
@@ -45,14 +45,14 @@ def planes(depth: NDArray[np.float64], half: float, epsilon: float) -> NDArray[n
     return 1.6 * np.maximum(depth, 0.0) * half**2 + support
 
 
-def filtering(layout: Layout) -> float:
+def filtering(layout: StripLayout) -> float:
     """Multiplications and additions of interpolating one image."""
     npix, rows = layout.geometry.npix, layout.y.count
     along_x = sum(npix * rows * strip.x.taps for strip in layout.strips)
     return float(along_x + npix * npix * layout.y.taps)
 
 
-def coarse_samples(layout: Layout) -> int:
+def coarse_samples(layout: StripLayout) -> int:
     """Samples of all strips that travel between tasks: each block takes its span."""
     reach = sum(strip.x.count + strip.x.taps * (len(layout.blocks) - 1) for strip in layout.strips)
     return int(reach * layout.y.count)

@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.strips.types import Layout
+    from spectrum_workflows.radio.strips.types import StripLayout
 
 UNUSABLE = -1
 
 
-def fits(data: Visibilities, layout: Layout) -> bool:
+def within_layout(data: Visibilities, layout: StripLayout) -> bool:
     """Whether the layout was made for a coverage that these visibilities lie in."""
     scale = float(data.frequency.max(initial=0.0)) / SPEED_OF_LIGHT
     return bool(np.all(np.abs(data.uvw).max(axis=0, initial=0.0) * scale <= layout.limits))
 
 
-def cut(data: Visibilities, layout: Layout) -> tuple[StripData, ...]:
+def cut(data: Visibilities, layout: StripLayout) -> tuple[StripData, ...]:
     """Each usable visibility in exactly one strip.
 
     Parameters
     ----------
     data : Visibilities
         With imaging weights.
-    layout : Layout
+    layout : StripLayout
         Made for all of them, see `fits`.
     """
     scale = data.frequency / SPEED_OF_LIGHT

@@ -16,12 +16,12 @@ from spectrum_workflows.radio.strips.bandpass import response
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.strips.types import Axis, Coarse
+    from spectrum_workflows.radio.strips.types import Coarse, CoarseAxis
 
 STEP = 64
 
 
-def span(axis: Axis, start: int, stop: int) -> tuple[int, int]:
+def span(axis: CoarseAxis, start: int, stop: int) -> tuple[int, int]:
     """The range of samples that pixels ``start:stop`` are made of."""
     if not axis.taps:
         return start, stop
@@ -30,14 +30,14 @@ def span(axis: Axis, start: int, stop: int) -> tuple[int, int]:
     return int(first[0]), int(last[0]) + axis.taps
 
 
-def interpolated(samples: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
+def interpolated(samples: Coarse, axis: CoarseAxis, start: int, stop: int) -> Coarse:
     """Pixels ``start:stop`` from the samples in their `span`.
 
     Parameters
     ----------
     samples : ndarray, shape (last - first, m)
         The samples ``first:last = span(axis, start, stop)`` of m lines.
-    axis : Axis
+    axis : CoarseAxis
     start, stop : int
 
     Returns
@@ -56,7 +56,12 @@ def interpolated(samples: Coarse, axis: Axis, start: int, stop: int) -> Coarse:
 
 
 def transposed(
-    pixels: Coarse, axis: Axis, start: int, stop: int, *, where: NDArray[np.int64] | None = None
+    pixels: Coarse,
+    axis: CoarseAxis,
+    start: int,
+    stop: int,
+    *,
+    where: NDArray[np.int64] | None = None,
 ) -> Coarse:
     """What pixels ``start:stop`` give to the samples in their `span`.
 
@@ -81,7 +86,7 @@ def transposed(
 
 @lru_cache(maxsize=256)
 def filter_blocks(
-    axis: Axis, start: int, stop: int, kind: str
+    axis: CoarseAxis, start: int, stop: int, kind: str
 ) -> tuple[tuple[slice, int, NDArray[Any]], ...]:
     """Blocks of the filter: which pixels, the first sample, and the weights."""
     first, weight = response(axis, start, stop)

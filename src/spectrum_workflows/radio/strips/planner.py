@@ -12,7 +12,7 @@ from spectrum_workflows.radio.strips import cost
 from spectrum_workflows.radio.strips.accuracy import error_bound, reach
 from spectrum_workflows.radio.strips.bandpass import axis, zone
 from spectrum_workflows.radio.strips.coverage import BINS
-from spectrum_workflows.radio.strips.types import Axis, Columns, Layout, Strip
+from spectrum_workflows.radio.strips.types import CoarseAxis, Columns, Strip, StripLayout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +54,7 @@ ROUNDING = 1 + 1e-9
 
 
 def strip_count(coverage: Coverage, geometry: Geometry, *, again: bool) -> int:
-    """The number of strips where the spec gives none; 1 for a single call per slab.
+    """The number of strips where the spec gives none; 1 for a single call per chunk.
 
     Small images keep one call: their transforms cost little.  Beyond, a strip
     holds about half a second of work, as long as the guard bands, which the w
@@ -95,7 +95,7 @@ def slope(geometry: Geometry, margin: float = MARGIN) -> float:
     return half / math.sqrt(1 - 2 * half**2) if 2 * half**2 < 1 else math.inf
 
 
-def layout(coverage: Coverage, geometry: Geometry, count: int) -> Layout | None:
+def layout(coverage: Coverage, geometry: Geometry, count: int) -> StripLayout | None:
     """Strips of nearly equal cost, and the blocks of columns; ``None`` where they would be wrong.
 
     The visibilities of a strip u1 <= |u| < u2 make an image with spatial
@@ -123,13 +123,13 @@ def layout(coverage: Coverage, geometry: Geometry, count: int) -> Layout | None:
     return None
 
 
-def _wider(found: Layout, margin: float) -> float:
+def _wider(found: StripLayout, margin: float) -> float:
     """A margin on the way to where the outermost samples are, in units of half the image."""
     outermost = max(reach(axis) for axis in (found.y, *(strip.x for strip in found.strips)))
     return max(1.1 * margin, (margin + 2 * outermost / found.geometry.npix) / 2)
 
 
-def _layout(coverage: Coverage, geometry: Geometry, count: int, margin: float) -> Layout:
+def _layout(coverage: Coverage, geometry: Geometry, count: int, margin: float) -> StripLayout:
     """Strips with guards for what is within a margin."""
     npix, field = geometry.npix, geometry.npix * geometry.cell
     steepest = slope(geometry, margin)
@@ -138,7 +138,7 @@ def _layout(coverage: Coverage, geometry: Geometry, count: int, margin: float) -
     y = _axis(geometry, (0.0, top), GAP_Y)
     cuts = tuple(pairwise(_minimax(_costs(coverage, geometry, y.count, steepest), count)))
     ends = [*range(0, npix, BLOCK), npix]
-    return Layout(
+    return StripLayout(
         geometry=geometry,
         strips=tuple(_strip(coverage, geometry, cuts, n, steepest) for n in range(len(cuts))),
         y=y,
@@ -171,7 +171,7 @@ def _strip(
     )
 
 
-def _axis(geometry: Geometry, band: tuple[float, float], gap: float) -> Axis:
+def _axis(geometry: Geometry, band: tuple[float, float], gap: float) -> CoarseAxis:
     decibel = FILTERS - 20 * math.log10(geometry.epsilon)
     return axis(geometry.npix, geometry.cell, band, gap=gap, decibel=decibel)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Axis:
+class CoarseAxis:
     """Coarse samples along one axis of the image, and the band that they hold.
 
     Attributes
@@ -55,7 +55,7 @@ class Strip:
         Which strip of how many; the last one has no upper end.
     u_start, u_stop : float
         In wavelengths.
-    x : Axis
+    x : CoarseAxis
         Samples of its image along u's axis.
     planes : float
         Estimated number of w planes.
@@ -69,7 +69,7 @@ class Strip:
     count: int
     u_start: float
     u_stop: float
-    x: Axis
+    x: CoarseAxis
     planes: float
     depth: float
     size: int
@@ -101,7 +101,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Layout:
+class StripLayout:
     """How one image is cut: strips of the uv plane, blocks of columns of the image.
 
     Attributes
@@ -110,7 +110,7 @@ class Layout:
         Of the whole image.
     strips : tuple of Strip
         In order of rising ``|u|``.
-    y : Axis
+    y : CoarseAxis
         Samples along v's axis, the same for all strips.
     blocks : tuple of Columns
     limits : tuple of float
@@ -120,7 +120,7 @@ class Layout:
 
     geometry: Geometry
     strips: tuple[Strip, ...]
-    y: Axis
+    y: CoarseAxis
     blocks: tuple[Columns, ...]
     limits: tuple[float, float, float]
 

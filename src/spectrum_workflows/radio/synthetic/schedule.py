@@ -13,7 +13,7 @@ from spectrum_workflows.radio.synthetic import array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.spec import SyntheticSpec
+    from spectrum_workflows.radio.spec import SimulationSpec
 
 J2000_MJD = 51_544.5
 START_MJD = 60_310.0  # 2024-01-01
@@ -60,7 +60,7 @@ class Schedule:
         return np.asarray((START_MJD + turned / SIDEREAL) * DAY)
 
 
-def schedule(synthetic: SyntheticSpec, visibilities: int) -> Schedule:
+def schedule(synthetic: SimulationSpec, visibilities: int) -> Schedule:
     """Spread about ``visibilities`` over the hour angles of the spec.
 
     The noise follows from the system equivalent flux density: SEFD / √(2 Δν Δt)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from spectrum_workflows.radio.spec import SourceSpec, SyntheticSpec
+from spectrum_workflows.radio.spec import SimulationSpec, SourceSpec
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ FIELD_FRACTION = 0.84
 """Part of the image side over which random sources are scattered."""
 
 
-def sources(synthetic: SyntheticSpec, field_arcsec: float) -> tuple[SourceSpec, ...]:
+def sources(synthetic: SimulationSpec, field_arcsec: float) -> tuple[SourceSpec, ...]:
     """The listed sources and the random ones, as positions and fluxes.
 
     Random fluxes S follow N(>S) ∝ S^-0.8 between the ends of ``flux_jy``, with

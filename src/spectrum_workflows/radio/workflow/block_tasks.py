@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.clean import sidelobes
-from spectrum_workflows.radio.clean.surface import Active, active
+from spectrum_workflows.radio.clean.residual_image import Active, active
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.radio.chunks import chunks
 from spectrum_workflows.radio.clean.sidelobes import Lines, bands, convolved_rows
 from spectrum_workflows.radio.gridding import vis2dirty
 from spectrum_workflows.radio.read import describe, find, read
-from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.strips import cost
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked
 from spectrum_workflows.radio.strips.interpolation import span
-from spectrum_workflows.radio.strips.operator import column_block
 from spectrum_workflows.radio.strips.planner import layout
-from spectrum_workflows.radio.strips.types import Columns, Layout
+from spectrum_workflows.radio.strips.transform import column_block
+from spectrum_workflows.radio.strips.types import Columns, StripLayout
 from spectrum_workflows.radio.synthetic import make
 from spectrum_workflows.radio.types import (
     ARCSEC,
     SPEED_OF_LIGHT,
+    Chunk,
     Geometry,
     Pixels,
-    Slab,
     Visibilities,
 )
 from spectrum_workflows.radio.weights import density, weighted
@@ -61,17 +61,17 @@ def calibrate() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="spectrum-calibration-") as folder:
         make(spec, folder)
         observation = describe(spec, find(spec, folder))
-        [slab] = slabs(observation, 10**9)
+        [chunk] = chunks(observation, 10**9)
         geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, EPSILON)
         count = min(cores(), MOST_THREADS)
         with ThreadPoolExecutor(count) as pool:
-            found = list(pool.map(_measured, [slab] * count, [geometry] * count))
+            found = list(pool.map(_measured, [chunk] * count, [geometry] * count))
     return {kind: sum(costs[kind] for costs in found) / count for kind in found[0]}
 
 
-def _measured(slab: Slab, geometry: Geometry) -> dict[str, float]:
+def _measured(chunk: Chunk, geometry: Geometry) -> dict[str, float]:
     """The costs in this thread."""
-    reading, data = _typical(lambda: read(slab))
+    reading, data = _typical(lambda: read(chunk))
     size = data.weight.size
     grid = density(data, geometry)
     weighing, _ = _typical(lambda: weighted(data, geometry, grid, (1.0, 1.0)))
@@ -106,7 +106,7 @@ def _gridder(data: Visibilities, geometry: Geometry) -> tuple[float, float]:
     return float(found[0]), float(found[1])
 
 
-def _plan(data: Visibilities, geometry: Geometry) -> Layout:
+def _plan(data: Visibilities, geometry: Geometry) -> StripLayout:
     limit = np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max() * data.frequency.max() / SPEED_OF_LIGHT
     found = layout(covered(data.uvw, data.frequency, float(limit)), geometry, 8)
     assert found is not None

@@ -14,22 +14,22 @@ from spectrum_workflows.engine import one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.beam import fit_beam
 from spectrum_workflows.radio.clean import cotton_schwab
+from spectrum_workflows.radio.clean.residual_image import whole
 from spectrum_workflows.radio.clean.restoration import restored
-from spectrum_workflows.radio.clean.surface import whole
 from spectrum_workflows.radio.gate import seen
 from spectrum_workflows.radio.self_check import PIXELS, Sample, compare
-from spectrum_workflows.radio.strips.whole import gridded_in_strips
+from spectrum_workflows.radio.strips.one_process import invert_in_strips
 from spectrum_workflows.radio.types import (
     Beam,
+    Chunk,
     Geometry,
     ImagingResult,
     SelfCheck,
-    Slab,
     Stop,
     Use,
 )
 from spectrum_workflows.radio.weights import robustness
-from spectrum_workflows.radio.workflow import slab_tasks as tasks
+from spectrum_workflows.radio.workflow import chunk_tasks as tasks
 from spectrum_workflows.radio.workflow import strip_passes
 from spectrum_workflows.radio.workflow.passes import Passes
 from spectrum_workflows.radio.workflow.planning import ImagingPlan, geometry_of
@@ -39,12 +39,14 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from spectrum_workflows.domain import OnError, Plan, Report, Tally
-    from spectrum_workflows.radio.clean import Components, Surface
+    from spectrum_workflows.domain import Metrics, OnError, Plan, Report
+    from spectrum_workflows.radio.clean import Components, ResidualImage
     from spectrum_workflows.radio.spec import CleanSpec, RadioSpec
     from spectrum_workflows.radio.types import Image, Observation, Visibilities
 
-    Cleaning = Callable[[ImagingResult], tuple[Surface, Callable[[Components, int], Surface]]]
+    Cleaning = Callable[
+        [ImagingResult], tuple[ResidualImage, Callable[[Components, int], ResidualImage]]
+    ]
     """What CLEAN starts from, and the residual of a model in a major cycle."""
 
 
@@ -55,19 +57,19 @@ def run(
     client: Client | None = None,
     on_error: OnError = "raise",
     report: Report | None = None,
-) -> tuple[ImagingResult, Tally]:
+) -> tuple[ImagingResult, Metrics]:
     """Make the image: weights, dirty image and PSF, CLEAN, restoration.
 
-    Slabs are read again in every pass, so that memory does not grow with the
+    Chunks are read again in every pass, so that memory does not grow with the
     data; strips are cut once and stay on the workers.  Native libraries compute in one
     thread, as on workers: a matrix product in two has other bits.  With ``on_error="keep"``
-    slabs that fail in the first pass are left out of all; a slab that fails
+    chunks that fail in the first pass are left out of all; a chunk that fails
     later ends the run.
 
     Raises
     ------
     SpectrumError
-        A slab failed, or nothing usable is left.
+        A chunk failed, or nothing usable is left.
     """
     with one_thread():
         return _run(spec, plan, client, on_error, report)
@@ -75,28 +77,28 @@ def run(
 
 def _run(
     spec: RadioSpec, plan: Plan, client: Client | None, on_error: OnError, report: Report | None
-) -> tuple[ImagingResult, Tally]:
+) -> tuple[ImagingResult, Metrics]:
     assert isinstance(plan, ImagingPlan)
     state = Passes(_slabs(plan), client, on_error, report or _silent)
     geometry = geometry_of(spec)
     robust = _robustness(spec, geometry, state, plan.observation)
     layout = plan.layout
     checks = spec.checks_itself or layout is not None
-    wanted = tasks.Wanted(spec.image.psf, plan.size if checks else 0)
+    wanted = tasks.ImagingOutputs(spec.image.psf, plan.size if checks else 0)
     if layout is None:
         sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
         cleaning: Cleaning = partial(_cleaning_in_slabs, state, geometry, robust)
         use = _use(state, sums, robust)
         made = _made(spec, plan.observation, state, sums, use, cleaning)
-        return replace(made, warnings=seen(made)), state.tally
+        return replace(made, warnings=seen(made)), state.metrics
     with closing(strip_passes.shuffled(state, layout, robust)) as data:
         clean = spec.clean is not None
         with closing(strip_passes.images(state, layout, data, wanted, clean=clean)) as images:
             cleaning = partial(strip_passes.cleaning, state, layout, data, images)
-            image_of = partial(gridded_in_strips, layout=layout)
+            image_of = partial(invert_in_strips, layout=layout)
             sums, use = images.sums, _use(state, images.sums, robust)
             made = _made(spec, plan.observation, state, sums, use, cleaning, image_of)
-            return replace(made, warnings=seen(made)), state.tally
+            return replace(made, warnings=seen(made)), state.metrics
 
 
 def _made(
@@ -136,13 +138,13 @@ def _made(
         if isinstance(error, SpectrumError):
             what = f"{error.where}: {error.what}"
         state.lose(what)
-        return replace(result, trouble=(*result.trouble, f"CLEAN failed: {what}"), stop=Stop.LOST)
+        return replace(result, errors=(*result.errors, f"CLEAN failed: {what}"), stop=Stop.LOST)
 
 
 def _use(state: Passes, sums: tasks.Sums, robust: tasks.Robustness | None) -> Use:
-    """Which of the visibilities in the slabs that are left the images hold."""
-    planned = sum(slab.size for slab in state.slabs)
-    known = robust is not None and not state.tally.failures  # else of slabs that are lost, too
+    """Which of the visibilities in the chunks that are left the images hold."""
+    planned = sum(chunk.size for chunk in state.chunks)
+    known = robust is not None and not state.metrics.failures  # else of chunks that are lost, too
     usable = robust.usable if robust and known else sums.used
     return Use(
         planned=planned,
@@ -158,12 +160,12 @@ def _silent(_stage: str, _done: int, _total: int) -> None:
 
 def _cleaning_in_slabs(
     state: Passes, geometry: Geometry, robust: tasks.Robustness | None, result: ImagingResult
-) -> tuple[Surface, Callable[[Components, int], Surface]]:
+) -> tuple[ResidualImage, Callable[[Components, int], ResidualImage]]:
     """What CLEAN starts from, and how a major cycle is done."""
     assert result.psf is not None
     dirty = whole(result.dirty, result.psf)
 
-    def residual_of(model: Components, major: int) -> Surface:
+    def residual_of(model: Components, major: int) -> ResidualImage:
         image = model.dense(geometry.npix, geometry.npix)
         what = (tasks.residual, tasks.add_images)
         left = state.over(f"major cycle {major}", *what, geometry, robust, image)
@@ -183,7 +185,7 @@ def _robustness(
     _check_weight(found.weight_sum, found.unflagged, observation)
     if not found.grid.any():
         remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
-        raise DataError("all visibilities lie beyond the uv grid", state.slabs[0].url, remedy)
+        raise DataError("all visibilities lie beyond the uv grid", state.chunks[0].url, remedy)
     coefficients = robustness(weighting.scheme, weighting.robust, found.grid)
     return tasks.Robustness(found.grid, coefficients, found.usable)
 
@@ -197,10 +199,10 @@ def _cleaned(
     found = cotton_schwab(dirty, result.psf, clean, residual_of)
     with closing(found.residual) as left:
         residual, npix = left.gathered(), result.geometry.npix
-    trouble, image = result.trouble, None
-    if found.trouble:
-        state.lose(found.trouble)
-        trouble = (*trouble, f"CLEAN ended after major cycle {found.major}: {found.trouble}")
+    errors, image = result.errors, None
+    if found.error:
+        state.lose(found.error)
+        errors = (*errors, f"CLEAN ended after major cycle {found.major}: {found.error}")
     if result.beam is not None:
         image = restored(found.model, residual, result.beam, result.geometry.cell)
     return replace(
@@ -212,7 +214,7 @@ def _cleaned(
         major=found.major,
         iterations=found.iterations,
         threshold=found.threshold,
-        trouble=trouble,
+        errors=errors,
     )
 
 
@@ -227,7 +229,7 @@ def _with_beam(spec: RadioSpec, result: ImagingResult) -> ImagingResult:
         return replace(result, beam=fit_beam(result.psf, result.geometry.cell), beam_fitted=True)
     except DataError as error:
         what = "no beam, and no restored image" if spec.clean else "no beam"
-        return replace(result, trouble=(*result.trouble, f"{what}: {error}"))
+        return replace(result, errors=(*result.errors, f"{what}: {error}"))
 
 
 def _self_check(
@@ -257,7 +259,7 @@ def _weighting(spec: RadioSpec) -> str:
     return f"briggs {spec.weighting.robust:g}" if scheme == "briggs" else scheme
 
 
-def _slabs(plan: Plan) -> tuple[Slab, ...]:
-    cut = tuple(p for p in plan.partitions if isinstance(p, Slab))
+def _slabs(plan: Plan) -> tuple[Chunk, ...]:
+    cut = tuple(p for p in plan.partitions if isinstance(p, Chunk))
     assert len(cut) == len(plan.partitions)
     return cut

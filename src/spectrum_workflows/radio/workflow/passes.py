@@ -1,4 +1,4 @@
-"""Passes over the data: the same slabs again and again, without those that failed."""
+"""Passes over the data: the same chunks again and again, without those that failed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from spectrum_workflows.domain import Failure, Partition, Tally
-from spectrum_workflows.engine import each, exchanged, merged
+from spectrum_workflows.domain import Failure, Metrics, Partition
+from spectrum_workflows.engine import each, merged, shuffle
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.stages import Stage
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from spectrum_workflows.domain import OnError, Report
-    from spectrum_workflows.engine import Kept
-    from spectrum_workflows.radio.types import Slab
+    from spectrum_workflows.engine import Persisted
+    from spectrum_workflows.radio.types import Chunk
 
 R = TypeVar("R")
 
@@ -37,18 +37,18 @@ class Exchange:
 
 @dataclass
 class Passes:
-    """The slabs still in the run, where to compute them, and what it took so far."""
+    """The chunks still in the run, where to compute them, and what it took so far."""
 
-    slabs: tuple[Slab, ...]
+    chunks: tuple[Chunk, ...]
     client: Client | None
     on_error: OnError
     report: Report
-    tally: Tally = field(default_factory=Tally)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def over(self, stage: str, fn: Callable[..., R], merge: Callable[[R, R], R], *shared: Any) -> R:
         """One pass over the data."""
-        value, tally = self._merged(stage, (fn, self.slabs, merge), shared, self.on_error)
-        self._drop(tally)
+        value, metrics = self._merged(stage, (fn, self.chunks, merge), shared, self.on_error)
+        self._drop(metrics)
         return cast("R", value)
 
     def merge(
@@ -61,14 +61,14 @@ class Passes:
         value, _ = self._merged(stage, what, shared, "raise")
         return cast("R", value)
 
-    def exchange(self, stage: str, what: Exchange, *shared: Any) -> Kept[Any]:
-        """Exchange pieces between items that are not slabs; all of them must succeed."""
+    def exchange(self, stage: str, what: Exchange, *shared: Any) -> Persisted[Any]:
+        """Exchange pieces between items that are not chunks; all of them must succeed."""
         return self._exchanged(stage, what, shared, "raise")
 
-    def exchange_slabs(self, stage: str, what: Exchange, *shared: Any) -> Kept[Any]:
-        """The same for slabs, of which some may fail."""
+    def exchange_slabs(self, stage: str, what: Exchange, *shared: Any) -> Persisted[Any]:
+        """The same for chunks, of which some may fail."""
         kept = self._exchanged(stage, what, shared, self.on_error)
-        self._drop(kept.tally)
+        self._drop(kept.metrics)
         return kept
 
     def _merged(
@@ -77,47 +77,47 @@ class Passes:
         what: tuple[Callable[..., Any], Sequence[Partition], Callable[[Any, Any], Any]],
         shared: tuple[Any, ...],
         on_error: OnError,
-    ) -> tuple[Any, Tally]:
+    ) -> tuple[Any, Metrics]:
         fn, items, merge = what
         parts = each(fn, items, *shared, client=self.client, label=_label(stage), on_error=on_error)
-        value, tally = merged(parts, merge, fan_in=FAN_IN, done=self._progress(stage, len(items)))
-        self._count(stage, len(items), tally)
-        return value, tally
+        value, metrics = merged(parts, merge, fan_in=FAN_IN, done=self._progress(stage, len(items)))
+        self._count(stage, len(items), metrics)
+        return value, metrics
 
     def _exchanged(
         self, stage: str, what: Exchange, shared: tuple[Any, ...], on_error: OnError
-    ) -> Kept[Any]:
+    ) -> Persisted[Any]:
         parts = each(
             what.fn, what.items, *shared, client=self.client, label=_label(stage), on_error=on_error
         )
         done = self._progress(stage, len(what.items))
-        kept = exchanged(parts, what.join, what.count, done=done)
-        self._count(stage, len(what.items) + what.count, kept.tally)
+        kept = shuffle(parts, what.join, what.count, done=done)
+        self._count(stage, len(what.items) + what.count, kept.metrics)
         return kept
 
     def _progress(self, stage: str, total: int) -> Callable[[int], None]:
         return lambda count: self.report(stage, count, total)
 
-    def _count(self, name: str, tasks: int, tally: Tally) -> None:
+    def _count(self, name: str, tasks: int, metrics: Metrics) -> None:
         """Account for a pass; a stage may take several."""
-        stage = Stage(name, tasks, tally.cpu_seconds, tally.bytes_moved, tally.memory)
-        stages = {earlier.name: earlier for earlier in self.tally.stages}
+        stage = Stage(name, tasks, metrics.cpu_seconds, metrics.bytes_moved, metrics.memory)
+        stages = {earlier.name: earlier for earlier in self.metrics.stages}
         stages[name] = stages[name] + stage if name in stages else stage
-        self.tally = replace(self.tally + tally, stages=tuple(stages.values()))
+        self.metrics = replace(self.metrics + metrics, stages=tuple(stages.values()))
 
     def lose(self, error: str) -> None:
         """Note that something after the images failed: what there is, is partial."""
         lost = Failure("CLEAN", 0, error, 1)
-        self.tally = replace(self.tally, failures=(*self.tally.failures, lost))
+        self.metrics = replace(self.metrics, failures=(*self.metrics.failures, lost))
 
-    def _drop(self, tally: Tally) -> None:
-        """Leave the slabs that failed out of all further passes, which must then succeed."""
-        failed = {failure.where for failure in tally.failures}
-        left = tuple(slab for slab in self.slabs if slab.where not in failed)
+    def _drop(self, metrics: Metrics) -> None:
+        """Leave the chunks that failed out of all further passes, which must then succeed."""
+        failed = {failure.where for failure in metrics.failures}
+        left = tuple(chunk for chunk in self.chunks if chunk.where not in failed)
         if not left:
-            first = tally.failures[0]
-            raise DataError(f"no slab could be imaged ({first.error})", first.where)
-        self.slabs, self.on_error = left, "raise"
+            first = metrics.failures[0]
+            raise DataError(f"no chunk could be imaged ({first.error})", first.where)
+        self.chunks, self.on_error = left, "raise"
 
 
 def _label(stage: str) -> str:

@@ -13,8 +13,8 @@ from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import forecast, memory
+from spectrum_workflows.radio.chunks import chunks
 from spectrum_workflows.radio.read import coordinates, describe, find
-from spectrum_workflows.radio.slabs import slabs
 from spectrum_workflows.radio.strips.coverage import Coverage, covered
 from spectrum_workflows.radio.strips.planner import (
     ALWAYS_ABOVE,
@@ -23,7 +23,7 @@ from spectrum_workflows.radio.strips.planner import (
     strip_count,
 )
 from spectrum_workflows.radio.strips.planner import layout as layout_of
-from spectrum_workflows.radio.strips.types import Layout
+from spectrum_workflows.radio.strips.types import StripLayout
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry
 from spectrum_workflows.stages import Forecast
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from spectrum_workflows.radio.spec import RadioSpec
-    from spectrum_workflows.radio.types import Observation, Slab
+    from spectrum_workflows.radio.types import Chunk, Observation
 
 
 FEW = 4
-"""Slabs that are looked at where strips are not made."""
+"""Chunks that are looked at where strips are not made."""
 
 CYCLES = ("major cycle", "psf transform", "minor cycle")
 """Stages that only CLEAN has."""
@@ -45,18 +45,18 @@ CYCLES = ("major cycle", "psf transform", "minor cycle")
 
 @dataclass(frozen=True)
 class ImagingPlan(Plan):
-    """A plan whose partitions are slabs.
+    """A plan whose partitions are chunks.
 
     Attributes
     ----------
     observation : Observation
-        What they are slabs of.
-    layout : Layout or None
+        What they are chunks of.
+    layout : StripLayout or None
         How they are cut into strips, if they are.
     """
 
     observation: Observation = field(kw_only=True, compare=False, repr=False)
-    layout: Layout | None = None
+    layout: StripLayout | None = None
 
 
 def plan(
@@ -66,10 +66,10 @@ def plan(
     client: Client | None = None,
     known: str = "",  # noqa: ARG001
     report: Report = lambda *_: None,
-    glance: bool = False,
+    preflight: bool = False,
     on_error: OnError = "raise",  # noqa: ARG001
 ) -> ImagingPlan:
-    """Look at the data set, cut it into slabs and lay out strips; no visibility is read.
+    """Look at the data set, cut it into chunks and lay out strips; no visibility is read.
 
     The coordinates, if they are wanted, are read on the workers; for a glance,
     few of them in this process.  Nothing is kept for later (``known``).
@@ -86,15 +86,15 @@ def plan(
     geometry = geometry_of(spec)
     _check_memory(geometry)
     observation = describe(spec, find(spec, data))
-    cut = slabs(observation, spec.partition.max_visibilities)
-    look = _looked_at(spec, observation, cut, few=glance)
+    cut = chunks(observation, spec.partition.max_visibilities)
+    look = _looked_at(spec, observation, cut, few=preflight)
     coverage = _coverage(look, observation, client, report) if look else None
     layout = None if coverage is None else _layout(spec, geometry, coverage)
     need = memory.task_bytes(cut, geometry)
     stages = _stages(spec, observation, cut, coverage, layout)
     return ImagingPlan(
         partitions=cut,
-        bytes_to_read=sum(slab.size for slab in cut) * observation.visibility_bytes,
+        bytes_to_read=sum(chunk.size for chunk in cut) * observation.visibility_bytes,
         largest_memory=max(stage.memory for stage in stages) if layout else need,
         warnings=(*observation.notes, *_undersampled(spec, observation)),
         inputs=((observation.url, observation.identity),),
@@ -106,9 +106,9 @@ def plan(
     )
 
 
-def _method(layout: Layout | None) -> str:
+def _method(layout: StripLayout | None) -> str:
     if layout is None:
-        return "one call of the gridder per slab and image"
+        return "one call of the gridder per chunk and image"
     strips, blocks = len(layout.strips), len(layout.blocks)
     rows, columns = layout.y.count, max(strip.x.count for strip in layout.strips)
     what = f"{strips} uv strips of at most {columns} × {rows} coarse pixels"
@@ -118,9 +118,9 @@ def _method(layout: Layout | None) -> str:
 def _stages(
     spec: RadioSpec,
     observation: Observation,
-    cut: Sequence[Slab],
+    cut: Sequence[Chunk],
     coverage: Coverage | None,
-    layout: Layout | None,
+    layout: StripLayout | None,
 ) -> tuple[Forecast, ...]:
     """What each stage will do, where the data's coverage is known."""
     if coverage is None:
@@ -139,9 +139,9 @@ def _stages(
 
 
 def _looked_at(
-    spec: RadioSpec, observation: Observation, cut: Sequence[Slab], *, few: bool
-) -> Sequence[Slab]:
-    """Slabs whose coordinates tell where the data lie; none for images that are never cut.
+    spec: RadioSpec, observation: Observation, cut: Sequence[Chunk], *, few: bool
+) -> Sequence[Chunk]:
+    """Chunks whose coordinates tell where the data lie; none for images that are never cut.
 
     Where no strips will be made, it is wanted for the forecast only, and a few tell it.
     """
@@ -162,24 +162,24 @@ def _longest(observation: Observation) -> float:
 
 
 def _coverage(
-    cut: Sequence[Slab], observation: Observation, client: Client | None, report: Report
+    cut: Sequence[Chunk], observation: Observation, client: Client | None, report: Report
 ) -> Coverage:
-    """Where the data of some slabs lie."""
+    """Where the data of some chunks lie."""
     parts = each(_covered, cut, _longest(observation), client=client, label="radio-look")
     sums = merged(parts, operator.add, done=lambda n: report("look", n, len(cut)))
-    found, tally = sums
+    found, metrics = sums
     if client is not None:  # what is read in this process is counted already
-        storage.count(tally.bytes_read)
+        storage.count(metrics.bytes_read)
     assert found is not None
     return found
 
 
-def _covered(slab: Slab, limit: float) -> Coverage:
-    return covered(*coordinates(slab), limit)
+def _covered(chunk: Chunk, limit: float) -> Coverage:
+    return covered(*coordinates(chunk), limit)
 
 
-def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> Layout | None:
-    """The strips; ``None`` where one call per slab is better."""
+def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> StripLayout | None:
+    """The strips; ``None`` where one call per chunk is better."""
     wanted = spec.strips.count
     again = spec.clean is not None
     count = strip_count(coverage, geometry, again=again) if wanted == "auto" else wanted

@@ -8,26 +8,31 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from spectrum_workflows.radio.strips.whole import assembled
+from spectrum_workflows.radio.strips.one_process import assembled
 from spectrum_workflows.radio.workflow import strip_tasks as tasks
-from spectrum_workflows.radio.workflow.blocks import Beams, Blocks
+from spectrum_workflows.radio.workflow.chunk_tasks import Sums
+from spectrum_workflows.radio.workflow.distributed_residual import (
+    DistributedPSF,
+    DistributedResidual,
+)
 from spectrum_workflows.radio.workflow.passes import Exchange
-from spectrum_workflows.radio.workflow.slab_tasks import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spectrum_workflows.engine import Kept
+    from spectrum_workflows.engine import Persisted
     from spectrum_workflows.radio.clean import Components
-    from spectrum_workflows.radio.strips.types import Coarse, Layout, StripData
+    from spectrum_workflows.radio.strips.types import Coarse, StripData, StripLayout
     from spectrum_workflows.radio.types import ImagingResult
+    from spectrum_workflows.radio.workflow.chunk_tasks import ImagingOutputs, Robustness
     from spectrum_workflows.radio.workflow.passes import Passes
-    from spectrum_workflows.radio.workflow.slab_tasks import Robustness, Wanted
 
 
-def shuffled(state: Passes, layout: Layout, robustness: Robustness | None) -> Kept[StripData]:
-    """Read every slab and leave the strips, with their imaging weights, on the workers."""
-    cut = Exchange(tasks.slab_pieces, state.slabs, tasks.strip_of, len(layout.strips))
+def shuffled(
+    state: Passes, layout: StripLayout, robustness: Robustness | None
+) -> Persisted[StripData]:
+    """Read every chunk and leave the strips, with their imaging weights, on the workers."""
+    cut = Exchange(tasks.slab_pieces, state.chunks, tasks.strip_of, len(layout.strips))
     return state.exchange_slabs("strips", cut, layout, robustness)
 
 
@@ -36,8 +41,8 @@ class Images:
     """Sums over all strips, and for CLEAN what stays on the workers: image and PSF."""
 
     sums: Sums
-    dirty: Kept[Coarse]
-    beams: Beams | None
+    dirty: Persisted[Coarse]
+    beams: DistributedPSF | None
     of_strips: dict[int, float]
 
     def close(self) -> None:
@@ -48,7 +53,12 @@ class Images:
 
 
 def images(
-    state: Passes, layout: Layout, data: Kept[StripData], wanted: Wanted, *, clean: bool
+    state: Passes,
+    layout: StripLayout,
+    data: Persisted[StripData],
+    wanted: ImagingOutputs,
+    *,
+    clean: bool,
 ) -> Images:
     """Dirty image, PSF, sums of weights and the self-check's sample, of all strips.
 
@@ -69,7 +79,7 @@ def images(
             there.enter_context(closing(blocks))
             psf = assembled(blocks, layout)
             if clean and counts.weight_sum > 0:
-                beams = Beams(blocks, 1 / counts.weight_sum)
+                beams = DistributedPSF(blocks, 1 / counts.weight_sum)
         sums = Sums(
             dirty=image.result(),
             psf=psf,
@@ -84,21 +94,25 @@ def images(
 
 
 def cleaning(
-    state: Passes, layout: Layout, data: Kept[StripData], made: Images, _result: ImagingResult
-) -> tuple[Blocks, Callable[[Components, int], Blocks]]:
+    state: Passes,
+    layout: StripLayout,
+    data: Persisted[StripData],
+    made: Images,
+    _result: ImagingResult,
+) -> tuple[DistributedResidual, Callable[[Components, int], DistributedResidual]]:
     """What CLEAN starts from, and how a major cycle is done."""
     assert made.beams is not None
-    start = Blocks(state, layout, made.beams, 1, made.dirty)
+    start = DistributedResidual(state, layout, made.beams, 1, made.dirty)
     return start, partial(_residual, start, data, made.of_strips)
 
 
 def _residual(
-    start: Blocks,
-    data: Kept[StripData],
+    start: DistributedResidual,
+    data: Persisted[StripData],
     of_strips: dict[int, float],
     model: Components,
     major: int,
-) -> Blocks:
+) -> DistributedResidual:
     """A major cycle: components to the strips, coarse images of what is left to the blocks."""
     stage, shared = f"major cycle {major}", (data, of_strips, model)
     left = _blocks(start.state, start.layout, stage, tasks.residual_pieces, *shared)
@@ -106,8 +120,12 @@ def _residual(
 
 
 def _blocks(
-    state: Passes, layout: Layout, stage: str, fn: Callable[..., tuple[Coarse, ...]], *shared: Any
-) -> Kept[Coarse]:
+    state: Passes,
+    layout: StripLayout,
+    stage: str,
+    fn: Callable[..., tuple[Coarse, ...]],
+    *shared: Any,
+) -> Persisted[Coarse]:
     """An image of all strips, in blocks of columns that stay on the workers."""
     join = partial(tasks.block_of, layout)
     what = Exchange(fn, layout.strips, join, len(layout.blocks))

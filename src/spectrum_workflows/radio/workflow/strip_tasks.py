@@ -1,4 +1,4 @@
-"""What is done to one slab, strip or block of columns, and how pieces are joined."""
+"""What is done to one chunk, strip or block of columns, and how pieces are joined."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.gate import finite
 from spectrum_workflows.radio.self_check import VISIBILITIES, Sample, sample
-from spectrum_workflows.radio.strips import operator
-from spectrum_workflows.radio.strips.cutting import cut, fits, joined, unpacked
-from spectrum_workflows.radio.workflow.slab_tasks import read_weighted
+from spectrum_workflows.radio.strips import transform
+from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked, within_layout
+from spectrum_workflows.radio.workflow.chunk_tasks import read_weighted
 
 if TYPE_CHECKING:
     from spectrum_workflows.radio.clean import Components
-    from spectrum_workflows.radio.strips.types import Coarse, Layout, Strip, StripData
-    from spectrum_workflows.radio.types import Slab, Visibilities
-    from spectrum_workflows.radio.workflow.slab_tasks import Robustness
+    from spectrum_workflows.radio.strips.types import Coarse, Strip, StripData, StripLayout
+    from spectrum_workflows.radio.types import Chunk, Visibilities
+    from spectrum_workflows.radio.workflow.chunk_tasks import Robustness
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,18 @@ class Counts:
     sample: Sample | None
 
 
-def slab_pieces(slab: Slab, layout: Layout, robustness: Robustness | None) -> tuple[StripData, ...]:
-    """Read a slab, give it imaging weights and cut it into strips."""
-    data = read_weighted(slab, layout.geometry, robustness)
-    if not fits(data, layout):
-        raise DataError("the set has changed since the run was planned", slab.where, "run again")
+def slab_pieces(
+    chunk: Chunk, layout: StripLayout, robustness: Robustness | None
+) -> tuple[StripData, ...]:
+    """Read a chunk, give it imaging weights and cut it into strips."""
+    data = read_weighted(chunk, layout.geometry, robustness)
+    if not within_layout(data, layout):
+        raise DataError("the set has changed since the run was planned", chunk.where, "run again")
     return cut(data, layout)
 
 
 def strip_of(_number: int, pieces: list[StripData]) -> StripData:
-    """A strip from the pieces of all slabs."""
+    """A strip from the pieces of all chunks."""
     return joined(pieces)
 
 
@@ -82,7 +84,7 @@ def _weight_sum(data: StripData) -> float:
 def _seen(strip: Strip, data: StripData, of_strips: dict[int, float]) -> Visibilities:
     """A strip's visibilities, if they are those that were counted.
 
-    A strip that was lost with its worker is cut again: from the same slabs,
+    A strip that was lost with its worker is cut again: from the same chunks,
     also where some may be left out.
     """
     if _weight_sum(data) != of_strips[strip.number]:
@@ -92,35 +94,39 @@ def _seen(strip: Strip, data: StripData, of_strips: dict[int, float]) -> Visibil
 
 
 def dirty_pieces(
-    strip: Strip, data: StripData, of_strips: dict[int, float], layout: Layout
+    strip: Strip, data: StripData, of_strips: dict[int, float], layout: StripLayout
 ) -> tuple[Coarse, ...]:
     """A strip's dirty image, coarse, in slices for the blocks of columns."""
     seen = _seen(strip, data, of_strips)
-    samples = operator.sampled(seen, seen.visibility, strip, layout)
-    return operator.slices(finite(samples, "the dirty image", strip.where), strip, layout)
+    samples = transform.sampled(seen, seen.visibility, strip, layout)
+    return transform.slices(finite(samples, "the dirty image", strip.where), strip, layout)
 
 
 def psf_pieces(
-    strip: Strip, data: StripData, of_strips: dict[int, float], layout: Layout
+    strip: Strip, data: StripData, of_strips: dict[int, float], layout: StripLayout
 ) -> tuple[Coarse, ...]:
     """The same for a point source of 1 Jy at the phase centre."""
     seen = _seen(strip, data, of_strips)
     ones = np.broadcast_to(np.complex64(1), seen.visibility.shape)
-    samples = finite(operator.sampled(seen, ones, strip, layout), "the PSF", strip.where)
-    return operator.slices(samples, strip, layout)
+    samples = finite(transform.sampled(seen, ones, strip, layout), "the PSF", strip.where)
+    return transform.slices(samples, strip, layout)
 
 
 def residual_pieces(
-    strip: Strip, data: StripData, of_strips: dict[int, float], model: Components, layout: Layout
+    strip: Strip,
+    data: StripData,
+    of_strips: dict[int, float],
+    model: Components,
+    layout: StripLayout,
 ) -> tuple[Coarse, ...]:
     """Major cycle within a strip: predict the model, subtract, grid what is left."""
     seen = _seen(strip, data, of_strips)
-    samples = operator.model_samples(model, strip, layout)
-    left = seen.visibility - operator.visible(samples, seen, strip, layout)
-    samples = finite(operator.sampled(seen, left, strip, layout), "the residual", strip.where)
-    return operator.slices(samples, strip, layout)
+    samples = transform.model_samples(model, strip, layout)
+    left = seen.visibility - transform.visible(samples, seen, strip, layout)
+    samples = finite(transform.sampled(seen, left, strip, layout), "the residual", strip.where)
+    return transform.slices(samples, strip, layout)
 
 
-def block_of(layout: Layout, number: int, pieces: list[Coarse]) -> Coarse:
+def block_of(layout: StripLayout, number: int, pieces: list[Coarse]) -> Coarse:
     """A block of columns from the slices of all strips."""
-    return operator.column_block(pieces, layout.blocks[number], layout)
+    return transform.column_block(pieces, layout.blocks[number], layout)

@@ -13,10 +13,10 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
-from spectrum_workflows.storage.attempts import persist
-from spectrum_workflows.storage.counting import note_copy
-from spectrum_workflows.storage.names import shown
-from spectrum_workflows.storage.stores import current_stores
+from spectrum_workflows.storage.metering import note_copy
+from spectrum_workflows.storage.options import current_stores
+from spectrum_workflows.storage.retry import persist
+from spectrum_workflows.storage.urls import shown
 
 T = TypeVar("T")
 

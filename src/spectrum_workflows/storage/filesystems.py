@@ -29,7 +29,8 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from spectrum_workflows.errors import DataError, MissingExtraError
-from spectrum_workflows.storage.names import (
+from spectrum_workflows.storage.options import current_stores
+from spectrum_workflows.storage.urls import (
     absolute,
     check_no_password,
     check_redirect,
@@ -37,7 +38,6 @@ from spectrum_workflows.storage.names import (
     scheme_of,
     shown,
 )
-from spectrum_workflows.storage.stores import current_stores
 
 TIMEOUT = 10.0
 PATIENCE = 20.0

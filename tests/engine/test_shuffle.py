@@ -16,7 +16,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, exchanged, merged
+from spectrum_workflows.engine import each, merged, shuffle
 from spectrum_workflows.engine.parts import Part
 from spectrum_workflows.errors import DataError, PartitionError
 
@@ -60,21 +60,21 @@ def same(found, expected) -> bool:
 def test_workers_and_serial_make_the_same_values(dask_client: Client, items: int, count: int):
     for client in (None, dask_client):
         parts = each(kit.pieces, kit.items(items), count, client=client)
-        with closing(exchanged(parts, kit.labelled, count)) as kept:
+        with closing(shuffle(parts, kit.labelled, count)) as kept:
             assert len(kept) == count
             assert same(kept, by_definition(items, count))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_loop_over_kept_values_on_any_number_of_workers(workers: int):
-    """Kept values are used twice, among others and shared ones, and exchanged again."""
+    """Persisted values are used twice, among others and shared ones, and exchanged again."""
 
     def loop(client: Client | None) -> list[bytes]:
         first = each(kit.pieces, kit.items(11), 5, client=client)
-        with closing(exchanged(first, kit.labelled, 5)) as kept:
+        with closing(shuffle(first, kit.labelled, 5)) as kept:
             total, _ = merged(each(kit.scaled, kit.items(5), kept, 3.0, client=client), kit.add)
             again = each(kit.scaled_pieces, kit.items(5), kept, 4, client=client)
-            with closing(exchanged(again, kit.labelled, 4)) as second:
+            with closing(shuffle(again, kit.labelled, 4)) as second:
                 return [total.tobytes(), *(value.tobytes() for value in second)]
 
     with LocalCluster(n_workers=workers, processes=False, **OPTIONS) as c, Client(c) as client:
@@ -83,18 +83,18 @@ def test_a_loop_over_kept_values_on_any_number_of_workers(workers: int):
 
 def test_values_are_spread_over_the_workers_and_let_go(dask_client: Client):
     parts = each(kit.pieces, kit.items(12), 6, client=dask_client, label="spread")
-    with closing(exchanged(parts, kit.labelled, 6)) as kept:
+    with closing(shuffle(parts, kit.labelled, 6)) as kept:
         where = dask_client.who_has(kept.elements)
-        held = sorted(holders[0] for holders in where.values())
-        assert [held.count(address) for address in sorted(set(held))] == [3, 3]
-        assert kept.tally.bytes_moved >= 12 * 6 * 7 * 8
+        scatter_shared = sorted(holders[0] for holders in where.values())
+        assert [scatter_shared.count(address) for address in sorted(set(scatter_shared))] == [3, 3]
+        assert kept.metrics.bytes_moved >= 12 * 6 * 7 * 8
 
 
 def test_progress_counts_the_parts(dask_client: Client):
     for client in (None, dask_client):
         seen: list[int] = []
         parts = each(kit.pieces, kit.items(9), 2, client=client)
-        exchanged(parts, kit.labelled, 2, done=seen.append).close()
+        shuffle(parts, kit.labelled, 2, done=seen.append).close()
         assert seen == list(range(1, 10))
 
 
@@ -106,30 +106,30 @@ class TestFailures:
 
     def test_a_part_that_fails_stops_the_run(self, client):
         with pytest.raises(DataError, match="item 3: three is not"):
-            exchanged(each(kit.pieces_but_three, kit.items(9), 2, client=client), kit.labelled, 2)
+            shuffle(each(kit.pieces_but_three, kit.items(9), 2, client=client), kit.labelled, 2)
 
     def test_or_is_left_out_and_counted_once(self, client):
         parts = each(kit.pieces_but_three, kit.items(9), 2, client=client, on_error="keep")
-        with closing(exchanged(parts, kit.labelled, 2)) as kept:
-            assert [failure.where for failure in kept.tally.failures] == ["item 3"]
+        with closing(shuffle(parts, kit.labelled, 2)) as kept:
+            assert [failure.where for failure in kept.metrics.failures] == ["item 3"]
             assert [len(value) for value in kept] == [1 + 8 * 7] * 2
 
     def test_everything_failed(self, client):
         parts = each(kit.pieces_but_three, [kit.Item(3)], 2, client=client, on_error="keep")
-        with closing(exchanged(parts, kit.labelled, 2)) as kept:
+        with closing(shuffle(parts, kit.labelled, 2)) as kept:
             assert [*kept] == [None, None]
-            assert len(kept.tally.failures) == 1
+            assert len(kept.metrics.failures) == 1
 
     def test_pieces_that_cannot_be_joined(self, client):
         with pytest.raises(PartitionError, match="merging results failed .ZeroDivisionError"):
-            exchanged(each(kit.pieces, kit.items(4), 3, client=client), kit.joins_badly, 3)
+            shuffle(each(kit.pieces, kit.items(4), 3, client=client), kit.joins_badly, 3)
 
 
 def test_a_worker_that_dies_in_the_exchange_changes_nothing(tmp_path: Path):
     with LocalCluster(n_workers=2, **OPTIONS) as cluster, Client(cluster) as client:
         marker = str(tmp_path / "died")
         parts = each(kit.dies_in_pieces, kit.items(9), marker, 4, client=client)
-        with closing(exchanged(parts, kit.labelled, 4)) as kept:
+        with closing(shuffle(parts, kit.labelled, 4)) as kept:
             assert Path(marker).exists()
             assert same(kept, by_definition(9, 4))
 
@@ -146,12 +146,12 @@ def test_a_part_that_takes_every_worker_down_is_a_failure_like_others(on_error: 
         parts = each(kit.dies_in_pieces_at_three, kit.items(6), 2, client=client, on_error=on_error)
         if on_error == "raise":
             with pytest.raises(PartitionError, match="item 3: every worker that tried it died"):
-                exchanged(parts, kit.labelled, 2)
+                shuffle(parts, kit.labelled, 2)
             return
-        with closing(exchanged(parts, kit.labelled, 2, done=seen.append)) as kept:
-            [failure] = kept.tally.failures
+        with closing(shuffle(parts, kit.labelled, 2, done=seen.append)) as kept:
+            [failure] = kept.metrics.failures
             without = [kit.Item(n) for n in range(6) if n != 3]
-            assert same(kept, list(exchanged(each(kit.pieces, without, 2), kit.labelled, 2)))
+            assert same(kept, list(shuffle(each(kit.pieces, without, 2), kit.labelled, 2)))
     assert failure.where == "item 3"
     assert "every worker that tried it died" in failure.error
     assert seen == sorted({*seen})
@@ -160,7 +160,7 @@ def test_a_part_that_takes_every_worker_down_is_a_failure_like_others(on_error: 
 def test_values_of_a_killed_worker_are_made_again():
     with LocalCluster(n_workers=2, **OPTIONS) as cluster, Client(cluster) as client:
         parts = each(kit.pieces, kit.items(9), 4, client=client)
-        with closing(exchanged(parts, kit.labelled, 4)) as kept:
+        with closing(shuffle(parts, kit.labelled, 4)) as kept:
             before, _ = merged(each(kit.scaled, kit.items(4), kept, 2.0, client=client), kit.add)
             pids = client.run(os.getpid)
             os.kill(next(iter(pids.values())), signal.SIGKILL)

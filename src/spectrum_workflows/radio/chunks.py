@@ -1,4 +1,4 @@
-"""Cutting a data set into slabs: time × frequency, by the number of visibilities."""
+"""Cutting a data set into chunks: time × frequency, by the number of visibilities."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from spectrum_workflows.radio.types import Observation, Slab
+from spectrum_workflows.radio.types import Chunk, Observation
 
 
-def slabs(observation: Observation, max_visibilities: int) -> tuple[Slab, ...]:
-    """Slabs of nearly equal size, in time and then channel order.
+def chunks(observation: Observation, max_visibilities: int) -> tuple[Chunk, ...]:
+    """Chunks of nearly equal size, in time and then channel order.
 
     Times are cut first; channels only where a single time holds more than
     ``max_visibilities``.  Neither storage chunks nor workers play a part, so
@@ -20,14 +20,14 @@ def slabs(observation: Observation, max_visibilities: int) -> tuple[Slab, ...]:
     ----------
     observation : Observation
     max_visibilities : int
-        Largest slab; a single time and channel is never cut.
+        Largest chunk; a single time and channel is never cut.
     """
     rows, nchan = observation.rows_per_time, len(observation.frequency)
     widest = max(1, max_visibilities // max(int(rows.max()), 1))
     channels = _even(nchan, -(-nchan // widest))
     limit = max_visibilities // max(stop - start for start, stop in channels)
     return tuple(
-        Slab(
+        Chunk(
             url=observation.url,
             column=observation.column,
             field=observation.field,

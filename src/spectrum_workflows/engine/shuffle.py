@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Tally
-from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.parts import (
     Part,
     Parts,
@@ -18,6 +17,7 @@ from spectrum_workflows.engine.parts import (
     own_shared,
 )
 from spectrum_workflows.engine.patience import patient
+from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.errors import SpectrumError
 
@@ -28,13 +28,13 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 
-def exchanged(
+def shuffle(
     parts: Parts[Sequence[P]],
     join: Callable[[int, list[P]], R],
     count: int,
     *,
     done: Callable[[int], None] | None = None,
-) -> Kept[R]:
+) -> Persisted[R]:
     """Every part gives a piece to each of ``count`` values that stay on the workers.
 
     Value ``k`` is ``join(k, pieces)`` with the k-th piece of every part, in item
@@ -60,9 +60,9 @@ def exchanged(
     """
     report = done or (lambda _: None)
     if parts.client is not None:
-        from spectrum_workflows.engine.delivery import exchanged_on_workers
+        from spectrum_workflows.engine.shuffle_dask import shuffle_on_workers
 
-        return exchanged_on_workers(parts, join, count, report)
+        return shuffle_on_workers(parts, join, count, report)
     stores, made = storage.current_stores(), []
     with patient() as begin:
         for n, item in enumerate(parts.items):
@@ -70,18 +70,20 @@ def exchanged(
             made.append(compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n)))
             report(n + 1)
     joined = [joined_part(join, k, [piece(part, k) for part in made]) for k in range(count)]
-    return kept(joined, None, [part.tally for part in joined])
+    return kept(joined, None, [part.metrics for part in joined])
 
 
-def kept(elements: Sequence[Any], client: Client | None, tallies: Sequence[Tally]) -> Kept[Any]:
+def kept(
+    elements: Sequence[Any], client: Client | None, tallies: Sequence[Metrics]
+) -> Persisted[Any]:
     """The values with the cost of all; each element's own tally counts once."""
-    return Kept(tuple(elements), client, sum(tallies, Tally()))
+    return Persisted(tuple(elements), client, sum(tallies, Metrics()))
 
 
 def piece(part: Part[Sequence[P]], number: int) -> Part[P]:
     """One piece of a part; the first one carries the cost of them all."""
     value = None if part.value is None else part.value[number]
-    return Part(value, part.tally if number == 0 else Tally())
+    return Part(value, part.metrics if number == 0 else Metrics())
 
 
 def joined_part(
@@ -89,10 +91,10 @@ def joined_part(
 ) -> Part[R]:
     """Join the pieces that are there; ``None`` where every part failed."""
     values = [part.value for part in pieces if part.value is not None]
-    tally = sum((part.tally for part in pieces), Tally())
-    tally = replace(tally, bytes_moved=tally.bytes_moved + nbytes(values))
+    metrics = sum((part.metrics for part in pieces), Metrics())
+    metrics = replace(metrics, bytes_moved=metrics.bytes_moved + nbytes(values))
     if not values:
-        return Part(None, tally)
+        return Part(None, metrics)
     try:
         with metered() as spent:
             value = join(number, values)
@@ -100,4 +102,4 @@ def joined_part(
         raise
     except Exception as error:
         raise as_merge_error(error) from error
-    return Part(value, tally + spent())
+    return Part(value, metrics + spent())

@@ -28,7 +28,7 @@ _local = _Local()
 
 
 @contextmanager
-def counting() -> Iterator[Counter]:
+def metering() -> Iterator[Counter]:
     """Count the bytes that are read inside the block, in this thread."""
     before, counter = _local.counter, Counter()
     _local.counter = counter

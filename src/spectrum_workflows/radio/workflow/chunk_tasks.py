@@ -1,4 +1,4 @@
-"""What is done to one slab in each pass over the data, and how two results add up."""
+"""What is done to one chunk in each pass over the data, and how two results add up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.radio.gate import finite
-from spectrum_workflows.radio.gridding import gridded, gridded_psf, predicted
+from spectrum_workflows.radio.gridding import invert, invert_psf, predict
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.self_check import VISIBILITIES, Sample, sample
 from spectrum_workflows.radio.weights import density, weighted
@@ -16,7 +16,7 @@ from spectrum_workflows.radio.weights import density, weighted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Geometry, Image, Slab, Visibilities
+    from spectrum_workflows.radio.types import Chunk, Geometry, Image, Visibilities
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Robustness:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImagingOutputs:
     """What the imaging pass makes besides the dirty image.
 
-    ``check_of`` is the number of visibilities in all slabs from which the
+    ``check_of`` is the number of visibilities in all chunks from which the
     sample for the self-check is drawn; 0 for no self-check.
     """
 
@@ -68,16 +68,16 @@ class Sums:
     sample: Sample | None
 
 
-def density_of(slab: Slab, geometry: Geometry) -> Density:
+def density_of(chunk: Chunk, geometry: Geometry) -> Density:
     """First pass, for uniform and Briggs weights only."""
-    data = read(slab)
+    data = read(chunk)
     weight_sum = float(data.weight.sum(dtype=np.float64))
     usable = int(np.count_nonzero(data.weight))
     return Density(density(data, geometry), weight_sum, data.unflagged, usable)
 
 
 def add_density(a: Density, b: Density) -> Density:
-    """Merge two slabs' densities."""
+    """Merge two chunks' densities."""
     return Density(
         a.grid + b.grid,
         a.weight_sum + b.weight_sum,
@@ -86,14 +86,16 @@ def add_density(a: Density, b: Density) -> Density:
     )
 
 
-def imaged(slab: Slab, geometry: Geometry, robustness: Robustness | None, wanted: Wanted) -> Sums:
+def imaged(
+    chunk: Chunk, geometry: Geometry, robustness: Robustness | None, wanted: ImagingOutputs
+) -> Sums:
     """Imaging pass: dirty image, PSF, sum of weights and the self-check's sample."""
-    data = read_weighted(slab, geometry, robustness)
-    share = VISIBILITIES * slab.size // max(wanted.check_of, slab.size)
-    seed = (slab.time_start, slab.chan_start)
-    psf = finite(gridded_psf(data, geometry), "the PSF", slab.where) if wanted.psf else None
+    data = read_weighted(chunk, geometry, robustness)
+    share = VISIBILITIES * chunk.size // max(wanted.check_of, chunk.size)
+    seed = (chunk.time_start, chunk.chan_start)
+    psf = finite(invert_psf(data, geometry), "the PSF", chunk.where) if wanted.psf else None
     return Sums(
-        dirty=finite(gridded(data, geometry), "the dirty image", slab.where),
+        dirty=finite(invert(data, geometry), "the dirty image", chunk.where),
         psf=psf,
         weight_sum=float(data.weight.sum(dtype=np.float64)),
         used=int(np.count_nonzero(data.weight)),
@@ -103,7 +105,7 @@ def imaged(slab: Slab, geometry: Geometry, robustness: Robustness | None, wanted
 
 
 def add_sums(a: Sums, b: Sums) -> Sums:
-    """Merge two slabs' images."""
+    """Merge two chunks' images."""
     return Sums(
         dirty=a.dirty + b.dirty,
         psf=None if a.psf is None or b.psf is None else a.psf + b.psf,
@@ -114,22 +116,24 @@ def add_sums(a: Sums, b: Sums) -> Sums:
     )
 
 
-def residual(slab: Slab, geometry: Geometry, robustness: Robustness | None, model: Image) -> Image:
+def residual(
+    chunk: Chunk, geometry: Geometry, robustness: Robustness | None, model: Image
+) -> Image:
     """Major cycle: predict the model, subtract it, grid what is left; not normalised."""
-    data = read_weighted(slab, geometry, robustness)
+    data = read_weighted(chunk, geometry, robustness)
     left = data.visibility
-    left -= predicted(model, data, geometry)
-    return finite(gridded(data, geometry), "the residual", slab.where)
+    left -= predict(model, data, geometry)
+    return finite(invert(data, geometry), "the residual", chunk.where)
 
 
 def add_images(a: Image, b: Image) -> Image:
-    """Merge two slabs' residuals."""
+    """Merge two chunks' residuals."""
     return a + b
 
 
-def read_weighted(slab: Slab, geometry: Geometry, robustness: Robustness | None) -> Visibilities:
-    """One slab with its imaging weights."""
-    data = read(slab)
+def read_weighted(chunk: Chunk, geometry: Geometry, robustness: Robustness | None) -> Visibilities:
+    """One chunk with its imaging weights."""
+    data = read(chunk)
     if robustness is None:
         return data
     return weighted(data, geometry, robustness.grid, robustness.coefficients)

@@ -1,4 +1,4 @@
-"""Stokes I of one slab of a Zarr set."""
+"""Stokes I of one chunk of a Zarr set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Slab
+    from spectrum_workflows.radio.types import Chunk
 
 PIECE_BYTES = 32 << 20
 """Visibilities that are decoded at a time while they are combined to Stokes I."""
@@ -33,41 +33,41 @@ class _Window:
     hands: slice
 
 
-def read(slab: Slab) -> Visibilities:
-    """Stokes I of one slab, rows in (time, antenna1, antenna2) order.
+def read(chunk: Chunk) -> Visibilities:
+    """Stokes I of one chunk, rows in (time, antenna1, antenna2) order.
 
-    Only the chunks that the slab touches are moved.
+    Only the chunks that the chunk touches are moved.
 
     Raises
     ------
     DataError
         The set cannot be read, or has changed since the run was planned.
     """
-    with zarr_set.opened(slab.url) as (root, objects):
-        part = zarr_set.chosen(root, objects, slab)
-        hand = stokes.hands(zarr_set.types(part), slab.url)
-        times, order, there = _rows(part, slab)
-        nrow, nchan = np.count_nonzero(there), slab.chan_stop - slab.chan_start
+    with zarr_set.opened(chunk.url) as (root, objects):
+        part = zarr_set.chosen(root, objects, chunk)
+        hand = stokes.hands(zarr_set.types(part), chunk.url)
+        times, order, there = _rows(part, chunk)
+        nrow, nchan = np.count_nonzero(there), chunk.chan_stop - chunk.chan_start
         row = np.cumsum(there).reshape(there.shape) - 1
         uvw = np.asarray(part.array("UVW")[times])[:, order][there]
         out = Visibilities(
             uvw=np.nan_to_num(uvw, posinf=0.0, neginf=0.0),
-            frequency=_frequency(part, slab),
+            frequency=_frequency(part, chunk),
             visibility=np.empty((nrow, nchan), np.complex64),
             weight=np.empty((nrow, nchan), np.float32),
             unflagged=0,
         )
         lost = ~np.isfinite(uvw).all(axis=1)
         unflagged = 0
-        for window in _windows(part.array(zarr_set.COLUMNS[slab.column]), times, slab, hand):
+        for window in _windows(part.array(zarr_set.COLUMNS[chunk.column]), times, chunk, hand):
             here = slice(window.times.start - times.start, window.times.stop - times.start)
             time, place = np.nonzero(there[here])
             source = time * len(order) + order[place]
             target = row[here][time, place]
-            block = _decoded(part, slab.column, window)
+            block = _decoded(part, chunk.column, window)
             block[2][source[lost[target]]] = 0.0  # unusable, though not flagged
             channels = slice(
-                window.channels.start - slab.chan_start, window.channels.stop - slab.chan_start
+                window.channels.start - chunk.chan_start, window.channels.stop - chunk.chan_start
             )
             unflagged += stokes.combine(
                 block, source, target, out.visibility[:, channels], out.weight[:, channels]
@@ -75,54 +75,56 @@ def read(slab: Slab) -> Visibilities:
     return rising(replace(out, unflagged=unflagged))
 
 
-def coordinates(slab: Slab) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """UVW (m) of a slab's rows, in any order, and frequencies (Hz); what is not finite is 0.
+def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UVW (m) of a chunk's rows, in any order, and frequencies (Hz); what is not finite is 0.
 
     Raises
     ------
     DataError
         The set cannot be read, or has changed since the run was planned.
     """
-    with zarr_set.opened(slab.url) as (root, objects):
-        part = zarr_set.chosen(root, objects, slab)
-        times, order, there = _rows(part, slab)
+    with zarr_set.opened(chunk.url) as (root, objects):
+        part = zarr_set.chosen(root, objects, chunk)
+        times, order, there = _rows(part, chunk)
         uvw = np.asarray(part.array("UVW")[times])[:, order][there]
         uvw[~np.isfinite(uvw).all(axis=1)] = 0.0
-        return uvw, _frequency(part, slab)
+        return uvw, _frequency(part, chunk)
 
 
-def _rows(part: zarr_set.Part, slab: Slab) -> tuple[slice, NDArray[np.int64], NDArray[np.bool_]]:
+def _rows(
+    part: zarr_set.StoredSet, chunk: Chunk
+) -> tuple[slice, NDArray[np.int64], NDArray[np.bool_]]:
     """Places on the time axis, order of the baselines, and which of both have a row."""
-    known = zarr_set.times(part)[slab.time_start : slab.time_stop]
-    if len(known) != slab.time_stop - slab.time_start:
-        raise zarr_set.changed(slab)
+    known = zarr_set.times(part)[chunk.time_start : chunk.time_stop]
+    if len(known) != chunk.time_stop - chunk.time_start:
+        raise zarr_set.changed(chunk)
     times = slice(int(known[0]), int(known[-1]) + 1)
     order, cross = zarr_set.cross_correlations(part)
     there = zarr_set.present(part, times)[:, order] & cross
-    if np.count_nonzero(there) * (slab.chan_stop - slab.chan_start) != slab.size:
-        raise zarr_set.changed(slab)
+    if np.count_nonzero(there) * (chunk.chan_stop - chunk.chan_start) != chunk.size:
+        raise zarr_set.changed(chunk)
     return times, order, there
 
 
-def _frequency(part: zarr_set.Part, slab: Slab) -> NDArray[np.float64]:
-    return np.asarray(part.array("frequency")[slab.chan_start : slab.chan_stop])
+def _frequency(part: zarr_set.StoredSet, chunk: Chunk) -> NDArray[np.float64]:
+    return np.asarray(part.array("frequency")[chunk.chan_start : chunk.chan_stop])
 
 
-def _windows(array: Any, times: slice, slab: Slab, hand: tuple[int, ...]) -> Iterator[_Window]:
-    """The slab in windows of whole chunks, as far as it goes."""
+def _windows(array: Any, times: slice, chunk: Chunk, hand: tuple[int, ...]) -> Iterator[_Window]:
+    """The visibilities in windows of whole stored chunks, as far as they go."""
     step, _, width, _ = array.chunks
-    chunk = 8 * step * width * array.shape[1] * array.shape[3]
-    width *= max(1, PIECE_BYTES // chunk)
+    stored = 8 * step * width * array.shape[1] * array.shape[3]
+    width *= max(1, PIECE_BYTES // stored)
     hands = slice(hand[0], hand[-1] + 1, max(hand[-1] - hand[0], 1))
     for time in range(times.start - times.start % step, times.stop, step):
         begin, end = max(time, times.start), min(time + step, times.stop)
-        for chan in range(slab.chan_start - slab.chan_start % width, slab.chan_stop, width):
-            first, last = max(chan, slab.chan_start), min(chan + width, slab.chan_stop)
+        for chan in range(chunk.chan_start - chunk.chan_start % width, chunk.chan_stop, width):
+            first, last = max(chan, chunk.chan_start), min(chan + width, chunk.chan_stop)
             yield _Window(slice(begin, end), slice(first, last), hands)
 
 
 def _decoded(
-    part: zarr_set.Part, column: str, window: _Window
+    part: zarr_set.StoredSet, column: str, window: _Window
 ) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]]:
     """Data, flags and weights of a window: (ntime × nbaseline, nchan, nhand) each."""
     names = (zarr_set.COLUMNS[column], "FLAG", "WEIGHT")

@@ -8,7 +8,7 @@ from itertools import islice, starmap
 from typing import TypeVar
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Partition, Tally
+from spectrum_workflows.domain import Metrics, Partition
 from spectrum_workflows.engine.parts import Part, Parts, compute, fold, own_shared
 from spectrum_workflows.engine.patience import patient
 
@@ -21,7 +21,7 @@ def merged(
     *,
     fan_in: int = 8,
     done: Callable[[int], None] | None = None,
-) -> tuple[R | None, Tally]:
+) -> tuple[R | None, Metrics]:
     """Compute the parts and merge them in a fixed tree, in item order.
 
     Every node of the tree folds ``fan_in`` neighbours from left to right, so
@@ -44,7 +44,7 @@ def merged(
     -------
     value
         The merged value; ``None`` for no items or where all failed.
-    tally : Tally
+    tally : Metrics
         CPU seconds, bytes read and failures of all partitions.
 
     Raises
@@ -59,10 +59,10 @@ def merged(
         with patient() as begin:
             root = _streamed(parts, merge, fan_in, begin, report)
     else:
-        from spectrum_workflows.engine.submission import submitted
+        from spectrum_workflows.engine.tree_dask import submitted
 
         root = submitted(parts, merge, fan_in, report)
-    return root.value, root.tally
+    return root.value, root.metrics
 
 
 def _streamed(
@@ -85,7 +85,7 @@ def _streamed(
     while width > 1:
         level = _nodes(level, merge, fan_in)
         width = -(-width // fan_in)
-    return next(level, Part(None, Tally()))
+    return next(level, Part(None, Metrics()))
 
 
 def _nodes(

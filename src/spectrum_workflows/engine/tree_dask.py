@@ -14,7 +14,7 @@ import cloudpickle
 import dask
 from distributed import Future, KilledWorker, as_completed
 
-from spectrum_workflows.domain import Tally
+from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.nearness import shares
 from spectrum_workflows.engine.parts import (
@@ -25,7 +25,7 @@ from spectrum_workflows.engine.parts import (
     failure,
     fold,
 )
-from spectrum_workflows.engine.tasks import columns, held, hold, loaded, task_of
+from spectrum_workflows.engine.tasks import columns, loaded, scatter, scatter_shared, task_of
 from spectrum_workflows.errors import SiteError
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ def submitted(
     """Compute the tree of `merged` on the workers of ``parts.client``."""
     assert parts.client is not None
     if not parts.items:
-        return Part(None, Tally())
+        return Part(None, Metrics())
     run = Run(parts.client, parts, merge, fan_in)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
-        run.shared = held(run.client, parts, partial(run.key, "shared"))
+        run.shared = scatter_shared(run.client, parts, partial(run.key, "shared"))
         try:
             with run.lookout as lookout:
                 root = _drive(run, done)
@@ -119,7 +119,7 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
         future = run.lookout.next(events)
         level, index = run.watched.pop(future.key, (-1, -1))
         if level == 0:
-            if future.status == "error" and not may_be_mended(run.parts, future.exception()):
+            if future.status == "error" and not may_be_retried(run.parts, future.exception()):
                 raise as_spectrum_error(future.exception(), run.parts.items[index])
             finished += 1
             done(finished)
@@ -130,7 +130,7 @@ def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
             events.update(fresh)
 
 
-def may_be_mended(parts: Parts[Any], error: BaseException) -> bool:
+def may_be_retried(parts: Parts[Any], error: BaseException) -> bool:
     """Whether it is tried once more: workers also die of what is not the partition's."""
     return parts.on_error == "keep" or isinstance(error, KilledWorker)
 
@@ -195,7 +195,7 @@ def _submit_merges(
 def _grow(run: Run[R], level: int, index: int, node: Future) -> list[Future] | None:
     """React to a finished merge; ``None`` when it was the root."""
     if node.status == "error":
-        return _mend(run, level, index, node)
+        return _retry_lost(run, level, index, node)
     if node.status in ("pending", "lost"):  # its worker has died meanwhile; it is computed again
         run.watched[node.key] = (level, index)
         return [node]
@@ -222,14 +222,14 @@ def _without_history(run: Run[R], level: int, node: Future) -> Future:
     """
     if run.fan_in**level < HISTORY:
         return node
-    return hold(run.client, node.result(), run.key("held", next(run.merges)))
+    return scatter(run.client, node.result(), run.key("held", next(run.merges)))
 
 
 def _stand_in(run: Run[R], number: int, failed: Future) -> Future:
     return stand_in(run.parts, run.lookout, number, failed, run.key("failed", number))
 
 
-def _mend(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
+def _retry_lost(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
     """Find out which partitions take their workers down; raise, or put failures in their place.
 
     Here come those whose workers died more often than the scheduler allows: of memory
@@ -265,5 +265,5 @@ def stand_in(parts: Parts[Any], lookout: Lookout, number: int, failed: Future, k
     if parts.on_error == "raise":
         raise as_spectrum_error(error, item)
     tries = 2 if error is not cause else 2 * (getattr(cause, "allowed_failures", 0) + 1)
-    part: Part[Any] = Part(None, Tally(failures=(failure(item, error, tries),)))
-    return hold(lookout.client, part, key)
+    part: Part[Any] = Part(None, Metrics(failures=(failure(item, error, tries),)))
+    return scatter(lookout.client, part, key)

@@ -13,13 +13,13 @@ import cloudpickle
 import dask
 from distributed import Future, as_completed
 
-from spectrum_workflows.domain import Tally
-from spectrum_workflows.engine.exchanging import joined_part, kept, piece
-from spectrum_workflows.engine.kept import Kept
+from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.parts import Part, Parts, as_merge_error, as_spectrum_error
-from spectrum_workflows.engine.submission import MERGE_PRIORITY, may_be_mended, stand_in
-from spectrum_workflows.engine.tasks import columns, held, loaded, task_of
+from spectrum_workflows.engine.persisted import Persisted
+from spectrum_workflows.engine.shuffle import joined_part, kept, piece
+from spectrum_workflows.engine.tasks import columns, loaded, scatter_shared, task_of
+from spectrum_workflows.engine.tree_dask import MERGE_PRIORITY, may_be_retried, stand_in
 from spectrum_workflows.errors import SiteError
 
 if TYPE_CHECKING:
@@ -80,12 +80,12 @@ class _Exchange(Generic[P, R]):
         return made
 
 
-def exchanged_on_workers(
+def shuffle_on_workers(
     parts: Parts[Sequence[P]],
     join: Callable[[int, list[P]], R],
     count: int,
     done: Callable[[int], None],
-) -> Kept[R]:
+) -> Persisted[R]:
     """Submit parts, pieces and joins at once; let parts go as soon as they are in pieces.
 
     The scheduler keeps the recipe of every value as long as the value is kept,
@@ -98,7 +98,7 @@ def exchanged_on_workers(
     lookout = Lookout(client, f"0x{secrets.token_hex(3)}")
     whole = _Exchange(parts, join, count, client, lookout)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
-        whole.shared = held(client, parts, partial(whole.key, "shared"))
+        whole.shared = scatter_shared(client, parts, partial(whole.key, "shared"))
         turn, begun = 0, _begun(whole, 0)
         try:
             with lookout:
@@ -124,7 +124,7 @@ def _begun(whole: _Exchange[P, R], turn: int) -> _Round[R]:
     made = [found for _, found in sorted({**whole.settled, **fresh}.items())]
     key = partial(whole.key, turn=turn)
     values = _joined(whole.client, made, whole.join, whole.count, key)
-    keys = [key("tally", k) for k in range(whole.count)]
+    keys = [key("metrics", k) for k in range(whole.count)]
     tallies = whole.client.map(_tally, values, key=keys, priority=MERGE_PRIORITY)
     events = as_completed(fresh.values(), loop=whole.client.loop)
     return _Round(turn, {future.key: n for n, future in fresh.items()}, events, values, tallies)
@@ -142,7 +142,7 @@ def _awaited(whole: _Exchange[P, R], begun: _Round[R], done: Callable[[int], Non
             whole.failed[number] = future
             item, error = whole.parts.items[number], future.exception()
             overdue = future.key in whole.lookout.overdue
-            if not may_be_mended(whole.parts, error) or (
+            if not may_be_retried(whole.parts, error) or (
                 overdue and whole.parts.on_error == "raise"
             ):
                 raise as_spectrum_error(
@@ -238,11 +238,11 @@ def _join(by_value: bytes, number: int, pieces: list[Part[Any]]) -> Part[Any]:
     return joined_part(loaded(by_value), number, pieces)
 
 
-def _tally(part: Part[Any]) -> Tally:
-    return part.tally
+def _tally(part: Part[Any]) -> Metrics:
+    return part.metrics
 
 
-def _gathered(lookout: Lookout, values: list[Future], tallies: list[Future]) -> list[Tally]:
+def _gathered(lookout: Lookout, values: list[Future], tallies: list[Future]) -> list[Metrics]:
     """Wait for the values; bring their costs here, not themselves."""
     lookout.wait(values)
     for value in values:
@@ -251,5 +251,5 @@ def _gathered(lookout: Lookout, values: list[Future], tallies: list[Future]) -> 
         if value.status == "cancelled":
             raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
     lookout.wait(tallies)
-    found: list[Tally] = lookout.client.gather(tallies)
+    found: list[Metrics] = lookout.client.gather(tallies)
     return found

@@ -9,21 +9,21 @@ from functools import partial
 from typing import Any
 
 from spectrum_workflows import storage
-from spectrum_workflows.hep import columns, quality
-from spectrum_workflows.hep.columns import Wanted
+from spectrum_workflows.hep import columns, event_filters
+from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.corrections import Corrections, corrections
-from spectrum_workflows.hep.quality import GoodRuns
+from spectrum_workflows.hep.event_filters import GoodRuns
 from spectrum_workflows.hep.selection import Selection, find
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 
 
 @dataclass(frozen=True)
-class Job:
+class Workload:
     """What every task needs besides its partition.
 
     Attributes
     ----------
-    wanted : mapping of str to Wanted
+    wanted : mapping of str to RequestedColumns
         Columns of every sample, and what may stand in for them.
     selection : Selection
         The function, with the cuts of the spec.
@@ -47,7 +47,7 @@ class Job:
         Cuts of samples that have their own.
     """
 
-    wanted: Mapping[str, Wanted]
+    wanted: Mapping[str, RequestedColumns]
     selection: Selection
     histograms: dict[str, HistogramSpec]
     data: frozenset[str]
@@ -82,7 +82,7 @@ class Job:
         return found | {name: told[name] for name in self.selection.told}
 
 
-def job(spec: HepSpec) -> Job:
+def job(spec: HepSpec) -> Workload:
     """Find the selection, and read the corrections and the good runs that a spec names.
 
     Raises
@@ -104,7 +104,7 @@ def job(spec: HepSpec) -> Job:
     selection = finding(spec.cuts)
     good, inputs = _good_runs(spec)
     read = corrections(spec.corrections, spec.folder)
-    return Job(
+    return Workload(
         {name: _wanted(spec, name) for name in spec.samples},
         selection,
         dict(spec.histograms),
@@ -119,13 +119,13 @@ def job(spec: HepSpec) -> Job:
     )
 
 
-def _wanted(spec: HepSpec, name: str) -> Wanted:
+def _wanted(spec: HepSpec, name: str) -> RequestedColumns:
     """What is read of the files of a sample."""
     sample, triggers = spec.samples[name], spec.triggers_of(name)
     normalisation = "" if sample.data or spec.normalisation == "none" else spec.normalisation
     simulated = () if sample.data else spec.simulation_columns
     weight = (columns.GENERATED,) if normalisation == "genweight" else ()
-    return Wanted(
+    return RequestedColumns(
         tuple(dict.fromkeys((*spec.columns, *simulated, *sample.columns, *weight))),
         tuple(dict.fromkeys(trigger.path for trigger in triggers)),
         tuple(dict.fromkeys(t.path for t in triggers if t.absent is not None)),
@@ -141,4 +141,4 @@ def _good_runs(spec: HepSpec) -> tuple[GoodRuns | None, tuple[tuple[str, str], .
         return None, ()
     text = storage.read_bytes(storage.join(spec.folder, spec.good_runs))
     identity = f"sha256 {hashlib.sha256(text).hexdigest()}"
-    return quality.good_runs(text, where=spec.good_runs), ((spec.good_runs, identity),)
+    return event_filters.good_runs(text, where=spec.good_runs), ((spec.good_runs, identity),)

@@ -13,7 +13,7 @@ from spectrum_workflows.errors import OutputError
 
 
 @contextmanager
-def draft(url: str) -> Iterator[str]:
+def atomic_write(url: str) -> Iterator[str]:
     """A local file that becomes ``url`` if the block succeeds.
 
     ROOT files are not written from front to back, so that one for a store is

@@ -11,13 +11,13 @@ from spectrum_workflows.errors import SpectrumError
 if TYPE_CHECKING:
     from distributed import Client
 
-    from spectrum_workflows.domain import Tally
+    from spectrum_workflows.domain import Metrics
 
 R = TypeVar("R")
 
 
 def _brought(element: Any) -> Any:
-    """A part that a worker holds; its trouble in words."""
+    """A part that a worker holds; its error as one of ours."""
     from spectrum_workflows.engine.parts import as_merge_error  # which knows this module
 
     try:
@@ -29,7 +29,7 @@ def _brought(element: Any) -> Any:
 
 
 @dataclass
-class Kept(Generic[R]):
+class Persisted(Generic[R]):
     """Values on the workers that made them, or in this process without workers.
 
     Among the shared values of `each`, it gives every call the element with the
@@ -41,13 +41,13 @@ class Kept(Generic[R]):
     elements : tuple
         A `Part`, or a future of one, per value.
     client : distributed.Client or None
-    tally : Tally
+    tally : Metrics
         What it took to make them, and which items failed.
     """
 
     elements: tuple[Any, ...]
     client: Client | None
-    tally: Tally
+    metrics: Metrics
 
     def __len__(self) -> int:
         return len(self.elements)

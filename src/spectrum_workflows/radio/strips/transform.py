@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.clean.components import Components
-    from spectrum_workflows.radio.strips.types import Coarse, Columns, Layout, Strip
+    from spectrum_workflows.radio.strips.types import Coarse, Columns, Strip, StripLayout
     from spectrum_workflows.radio.types import Visibilities
 
 
-def sampled(data: Visibilities, vis: NDArray[np.complex64], strip: Strip, layout: Layout) -> Coarse:
+def sampled(
+    data: Visibilities, vis: NDArray[np.complex64], strip: Strip, layout: StripLayout
+) -> Coarse:
     """Coarse samples of a strip's weighted dirty image, not normalised.
 
     Parameters
@@ -35,7 +37,7 @@ def sampled(data: Visibilities, vis: NDArray[np.complex64], strip: Strip, layout
     vis : ndarray of complex64, shape (nrow, nchan)
         What to grid at their coordinates.
     strip : Strip
-    layout : Layout
+    layout : StripLayout
 
     Returns
     -------
@@ -48,13 +50,13 @@ def sampled(data: Visibilities, vis: NDArray[np.complex64], strip: Strip, layout
     return vis2dirty(data, vis, pixels)
 
 
-def slices(samples: Coarse, strip: Strip, layout: Layout) -> tuple[Coarse, ...]:
+def slices(samples: Coarse, strip: Strip, layout: StripLayout) -> tuple[Coarse, ...]:
     """Those samples that each block of columns needs."""
     spans = (span(strip.x, block.start, block.stop) for block in layout.blocks)
     return tuple(samples[first:last] for first, last in spans)
 
 
-def column_block(parts: Sequence[Coarse], block: Columns, layout: Layout) -> Coarse:
+def column_block(parts: Sequence[Coarse], block: Columns, layout: StripLayout) -> Coarse:
     """Columns of the image from the slices of all strips.
 
     Parameters
@@ -62,7 +64,7 @@ def column_block(parts: Sequence[Coarse], block: Columns, layout: Layout) -> Coa
     parts : sequence of ndarray
         In order of the strips.
     block : Columns
-    layout : Layout
+    layout : StripLayout
 
     Returns
     -------
@@ -77,7 +79,7 @@ def column_block(parts: Sequence[Coarse], block: Columns, layout: Layout) -> Coa
     return interpolated(lines, layout.y, 0, layout.y.npix)
 
 
-def model_samples(model: Components, strip: Strip, layout: Layout) -> Coarse:
+def model_samples(model: Components, strip: Strip, layout: StripLayout) -> Coarse:
     """A strip's coarse model: the transpose of what `column_block` makes of its samples.
 
     Only columns with components are worked on, one block of the image after the other.
@@ -86,7 +88,7 @@ def model_samples(model: Components, strip: Strip, layout: Layout) -> Coarse:
     ----------
     model : Components
     strip : Strip
-    layout : Layout
+    layout : StripLayout
 
     Returns
     -------
@@ -107,7 +109,7 @@ def model_samples(model: Components, strip: Strip, layout: Layout) -> Coarse:
 
 
 def visible(
-    samples: Coarse, data: Visibilities, strip: Strip, layout: Layout
+    samples: Coarse, data: Visibilities, strip: Strip, layout: StripLayout
 ) -> NDArray[np.complex64]:
     """Visibilities of a coarse model at a strip's coordinates: `sampled`'s adjoint.
 
@@ -121,7 +123,7 @@ def visible(
     return dirty2vis(samples, data, pixels_of(strip, layout))
 
 
-def pixels_of(strip: Strip, layout: Layout) -> Pixels:
+def pixels_of(strip: Strip, layout: StripLayout) -> Pixels:
     """The coarse samples as the gridder's pixels."""
     cell = layout.geometry.cell
     return Pixels(

@@ -45,7 +45,7 @@ class LocalPool:
         """Ask for the workers; they come when they come."""
         self.cluster.scale(self.count)
 
-    def tend(self) -> None:
+    def reconcile(self) -> None:
         """Start those anew that have ended for good.
 
         A worker process that dies is started again by its nanny.  If that takes

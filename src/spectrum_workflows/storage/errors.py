@@ -13,7 +13,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
-from spectrum_workflows.storage.names import is_local, scheme_of, shown
+from spectrum_workflows.storage.urls import is_local, scheme_of, shown
 
 Kind = Literal["missing", "denied", "certificate", "passing", "permanent", "unknown"]
 
@@ -62,12 +62,12 @@ def kind_of(error: BaseException, url: str) -> Kind:
     return found
 
 
-def said_by_us(error: BaseException) -> SpectrumError | None:
+def is_ours(error: BaseException) -> SpectrumError | None:
     """Our own error, if a library has wrapped one: fsspec does whatever befell it over http."""
     return next((e for e in _chain(error) if isinstance(e, SpectrumError)), None)
 
 
-def in_words(kind: Kind, error: BaseException, url: str, fs: Any) -> BaseException:
+def describe(kind: Kind, error: BaseException, url: str, fs: Any) -> BaseException:
     """The error to raise: it names endpoint and bucket, and what to do."""
     if is_local(url):
         here = {"missing": missing(url), "denied": _denied_here(url)}
@@ -143,7 +143,7 @@ def _denied_here(url: str) -> AccessError:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and its causes; not its context, which may be some earlier trouble of ours."""
+    """An error and its causes; not its context, which may be some earlier error of ours."""
     while error is not None:
         yield error
         error = error.__cause__ or _exception(getattr(error, "kwargs", {}))  # botocore's is there

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from spectrum_workflows.hep import partition, runs
-from spectrum_workflows.hep.columns import Wanted, refuse_missing
+from spectrum_workflows.hep.columns import RequestedColumns, refuse_missing
 from spectrum_workflows.hep.generated import Generated, sum_of_weights
 from spectrum_workflows.hep.read import EXPANSION, facts, nothing
 from spectrum_workflows.hep.rootfile import opened
@@ -53,7 +53,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Looked:
+class FileInfo:
     """What planning needs to know of a file; small, so that many can be kept.
 
     Attributes
@@ -68,7 +68,7 @@ class Looked:
         Stored bytes of the columns, as often as they are read.
     memory : int
         Estimated bytes that the largest of its partitions takes.
-    stand_ins : tuple of str
+    fallbacks_used : tuple of str
         Columns and triggers that it does not have, and need not have.
     form : str
         Types of the columns as awkward's JSON, if they were asked for.
@@ -83,7 +83,7 @@ class Looked:
     cut: tuple[tuple[int, int], ...]
     bytes_to_read: int
     memory: int
-    stand_ins: tuple[str, ...]
+    fallbacks_used: tuple[str, ...]
     form: str = ""
     generated: Generated = field(default_factory=Generated)
 
@@ -101,15 +101,15 @@ class Looked:
                 file.tree,
                 *(start, stop, self.uuid, self.nbytes),
                 entries=self.entries,
-                stand_ins=self.stand_ins,
+                fallbacks_used=self.fallbacks_used,
             )
             for start, stop in self.cut or [(0, 0)]
         ]
 
 
 def look(
-    file: File, wanted: Mapping[str, Wanted], max_events: int
-) -> tuple[tuple[File, Looked], ...]:
+    file: File, wanted: Mapping[str, RequestedColumns], max_events: int
+) -> tuple[tuple[File, FileInfo], ...]:
     """Open a file, read its structure and no events; runs on workers.
 
     The file stays open, so that the partitions this worker gets of it do not
@@ -118,14 +118,14 @@ def look(
     Parameters
     ----------
     file : File
-    wanted : mapping of str to Wanted
+    wanted : mapping of str to RequestedColumns
         What is read of the files of every sample.
     max_events : int
         Of a partition.
 
     Returns
     -------
-    tuple of (File, Looked)
+    tuple of (File, FileInfo)
         One, so that many can be added up.
 
     Raises
@@ -138,15 +138,15 @@ def look(
     tree = opened(file.url, file.tree)
     generated = _generated(file, asked, int(tree.tree.num_entries))
     if not tree.tree.num_entries:  # such files have been seen without any branch
-        return ((file, Looked(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), "", generated)),)
-    stand_ins = asked.stand_ins(tree.names)
-    names = asked.read(stand_ins)
+        return ((file, FileInfo(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), "", generated)),)
+    fallbacks_used = asked.fallbacks_used(tree.names)
+    names = asked.read(fallbacks_used)
     refuse_missing(names, tree.names, tree=file.tree, url=file.url, wanted=asked)
     found = facts(file.url, file.tree, names)
     cut = partition.cuts(found.boundaries, max_events)
     largest = max((stop - start for start, stop in cut), default=0)
     form = nothing(file.url, file.tree, names).layout.form.to_json() if file.form else ""
-    looked = Looked(
+    looked = FileInfo(
         file.url,
         found.uuid,
         found.nbytes,
@@ -154,14 +154,14 @@ def look(
         tuple(cut),
         partition.bytes_read(found.baskets, cut),
         EXPANSION * found.uncompressed * largest // max(found.entries, 1),
-        stand_ins,
+        fallbacks_used,
         form,
         generated,
     )
     return ((file, looked),)
 
 
-def _generated(file: File, wanted: Wanted, entries: int) -> Generated:
+def _generated(file: File, wanted: RequestedColumns, entries: int) -> Generated:
     """What a file says of the events it stands for, if that matters."""
     if not wanted.normalisation:
         return Generated()

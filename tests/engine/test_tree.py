@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged, parts, submission
+from spectrum_workflows.engine import each, merged, parts, tree_dask
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -73,9 +73,9 @@ def test_any_number_of_workers(workers: int) -> None:
 
 def test_nothing_to_do(dask_client: Client) -> None:
     for client in (None, dask_client):
-        value, tally = merged(each(kit.waves, [], client=client), kit.add)
+        value, metrics = merged(each(kit.waves, [], client=client), kit.add)
         assert value is None
-        assert tally.failures == ()
+        assert metrics.failures == ()
 
 
 def test_shared_values_reach_every_task(dask_client: Client) -> None:
@@ -149,18 +149,18 @@ class TestFailures:
 
     def test_keep_goes_on_and_says_so(self, client: Client | None) -> None:
         parts = each(kit.fails_at_three, kit.items(10), client=client, on_error="keep")
-        value, tally = merged(parts, int.__add__)
+        value, metrics = merged(parts, int.__add__)
         assert value == 9
-        [failure] = tally.failures
+        [failure] = metrics.failures
         assert (failure.where, failure.size, failure.attempts) == ("item 3", 10, 1)
         assert "three is not a number" in failure.error
 
     def test_everything_failed(self, client: Client | None) -> None:
         only = [kit.Item(3), kit.Item(3)]
         parts = each(kit.fails_at_three, only, client=client, on_error="keep")
-        value, tally = merged(parts, int.__add__)
+        value, metrics = merged(parts, int.__add__)
         assert value is None
-        assert len(tally.failures) == 2
+        assert len(metrics.failures) == 2
 
     def test_what_may_pass_is_tried_again(self, client: Client | None, tmp_path: Path) -> None:
         parts = each(kit.flaky, kit.items(2), str(tmp_path), client=client)
@@ -199,20 +199,20 @@ def unforgiving_client() -> Client:
 
 def test_a_killed_worker_changes_nothing(own_client: Client, tmp_path: Path) -> None:
     parts = each(kit.dies_once, kit.items(20), str(tmp_path / "died"), client=own_client)
-    value, tally = merged(parts, kit.add)
+    value, metrics = merged(parts, kit.add)
     assert (tmp_path / "died").exists()
     assert value.tobytes() == by_definition(20, 8).tobytes()
-    assert tally.failures == ()
+    assert metrics.failures == ()
 
 
 def test_only_the_partition_that_kills_is_lost(unforgiving_client: Client) -> None:
     """The scheduler blames whatever was on the worker; the engine finds out which it was."""
     parts = each(kit.dies_at_three, kit.items(20), client=unforgiving_client, on_error="keep")
-    value, tally = merged(parts, int.__add__)
-    assert [f.where for f in tally.failures] == ["item 3"]
+    value, metrics = merged(parts, int.__add__)
+    assert [f.where for f in metrics.failures] == ["item 3"]
     assert value == 19
-    assert tally.failures[0].attempts == 2
-    assert "memory" in tally.failures[0].error
+    assert metrics.failures[0].attempts == 2
+    assert "memory" in metrics.failures[0].error
 
 
 def test_as_many_deaths_as_the_scheduler_allows_change_nothing(
@@ -220,12 +220,12 @@ def test_as_many_deaths_as_the_scheduler_allows_change_nothing(
 ) -> None:
     """It blames the partition, though the site may have taken the workers away."""
     died = str(tmp_path / "died")
-    value, tally = merged(
+    value, metrics = merged(
         each(kit.dies_once, kit.items(20), died, client=unforgiving_client), kit.add
     )
     assert (tmp_path / "died").exists()
     assert value.tobytes() == by_definition(20, 8).tobytes()
-    assert tally.failures == ()
+    assert metrics.failures == ()
 
 
 def test_a_partition_that_kills_ends_the_run(unforgiving_client: Client) -> None:
@@ -264,8 +264,8 @@ def test_the_scheduler_forgets_what_is_merged(
     own_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it remembers depends on what is under way, not on how much there has been."""
-    monkeypatch.setattr(submission, "HISTORY", 64)
-    monkeypatch.setattr(submission, "OUTSTANDING", 64)
+    monkeypatch.setattr(tree_dask, "HISTORY", 64)
+    monkeypatch.setattr(tree_dask, "OUTSTANDING", 64)
     count, seen = 600, []
 
     def done(number: int) -> None:

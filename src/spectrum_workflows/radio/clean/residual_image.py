@@ -76,7 +76,7 @@ def active(image: NDArray[Any], level: float, column: int = 0) -> Active:
     return found.strongest(level)
 
 
-class Surface(Protocol):
+class ResidualImage(Protocol):
     """A residual image, Jy/beam, in this process or elsewhere."""
 
     @property
@@ -92,7 +92,7 @@ class Surface(Protocol):
     def above(self, level: float) -> Active:
         """The pixels whose absolute value exceeds a level, and the strongest below it."""
 
-    def without(self, model: Components) -> Surface:
+    def without(self, model: Components) -> ResidualImage:
         """The image after subtracting the PSF, known out to half the image, at every component."""
 
     def gathered(self) -> Image:
@@ -107,7 +107,7 @@ class Surface(Protocol):
 
 
 @dataclass(frozen=True)
-class Whole:
+class LocalResidual:
     """A residual image in this process.
 
     Attributes
@@ -137,10 +137,10 @@ class Whole:
         """The pixels whose absolute value exceeds a level, and the strongest below it."""
         return active(self.image, level)
 
-    def without(self, model: Components) -> Whole:
+    def without(self, model: Components) -> LocalResidual:
         """The image after subtracting the PSF, known out to half the image, at every component."""
         found = filtered(model.dense(*self.image.shape), self.spectrum())
-        return Whole(self.image - found, self.spectrum)
+        return LocalResidual(self.image - found, self.spectrum)
 
     def gathered(self) -> Image:
         """All pixels, in this process."""
@@ -155,10 +155,10 @@ class Whole:
         return False
 
 
-def whole(image: Image, psf: Image) -> Whole:
+def whole(image: Image, psf: Image) -> LocalResidual:
     """A residual image in this process and the PSF that will be subtracted from it.
 
     The PSF's transform is made when it is first needed, once for all images that are made
     from this one by replacing its pixels.
     """
-    return Whole(image, cache(partial(spectrum_of, psf)))
+    return LocalResidual(image, cache(partial(spectrum_of, psf)))

@@ -11,38 +11,38 @@ from spectrum_workflows.radio.clean.components import Components, none
 from spectrum_workflows.radio.clean.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.image import robust_rms
-from spectrum_workflows.radio.strips.whole import assembled
+from spectrum_workflows.radio.strips.one_process import assembled
 from spectrum_workflows.radio.workflow import block_tasks as tasks
 from spectrum_workflows.radio.workflow.passes import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spectrum_workflows.engine import Kept
-    from spectrum_workflows.radio.clean.surface import Active
-    from spectrum_workflows.radio.strips.types import Coarse, Layout
+    from spectrum_workflows.engine import Persisted
+    from spectrum_workflows.radio.clean.residual_image import Active
+    from spectrum_workflows.radio.strips.types import Coarse, StripLayout
     from spectrum_workflows.radio.types import Image
     from spectrum_workflows.radio.workflow.passes import Passes
 
 
 @dataclass
-class Beams:
+class DistributedPSF:
     """The PSF on the workers: in blocks, and once sidelobes are subtracted, its transform in bands.
 
     Attributes
     ----------
-    psf : Kept
+    psf : Persisted
         Gridded, not normalised.
     scale : float
         The factor that normalises it, and residual images.
-    kernel : Kept, optional
+    kernel : Persisted, optional
     """
 
-    psf: Kept[Coarse]
+    psf: Persisted[Coarse]
     scale: float
-    kernel: Kept[Any] | None = None
+    kernel: Persisted[Any] | None = None
 
-    def transformed(self, state: Passes, layout: Layout) -> Kept[Any]:
+    def transformed(self, state: Passes, layout: StripLayout) -> Persisted[Any]:
         """The transform, made of the blocks when it is first asked for."""
         if self.kernel is None:
             into = bands(layout.geometry.npix, len(layout.blocks))
@@ -60,30 +60,30 @@ class Beams:
 
 
 @dataclass(frozen=True)
-class Blocks:
+class DistributedResidual:
     """Blocks of a residual image, and the components taken from it since it was made.
 
     Attributes
     ----------
     state : Passes
-    layout : Layout
+    layout : StripLayout
     beams : Beams
     cycle : int
         Minor cycle that works on it; those without a pass over the data count as one.
-    data : Kept
+    data : Persisted
         Gridded, not normalised.
     subtracted : Components
-    removed : Kept, optional
+    removed : Persisted, optional
         Their sidelobes, Jy/beam.
     """
 
     state: Passes
-    layout: Layout
-    beams: Beams
+    layout: StripLayout
+    beams: DistributedPSF
     cycle: int
-    data: Kept[Coarse]
+    data: Persisted[Coarse]
     subtracted: Components = field(default_factory=none)
-    removed: Kept[Coarse] | None = None
+    removed: Persisted[Coarse] | None = None
 
     @property
     def pixels(self) -> int:
@@ -103,7 +103,7 @@ class Blocks:
         found: Active = self._over(tasks.active_of, partial(tasks.both, level), level)
         return found
 
-    def without(self, model: Components) -> Blocks:
+    def without(self, model: Components) -> DistributedResidual:
         """The image after subtracting the PSF, known out to half the image, at every component."""
         layout, kernel = self.layout, self.beams.transformed(self.state, self.layout)
         into = bands(layout.geometry.npix, len(layout.blocks))

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.radio.strips import operator
+from spectrum_workflows.radio.strips import transform
 from spectrum_workflows.radio.strips.cutting import cut, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spectrum_workflows.radio.strips.types import Coarse, Layout
+    from spectrum_workflows.radio.strips.types import Coarse, StripLayout
     from spectrum_workflows.radio.types import Image, Visibilities
 
 
-def gridded_in_strips(data: Visibilities, layout: Layout) -> Image:
+def invert_in_strips(data: Visibilities, layout: StripLayout) -> Image:
     """Weighted dirty image by strips, not normalised: what `gridding.gridded` gives in one call.
 
     Parameters
     ----------
     data : Visibilities
         With imaging weights.
-    layout : Layout
+    layout : StripLayout
         Made for a coverage that holds them.
 
     Returns
@@ -34,16 +34,16 @@ def gridded_in_strips(data: Visibilities, layout: Layout) -> Image:
     parts = []
     for own, strip in zip(cut(data, layout), layout.strips, strict=True):
         seen = unpacked(own)
-        samples = operator.sampled(seen, seen.visibility, strip, layout)
-        parts.append(operator.slices(samples, strip, layout))
+        samples = transform.sampled(seen, seen.visibility, strip, layout)
+        parts.append(transform.slices(samples, strip, layout))
     columns = (
-        operator.column_block([part[number] for part in parts], block, layout)
+        transform.column_block([part[number] for part in parts], block, layout)
         for number, block in enumerate(layout.blocks)
     )
     return assembled(columns, layout)
 
 
-def assembled(parts: Iterable[Coarse], layout: Layout) -> Image:
+def assembled(parts: Iterable[Coarse], layout: StripLayout) -> Image:
     """An image, float64, from blocks of its columns, in their order."""
     npix = layout.geometry.npix
     image = np.empty((npix, npix))

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from spectrum_workflows.storage.limits import Limited
-from spectrum_workflows.storage.names import is_local, scheme_of
-from spectrum_workflows.storage.systems import (
+from spectrum_workflows.storage.errors import Kind, describe, is_ours, kind_of
+from spectrum_workflows.storage.filesystems import (
     forget,
     has_credentials,
     locate,
@@ -17,7 +16,8 @@ from spectrum_workflows.storage.systems import (
     slowest,
     timeout,
 )
-from spectrum_workflows.storage.trouble import Kind, in_words, kind_of, said_by_us
+from spectrum_workflows.storage.limits import Limited
+from spectrum_workflows.storage.urls import is_local, scheme_of
 
 T = TypeVar("T")
 
@@ -59,12 +59,12 @@ def persist(url: str, action: Callable[[Any, str], T]) -> T:
         try:
             return action(_in_time(fs, url, begun), path)
         except Exception as error:
-            if (ours := said_by_us(error)) is not None:
+            if (ours := is_ours(error)) is not None:
                 raise ours from None
             kind = kind_of(error, url)
             if kind == "unknown":
                 raise
-            failure = in_words(kind, error, url, Limited(fs, timeout(url), slowest(url)))
+            failure = describe(kind, error, url, Limited(fs, timeout(url), slowest(url)))
         if time.monotonic() - begun >= _limit(kind, url):
             raise failure  # without what led to it: aiohttp's errors hold the token that was sent
         _before_another(kind, url, fs)
