@@ -33,7 +33,7 @@ NROW = 11 * 351
 ARRAYS = ("uvw", "frequency", "visibility", "weight")
 
 
-def slabs_of(root, spec, limit):
+def visibilities_of(root, spec, limit):
     """The chunks of the set below a root, and what is read from them."""
     observation = describe(spec, find(spec, str(root)))
     return observation, [(chunk, read(chunk)) for chunk in chunks(observation, limit)]
@@ -43,8 +43,8 @@ def assert_same(ms_root, zarr_root, spec=None, limits=(10**9, 351 * 8 * 4, 351 *
     """Plan, description and every number are the same in both forms."""
     spec = spec or spec_of()
     for limit in limits:
-        a, from_ms = slabs_of(ms_root, spec, limit)
-        b, from_zarr = slabs_of(zarr_root, spec, limit)
+        a, from_ms = visibilities_of(ms_root, spec, limit)
+        b, from_zarr = visibilities_of(zarr_root, spec, limit)
         assert (a.url.endswith(".ms"), b.url.endswith(".zarr")) == (True, True)
         for name in ("telescope", "object_name", "phase_centre", "frame", "spectral_frame"):
             assert getattr(a, name) == getattr(b, name), name
@@ -193,7 +193,7 @@ def test_every_field_is_a_part_of_its_own(altered, tmp_path):
     for number in (0, 1):
         assert_same(root, tmp_path / "z", spec_of(field=number), limits=(351 * 8 * 4,))
     with pytest.raises(SpecError, match=r"several of them \(0, 1\).*field = N"):
-        slabs_of(tmp_path / "z", spec_of(), 10**9)
+        visibilities_of(tmp_path / "z", spec_of(), 10**9)
 
 
 def test_data_columns_are_chosen(altered, tmp_path):
@@ -209,7 +209,7 @@ def test_data_columns_are_chosen(altered, tmp_path):
         assert_same(root, tmp_path / "z", spec_of(column=column), limits=(10**9,))
     convert(f"{root}/small.ms", f"{tmp_path}/y/small.zarr", columns=["CORRECTED_DATA"])
     with pytest.raises(DataError, match="no column DATA; it has CORRECTED_DATA"):
-        slabs_of(tmp_path / "y", spec_of(), 10**9)
+        visibilities_of(tmp_path / "y", spec_of(), 10**9)
     with pytest.raises(SpecError, match="FLAG is no data column; known: DATA"):
         convert(f"{root}/small.ms", f"{tmp_path}/x/small.zarr", columns=["FLAG"])
     with pytest.raises(DataError, match="no column MODEL_DATA"):
@@ -269,7 +269,7 @@ def test_the_digest_of_the_reference_set(unpacked_radio, tmp_path):
         assert digest_of(spec, unpacked_radio) == digest_of(spec, "memory://zarr")
 
 
-def test_a_frequency_slab_moves_its_chunks_only(small, small_zarr):
+def test_a_partition_of_channels_moves_its_stored_chunks_only(small, small_zarr):
     folder = small_zarr / "small.zarr" / "small_0"
     observation = describe(spec_of(), find(spec_of(), str(small_zarr)))
     [*channels] = chunks(observation, 351)

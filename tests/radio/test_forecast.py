@@ -64,7 +64,7 @@ def test_every_stage_is_foretold_and_recorded(place, monkeypatch):
     assert 0.9 * foretold <= cycle["measured"]["bytes_moved"] <= 1.5 * foretold
 
 
-def test_a_large_image_from_several_slabs_is_foretold_too(small):
+def test_a_large_image_from_several_chunks_is_foretold_too(small):
     changes = {"image": {"npix": 1100, "cell_arcsec": 4.0}, "strips": {"count": "auto"}}
     plan = DOMAIN.plan(spec_of(**STRIPS).changed(**changes, clean=None), str(small))
     assert plan.layout is None  # so little data need no half second of work

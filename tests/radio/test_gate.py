@@ -135,7 +135,7 @@ def test_mostly_flagged_data_are_told(altered):
     assert any("flagged" in line for line in DOMAIN.warnings(result))
 
 
-def test_not_finite_is_an_error_with_the_slab(small, monkeypatch):
+def test_not_finite_is_an_error_with_the_chunk(small, monkeypatch):
     """Left out where failures are kept."""
     honest = chunk_tasks.invert
 

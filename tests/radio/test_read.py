@@ -51,7 +51,7 @@ def test_stokes_i_of_the_whole_set(small, whole):
 
 
 @pytest.mark.parametrize("limit", [351 * 8 * 3, 351 * 3, 1])
-def test_slabs_together_are_the_whole(small, whole, limit):
+def test_chunks_together_are_the_whole(small, whole, limit):
     if limit == 1:
         limit = 351  # single channels of single times
     pieces = everything(small, limit=limit)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
+from spectrum_workflows.engine import Run
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.clean import residual_image
 from spectrum_workflows.radio.read import coordinates, read
 from spectrum_workflows.radio.strips import planner
 from spectrum_workflows.radio.workflow import planning, strip_passes, strip_tasks
-from spectrum_workflows.radio.workflow.passes import Passes
 from spectrum_workflows.record.digest import digest
 
 from .conftest import put, spec_of
@@ -72,7 +72,7 @@ def test_a_glance_is_at_few_coordinates(small: Path, monkeypatch: pytest.MonkeyP
     assert len(looked) == 3
 
 
-def test_strips_and_slabs_make_the_same_image(small: Path, serial):
+def test_strips_and_chunks_make_the_same_image(small: Path, serial):
     whole, _ = run(spec_of(**{**THREE, "strips": {"count": 1}}), small)
     result, _ = serial
     for name, image in DOMAIN.arrays(whole).items():
@@ -172,7 +172,7 @@ def test_a_worker_that_is_lost_changes_nothing(
 def test_a_strip_that_is_cut_again_from_other_data_is_refused(small: Path):
     """As where a chunk that could be read at first cannot be any more."""
     plan = DOMAIN.plan(spec_of(**THREE), str(small))
-    state = Passes(plan.partitions[:-1], None, "raise", lambda *_: None)
+    state = Run(plan.partitions[:-1], None, "raise", lambda *_: None, "radio", 4)
     strip = plan.layout.strips[1]
     data = list(strip_passes.shuffled(state, plan.layout, None))[strip.number]
     with pytest.raises(DataError, match=r"strip 2 of 3 .* cut again, the strip has other data"):

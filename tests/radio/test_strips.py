@@ -112,7 +112,7 @@ def test_every_usable_visibility_is_in_one_strip(seed, count, pieces):
     assert sorted(values.tolist(), key=abs) == sorted(data.visibility[usable].tolist(), key=abs)
 
 
-def test_slabs_of_other_channels_join():
+def test_chunks_of_other_channels_join():
     data, cell = observed("vla", 45.0, 128)
     plan = plan_of(data, Geometry(128, cell, 1e-4), 3)
     halves = [

@@ -127,7 +127,7 @@ def test_progress_is_reported_per_pass(small):
 
 
 @pytest.fixture
-def broken_slab(altered):
+def broken_chunk(altered):
     """A root whose last two times fail to read, and a plan made before that."""
     root = altered()
     spec = spec_of(partition=CUT, weighting={"scheme": "briggs"})
@@ -137,14 +137,14 @@ def broken_slab(altered):
     return spec, replace(plan, partitions=(*plan.partitions[:-1], lost))
 
 
-def test_a_slab_that_fails_stops_the_run(broken_slab):
-    spec, plan = broken_slab
+def test_a_chunk_that_fails_stops_the_run(broken_chunk):
+    spec, plan = broken_chunk
     with pytest.raises(SpectrumError, match=r"gone\.ms"):
         DOMAIN.run(spec, plan)
 
 
-def test_kept_failures_leave_the_slab_out_of_every_pass(broken_slab):
-    spec, plan = broken_slab
+def test_kept_failures_leave_the_chunk_out_of_every_pass(broken_chunk):
+    spec, plan = broken_chunk
     result, metrics = DOMAIN.run(spec.changed(clean={"max_major": 1}), plan, on_error="keep")
     assert [failure.where for failure in metrics.failures] == [plan.partitions[-1].where]
     rest = replace(plan, partitions=plan.partitions[:-1])
@@ -152,9 +152,9 @@ def test_kept_failures_leave_the_slab_out_of_every_pass(broken_slab):
     np.testing.assert_array_equal(result.image, expected.image)
 
 
-def test_nothing_but_failures(broken_slab):
-    spec, plan = broken_slab
-    with pytest.raises(DataError, match="no chunk could be imaged"):
+def test_nothing_but_failures(broken_chunk):
+    spec, plan = broken_chunk
+    with pytest.raises(DataError, match="no partition could be computed"):
         DOMAIN.run(spec, replace(plan, partitions=plan.partitions[-1:]), on_error="keep")
 
 

@@ -4,14 +4,28 @@
 loop without a client, or on Dask workers with one.  For a given ``fan_in``
 both give the same bits, whatever the number of workers.  ``exchanged`` gives
 every part's pieces to values that stay on the workers, for a loop that goes
-over them again and again.
+over them again and again.  A ``Run`` makes several passes over the same
+partitions, without those that failed in the first.
 """
 
 from spectrum_workflows.engine.limits import Limits, limited
 from spectrum_workflows.engine.parts import Parts, each
 from spectrum_workflows.engine.persisted import Persisted
+from spectrum_workflows.engine.run import Reduction, Run, Shuffle
 from spectrum_workflows.engine.shuffle import shuffle
 from spectrum_workflows.engine.threads import one_thread
 from spectrum_workflows.engine.tree import merged
 
-__all__ = ["Limits", "Parts", "Persisted", "each", "limited", "merged", "one_thread", "shuffle"]
+__all__ = [
+    "Limits",
+    "Parts",
+    "Persisted",
+    "Reduction",
+    "Run",
+    "Shuffle",
+    "each",
+    "limited",
+    "merged",
+    "one_thread",
+    "shuffle",
+]

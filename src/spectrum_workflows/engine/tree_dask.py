@@ -48,7 +48,7 @@ class Group:
 
 
 @dataclass
-class Run(Generic[R]):
+class RunningTree(Generic[R]):
     """The state of one running tree; lives on the client only."""
 
     client: Client
@@ -89,7 +89,7 @@ def submitted(
     assert parts.client is not None
     if not parts.items:
         return Part(None, Metrics())
-    run = Run(parts.client, parts, merge, fan_in)
+    run = RunningTree(parts.client, parts, merge, fan_in)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
         run.shared = scatter_shared(run.client, parts, partial(run.key, "shared"))
         try:
@@ -105,7 +105,7 @@ def submitted(
     return value
 
 
-def _drive(run: Run[R], done: Callable[[int], None]) -> Future:
+def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
     """Keep the window full and the tree growing until its root is there."""
     events = as_completed(loop=run.client.loop)
     todo = iter(range(run.width(1)))
@@ -135,7 +135,7 @@ def may_be_retried(parts: Parts[Any], error: BaseException) -> bool:
     return parts.on_error == "keep" or isinstance(error, KilledWorker)
 
 
-def _window(run: Run[R]) -> int:
+def _window(run: RunningTree[R]) -> int:
     """Groups that may be outstanding: enough that no worker waits for the client."""
     slots: int = sum(run.client.nthreads().values())
     return 1 + max(OUTSTANDING, 4 * slots) // run.fan_in
@@ -145,7 +145,7 @@ def _fold(by_value: bytes, children: list[Part[Any]]) -> Part[Any]:
     return fold(loaded(by_value), children)
 
 
-def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
+def _submit_groups(run: RunningTree[R], indices: Iterator[int]) -> list[Future]:
     """Submit the partitions of some groups, each group with its merge."""
     groups = [(g, range(g * run.fan_in, min((g + 1) * run.fan_in, run.width(0)))) for g in indices]
     numbers = [n for _, members in groups for n in members]
@@ -161,7 +161,7 @@ def _submit_groups(run: Run[R], indices: Iterator[int]) -> list[Future]:
     return [*leaves, *nodes]
 
 
-def _submit_parts(run: Run[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
+def _submit_parts(run: RunningTree[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
     """Submit some partitions, neighbours to one worker; another may take them when it is idle.
 
     Not if they wait for nothing else: the scheduler forgets them when all workers have gone.
@@ -183,7 +183,7 @@ def _submit_parts(run: Run[R], numbers: list[int], *, kind: str = "part") -> lis
 
 
 def _submit_merges(
-    run: Run[R], level: int, indices: list[int], children: list[list[Future]]
+    run: RunningTree[R], level: int, indices: list[int], children: list[list[Future]]
 ) -> list[Future]:
     keys = [run.key("merge", next(run.merges)) for _ in indices]
     task = partial(_fold, cloudpickle.dumps(run.merge))
@@ -192,7 +192,7 @@ def _submit_merges(
     return nodes
 
 
-def _grow(run: Run[R], level: int, index: int, node: Future) -> list[Future] | None:
+def _grow(run: RunningTree[R], level: int, index: int, node: Future) -> list[Future] | None:
     """React to a finished merge; ``None`` when it was the root."""
     if node.status == "error":
         return _retry_lost(run, level, index, node)
@@ -214,7 +214,7 @@ def _grow(run: Run[R], level: int, index: int, node: Future) -> list[Future] | N
     return _submit_merges(run, level + 1, [index // run.fan_in], [children])
 
 
-def _without_history(run: Run[R], level: int, node: Future) -> Future:
+def _without_history(run: RunningTree[R], level: int, node: Future) -> Future:
     """Hold a merge of many partitions by its value, that the scheduler may forget them.
 
     It keeps a task until everything made of it is done, to compute it again if
@@ -225,11 +225,11 @@ def _without_history(run: Run[R], level: int, node: Future) -> Future:
     return scatter(run.client, node.result(), run.key("held", next(run.merges)))
 
 
-def _stand_in(run: Run[R], number: int, failed: Future) -> Future:
+def _stand_in(run: RunningTree[R], number: int, failed: Future) -> Future:
     return stand_in(run.parts, run.lookout, number, failed, run.key("failed", number))
 
 
-def _retry_lost(run: Run[R], level: int, index: int, node: Future) -> list[Future]:
+def _retry_lost(run: RunningTree[R], level: int, index: int, node: Future) -> list[Future]:
     """Find out which partitions take their workers down; raise, or put failures in their place.
 
     Here come those whose workers died more often than the scheduler allows: of memory

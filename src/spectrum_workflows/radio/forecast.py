@@ -57,7 +57,7 @@ def weights(chunks: Sequence[Chunk], geometry: Geometry) -> Forecast:
     )
 
 
-def in_slabs(
+def in_chunks(
     chunks: Sequence[Chunk], geometry: Geometry, coverage: Coverage, *, psf: bool, memory: int
 ) -> tuple[Forecast, Forecast]:
     """The imaging pass and one major cycle, a call of the gridder per chunk."""

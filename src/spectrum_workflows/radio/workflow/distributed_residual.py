@@ -1,4 +1,4 @@
-"""A residual image that stays on the workers, in blocks of columns: CLEAN's `Surface`."""
+"""A residual image that stays on the workers, in blocks of columns: CLEAN's `ResidualImage`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows.engine import Reduction, Shuffle
 from spectrum_workflows.radio.clean.components import Components, none
 from spectrum_workflows.radio.clean.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.strips.one_process import assembled
 from spectrum_workflows.radio.workflow import block_tasks as tasks
-from spectrum_workflows.radio.workflow.passes import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spectrum_workflows.engine import Persisted
+    from spectrum_workflows.engine import Persisted, Run
     from spectrum_workflows.radio.clean.residual_image import Active
     from spectrum_workflows.radio.strips.types import Coarse, StripLayout
-    from spectrum_workflows.radio.types import Image
-    from spectrum_workflows.radio.workflow.passes import Passes
+    from spectrum_workflows.radio.types import Chunk, Image
 
 
 @dataclass
@@ -42,14 +41,16 @@ class DistributedPSF:
     scale: float
     kernel: Persisted[Any] | None = None
 
-    def transformed(self, state: Passes, layout: StripLayout) -> Persisted[Any]:
+    def transformed(self, state: Run[Chunk], layout: StripLayout) -> Persisted[Any]:
         """The transform, made of the blocks when it is first asked for."""
         if self.kernel is None:
             into = bands(layout.geometry.npix, len(layout.blocks))
             join = partial(tasks.kernel_of, into)
-            what = Exchange(tasks.kernel_pieces, layout.blocks, join, len(into))
-            with closing(self.psf) as there:
-                self.kernel = state.exchange("psf transform", what, there, into, self.scale)
+            what = Shuffle(tasks.kernel_pieces, join, len(into))
+            with closing(self.psf) as psf:
+                self.kernel = state.shuffle_items(
+                    "psf transform", what, layout.blocks, psf, into, self.scale
+                )
         return self.kernel
 
     def close(self) -> None:
@@ -65,9 +66,9 @@ class DistributedResidual:
 
     Attributes
     ----------
-    state : Passes
+    state : Run
     layout : StripLayout
-    beams : Beams
+    beams : DistributedPSF
     cycle : int
         Minor cycle that works on it; those without a pass over the data count as one.
     data : Persisted
@@ -77,7 +78,7 @@ class DistributedResidual:
         Their sidelobes, Jy/beam.
     """
 
-    state: Passes
+    state: Run[Chunk]
     layout: StripLayout
     beams: DistributedPSF
     cycle: int
@@ -109,12 +110,14 @@ class DistributedResidual:
         into = bands(layout.geometry.npix, len(layout.blocks))
         kind = working_type(layout.geometry.epsilon)
         total = self.subtracted + model
-        cut = Exchange(tasks.component_pieces, layout.blocks, tasks.together, len(into))
-        with closing(self.state.exchange(self._stage, cut, total, into, kind)) as lines:
+        cut = Shuffle(tasks.component_pieces, tasks.together, len(into))
+        with closing(
+            self.state.shuffle_items(self._stage, cut, layout.blocks, total, into, kind)
+        ) as lines:
             join = partial(tasks.sidelobes_of, layout.geometry.npix, into[0].side)
-            back = Exchange(tasks.sidelobe_pieces, into, join, len(layout.blocks))
+            back = Shuffle(tasks.sidelobe_pieces, join, len(layout.blocks))
             shared = (lines, kernel, layout.blocks)
-            removed = self.state.exchange(self._stage, back, *shared)
+            removed = self.state.shuffle_items(self._stage, back, into, *shared)
         return replace(self, subtracted=total, removed=removed)
 
     def gathered(self) -> Image:
@@ -142,7 +145,5 @@ class DistributedResidual:
         return f"minor cycle {self.cycle}"
 
     def _over(self, fn: Callable[..., Any], merge: Callable[[Any, Any], Any], *shared: Any) -> Any:
-        what = (fn, self.layout.blocks, merge)
-        return self.state.merge(
-            self._stage, what, self.data, self.removed, self.beams.scale, *shared
-        )
+        shared = (self.data, self.removed, self.beams.scale, *shared)
+        return self.state.reduce(self._stage, Reduction(fn, merge), self.layout.blocks, *shared)

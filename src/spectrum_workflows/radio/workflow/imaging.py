@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.engine import one_thread
+from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.beam import fit_beam
 from spectrum_workflows.radio.clean import cotton_schwab
@@ -31,8 +31,10 @@ from spectrum_workflows.radio.types import (
 from spectrum_workflows.radio.weights import robustness
 from spectrum_workflows.radio.workflow import chunk_tasks as tasks
 from spectrum_workflows.radio.workflow import strip_passes
-from spectrum_workflows.radio.workflow.passes import Passes
 from spectrum_workflows.radio.workflow.planning import ImagingPlan, geometry_of
+
+FAN_IN = 4
+"""Partial images merged at a time: the order of every sum follows from it."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,15 +81,17 @@ def _run(
     spec: RadioSpec, plan: Plan, client: Client | None, on_error: OnError, report: Report | None
 ) -> tuple[ImagingResult, Metrics]:
     assert isinstance(plan, ImagingPlan)
-    state = Passes(_slabs(plan), client, on_error, report or _silent)
+    state = Run(_chunks(plan), client, on_error, report or _silent, "radio", FAN_IN)
     geometry = geometry_of(spec)
     robust = _robustness(spec, geometry, state, plan.observation)
     layout = plan.layout
     checks = spec.checks_itself or layout is not None
     wanted = tasks.ImagingOutputs(spec.image.psf, plan.size if checks else 0)
     if layout is None:
-        sums = state.over("image", tasks.imaged, tasks.add_sums, geometry, robust, wanted)
-        cleaning: Cleaning = partial(_cleaning_in_slabs, state, geometry, robust)
+        sums = state.over(
+            "image", Reduction(tasks.imaged, tasks.add_sums), geometry, robust, wanted
+        )
+        cleaning: Cleaning = partial(_cleaning_in_chunks, state, geometry, robust)
         use = _use(state, sums, robust)
         made = _made(spec, plan.observation, state, sums, use, cleaning)
         return replace(made, warnings=seen(made)), state.metrics
@@ -104,7 +108,7 @@ def _run(
 def _made(
     spec: RadioSpec,
     observation: Observation,
-    state: Passes,
+    state: Run[Chunk],
     sums: tasks.Sums,
     use: Use,
     cleaning: Cleaning,
@@ -137,13 +141,13 @@ def _made(
         what = " ".join(f"{type(error).__name__}: {error}".split())
         if isinstance(error, SpectrumError):
             what = f"{error.where}: {error.what}"
-        state.lose(what)
+        state.lose("CLEAN", what)
         return replace(result, errors=(*result.errors, f"CLEAN failed: {what}"), stop=Stop.LOST)
 
 
-def _use(state: Passes, sums: tasks.Sums, robust: tasks.Robustness | None) -> Use:
+def _use(state: Run[Chunk], sums: tasks.Sums, robust: tasks.Robustness | None) -> Use:
     """Which of the visibilities in the chunks that are left the images hold."""
-    planned = sum(chunk.size for chunk in state.chunks)
+    planned = sum(chunk.size for chunk in state.partitions)
     known = robust is not None and not state.metrics.failures  # else of chunks that are lost, too
     usable = robust.usable if robust and known else sums.used
     return Use(
@@ -158,8 +162,8 @@ def _silent(_stage: str, _done: int, _total: int) -> None:
     """Report to nobody."""
 
 
-def _cleaning_in_slabs(
-    state: Passes, geometry: Geometry, robust: tasks.Robustness | None, result: ImagingResult
+def _cleaning_in_chunks(
+    state: Run[Chunk], geometry: Geometry, robust: tasks.Robustness | None, result: ImagingResult
 ) -> tuple[ResidualImage, Callable[[Components, int], ResidualImage]]:
     """What CLEAN starts from, and how a major cycle is done."""
     assert result.psf is not None
@@ -167,31 +171,31 @@ def _cleaning_in_slabs(
 
     def residual_of(model: Components, major: int) -> ResidualImage:
         image = model.dense(geometry.npix, geometry.npix)
-        what = (tasks.residual, tasks.add_images)
-        left = state.over(f"major cycle {major}", *what, geometry, robust, image)
+        what = Reduction(tasks.residual, tasks.add_images)
+        left = state.over(f"major cycle {major}", what, geometry, robust, image)
         return replace(dirty, image=left / result.weight_sum)
 
     return dirty, residual_of
 
 
 def _robustness(
-    spec: RadioSpec, geometry: Geometry, state: Passes, observation: Observation
+    spec: RadioSpec, geometry: Geometry, state: Run[Chunk], observation: Observation
 ) -> tasks.Robustness | None:
     """The first pass, which only uniform and Briggs weights need."""
     weighting = spec.weighting
     if weighting.scheme == "natural":
         return None
-    found = state.over("weights", tasks.density_of, tasks.add_density, geometry)
+    found = state.over("weights", Reduction(tasks.density_of, tasks.add_density), geometry)
     _check_weight(found.weight_sum, found.unflagged, observation)
     if not found.grid.any():
         remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
-        raise DataError("all visibilities lie beyond the uv grid", state.chunks[0].url, remedy)
+        raise DataError("all visibilities lie beyond the uv grid", state.partitions[0].url, remedy)
     coefficients = robustness(weighting.scheme, weighting.robust, found.grid)
     return tasks.Robustness(found.grid, coefficients, found.usable)
 
 
 def _cleaned(
-    clean: CleanSpec, result: ImagingResult, cleaning: Cleaning, state: Passes
+    clean: CleanSpec, result: ImagingResult, cleaning: Cleaning, state: Run[Chunk]
 ) -> ImagingResult:
     """Deconvolve, and restore where there is a beam."""
     assert result.psf is not None
@@ -201,7 +205,7 @@ def _cleaned(
         residual, npix = left.gathered(), result.geometry.npix
     errors, image = result.errors, None
     if found.error:
-        state.lose(found.error)
+        state.lose("CLEAN", found.error)
         errors = (*errors, f"CLEAN ended after major cycle {found.major}: {found.error}")
     if result.beam is not None:
         image = restored(found.model, residual, result.beam, result.geometry.cell)
@@ -259,7 +263,7 @@ def _weighting(spec: RadioSpec) -> str:
     return f"briggs {spec.weighting.robust:g}" if scheme == "briggs" else scheme
 
 
-def _slabs(plan: Plan) -> tuple[Chunk, ...]:
+def _chunks(plan: Plan) -> tuple[Chunk, ...]:
     cut = tuple(p for p in plan.partitions if isinstance(p, Chunk))
     assert len(cut) == len(plan.partitions)
     return cut

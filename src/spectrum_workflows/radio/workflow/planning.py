@@ -132,7 +132,7 @@ def _stages(
         found = forecast.in_strips(cut, layout, rows=rows, weighted=weighted, psf=psf)
     else:
         need = memory.task_bytes(cut, geometry)
-        found = forecast.in_slabs(cut, geometry, coverage, psf=psf, memory=need)
+        found = forecast.in_chunks(cut, geometry, coverage, psf=psf, memory=need)
     first = (forecast.weights(cut, geometry),) if weighted else ()
     cycles = set(CYCLES) if spec.clean is None else set()
     return (*first, *(stage for stage in found if stage.name not in cycles))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows.engine import Reduction, Shuffle
 from spectrum_workflows.radio.strips.one_process import assembled
 from spectrum_workflows.radio.workflow import strip_tasks as tasks
 from spectrum_workflows.radio.workflow.chunk_tasks import Sums
@@ -15,25 +16,23 @@ from spectrum_workflows.radio.workflow.distributed_residual import (
     DistributedPSF,
     DistributedResidual,
 )
-from spectrum_workflows.radio.workflow.passes import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spectrum_workflows.engine import Persisted
+    from spectrum_workflows.engine import Persisted, Run
     from spectrum_workflows.radio.clean import Components
     from spectrum_workflows.radio.strips.types import Coarse, StripData, StripLayout
-    from spectrum_workflows.radio.types import ImagingResult
+    from spectrum_workflows.radio.types import Chunk, ImagingResult
     from spectrum_workflows.radio.workflow.chunk_tasks import ImagingOutputs, Robustness
-    from spectrum_workflows.radio.workflow.passes import Passes
 
 
 def shuffled(
-    state: Passes, layout: StripLayout, robustness: Robustness | None
+    state: Run[Chunk], layout: StripLayout, robustness: Robustness | None
 ) -> Persisted[StripData]:
     """Read every chunk and leave the strips, with their imaging weights, on the workers."""
-    cut = Exchange(tasks.slab_pieces, state.chunks, tasks.strip_of, len(layout.strips))
-    return state.exchange_slabs("strips", cut, layout, robustness)
+    cut = Shuffle(tasks.chunk_pieces, tasks.strip_of, len(layout.strips))
+    return state.shuffle("strips", cut, layout, robustness)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Images:
 
 
 def images(
-    state: Passes,
+    state: Run[Chunk],
     layout: StripLayout,
     data: Persisted[StripData],
     wanted: ImagingOutputs,
@@ -64,8 +63,8 @@ def images(
 
     The first image is brought here while the workers go on with the PSF.
     """
-    what = (tasks.counted, layout.strips, tasks.add_counts)
-    counts = state.merge("counts", what, data, wanted.check_of)
+    what = Reduction(tasks.counted, tasks.add_counts)
+    counts = state.reduce("counts", what, layout.strips, data, wanted.check_of)
     shared = (data, counts.of_strips)
     with ExitStack() as there:
         dirty = _blocks(state, layout, "image", tasks.dirty_pieces, *shared)
@@ -94,7 +93,7 @@ def images(
 
 
 def cleaning(
-    state: Passes,
+    state: Run[Chunk],
     layout: StripLayout,
     data: Persisted[StripData],
     made: Images,
@@ -120,7 +119,7 @@ def _residual(
 
 
 def _blocks(
-    state: Passes,
+    state: Run[Chunk],
     layout: StripLayout,
     stage: str,
     fn: Callable[..., tuple[Coarse, ...]],
@@ -128,5 +127,5 @@ def _blocks(
 ) -> Persisted[Coarse]:
     """An image of all strips, in blocks of columns that stay on the workers."""
     join = partial(tasks.block_of, layout)
-    what = Exchange(fn, layout.strips, join, len(layout.blocks))
-    return state.exchange(stage, what, *shared, layout)
+    what = Shuffle(fn, join, len(layout.blocks))
+    return state.shuffle_items(stage, what, layout.strips, *shared, layout)

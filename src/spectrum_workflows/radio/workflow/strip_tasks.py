@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the images of some strips are the sum of; see `slab_tasks.Sums`.
+    """What the images of some strips are the sum of; see `chunk_tasks.Sums`.
 
     ``of_strips`` is the sum of weights of each.
     """
@@ -35,7 +35,7 @@ class Counts:
     sample: Sample | None
 
 
-def slab_pieces(
+def chunk_pieces(
     chunk: Chunk, layout: StripLayout, robustness: Robustness | None
 ) -> tuple[StripData, ...]:
     """Read a chunk, give it imaging weights and cut it into strips."""

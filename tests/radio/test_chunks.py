@@ -30,7 +30,7 @@ def observation(rows, nchan):
     nchan=st.integers(1, 20),
     limit=st.integers(1, 4000),
 )
-def test_every_visibility_is_in_exactly_one_slab(rows, nchan, limit):
+def test_every_visibility_is_in_exactly_one_chunk(rows, nchan, limit):
     cut = chunks(observation(rows, nchan), limit)
     seen = np.zeros((len(rows), nchan), int)
     for chunk in cut:
@@ -46,7 +46,7 @@ def test_every_visibility_is_in_exactly_one_slab(rows, nchan, limit):
     assert np.all(seen == 1)
 
 
-def test_slabs_are_about_equal():
+def test_chunks_are_about_equal():
     cut = chunks(observation([351] * 100, 64), 351 * 64 * 30)
     sizes = [chunk.size for chunk in cut]
     assert len(cut) == 4

@@ -1,0 +1,176 @@
+"""A run of several passes: the same partitions again and again, without those that failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from spectrum_workflows.domain import Failure, Metrics, Partition
+from spectrum_workflows.engine.parts import Parts, each
+from spectrum_workflows.engine.shuffle import shuffle
+from spectrum_workflows.engine.tree import merged
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.stages import Stage
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from spectrum_workflows.domain import OnError, Report
+    from spectrum_workflows.engine.persisted import Persisted
+
+P = TypeVar("P")
+R = TypeVar("R")
+T = TypeVar("T", bound=Partition)
+
+
+@dataclass(frozen=True)
+class Reduction(Generic[R]):
+    """A value of every partition, and how two of them become one; see `merged`."""
+
+    fn: Callable[..., R]
+    merge: Callable[[R, R], R]
+
+
+@dataclass(frozen=True)
+class Shuffle(Generic[P, R]):
+    """Pieces of every partition, joined into ``count`` values; see `shuffle`."""
+
+    fn: Callable[..., Sequence[P]]
+    join: Callable[[int, list[P]], R]
+    count: int
+
+
+@dataclass
+class Run(Generic[T]):
+    """One run of a workflow: where it computes, whom it tells, and what it took so far.
+
+    A partition that fails in the first pass is left out of all later ones, where
+    failures are kept, and counted once.  A later pass must succeed for all that are
+    left: what the first one made of them is in the result already.
+
+    Attributes
+    ----------
+    partitions : tuple of Partition
+        Those still in the run.
+    client : distributed.Client or None
+        ``None`` is a plain loop in this process.
+    on_error : {"raise", "keep"}
+    report : callable
+        ``report(stage, done, total)``.
+    label : str
+        Before the names of all tasks, on the dashboard.
+    fan_in : int
+        Values merged at a time: the order of every sum follows from it.
+    metrics : Metrics
+        What it took so far, by stage.
+    """
+
+    partitions: tuple[T, ...]
+    client: Client | None
+    on_error: OnError
+    report: Report
+    label: str
+    fan_in: int = 8
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def over(self, stage: str, what: Reduction[R], *shared: Any) -> R:
+        """One pass over the partitions.
+
+        Raises
+        ------
+        DataError
+            None is left.
+        """
+        value, metrics = self._reduce(stage, what, self.partitions, shared, self.on_error)
+        self._drop(metrics)
+        return value
+
+    def reduce(self, stage: str, what: Reduction[R], items: Sequence[Partition], *shared: Any) -> R:
+        """The same over other items, which must all succeed and of which there must be some."""
+        value, _ = self._reduce(stage, what, items, shared, "raise")
+        return value
+
+    def shuffle(self, stage: str, what: Shuffle[Any, R], *shared: Any) -> Persisted[R]:
+        """Pieces of the partitions, joined into values that stay where they are made.
+
+        Raises
+        ------
+        DataError
+            No partition is left.
+        """
+        values = self._shuffle(stage, what, self.partitions, shared, self.on_error)
+        self._drop(values.metrics)
+        return values
+
+    def shuffle_items(
+        self, stage: str, what: Shuffle[Any, R], items: Sequence[Partition], *shared: Any
+    ) -> Persisted[R]:
+        """The same of other items, which must all succeed."""
+        return self._shuffle(stage, what, items, shared, "raise")
+
+    def lose(self, what: str, error: str) -> None:
+        """Note that something after the passes failed: what there is, is partial."""
+        lost = Failure(what, 0, error, 1)
+        self.metrics = replace(self.metrics, failures=(*self.metrics.failures, lost))
+
+    def _reduce(
+        self,
+        stage: str,
+        what: Reduction[R],
+        items: Sequence[Partition],
+        shared: tuple[Any, ...],
+        on_error: OnError,
+    ) -> tuple[R, Metrics]:
+        parts = self._parts(stage, what.fn, items, shared, on_error)
+        done = self._progress(stage, len(items))
+        merging = merged(parts, what.merge, fan_in=self.fan_in, done=done)
+        self._count(stage, len(items), merging[1])
+        return cast("tuple[R, Metrics]", merging)
+
+    def _shuffle(
+        self,
+        stage: str,
+        what: Shuffle[Any, R],
+        items: Sequence[Partition],
+        shared: tuple[Any, ...],
+        on_error: OnError,
+    ) -> Persisted[R]:
+        parts = self._parts(stage, what.fn, items, shared, on_error)
+        done = self._progress(stage, len(items))
+        values = shuffle(parts, what.join, what.count, done=done)
+        self._count(stage, len(items) + what.count, values.metrics)
+        return values
+
+    def _parts(
+        self,
+        stage: str,
+        fn: Callable[..., R],
+        items: Sequence[Partition],
+        shared: tuple[Any, ...],
+        on_error: OnError,
+    ) -> Parts[R]:
+        """Tasks named after the stage, without numbers, which Dask would cut off with the rest."""
+        label = "-".join((self.label, *re.findall("[a-z]+", stage)))
+        return each(fn, items, *shared, client=self.client, label=label, on_error=on_error)
+
+    def _progress(self, stage: str, total: int) -> Callable[[int], None]:
+        self.report(stage, 0, total)
+        return lambda count: self.report(stage, count, total)
+
+    def _count(self, name: str, tasks: int, metrics: Metrics) -> None:
+        """Account for a pass; a stage may take several."""
+        stage = Stage(name, tasks, metrics.cpu_seconds, metrics.bytes_moved, metrics.memory)
+        stages = {earlier.name: earlier for earlier in self.metrics.stages}
+        stages[name] = stages[name] + stage if name in stages else stage
+        self.metrics = replace(self.metrics + metrics, stages=tuple(stages.values()))
+
+    def _drop(self, metrics: Metrics) -> None:
+        """Leave the partitions that failed out of all later passes, which must then succeed."""
+        failed = {failure.where for failure in metrics.failures}
+        left = tuple(item for item in self.partitions if item.where not in failed)
+        if not left and failed:
+            first = metrics.failures[0]
+            raise DataError(f"no partition could be computed ({first.error})", first.where)
+        self.partitions, self.on_error = left, "raise"
