@@ -1,4 +1,4 @@
-"""Which machine code the numerical libraries run: the same on every x86-64-v3 processor.
+"""Machine code of the numerical libraries: the same on every x86-64-v3 processor.
 
 ducc0, OpenBLAS and NumPy hold their loops several times over and choose among them
 by the processor they find; the last bits of what they compute follow from that choice.

@@ -1,4 +1,4 @@
-"""What a run would do and take, before it is run."""
+"""Forecast of a run before it is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is secret, told by its shape and place: refused where it is written, hidden where shown.
+"""Recognition of secrets by shape and place: refused where written, hidden where shown.
 
 Names alone do not tell: a token may stand in a URL, an option, a header or a shell line.
 Digests in hexadecimal, UUIDs, and names of files and of options that hold a file's name are

@@ -1,4 +1,4 @@
-"""What a catalogue says: named data sets, where copies lie, and how to recognise them."""
+"""Catalogue files: named data sets, their replicas, sizes and checksums."""
 
 from __future__ import annotations
 

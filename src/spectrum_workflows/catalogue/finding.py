@@ -1,4 +1,4 @@
-"""Which entries there are, and which replica of a file is read.
+"""Lookup of catalogue entries, and the choice of a replica for each file.
 
 The file below the data root comes first, as `fetching.fetch` leaves it there;
 then the replicas in the order of the site's ``replicas``, and otherwise in the

@@ -1,4 +1,4 @@
-"""What a worker process does with the memory of arrays that are gone."""
+"""Reuse of the memory of freed arrays in worker processes."""
 
 from __future__ import annotations
 

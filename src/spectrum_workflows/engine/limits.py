@@ -1,4 +1,4 @@
-"""How long a partition may take, and a run stand still: a matter of the site, not of science."""
+"""Limits of time for a partition and for a run that stands still; a matter of the site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is computed for one partition, wherever it runs."""
+"""Computation of one partition, wherever it runs."""
 
 from __future__ import annotations
 

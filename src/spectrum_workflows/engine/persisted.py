@@ -58,5 +58,5 @@ class Persisted(Generic[R]):
             yield (element if self.client is None else _brought(element)).value
 
     def close(self) -> None:
-        """Let the values go, wherever they are."""
+        """Release the values, wherever they are."""
         self.elements = ()

@@ -1,4 +1,4 @@
-"""How large a value is in memory."""
+"""Size of a value in memory."""
 
 from __future__ import annotations
 

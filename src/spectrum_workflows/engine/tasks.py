@@ -1,4 +1,4 @@
-"""What travels to the workers: the function of a task, and the values that tasks share."""
+"""Task functions and shared values as they travel to the workers."""
 
 from __future__ import annotations
 

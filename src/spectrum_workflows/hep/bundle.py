@@ -1,4 +1,4 @@
-"""What a selection in a file of one's own consists of: that file, and what it uses beside it.
+"""The files of a user's own selection: its module, and what it uses beside it.
 
 Nothing is run to find that out.  The files that are imported are read from the
 import statements; the data files, from the names that stand in the code, where

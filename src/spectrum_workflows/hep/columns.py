@@ -1,4 +1,4 @@
-"""Which branches to read for what a selection asks for, and its columns from them."""
+"""Columns of a selection, and the branches that are read for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which events count: trigger bits and certified luminosity blocks."""
+"""Event filters: trigger bits and certified luminosity blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may stand in for a column that a file does not have: said in the spec, never guessed."""
+"""Declared fallbacks for columns that a file does not have; none is ever guessed."""
 
 from __future__ import annotations
 

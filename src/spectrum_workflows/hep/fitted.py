@@ -1,4 +1,4 @@
-"""What fits give: peaks, expected events, and parameters of a likelihood."""
+"""Results of fits: peaks, expected events, and parameters of a likelihood."""
 
 from __future__ import annotations
 

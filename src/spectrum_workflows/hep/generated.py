@@ -1,4 +1,4 @@
-"""What the generator made of a sample, and what follows for its normalisation."""
+"""Generated events and sums of weights of a sample, and its normalisation."""
 
 from __future__ import annotations
 

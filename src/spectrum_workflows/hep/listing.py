@@ -1,4 +1,4 @@
-"""Which files a run reads, as spec, lists, patterns and catalogue name them; none is opened."""
+"""The list of input files, from spec, lists, patterns and catalogue; none is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which histograms and bins a fit takes, and whether it can: known before anything runs."""
+"""Validation of a fit before the run: its histograms, bins and templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``select`` returns, looked at before it is trusted: pure functions."""
+"""Validation of what ``select`` returns: pure functions."""
 
 from __future__ import annotations
 

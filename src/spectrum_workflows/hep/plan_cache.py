@@ -1,4 +1,4 @@
-"""What was found in files, kept beside the results: a second plan opens none of them.
+"""Cache of file inspections beside the results: a second plan opens no file.
 
 One JSON object per question (tree, columns, size of partitions).  A file is
 known by its size and what its store says of its content: the time it was

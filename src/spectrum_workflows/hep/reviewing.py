@@ -1,4 +1,4 @@
-"""What a result shows about itself and its reader must know: pure functions."""
+"""Warnings that a result gives about itself: pure functions."""
 
 from __future__ import annotations
 

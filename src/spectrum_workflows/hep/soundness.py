@@ -1,4 +1,4 @@
-"""What columns that were read must be like, whatever is in the file: no list ends before it begins.
+"""Checks of columns that were read, whatever is in the file: no list ends before it begins.
 
 Where a format has checksums, damage is found by them.  Baskets that are compressed with
 ZSTD or not at all have none: these checks keep what is damaged there from ending the

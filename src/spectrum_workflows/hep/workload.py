@@ -1,4 +1,4 @@
-"""What every task of a run needs besides its partition, from the spec and what it names."""
+"""The part of a run that all its tasks share, from the spec and the files it names."""
 
 from __future__ import annotations
 

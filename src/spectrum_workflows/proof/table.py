@@ -1,4 +1,4 @@
-"""What was proved, as rows for people, for JSON and for Markdown."""
+"""Rows of a proof for people, for JSON and for Markdown."""
 
 from __future__ import annotations
 

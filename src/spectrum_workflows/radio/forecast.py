@@ -1,4 +1,4 @@
-"""What the stages of an image will do: amounts of work, bytes moved, memory."""
+"""Forecast of an image's stages: amounts of work, bytes moved, memory."""
 
 from __future__ import annotations
 

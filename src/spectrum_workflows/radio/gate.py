@@ -1,4 +1,4 @@
-"""What an image shows about itself that its user should know, each in one line."""
+"""Warnings that an image gives about itself, each in one line."""
 
 from __future__ import annotations
 

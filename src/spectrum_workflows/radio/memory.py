@@ -1,4 +1,4 @@
-"""How much memory imaging needs: estimates fitted to measurements."""
+"""Memory of imaging: estimates fitted to measurements."""
 
 from __future__ import annotations
 

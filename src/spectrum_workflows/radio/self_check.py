@@ -1,4 +1,4 @@
-"""How accurate the gridding was: a subset of the data summed directly."""
+"""Accuracy of gridding: a subset of the data summed directly."""
 
 from __future__ import annotations
 

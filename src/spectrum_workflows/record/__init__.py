@@ -1,4 +1,4 @@
-"""What ran, on what, and with what result; and whether two runs agree."""
+"""Records of runs: inputs, software, machines, result; and comparison of two runs."""
 
 from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest

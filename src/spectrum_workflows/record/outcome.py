@@ -1,4 +1,4 @@
-"""What comes back from a run."""
+"""The outcome of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What work costs on this machine, measured once and kept in the user's cache folder."""
+"""Cost of work on this machine, measured once and kept in the user's cache folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of site gives back, whatever library it is made with."""
+"""The common form of a running site, whatever library made it."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ class Site(FrozenModel):
     software: Software = Software()
     """Modules, shell lines and interpreter of batch jobs."""
     storage: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
-    """Options per URL prefix: those of `storage.systems`, and any other of the prefix's fsspec
+    """Options per URL prefix: those of `storage.filesystems`, and any other of the prefix's fsspec
     file system; no credentials."""
     replicas: tuple[str, ...] = ()
     """URL prefixes, the most wanted first: the order in which copies of catalogued data are tried

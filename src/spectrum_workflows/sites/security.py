@@ -1,4 +1,4 @@
-"""Who may talk to scheduler and workers: those with the run's own certificate, nobody else."""
+"""TLS between client, scheduler and workers, with certificates of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong at a store: of which kind it is, and in words that hold no secret."""
+"""Errors of stores: their kind, and a description that holds no secret."""
 
 from __future__ import annotations
 

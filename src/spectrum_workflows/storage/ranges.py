@@ -1,4 +1,4 @@
-"""Which byte ranges share a request: a rule over numbers."""
+"""Byte ranges that share a request: a rule over numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a URL says by itself, without asking anybody."""
+"""Parts of a URL, without asking any store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit leaves out of the histograms that it was given."""
+"""Content of histograms that a fit leaves out."""
 
 from __future__ import annotations
 

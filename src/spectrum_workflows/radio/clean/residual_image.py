@@ -1,4 +1,4 @@
-"""What CLEAN asks of a residual image, wherever its pixels are."""
+"""The residual image as CLEAN uses it, and the one in this process."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class ResidualImage(Protocol):
 
     @property
     def pixels(self) -> int:
-        """How many."""
+        """Number of pixels."""
 
     def peak(self) -> float:
         """Largest absolute value; NaN if any pixel is."""
@@ -99,11 +99,11 @@ class ResidualImage(Protocol):
         """All pixels, in this process."""
 
     def close(self) -> None:
-        """Let the pixels go where they are held elsewhere; none can be asked for any more."""
+        """Release the pixels on the workers; none can be asked for any more."""
 
     @property
     def closed(self) -> bool:
-        """Whether they are gone."""
+        """Whether the pixels have been released."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class LocalResidual:
 
     @property
     def pixels(self) -> int:
-        """How many."""
+        """Number of pixels."""
         return self.image.size
 
     def peak(self) -> float:
@@ -147,11 +147,11 @@ class LocalResidual:
         return self.image
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: the image is in this process."""
 
     @property
     def closed(self) -> bool:
-        """It stays."""
+        """Never: the image is in this process."""
         return False
 
 

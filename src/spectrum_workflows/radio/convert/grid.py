@@ -1,4 +1,4 @@
-"""Which row of a Measurement Set belongs into which cell of times × baselines."""
+"""Rows of a Measurement Set on the grid of times × baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a data set is cut into chunks, and in which blocks these are written."""
+"""Chunks of a Zarr set, and the blocks in which they are written."""
 
 from __future__ import annotations
 

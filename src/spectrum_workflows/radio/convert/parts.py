@@ -1,4 +1,4 @@
-"""What is converted: the parts of a Measurement Set, its columns, its identity."""
+"""Visibility sets of a Measurement Set to convert: columns and identity."""
 
 from __future__ import annotations
 

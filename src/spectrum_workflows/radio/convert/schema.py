@@ -1,4 +1,4 @@
-"""What stands around the visibilities in the MSv4 schema: coordinates, antennas, fields.
+"""Coordinates, antennas and fields of a set in the MSv4 schema.
 
 Names, dimensions, units and attributes follow the MSv4 schema 4.0 as xradio's
 ``xradio.measurement_set.schema`` defines it; a test opens the result with it.

@@ -1,4 +1,4 @@
-"""What the cells of a column hold: each row may have a shape of its own, or nothing."""
+"""Cells of a column: each row may have a shape of its own, or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Measurement Set says about itself, and whether it can be imaged."""
+"""Description of a Measurement Set, and whether it can be imaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows of a Measurement Set belong to which time."""
+"""Rows of a Measurement Set by their times."""
 
 from __future__ import annotations
 

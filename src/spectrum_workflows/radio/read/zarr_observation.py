@@ -1,4 +1,4 @@
-"""What a Zarr set says about itself, and whether it can be imaged."""
+"""Description of a Zarr set, and whether it can be imaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an image in strips may be from the exact one: its interpolation, tone by tone.
+"""Error bound of an image in strips: its interpolation, tone by tone.
 
 The gridder gives exact samples of every strip's image, so that all that strips add to its
 error is what the filters do to a single visibility's fringe, a plane wave with the w term's

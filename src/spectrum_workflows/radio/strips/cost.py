@@ -1,4 +1,4 @@
-"""What gridding costs: a law with two constants, measured on one machine.
+"""Cost of gridding: a law with two constants, measured on one machine.
 
 A call of the gridder takes a · n + β · columns · rows · planes seconds for n
 visibilities.  Planned edges follow from these constants, never from those of

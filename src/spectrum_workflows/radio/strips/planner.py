@@ -1,4 +1,4 @@
-"""How many strips, and where they end: from the data's coverage and the image alone."""
+"""Number and borders of strips, from the data's coverage and the image alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is observed when, and with what noise."""
+"""Times of a simulated observation, and its noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CLEAN does to one block of columns or band of frequencies, and how pieces are joined."""
+"""CLEAN's tasks on a block of columns or a band of frequencies, and the joins of their pieces."""
 
 from __future__ import annotations
 

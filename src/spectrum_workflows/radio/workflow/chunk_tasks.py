@@ -1,4 +1,4 @@
-"""What is done to one chunk in each pass over the data, and how two results add up."""
+"""Tasks on one chunk of visibilities in each pass over the data, and sums of their results."""
 
 from __future__ import annotations
 

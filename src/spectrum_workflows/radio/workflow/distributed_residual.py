@@ -54,7 +54,7 @@ class DistributedPSF:
         return self.kernel
 
     def close(self) -> None:
-        """Let it go."""
+        """Release the PSF and its transform on the workers."""
         self.psf.close()
         if self.kernel is not None:
             self.kernel.close()
@@ -68,7 +68,7 @@ class DistributedResidual:
     ----------
     state : Run
     layout : StripLayout
-    beams : DistributedPSF
+    distributed_psf : DistributedPSF
     cycle : int
         Minor cycle that works on it; those without a pass over the data count as one.
     data : Persisted
@@ -80,7 +80,7 @@ class DistributedResidual:
 
     state: Run[Chunk]
     layout: StripLayout
-    beams: DistributedPSF
+    distributed_psf: DistributedPSF
     cycle: int
     data: Persisted[Coarse]
     subtracted: Components = field(default_factory=none)
@@ -88,7 +88,7 @@ class DistributedResidual:
 
     @property
     def pixels(self) -> int:
-        """How many."""
+        """Number of pixels."""
         return self.layout.geometry.npix**2
 
     def peak(self) -> float:
@@ -106,7 +106,7 @@ class DistributedResidual:
 
     def without(self, model: Components) -> DistributedResidual:
         """The image after subtracting the PSF, known out to half the image, at every component."""
-        layout, kernel = self.layout, self.beams.transformed(self.state, self.layout)
+        layout, kernel = self.layout, self.distributed_psf.transformed(self.state, self.layout)
         into = bands(layout.geometry.npix, len(layout.blocks))
         kind = working_type(layout.geometry.epsilon)
         total = self.subtracted + model
@@ -124,20 +124,20 @@ class DistributedResidual:
         """All pixels, in this process."""
         removed = self.removed or [None] * len(self.data)
         parts = (
-            tasks.left(data, taken, self.beams.scale)
+            tasks.left(data, taken, self.distributed_psf.scale)
             for data, taken in zip(self.data, removed, strict=True)
         )
         return assembled(parts, self.layout)
 
     def close(self) -> None:
-        """Let the blocks go."""
+        """Release the blocks on the workers."""
         self.data.close()
         if self.removed is not None:
             self.removed.close()
 
     @property
     def closed(self) -> bool:
-        """Whether they are gone."""
+        """Whether the blocks have been released."""
         return not len(self.data)
 
     @property
@@ -145,5 +145,5 @@ class DistributedResidual:
         return f"minor cycle {self.cycle}"
 
     def _over(self, fn: Callable[..., Any], merge: Callable[[Any, Any], Any], *shared: Any) -> Any:
-        shared = (self.data, self.removed, self.beams.scale, *shared)
+        shared = (self.data, self.removed, self.distributed_psf.scale, *shared)
         return self.state.reduce(self._stage, Reduction(fn, merge), self.layout.blocks, *shared)

@@ -1,4 +1,4 @@
-"""What an image will take, known before any visibility is read."""
+"""The plan of an image, made before any visibility is read."""
 
 from __future__ import annotations
 

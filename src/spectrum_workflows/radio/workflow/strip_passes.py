@@ -41,14 +41,14 @@ class Images:
 
     sums: Sums
     dirty: Persisted[Coarse]
-    beams: DistributedPSF | None
+    distributed_psf: DistributedPSF | None
     of_strips: dict[int, float]
 
     def close(self) -> None:
         """Let go of what is on the workers."""
         self.dirty.close()
-        if self.beams is not None:
-            self.beams.close()
+        if self.distributed_psf is not None:
+            self.distributed_psf.close()
 
 
 def images(
@@ -72,13 +72,13 @@ def images(
         aside = ThreadPoolExecutor(1)
         image = aside.submit(assembled, dirty, layout)
         aside.shutdown(wait=False)
-        psf = beams = None
+        psf = distributed_psf = None
         if wanted.psf:
             blocks = _blocks(state, layout, "psf", tasks.psf_pieces, *shared)
             there.enter_context(closing(blocks))
             psf = assembled(blocks, layout)
             if clean and counts.weight_sum > 0:
-                beams = DistributedPSF(blocks, 1 / counts.weight_sum)
+                distributed_psf = DistributedPSF(blocks, 1 / counts.weight_sum)
         sums = Sums(
             dirty=image.result(),
             psf=psf,
@@ -87,9 +87,9 @@ def images(
             unflagged=counts.unflagged,
             sample=counts.sample,
         )
-        if beams is not None:
+        if distributed_psf is not None:
             there.pop_all()
-    return Images(sums, dirty, beams, counts.of_strips)
+    return Images(sums, dirty, distributed_psf, counts.of_strips)
 
 
 def cleaning(
@@ -100,8 +100,8 @@ def cleaning(
     _result: ImagingResult,
 ) -> tuple[DistributedResidual, Callable[[Components, int], DistributedResidual]]:
     """What CLEAN starts from, and how a major cycle is done."""
-    assert made.beams is not None
-    start = DistributedResidual(state, layout, made.beams, 1, made.dirty)
+    assert made.distributed_psf is not None
+    start = DistributedResidual(state, layout, made.distributed_psf, 1, made.dirty)
     return start, partial(_residual, start, data, made.of_strips)
 
 

@@ -1,4 +1,4 @@
-"""What is done to one chunk, strip or block of columns, and how pieces are joined."""
+"""Tasks on one chunk, strip or block of columns, and the joins of their pieces."""
 
 from __future__ import annotations
 
