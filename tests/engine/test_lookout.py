@@ -21,7 +21,7 @@ from spectrum_workflows.engine import Limits, each, limited, merged, shuffle
 from spectrum_workflows.engine.limits import LONG, MANY
 from spectrum_workflows.errors import PartitionError, SiteError
 
-SHORT = Limits(partition=2.0, stalled=3.0)
+SHORT = Limits(partition=2.0, stalled=60.0)  # a busy machine starts workers slowly
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_workers_that_pause_for_ever(tmp_path: Path) -> None:
     with (
         LocalCluster(n_workers=2, memory_limit="500 MB", **options) as cluster,
         Client(cluster) as client,
-        limited(SHORT),
+        limited(Limits(partition=60, stalled=3)),
         pytest.raises(SiteError, match=r"2 of 2 workers are paused .* more memory"),
     ):
         merged(each(kit.hoards, kit.items(40), 60 << 20, client=client), int.__add__)

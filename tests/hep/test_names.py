@@ -138,7 +138,7 @@ def test_every_legal_name_is_saved_in_every_product(tmp_path):
     assert len(names) == 3
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(
     st.lists(st.text(st.characters(exclude_characters="/"), min_size=1, max_size=6), max_size=12)
 )

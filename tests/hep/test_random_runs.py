@@ -225,7 +225,7 @@ def as_toml(spec) -> str:
 
 @settings(
     phases=[Phase.generate],
-    max_examples=settings().max_examples // 4,
+    max_examples=settings().max_examples // 12,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(questions())

@@ -126,7 +126,11 @@ def accepted(table):
     return None
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(
+    deadline=None,
+    max_examples=settings().max_examples // 2,
+    suppress_health_check=list(HealthCheck),
+)
 @given(tables(), st.lists(NUMBERS, max_size=12), st.randoms(use_true_random=False))
 def test_a_random_spec_is_refused_in_a_line_or_gives_numpys_numbers(table, x, random):
     spec = accepted(table)
@@ -184,7 +188,7 @@ def test_a_random_spec_is_refused_in_a_line_or_gives_numpys_numbers(table, x, ra
     assert len(made) == len(result.histograms)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e3), st.integers(1, 60), st.data())
 def test_a_fit_from_any_edge_takes_all_that_is_above_it(start, width, bins, data):
     from spectrum_workflows.hep.axes import HistogramSpec

@@ -22,7 +22,7 @@ from spectrum_workflows.sites.security import InsecureWarning
 sys.path.insert(0, str(Path(__file__).parent))
 import others
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def laptop(**changes: object):
