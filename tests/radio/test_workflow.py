@@ -72,11 +72,11 @@ def test_a_run_without_psf_makes_the_dirty_image_only(small):
 @pytest.mark.parametrize("scheme", ["natural", "uniform", "briggs"])
 def test_serial_and_workers_give_the_same_bits(small, dask_client, scheme):
     spec = spec_of(partition=CUT, weighting={"scheme": scheme}, clean=CLEAN)
-    serial, serial_tally = run(spec, small)
+    serial, serial_metrics = run(spec, small)
     parallel, parallel_tally = run(spec, small, client=dask_client)
     same_bits(serial, parallel)
     assert serial.self_check.error_peak == parallel.self_check.error_peak
-    assert serial_tally.bytes_read == parallel_tally.bytes_read
+    assert serial_metrics.bytes_read == parallel_tally.bytes_read
 
 
 def test_cutting_changes_nothing_but_rounding(small):

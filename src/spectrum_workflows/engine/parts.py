@@ -75,7 +75,7 @@ def each(
         How the tasks are called on the dashboard.
     on_error : {"raise", "keep"}
         Stop at the first partition that fails, or go on without it and list
-        it in the tally.
+        it in the metrics.
     """
     return Parts(fn, tuple(items), shared, client, label, on_error)
 

@@ -41,7 +41,7 @@ class Persisted(Generic[R]):
     elements : tuple
         A `Part`, or a future of one, per value.
     client : distributed.Client or None
-    tally : Metrics
+    metrics : Metrics
         What it took to make them, and which items failed.
     """
 

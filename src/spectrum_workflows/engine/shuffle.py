@@ -74,10 +74,10 @@ def shuffle(
 
 
 def kept(
-    elements: Sequence[Any], client: Client | None, tallies: Sequence[Metrics]
+    elements: Sequence[Any], client: Client | None, costs: Sequence[Metrics]
 ) -> Persisted[Any]:
-    """The values with the cost of all; each element's own tally counts once."""
-    return Persisted(tuple(elements), client, sum(tallies, Metrics()))
+    """The values with the cost of all; each element's own counts once."""
+    return Persisted(tuple(elements), client, sum(costs, Metrics()))
 
 
 def piece(part: Part[Sequence[P]], number: int) -> Part[P]:

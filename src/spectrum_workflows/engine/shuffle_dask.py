@@ -37,7 +37,7 @@ class _Round(Generic[R]):
     names: dict[str, int]
     events: as_completed
     values: list[Future]
-    tallies: list[Future]
+    costs: list[Future]
 
 
 @dataclass
@@ -110,7 +110,7 @@ def shuffle_on_workers(
                     whole.failed.clear()
                     turn += 1
                     begun = _begun(whole, turn)
-                return kept(begun.values, client, _gathered(lookout, begun.values, begun.tallies))
+                return kept(begun.values, client, _gathered(lookout, begun.values, begun.costs))
         except BaseException:
             _let_go(client, begun)
             _release([*whole.settled.values(), *whole.failed.values(), *whole.shared])
@@ -125,9 +125,9 @@ def _begun(whole: _Exchange[P, R], turn: int) -> _Round[R]:
     key = partial(whole.key, turn=turn)
     values = _joined(whole.client, made, whole.join, whole.count, key)
     keys = [key("metrics", k) for k in range(whole.count)]
-    tallies = whole.client.map(_tally, values, key=keys, priority=MERGE_PRIORITY)
+    costs = whole.client.map(_metrics_of, values, key=keys, priority=MERGE_PRIORITY)
     events = as_completed(fresh.values(), loop=whole.client.loop)
-    return _Round(turn, {future.key: n for n, future in fresh.items()}, events, values, tallies)
+    return _Round(turn, {future.key: n for n, future in fresh.items()}, events, values, costs)
 
 
 def _awaited(whole: _Exchange[P, R], begun: _Round[R], done: Callable[[int], None]) -> bool:
@@ -175,7 +175,7 @@ def _let_go(client: Client, begun: _Round[R]) -> None:
     Parts are let go, not cancelled: with them it would cancel their pieces, and stumbles
     over tasks that no client holds.
     """
-    client.cancel([*begun.tallies, *begun.values], force=True)
+    client.cancel([*begun.costs, *begun.values], force=True)
     _release(begun.events.futures)
     begun.events.clear()
 
@@ -238,11 +238,11 @@ def _join(by_value: bytes, number: int, pieces: list[Part[Any]]) -> Part[Any]:
     return joined_part(loaded(by_value), number, pieces)
 
 
-def _tally(part: Part[Any]) -> Metrics:
+def _metrics_of(part: Part[Any]) -> Metrics:
     return part.metrics
 
 
-def _gathered(lookout: Lookout, values: list[Future], tallies: list[Future]) -> list[Metrics]:
+def _gathered(lookout: Lookout, values: list[Future], costs: list[Future]) -> list[Metrics]:
     """Wait for the values; bring their costs here, not themselves."""
     lookout.wait(values)
     for value in values:
@@ -250,6 +250,6 @@ def _gathered(lookout: Lookout, values: list[Future], tallies: list[Future]) -> 
             raise as_merge_error(value.exception())
         if value.status == "cancelled":
             raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
-    lookout.wait(tallies)
-    found: list[Metrics] = lookout.client.gather(tallies)
+    lookout.wait(costs)
+    found: list[Metrics] = lookout.client.gather(costs)
     return found

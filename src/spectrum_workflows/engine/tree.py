@@ -44,7 +44,7 @@ def merged(
     -------
     value
         The merged value; ``None`` for no items or where all failed.
-    tally : Metrics
+    metrics : Metrics
         CPU seconds, bytes read and failures of all partitions.
 
     Raises

@@ -53,7 +53,7 @@ def run(
     -------
     result
         ``None`` if every partition failed.
-    tally : Metrics
+    metrics : Metrics
         Cost and failures.
     """
     task = job(spec)

@@ -22,7 +22,7 @@ class Outcome:
         What was going to be done.
     result : object
         The domain's own result.
-    tally : Metrics
+    metrics : Metrics
         What the partitions cost, and which of them failed.
     digest : str
         SHA-256 of the result's arrays; see `record.digest`.
