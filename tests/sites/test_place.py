@@ -69,11 +69,11 @@ def test_a_look_that_fails_is_repeated_and_patience_decides() -> None:
     with connect(local(workers__patience=3)) as place:
         looks = iter([OSError("disk full"), KeyError("race"), None])
 
-        def tend() -> None:
+        def reconcile() -> None:
             if error := next(looks, None):
                 raise error
 
-        deployment = dataclasses.replace(place.watch.deployment, tend=tend)
+        deployment = dataclasses.replace(place.watch.deployment, reconcile=reconcile)
         watch = dataclasses.replace(place.watch, deployment=deployment, thread=None)
         watch.start()
         end = time.monotonic() + 20
@@ -82,7 +82,7 @@ def test_a_look_that_fails_is_repeated_and_patience_decides() -> None:
         assert watch.error is None
         assert watch.thread.is_alive()
         watch.stopped.set()
-        gone = dataclasses.replace(deployment, tend=lambda: exec("raise OSError('disk full')"))
+        gone = dataclasses.replace(deployment, reconcile=lambda: exec("raise OSError('disk full')"))
         place.client.retire_workers()
         watch = Watch(gone, patience=1)
         watch.start()

@@ -15,8 +15,8 @@ def job(name: str, state: str = "RUNNING", *, left: float = 3000, connected: boo
     return Job(name, QueueEntry(state, left, limit=3600), connected, **more)
 
 
-def decided(*jobs: Job, count: int = COUNT, draining: tuple[str, ...] = ()):
-    return steps(jobs, count=count, renew_before=300, draining=draining)
+def decided(*jobs: Job, count: int = COUNT, retiring: tuple[str, ...] = ()):
+    return steps(jobs, count=count, renew_before=300, retiring=retiring)
 
 
 def test_an_empty_pool_is_filled() -> None:
@@ -24,13 +24,13 @@ def test_an_empty_pool_is_filled() -> None:
 
 
 def test_a_full_pool_is_left_alone() -> None:
-    assert decided(*(job(n) for n in "abc")) == steps([], count=0, renew_before=0, draining=())
+    assert decided(*(job(n) for n in "abc")) == steps([], count=0, renew_before=0, retiring=())
 
 
 @pytest.mark.parametrize("state", ["", "CANCELLED", "FAILED", "TIMEOUT", "COMPLETING"])
 def test_a_dead_job_is_replaced(state: str) -> None:
     found = decided(job("a"), job("b"), job("c", state, connected=False))
-    assert (found.submit, found.drop, found.drain) == (1, ("c",), ())
+    assert (found.submit, found.drop, found.retire) == (1, ("c",), ())
 
 
 def test_a_waiting_job_is_awaited() -> None:
@@ -40,38 +40,38 @@ def test_a_waiting_job_is_awaited() -> None:
 
 def test_an_old_job_gets_its_successor_first() -> None:
     old = [job("a"), job("b"), job("c", left=250)]
-    assert decided(*old) == steps(old, count=COUNT, renew_before=300, draining=())
-    assert (decided(*old).submit, decided(*old).drain) == (1, ())
+    assert decided(*old) == steps(old, count=COUNT, renew_before=300, retiring=())
+    assert (decided(*old).submit, decided(*old).retire) == (1, ())
     waiting = job("d", "PENDING", connected=False, left=3600)
     assert decided(*old, waiting).submit == 0
-    assert decided(*old, waiting).drain == ()
-    assert decided(*old, job("d")).drain == ("c",)
+    assert decided(*old, waiting).retire == ()
+    assert decided(*old, job("d")).retire == ("c",)
 
 
-def test_an_old_job_without_successor_is_drained_before_its_end() -> None:
-    assert decided(job("a"), job("b"), job("c", left=201)).drain == ()
-    assert decided(job("a"), job("b"), job("c", left=199)).drain == ("c",)
+def test_an_old_job_without_successor_is_retired_before_its_end() -> None:
+    assert decided(job("a"), job("b"), job("c", left=201)).retire == ()
+    assert decided(job("a"), job("b"), job("c", left=199)).retire == ("c",)
 
 
-def test_a_drained_worker_finishes_its_tasks_while_there_is_time() -> None:
+def test_a_retired_worker_finishes_its_tasks_while_there_is_time() -> None:
     others = (job("a"), job("b"), job("d"))
-    assert decided(*others, job("c", left=150, busy=True), draining=("c",)).release == ()
-    assert decided(*others, job("c", left=150), draining=("c",)).release == ("c",)
-    assert decided(*others, job("c", left=99, busy=True), draining=("c",)).release == ("c",)
+    assert decided(*others, job("c", left=150, busy=True), retiring=("c",)).release == ()
+    assert decided(*others, job("c", left=150), retiring=("c",)).release == ("c",)
+    assert decided(*others, job("c", left=99, busy=True), retiring=("c",)).release == ("c",)
 
 
 def test_a_smaller_pool_gives_back_waiting_jobs_first() -> None:
     jobs = [job("a"), job("b", "PENDING", connected=False), job("c")]
     found = decided(*jobs, count=2)
     assert (found.submit, found.release) == (0, ("b",))
-    assert decided(job("a"), job("b"), count=1).drain == ("b",)
+    assert decided(job("a"), job("b"), count=1).retire == ("b",)
 
 
 def test_a_short_limit_is_renewed_in_its_last_third() -> None:
     young = Job("a", QueueEntry("RUNNING", left=41, limit=60), connected=True)
     old = Job("a", QueueEntry("RUNNING", left=19, limit=60), connected=True)
-    assert steps([young], count=1, renew_before=300, draining=()).submit == 0
-    assert steps([old], count=1, renew_before=300, draining=()).submit == 1
+    assert steps([young], count=1, renew_before=300, retiring=()).submit == 0
+    assert steps([old], count=1, renew_before=300, retiring=()).submit == 1
 
 
 JOBS = st.lists(
@@ -94,18 +94,18 @@ JOBS = st.lists(
 @given(jobs=JOBS, count=st.integers(0, 8), data=st.data())
 def test_steps_make_sense_together(jobs: list[Job], count: int, data) -> None:
     names = [j.name for j in jobs]
-    draining = tuple(data.draw(st.sets(st.sampled_from(names))) if names else ())
-    found = steps(jobs, count=count, renew_before=300, draining=draining)
+    retiring = tuple(data.draw(st.sets(st.sampled_from(names))) if names else ())
+    found = steps(jobs, count=count, renew_before=300, retiring=retiring)
     assert not {*found.drop} & {*found.release}
-    assert not {*found.drop} & {*found.drain}
-    assert not {*found.drain} & {*draining}
-    assert {*found.release} <= {*draining, *found.drain}
+    assert not {*found.drop} & {*found.retire}
+    assert not {*found.retire} & {*retiring}
+    assert {*found.release} <= {*retiring, *found.retire}
     by_name = {j.name: j for j in jobs}
     assert all(not by_name[n].alive for n in found.drop)
     staying = [
         j
         for j in jobs
-        if j.alive and j.name not in {*draining, *found.drain} and j.near_end(300) > 1
+        if j.alive and j.name not in {*retiring, *found.retire} and j.near_end(300) > 1
     ]
     assert len(staying) + found.submit == count
 

@@ -37,14 +37,14 @@ class Deployment:
     tend : callable
         Puts right what has gone wrong with the workers; called every second
         or two.  Raises `SiteError` where that is hopeless.
-    why : callable
+    diagnose : callable
         Why there is no worker, in the site's own words.
     """
 
     client: Client
     close: Callable[[], None]
     reconcile: Callable[[], None] = _nothing
-    why: Callable[[], str] = _no_reason
+    diagnose: Callable[[], str] = _no_reason
 
 
 def check_options(

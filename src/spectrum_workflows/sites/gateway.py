@@ -56,7 +56,7 @@ def start_gateway(site: Site, cluster: Gateway) -> Deployment:
             _end(started)
 
     return Deployment(
-        client, close, why=lambda: f"the gateway at {cluster.address} has started none"
+        client, close, diagnose=lambda: f"the gateway at {cluster.address} has started none"
     )
 
 

@@ -84,7 +84,7 @@ def start_local(site: Site, cluster: Local) -> Deployment:
             rest.callback(pool.close)
             rest.callback(client.close)
 
-    return Deployment(client, close, pool.reconcile, pool.why)
+    return Deployment(client, close, pool.reconcile, pool.diagnose)
 
 
 def sized(site: Site) -> Size:
@@ -161,5 +161,5 @@ def join(site: Site, cluster: Existing) -> Deployment:
             "is it running, and are these its certificates?",
         ) from error
     return Deployment(
-        client, client.close, why=lambda: f"no worker is connected to {cluster.address}"
+        client, client.close, diagnose=lambda: f"no worker is connected to {cluster.address}"
     )

@@ -57,7 +57,7 @@ class Pool:
     whole: float = field(default_factory=time.monotonic)  # when no worker was missing, last
     pause: float = 0.0
     not_before: float = 0.0  # the next submission
-    draining: set[str] = field(default_factory=set)
+    retiring: set[str] = field(default_factory=set)
     connected: set[str] = field(default_factory=set)  # workers that have connected once
     absent: dict[str, float] = field(default_factory=dict)  # running, not connected: since when
     made: set[Any] = field(default_factory=set)  # every job object there has been
@@ -82,17 +82,17 @@ class Pool:
             jobs,
             count=self._count(),
             renew_before=self.wanted.renew_before,
-            draining=tuple(self.draining),
+            retiring=tuple(self.retiring),
         )
         if todo.retire:
             self.cluster.sync(self._retire, todo.retire)
         more = todo.submit if time.monotonic() >= self.not_before else 0
         gone = (*todo.drop, *todo.release)
-        self.draining -= {*gone}
+        self.retiring -= {*gone}
         if gone or more:
             self._change(gone, more)
 
-    def why(self) -> str:
+    def diagnose(self) -> str:
         """Why there is no worker: what squeue says of our jobs, else SLURM's last refusal."""
         self._look()
         live = [(n, e) for n, e in self.queue.items() if e.state in LIVE]
@@ -204,7 +204,7 @@ class Pool:
         """
         there = await self._busy()
         retired = await self._flush([n for n in names if n in there])
-        self.draining |= retired | {n for n in names if n not in there}
+        self.retiring |= retired | {n for n in names if n not in there}
 
     async def _flush(self, names: Sequence[str]) -> set[str]:
         scheduler = self.cluster.scheduler

@@ -85,7 +85,7 @@ class Steps:
         Jobs to ask for.
     drop : tuple of str
         Jobs that are over: forget them.
-    drain : tuple of str
+    retire : tuple of str
         Workers that get no more tasks.
     release : tuple of str
         Drained jobs that can be given back.
@@ -98,7 +98,7 @@ class Steps:
 
 
 def steps(
-    jobs: Sequence[Job], *, count: int, renew_before: float, draining: Sequence[str]
+    jobs: Sequence[Job], *, count: int, renew_before: float, retiring: Sequence[str]
 ) -> Steps:
     """Decide how to have ``count`` jobs whose time is not nearly over.
 
@@ -113,18 +113,18 @@ def steps(
         Wanted.
     renew_before : float
         Seconds.
-    draining : sequence of str
+    retiring : sequence of str
         Names of workers that get no more tasks already.
     """
     alive = [j for j in jobs if j.alive]
-    staying = [j for j in alive if j.name not in draining]
+    staying = [j for j in alive if j.name not in retiring]
     fresh = [j for j in staying if j.near_end(renew_before) > 1]
     surplus = sorted(fresh, key=lambda j: j.connected, reverse=True)[count:]
     missing = max(0, count - sum(j.connected for j in fresh))
     old = sorted((j for j in staying if j not in fresh), key=lambda j: -j.entry.left)
     leaving = [*old[missing:], *(j for j in old[:missing] if j.near_end(renew_before) <= 2 / 3)]
     leaving += surplus
-    names = {*draining, *(j.name for j in leaving)}
+    names = {*retiring, *(j.name for j in leaving)}
     done = [
         j for j in alive if j.name in names and (not j.busy or j.near_end(renew_before) <= 1 / 3)
     ]
@@ -132,7 +132,7 @@ def steps(
         submit=max(0, count - len(fresh)),
         drop=tuple(j.name for j in jobs if not j.alive),
         retire=tuple(j.name for j in leaving),
-        release=tuple(j.name for j in done if j.name in draining or not j.connected),
+        release=tuple(j.name for j in done if j.name in retiring or not j.connected),
     )
 
 

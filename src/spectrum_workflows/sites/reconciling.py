@@ -58,7 +58,7 @@ class LocalPool:
             self.lost += missing
             self.cluster.scale(len(self.cluster.worker_spec))  # opens what is not there
 
-    def why(self) -> str:
+    def diagnose(self) -> str:
         """Why there is no worker."""
         return f"{self.lost} workers had to be started anew" if self.lost else ""
 

@@ -87,7 +87,7 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
             rest.callback(pool.close)
             rest.callback(client.close)
 
-    return Deployment(client, close, pool.reconcile, pool.why)
+    return Deployment(client, close, pool.reconcile, pool.diagnose)
 
 
 def _jobqueue() -> Any:

@@ -116,7 +116,7 @@ class Watch:
         return bool(self.agreed)
 
     def _nobody(self) -> SiteError:
-        why = ", ".join(filter(None, (self.deployment.why(), self.fault)))
+        why = ", ".join(filter(None, (self.deployment.diagnose(), self.fault)))
         return SiteError(
             f"no worker for {self.patience:g} s" + (f": {why}" if why else ""),
             remedy="patience below [workers] says how long to wait",
