@@ -101,7 +101,7 @@ def doubts(machines: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
         As `record.machine` describes them, with ``arithmetic`` besides.
     """
     reasons = sorted({reason for machine in machines for reason in _reasons(machine)})
-    end = "results are equivalent to those of other machines, not identical"
+    end = "results need not be those of other machines to the bit"
     return tuple(f"{reason}: {end}" for reason in reasons)
 
 

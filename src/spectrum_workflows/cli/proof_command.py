@@ -47,7 +47,8 @@ def proof(
 
     With --full, further runs at the laptop start where the environment asks for
     other machine code: ducc0's of x86-64-v2, v3 and v4, and OpenBLAS' of two
-    other processors.  Only the first need be no more than equivalent.
+    other processors.  The first shows how far results are below
+    x86-64-v3, and need not agree.
 
     With --stores the data also comes from other places than the folder.  The
     file has a table per store: [NAME] with data = "s3://bucket/data", upload =

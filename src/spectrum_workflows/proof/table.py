@@ -59,7 +59,7 @@ class Proof:
     ----------
     rows : tuple of Row
     allowed : frozenset of str
-        Sites whose results need be no more than equivalent.
+        Sites of other arithmetic, whose results are shown and need not agree.
     """
 
     rows: tuple[Row, ...]
@@ -70,7 +70,7 @@ class Proof:
         """Whether every row has the result of its notebook's first row, of two sites or more."""
         good = all(
             row.agreement in ("reference", "identical")
-            or (row.equivalent_only and row.site in self.allowed)
+            or (row.agreement != "failed" and row.site in self.allowed)
             for row in self.rows
         )
         return good and all(self._sites_of(row.notebook) > 1 for row in self.rows)

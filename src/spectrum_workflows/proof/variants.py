@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from spectrum_workflows.arithmetic import DUCC0, LEVEL, OPENBLAS
 from spectrum_workflows.errors import DataNotFoundError
@@ -11,8 +12,8 @@ from spectrum_workflows.errors import DataNotFoundError
 SITE = "laptop"
 """Where they run: kernel and workers inherit what is changed."""
 
-KERNELS = ("SkylakeX", "Sandybridge")
-"""What OpenBLAS calls its machine code for AVX-512, and for a processor without FMA."""
+KERNELS = ("Zen", "Sandybridge")
+"""What OpenBLAS calls its machine code for AMD's processors, and for one without FMA."""
 
 ASK = "import platform, spectrum_workflows, ipykernel; print(platform.python_version())"
 
@@ -30,8 +31,8 @@ class Variant:
     python : str
         The interpreter; empty for this one.
     level : int
-        Of x86-64: what the processes then compute with.  Below 3 their results need be
-        no more than equivalent.
+        Of x86-64: what the processes then compute with.  A row below 3 shows how far the
+        results are from the others'; it need not agree.
     """
 
     name: str
@@ -63,7 +64,8 @@ def other_python(python: str) -> Variant:
     DataNotFoundError
         There is no such interpreter, or this package is not installed for it.
     """
-    return Variant(f"{SITE}, Python {_version(python)}", python=python)
+    own = str(Path(python).absolute()) if Path(python).exists() else python
+    return Variant(f"{SITE}, Python {_version(own)}", python=own)
 
 
 def _version(python: str) -> str:
