@@ -86,17 +86,17 @@ def run_command(
     from spectrum_workflows.record import read_record
     from spectrum_workflows.sites import Place, connect, load_site
 
-    wanted = trusted_spec(spec, no_user_code=no_user_code)
+    run_spec = trusted_spec(spec, no_user_code=no_user_code)
     if self_check:
-        wanted = _with_self_check(wanted)
+        run_spec = _with_self_check(run_spec)
     profile = load_site(site, changes=changes(change))
     with storage.using(profile.stores):
         unconnected = Place(profile, data or profile.data, out or profile.results)
         front.check_results(unconnected)
         if profile.cluster is not None:
-            front.preflight(wanted, unconnected, on_error=on_error.value)
+            front.preflight(run_spec, unconnected, on_error=on_error.value)
         with connect(profile, data=data, results=out) as place:
-            outcome = front.run(wanted, place, on_error=on_error.value)
+            outcome = front.run(run_spec, place, on_error=on_error.value)
             folder = front.save(outcome, place)
         saved = read_record(folder)
         if json:
@@ -130,10 +130,10 @@ def check_command(
     from spectrum_workflows import checking
     from spectrum_workflows.sites import Place, load_site
 
-    wanted = trusted_spec(spec, no_user_code=no_user_code)
+    run_spec = trusted_spec(spec, no_user_code=no_user_code)
     profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
-    found = checking.check(wanted, place)
+    found = checking.check(run_spec, place)
     if json:
         screen.as_json(found.summary)
     else:

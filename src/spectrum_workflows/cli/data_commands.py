@@ -44,9 +44,7 @@ Unpacked = Annotated[
     int | None,
     typer.Option(min=1, metavar="BYTES", help="What an archive may unpack to, in all."),
 ]
-CatalogueEntry = Annotated[
-    str, typer.Argument(metavar="NAME", help="An entry: spectrum data list.")
-]
+EntryName = Annotated[str, typer.Argument(metavar="NAME", help="An entry: spectrum data list.")]
 Entries = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]...", help="Entries; default: all with a file there."),
@@ -70,10 +68,10 @@ def make_command(
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import Place, load_site
 
-    wanted = trusted_spec(spec, no_user_code=no_user_code)
+    run_spec = trusted_spec(spec, no_user_code=no_user_code)
     profile = load_site(site, changes=changes(change))
     place = Place(profile, data or profile.data, profile.results)
-    for url in make_data(wanted, place, size=size, overwrite=overwrite):
+    for url in make_data(run_spec, place, size=size, overwrite=overwrite):
         screen.text(url)
 
 
@@ -157,7 +155,7 @@ def list_command(
 
 @app.command("fetch")
 def fetch_command(
-    name: CatalogueEntry,
+    name: EntryName,
     data: Data = None,
     site: SiteOption = None,
     change: Set = None,

@@ -9,13 +9,13 @@ import typer
 from spectrum_workflows.cli import screen
 from spectrum_workflows.cli.options import Json, Out, Set, SiteOption, changes
 
-Persisted = Annotated[
+Spooled = Annotated[
     str | None, typer.Argument(metavar="[SPOOLED]", help="Name or folder of a spooled result.")
 ]
 
 
 def save(
-    spooled: Persisted = None,
+    spooled: Spooled = None,
     out: Out = None,
     site: SiteOption = None,
     change: Set = None,
@@ -37,7 +37,7 @@ def save(
         if json:
             screen.as_json({"spooled": kept})
         elif kept:
-            screen.table(kept, title="Persisted on this machine")
+            screen.table(kept, title="Kept on this machine")
         else:
             screen.text("nothing is spooled")
         return

@@ -2,7 +2,7 @@
 
 ``each`` says what to compute, ``merged`` computes it: as a plain streaming
 loop without a client, or on Dask workers with one.  For a given ``fan_in``
-both give the same bits, whatever the number of workers.  ``exchanged`` gives
+both give the same bits, whatever the number of workers.  ``shuffle`` gives
 every part's pieces to values that stay on the workers, for a loop that goes
 over them again and again.  A ``Run`` makes several passes over the same
 partitions, without those that failed in the first.

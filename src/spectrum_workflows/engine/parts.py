@@ -176,8 +176,10 @@ def _describe(error: BaseException) -> str:
         what = "every worker that tried it died: it may need more memory than a worker has"
         return f"{what}, or be damaged so that its reader dies"
     lines = str(error).splitlines() or [""]
-    said = [line.strip() for line in lines if line.strip()] or [""]
-    return f"{type(error).__name__}: {said[0] if lines[0].strip() else said[-1]}"  # C++'s end in it
+    texts = [line.strip() for line in lines if line.strip()] or [""]
+    return (
+        f"{type(error).__name__}: {texts[0] if lines[0].strip() else texts[-1]}"  # C++'s end in it
+    )
 
 
 def _may_pass(error: BaseException) -> bool:

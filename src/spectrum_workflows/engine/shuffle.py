@@ -1,4 +1,4 @@
-"""The exchange: every part gives a piece to each of some values, which are kept."""
+"""The shuffle: every part gives a piece to each of some values, which are kept."""
 
 from __future__ import annotations
 

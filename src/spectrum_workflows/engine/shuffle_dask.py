@@ -1,4 +1,4 @@
-"""The exchange on Dask: pieces travel once, and the values they make stay."""
+"""The shuffle on Dask: pieces travel once, and the values they make stay."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class _Round(Generic[R]):
 
 
 @dataclass
-class _Exchange(Generic[P, R]):
-    """The state of one exchange; lives on the client only.
+class _Shuffle(Generic[P, R]):
+    """The state of one shuffle; lives on the client only.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def shuffle_on_workers(
     client = parts.client
     assert client is not None
     lookout = Lookout(client, f"0x{secrets.token_hex(3)}")
-    whole = _Exchange(parts, join, count, client, lookout)
+    whole = _Shuffle(parts, join, count, client, lookout)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
         whole.shared = scatter_shared(client, parts, partial(whole.key, "shared"))
         turn, begun = 0, _begun(whole, 0)
@@ -117,7 +117,7 @@ def shuffle_on_workers(
             raise
 
 
-def _begun(whole: _Exchange[P, R], turn: int) -> _Round[R]:
+def _begun(whole: _Shuffle[P, R], turn: int) -> _Round[R]:
     """Submit parts that are not settled, and what all give."""
     numbers = [n for n in range(len(whole.parts.items)) if n not in whole.settled]
     fresh = dict(zip(numbers, whole.submitted(numbers, "part", turn), strict=True))
@@ -130,7 +130,7 @@ def _begun(whole: _Exchange[P, R], turn: int) -> _Round[R]:
     return _Round(turn, {future.key: n for n, future in fresh.items()}, events, values, costs)
 
 
-def _awaited(whole: _Exchange[P, R], begun: _Round[R], done: Callable[[int], None]) -> bool:
+def _awaited(whole: _Shuffle[P, R], begun: _Round[R], done: Callable[[int], None]) -> bool:
     """Wait for the parts; whether some have failed that may still be mended."""
     finished = len(whole.settled)
     for _ in range(len(begun.names)):
@@ -156,7 +156,7 @@ def _awaited(whole: _Exchange[P, R], begun: _Round[R], done: Callable[[int], Non
     return bool(whole.failed)
 
 
-def _settled(whole: _Exchange[P, R], turn: int, number: int) -> Future:
+def _settled(whole: _Shuffle[P, R], turn: int, number: int) -> Future:
     """A part of which no worker came back: tried once more by itself, if it was not overdue."""
     failed = whole.failed[number]
     if failed.key not in whole.lookout.overdue:
