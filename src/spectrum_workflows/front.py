@@ -116,7 +116,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))
     with storage.using(place.stores), limits, threadpool_limits(1), progress.shown() as report:
-        with _trouble_first(place), storage.metering() as opening:
+        with _site_error_first(place), storage.metering() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(
                 spec,
@@ -127,7 +127,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
                 on_error=on_error,
             )
         copies = storage.using(_with_copies(spec, place))
-        with _trouble_first(place), _same_input(plan), copies:
+        with _site_error_first(place), _same_input(plan), copies:
             result, metrics = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report
             )
@@ -177,14 +177,14 @@ def _same_input(plan: Plan) -> Iterator[None]:
     except SpectrumError as error:
         try:
             record.check_unchanged(before)
-        except DataError as shuffle:
-            raise shuffle from error
+        except DataError as changed:
+            raise changed from error
         raise
     record.check_unchanged(before)
 
 
 @contextmanager
-def _trouble_first(place: Place) -> Iterator[None]:
+def _site_error_first(place: Place) -> Iterator[None]:
     """Say why the workers were given up, not how the client noticed."""
     try:
         yield

@@ -362,12 +362,21 @@ class TestNothingTwice:
         _, result, _ = run(of(spec, "a.root", "b.root"), tmp_path)
         assert not [w for w in DOMAIN.warnings(result) if "begin with" in w]
 
+    def test_numbers_of_events_begin_alike_in_different_samples(self):
+        """As those of simulation do; the first column with a fraction decides."""
+        number, low, high = np.arange(1, 61), np.linspace(0, 1, 60), np.linspace(1, 2, 60)
+        one, another = (ak.Array({"event": number, "pt": pt}) for pt in (low, high))
+        assert beginning(one)
+        assert beginning(one) != beginning(another)
+        assert not beginning(one[["event"]])
+
     def test_columns_of_any_type_have_a_beginning_or_none(self):
         odd = {"s": "a", "r": {"x": 1, "y": "z"}, "o": None, "l": [["a"]], "e": []}
         events = ak.Array([{**odd, "x": float(k), "t": f"a{k}"} for k in range(60)])
-        assert [bool(beginning(events[[name]])) for name in events.fields] == [False] * 5 + [
-            True
-        ] * 2
+        assert [bool(beginning(events[[name]])) for name in events.fields] == [
+            *[False] * 5,
+            *(True, False),
+        ]
         assert not beginning(events[["x"]][:49])
         assert beginning(events[["x"]][:50]) == beginning(events[["x"]])
 

@@ -11,10 +11,10 @@ from botocore.session import Session
 def write_credentials(file: Path, profile: str, key: str, secret: str) -> None:
     """Write a file such as ``~/.aws/credentials``, all of it at once."""
     text = f"[{profile}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
-    atomic_write = file.with_suffix(".new")
-    atomic_write.touch(mode=0o600)
-    atomic_write.write_text(text)
-    atomic_write.replace(file)
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(file)
 
 
 def read_credentials(file: Path, profile: str) -> tuple[str, str]:

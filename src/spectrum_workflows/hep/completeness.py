@@ -100,20 +100,19 @@ def begin_alike(files: Mapping[tuple[str, str], FileRead]) -> list[str]:
 
     One is the other's copy, written anew: converted, compressed otherwise, or skimmed.
     """
-    seen: dict[str, tuple[str, FileRead]] = {}
-    found = []
+    first_of: dict[str, tuple[str, FileRead]] = {}
+    alike = []
     for (_, url), file in files.items():
         if not file.beginning:
             continue
-        other, first = seen.setdefault(file.beginning, (url, file))
+        other, first = first_of.setdefault(file.beginning, (url, file))
         if other != url and first.content != file.content:
-            found.append((other, url))
-    if not found:
+            alike.append((other, url))
+    if not alike:
         return []
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    one, another = found[0]
-    said = f"{one} and {another} begin with the same events{more}: are they counted twice?"
-    return [said]
+    more = f" (and {len(alike) - 1} more)" if len(alike) > 1 else ""
+    one, another = alike[0]
+    return [f"{one} and {another} begin with the same events{more}: are they counted twice?"]
 
 
 def generated_weight(total: Filled, sample: str) -> float:

@@ -169,6 +169,6 @@ def _generated(file: File, wanted: RequestedColumns, entries: int) -> Generated:
     if wanted.generated:
         sum_of_weights(found, file.url, entries=entries)
     elif found.equal is not True:
-        share, mean = runs.looked_at(file.url, file.tree) or (None, None)
+        share, mean = runs.first_weights(file.url, file.tree) or (None, None)
         return replace(found, negative=share, mean=mean)
     return found

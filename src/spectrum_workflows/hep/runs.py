@@ -55,7 +55,7 @@ def weights(url: str, tree: str) -> float:
     return sum_of_weights(generated(url, tree), url, entries=entries)
 
 
-def looked_at(url: str, tree: str) -> tuple[float, float] | None:
+def first_weights(url: str, tree: str) -> tuple[float, float] | None:
     """Share of negative generator weights among the first events of a file, and their mean.
 
     Nothing where it has no events or no weights.
