@@ -7,7 +7,7 @@ from spectrum_workflows.radio.beam import draw_beam
 from spectrum_workflows.radio.clean import cotton_schwab as cotton_schwab_on
 from spectrum_workflows.radio.clean import minor_cycle, residual_image
 from spectrum_workflows.radio.clean.convolution import convolved
-from spectrum_workflows.radio.clean.residual_image import whole
+from spectrum_workflows.radio.clean.residual_image import local_residual
 from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import ARCSEC, Beam, Stop
@@ -36,16 +36,16 @@ def cotton_schwab(dirty, psf, clean, residual_of):
     """On whole images, with a dense model: model and residual as images."""
 
     def surface_of(model, major):
-        return whole(residual_of(model.dense(NPIX, NPIX), major), psf)
+        return local_residual(residual_of(model.dense(NPIX, NPIX), major), psf)
 
-    found = cotton_schwab_on(whole(dirty, psf), psf, clean, surface_of)
+    found = cotton_schwab_on(local_residual(dirty, psf), psf, clean, surface_of)
     model = found.model.dense(NPIX, NPIX)
     return replace(found, model=model, residual=found.residual.gathered())
 
 
 def minor_cycle_on(dirty, psf, **options):
     """On a whole image: the model as an image, and the iterations used."""
-    model, used = minor_cycle.minor_cycle(whole(dirty, psf), psf, **options)
+    model, used = minor_cycle.minor_cycle(local_residual(dirty, psf), psf, **options)
     return model.dense(NPIX, NPIX), used
 
 

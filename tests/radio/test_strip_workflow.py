@@ -174,7 +174,7 @@ def test_a_strip_that_is_cut_again_from_other_data_is_refused(small: Path):
     plan = DOMAIN.plan(spec_of(**THREE), str(small))
     state = Run(plan.partitions[:-1], None, "raise", lambda *_: None, "radio", 4)
     strip = plan.layout.strips[1]
-    data = list(strip_passes.shuffled(state, plan.layout, None))[strip.number]
+    data = list(strip_passes.shuffle_into_strips(state, plan.layout, None))[strip.number]
     with pytest.raises(DataError, match=r"strip 2 of 3 .* cut again, the strip has other data"):
         strip_tasks.dirty_pieces(strip, data, {strip.number: 1.0}, plan.layout)
 

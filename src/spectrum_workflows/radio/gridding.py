@@ -93,7 +93,7 @@ def vis2dirty(data: Visibilities, vis: NDArray[np.complex64], pixels: Pixels) ->
         In the precision of `working_type`; columns are RA going down.
     """
     single = working_type(pixels.epsilon) is np.float32
-    with _describe():
+    with _gridder_errors():
         return np.asarray(
             wgridder.vis2dirty(
                 vis=vis if single else vis.astype(np.complex128),
@@ -116,7 +116,7 @@ def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArra
         Only coordinates and weights are used.
     pixels : Pixels
     """
-    with _describe():
+    with _gridder_errors():
         found = wgridder.dirty2vis(
             dirty=image,
             wgt=None,
@@ -127,7 +127,7 @@ def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArra
 
 
 @contextmanager
-def _describe() -> Iterator[None]:
+def _gridder_errors() -> Iterator[None]:
     """The gridder's one limit that depends on the data, as an error of ours.
 
     Raises

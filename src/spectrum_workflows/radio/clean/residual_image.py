@@ -155,7 +155,7 @@ class LocalResidual:
         return False
 
 
-def whole(image: Image, psf: Image) -> LocalResidual:
+def local_residual(image: Image, psf: Image) -> LocalResidual:
     """A residual image in this process and the PSF that will be subtracted from it.
 
     The PSF's transform is made when it is first needed, once for all images that are made

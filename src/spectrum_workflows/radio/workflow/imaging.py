@@ -14,7 +14,7 @@ from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.beam import fit_beam
 from spectrum_workflows.radio.clean import cotton_schwab
-from spectrum_workflows.radio.clean.residual_image import whole
+from spectrum_workflows.radio.clean.residual_image import local_residual
 from spectrum_workflows.radio.clean.restoration import restored
 from spectrum_workflows.radio.gate import seen
 from spectrum_workflows.radio.self_check import PIXELS, Sample, compare
@@ -95,7 +95,7 @@ def _run(
         use = _use(state, sums, robust)
         made = _made(spec, plan.observation, state, sums, use, cleaning)
         return replace(made, warnings=seen(made)), state.metrics
-    with closing(strip_passes.shuffled(state, layout, robust)) as data:
+    with closing(strip_passes.shuffle_into_strips(state, layout, robust)) as data:
         clean = spec.clean is not None
         with closing(strip_passes.images(state, layout, data, wanted, clean=clean)) as images:
             cleaning = partial(strip_passes.cleaning, state, layout, data, images)
@@ -167,7 +167,7 @@ def _cleaning_in_chunks(
 ) -> tuple[ResidualImage, Callable[[Components, int], ResidualImage]]:
     """What CLEAN starts from, and how a major cycle is done."""
     assert result.psf is not None
-    dirty = whole(result.dirty, result.psf)
+    dirty = local_residual(result.dirty, result.psf)
 
     def residual_of(model: Components, major: int) -> ResidualImage:
         image = model.dense(geometry.npix, geometry.npix)

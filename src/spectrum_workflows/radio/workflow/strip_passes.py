@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.workflow.chunk_tasks import ImagingOutputs, Robustness
 
 
-def shuffled(
+def shuffle_into_strips(
     state: Run[Chunk], layout: StripLayout, robustness: Robustness | None
 ) -> Persisted[StripData]:
     """Read every chunk and leave the strips, with their imaging weights, on the workers."""
