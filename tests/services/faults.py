@@ -128,7 +128,7 @@ async def unavailable(
     answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/xml\r\n"
     answer += b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(UNAVAILABLE)
     writer.write(answer + (b"" if request.startswith(b"HEAD") else UNAVAILABLE))
-    await writer.retire()
+    await writer.drain()
     raise EndedError
 
 
@@ -143,7 +143,7 @@ async def exchange(request: bytes, below: tuple, above: tuple, truncate: bool) -
             await body(answer, up_reader, writer)
             raise EndedError
     await body(request, reader, up_writer)
-    await up_writer.retire()
+    await up_writer.drain()
     answer = await up_reader.readuntil(b"\r\n\r\n")
     while answer.startswith(b"HTTP/1.1 100"):
         answer = await up_reader.readuntil(b"\r\n\r\n")
@@ -152,7 +152,7 @@ async def exchange(request: bytes, below: tuple, above: tuple, truncate: bool) -
     if not empty:
         get = truncate and request.startswith(b"GET")
         await body(answer, up_reader, writer, limit=KEEP if get else None)
-    await writer.retire()
+    await writer.drain()
     if header(answer, b"connection") == b"close":
         raise EndedError
 
@@ -178,7 +178,7 @@ async def body(
         left -= len(data)
         if writer:
             writer.write(data)
-            await writer.retire()
+            await writer.drain()
     if short:
         raise EndedError
 
@@ -192,7 +192,7 @@ async def chunked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter | N
         data = await reader.readexactly(size + 2)
         if writer:
             writer.write(line + data)
-            await writer.retire()
+            await writer.drain()
 
 
 def header(head: bytes, name: bytes) -> bytes:
