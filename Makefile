@@ -13,7 +13,7 @@ SERVICES := environments/services.txt
 PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test cases lint services proof cluster lock clean
+.PHONY: help env demo test cases lint services proof evidence cluster lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,11 @@ OTHERS := $(addprefix .venv-,$(notdir $(PYTHONS)))
 proof: env $(OTHERS:%=%/.ready)  ## run the notebooks at every site, from every store, with real services on this machine
 	@$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
 	  sh -c '$(BIN)/spectrum proof --full $(OTHERS:%=--python %/bin/python) --stores "$$SPECTRUM_STORES"'
+	@cp spectrum-proof/proof.json docs/evidence/proof.json && $(BIN)/python benchmarks/evidence.py
+
+evidence: env  ## compare with the fields' own programs, and render docs/evidence.md from docs/evidence
+	@$(BIN)/python -m pytest -q tests/reference --agreement docs/evidence/agreement.json
+	@$(BIN)/python benchmarks/evidence.py
 
 cluster: env  ## open a shell in which this machine has a real SLURM and Dask Gateway
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}

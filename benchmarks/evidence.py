@@ -1,0 +1,272 @@
+"""The page of evidence, from what the proof and the benchmarks printed with ``--json``.
+
+    make evidence
+
+No number of the page is typed: each table is one file of docs/evidence, made by the
+command that stands above it.
+
+    python benchmarks/evidence.py [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "evidence"
+PAGE = ROOT / "docs" / "evidence.md"
+SITES = {"serial": "serial", "laptop": "laptop", "slurm": "SLURM", "cloud": "Dask Gateway"}
+
+Told = Mapping[str, Any]
+"""The object that one benchmark printed."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: its words, the command that measures it, its file and its tables."""
+
+    title: str
+    words: str
+    command: str
+    file: str
+    tables: Callable[[Told], Iterable[str]]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def number(value: float | None) -> str:
+    """A ratio to three digits; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
+
+
+def ratios(told: Told) -> Iterable[str]:
+    """Every ratio beside its bar; names of the form ``file: ratio`` get a column per file."""
+    names = list(told["ratios"])
+    if not all(": " in name for name in names):
+        rows = [(n, number(told["ratios"][n]), _bar(told, n)) for n in names]
+        yield table(("", "measured", f"bar ({told['bars_are']})"), rows)
+        return
+    files = list(dict.fromkeys(name.partition(": ")[0] for name in names))
+    kinds = list(dict.fromkeys(name.partition(": ")[2] for name in names))
+    rows = []
+    for kind in kinds:
+        measured = [number(told["ratios"].get(f"{file}: {kind}")) for file in files]
+        bar = next(
+            (_bar(told, f"{f}: {kind}") for f in files if f"{f}: {kind}" in told["bars"]), ""
+        )
+        rows.append((kind, *measured, bar))
+    yield table(("", *files, f"bar ({told['bars_are']})"), rows)
+
+
+def _bar(told: Told, name: str) -> str:
+    return number(told["bars"][name]) if name in told["bars"] else ""
+
+
+def proof(told: Told) -> Iterable[str]:
+    """The matrix of sites and stores, what was varied besides, and every row."""
+    rows = told["rows"]
+    matrix = []
+    for notebook, store in dict.fromkeys((row["notebook"], row["store"]) for row in rows):
+        here = [r for r in rows if (r["notebook"], r["store"]) == (notebook, store)]
+        cells = [next((r for r in here if r["site"] == site), None) for site in SITES]
+        matrix.append((notebook, store, *(_cell(row) for row in cells)))
+    yield table(("notebook", "data in", *SITES.values()), matrix)
+    others = [row for row in rows if row["site"] not in SITES]
+    if others:
+        yield "At the laptop, with other machine code or another Python:"
+        yield table(
+            ("notebook", "with", "digest", "result"),
+            [(r["notebook"], r["site"], r["digest"][:12], r["agreement"]) for r in others],
+        )
+    link = "[proof.json](evidence/proof.json)"
+    yield f"{len(rows)} rows; the hash of each notebook and full digests: {link}."
+
+
+def _cell(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    return f"{row['agreement']}, {row['digest'][:12]}"
+
+
+def agreement(told: Told) -> Iterable[str]:
+    """What was compared with what, how far apart they are and what the test allows."""
+    head = ("what", "against", "difference", "measured", "allowed")
+    keys = ("what", "against", "quantity")
+    rows = [
+        (*(row[key] for key in keys), number(row["measured"]), number(row["allowed"]))
+        for row in told["rows"]
+    ]
+    yield table(head, rows)
+
+
+def imaging(told: Told) -> Iterable[str]:
+    """CPU time, errors and memory of both imagers, case by case."""
+    head = ("visibilities", "image", "channels, accuracy", "WSClean ÷ ours", "bar")
+    head += ("error, ours / WSClean", "peak MB, ours / WSClean", "whole process")
+    rows = []
+    for case in told["cases"]:
+        kind = ", CLEAN" if case["clean"] else ", w-stacking" if case["stacking"] else ""
+        ours, peer = case["ours"], case["wsclean"]
+        rows.append(
+            (
+                f"{case['visibilities']:.0e}".replace("e+0", "e"),
+                f"{case['npix']}²",
+                f"{case['channels']}, {case['epsilon']:.0e}{kind}",
+                number(case["ratio"]),
+                number(case["bar"]),
+                f"{number(ours['error'])} / {number(peer['error'])}",
+                f"{ours['peak_bytes'] / 1e6:.0f} / {peer['peak_bytes'] / 1e6:.0f}",
+                number(case["ratio_whole_process"]),
+            )
+        )
+    yield table(head, rows)
+    flat = told.get("flatness")
+    if flat:
+        growth = f"× {flat['growth']:.3f} (bar {flat['bar']})"
+        yield f"Peak memory from 1e7 to 1e8 visibilities: {growth}."
+
+
+CLAIMS = (
+    Claim(
+        "The same result everywhere",
+        "The quick-start notebooks, the same files byte for byte, at every site and from every"
+        " store; real services on one machine. *Identical* is the same SHA-256 over every number of"
+        " the result, *equivalent* is within the tolerance that the science declares.",
+        "make proof",
+        "proof.json",
+        proof,
+    ),
+    Claim(
+        "It agrees with the fields' own programs",
+        "Stored results of ROOT, coffea, WSClean and CASA, with the commands that made them.",
+        "pytest tests/reference --agreement docs/evidence/agreement.json",
+        "agreement.json",
+        agreement,
+    ),
+    Claim(
+        "HEP: CPU time beside coffea and ROOT",
+        "The tt̄ selection of the Analysis Grand Challenge on local files (the fast reader works"
+        " only there), one process, files opened anew, compilation apart; every event is slightly"
+        " its own, so that files compress as real ones do.",
+        "python benchmarks/hep_vs_peers.py --json",
+        "hep_vs_peers.json",
+        ratios,
+    ),
+    Claim(
+        "HEP: planning",
+        "CPU seconds to plan 10,000 files: counted by the spec, and known from an earlier plan.",
+        "python benchmarks/hep_planning.py --json",
+        "hep_planning.json",
+        ratios,
+    ),
+    Claim(
+        "Radio: CPU time beside WSClean",
+        "From Measurement Set to image, one thread. Ours from opening the set to the image in"
+        " memory; the last column counts our whole process. Errors are against a direct sum.",
+        "python benchmarks/radio_vs_wsclean.py --json",
+        "radio_vs_wsclean.json",
+        imaging,
+    ),
+    Claim(
+        "Radio: one image in strips",
+        "CPU of all strips, and of the largest, over that of one call of the gridder.",
+        "python benchmarks/radio_scaling.py --json",
+        "radio_scaling.json",
+        ratios,
+    ),
+    Claim(
+        "Radio: what the plan foretells",
+        "Measured over forecast, on images that the calibration has not seen.",
+        "python benchmarks/radio_planner.py --json",
+        "radio_planner.json",
+        ratios,
+    ),
+    Claim(
+        "What the engine costs",
+        "Partitions that do nothing, merges included, over a bare `Client.map` of them.",
+        "python benchmarks/engine.py --json",
+        "engine.json",
+        ratios,
+    ),
+    Claim(
+        "How it scales",
+        "Wall time of one SLURM worker over twice that of two; session and scheduler share their"
+        " two cores.",
+        "python tests/services/with_services.py slurm -- python benchmarks/scaling.py --json",
+        "scaling.json",
+        ratios,
+    ),
+    Claim(
+        "What stores cost",
+        "Bytes moved over the size of the baskets needed; throughput over that of plain fsspec;"
+        " a run with 50 ms more per request over one without.",
+        "python benchmarks/stores.py --json",
+        "stores.json",
+        ratios,
+    ),
+)
+
+
+def section(claim: Claim) -> str:
+    """One claim with its table, or that it has not been measured."""
+    head = f"## {claim.title}\n\n{claim.words}\n\n```sh\n{claim.command}\n```\n"
+    path = FOLDER / claim.file
+    if not path.exists():
+        return f"{head}\nNot measured on the present tree.\n"
+    told = json.loads(path.read_text())
+    missed = [
+        name
+        for name, bar in told.get("bars", {}).items()
+        if name in told["ratios"] and not told.get("holds") and _misses(told, name, bar)
+    ]
+    verdict = "All bars hold." if told.get("holds") else "**Not all bars hold.**"
+    if missed:
+        verdict = f"**Missed:** {', '.join(missed)}."
+    if not told.get("bars") and "rows" not in told:
+        verdict = ""
+    about = f"{told['date']}, {told['machine']}. {told.get('conditions', '')} {verdict}"
+    return "\n\n".join([head.rstrip(), *claim.tables(told), " ".join(about.split())]) + "\n"
+
+
+def _misses(told: Told, name: str, bar: float) -> bool:
+    most = "at most" in told["bars_are"] and not name.startswith("throughput")
+    return bool(told["ratios"][name] > bar if most else told["ratios"][name] < bar)
+
+
+def page() -> str:
+    """The whole page."""
+    opening = (
+        "# Evidence\n\n"
+        "Every claim that the front page makes in a word, with the command that measures it and"
+        " what it printed. The tables are rendered by `make evidence` from"
+        " [docs/evidence](evidence); nothing here is typed by hand. Ratios are taken side by side"
+        " in one run on one machine; a bar is what we hold ourselves to.\n"
+    )
+    return "\n".join([opening, *(section(claim) for claim in CLAIMS)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="fail if the page is not up to date")
+    options = parser.parse_args()
+    text = page()
+    if options.check:
+        sys.exit(0 if PAGE.exists() and PAGE.read_text() == text else f"{PAGE.name}: make evidence")
+    PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
