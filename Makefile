@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := environments/requirements.lock
+DOCS_LOCK := environments/docs.lock
 SERVICES := environments/services.txt
 # Two test processes use both cores of a small machine, and a third mostly waits for the batch
 # system; PYTEST_ARGS= runs all in one.
 PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test cases lint services proof evidence cluster lock clean
+.PHONY: help env demo test cases lint docs services proof evidence cluster lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +34,11 @@ lint: env  ## ruff and mypy
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
+
+docs: $(VENV)/.docs  ## build the documentation site, notebooks executed: build/docs/index.html
+	@rm -rf build/docs
+	@$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
 
 services:  ## install the system programs that some tests and benchmarks use
 	@sh environments/services.sh $(SERVICES)
@@ -64,11 +70,14 @@ lock: $(BIN)/uv  ## resolve the dependencies anew
 	@$(BIN)/uv --no-config pip compile pyproject.toml --all-extras --group test --group dev \
 	  --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
 	  --no-emit-index-url --custom-compile-command "make lock" --output-file $(LOCK)
+	@$(BIN)/uv --no-config pip compile --group docs --constraint $(LOCK) \
+	  --universal --python-version 3.11 --generate-hashes --quiet --no-annotate \
+	  --no-emit-index-url --custom-compile-command "make lock" --output-file $(DOCS_LOCK)
 	@sh environments/conda_from_lock.sh $(LOCK) > environments/environment.yml
-	@echo "wrote $(LOCK) and environments/environment.yml"
+	@echo "wrote $(LOCK), $(DOCS_LOCK) and environments/environment.yml"
 
 clean:  ## remove .venv and what the tools leave behind
-	rm -rf $(VENV) .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist docs/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
 
 # uv lives inside .venv, so nothing is installed outside this folder.
@@ -85,4 +94,10 @@ $(BIN)/uv:
 $(READY): $(LOCK) pyproject.toml | $(BIN)/uv
 	@$(BIN)/uv --no-config pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK)
 	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The site's own packages, on top of what the lock installs; `make env` takes them out again when
+# the lock has changed.
+$(VENV)/.docs: $(DOCS_LOCK) $(READY)
+	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --require-hashes --requirement $(DOCS_LOCK)
 	@touch $@

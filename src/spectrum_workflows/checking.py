@@ -96,6 +96,18 @@ class Check:
 def check(spec: Any, place: Place) -> Check:
     """Plan a run without computing anything.
 
+    Parameters
+    ----------
+    spec : model
+        From `load_spec`.
+    place : Place
+        From `connect`.
+
+    Returns
+    -------
+    Check
+        What would be done and read, and the memory of the largest task; its text is a table.
+
     Raises
     ------
     SpectrumError

@@ -206,7 +206,17 @@ def _machines(place: Place) -> tuple[dict[str, Any], ...]:
 
 
 def plot(outcome: Outcome) -> Any:
-    """A matplotlib figure of what people look at first; a notebook shows it."""
+    """A matplotlib figure of what people look at first; a notebook shows it.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        From `run`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():
         from IPython.core.pylabtools import select_figure_formats
 
@@ -215,7 +225,19 @@ def plot(outcome: Outcome) -> Any:
 
 
 def save(outcome: Outcome, place: Place) -> str:
-    """Write results and record into a new folder at the place; returns its URL.
+    """Write results and record into a new folder at the place.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        From `run`.
+    place : Place
+        The folder is made below its results root.
+
+    Returns
+    -------
+    str
+        URL of the folder.
 
     Raises
     ------

@@ -46,6 +46,16 @@ class Comparison:
 def compare(folder_a: str, folder_b: str) -> Comparison:
     """Compare the results of two saved runs.
 
+    Parameters
+    ----------
+    folder_a, folder_b : str
+        URLs of their folders, as `save` gives them.
+
+    Returns
+    -------
+    Comparison
+        Its ``verdict`` is ``"identical"``, ``"equivalent"`` or ``"different"``.
+
     Raises
     ------
     DataNotFoundError
