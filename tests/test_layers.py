@@ -84,6 +84,7 @@ LAYERS = {
         *(
             "storage",
             "storage.*",
+            "code_identity",
             "catalogue",
             "catalogue.finding",
             "catalogue.fetching",

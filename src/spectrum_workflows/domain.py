@@ -92,7 +92,8 @@ class Plan:
     inputs : tuple of (str, str)
         URL and content identity of every input, as far as known.
     code : str
-        Digest of the user-visible code that decides the result.
+        Digest of all code that decides the result (`code_identity`).  Where a science says
+        nothing else, it is of the science's package; one that runs code of the user's adds it.
     stages : tuple of Forecast
         What the run's stages will do, as far as that can be told.
     data_bytes : int

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from spectrum_workflows.code_identity import confirm
 from spectrum_workflows.errors import PartitionError, SpecError
 from spectrum_workflows.hep import bundle, loading
 from spectrum_workflows.hep.selection import find
@@ -180,10 +181,46 @@ def test_an_edit_beside_the_code_counts_and_so_does_data(tmp_path, dask_client):
     assert len(digests) == 3
 
 
-def test_the_digest_of_one_file_is_its_own_and_every_file_is_in_the_inputs(tmp_path):
+def test_comments_docstrings_and_formatting_are_no_edit(tmp_path):
+    lib = "def f(e):\n    return 2"
+    digests = set()
+    for text in (lib, '"""L."""\n# two\ndef f(e):\n    """Two."""\n\n    return (2)\n'):
+        files = {"mine.py": "import lib\ndef select(e): return lib.f(e)", "lib.py": text}
+        digests.add(find("mine.py:select", {}, folder=write(tmp_path, files)).digest)
+    assert len(digests) == 1
+
+
+def test_an_edit_of_a_package_elsewhere_counts(tmp_path, monkeypatch):
+    """As of an editable install: it does not travel, and is refused where it is another one."""
+    files = {"elsewhere_lab/__init__.py": "", "elsewhere_lab/sf.py": "def sf(): return 2"}
+    monkeypatch.syspath_prepend(write(tmp_path / "path", files))
+    code = "from elsewhere_lab.sf import sf\ndef select(e): return sf()"
+    folder = write(tmp_path / "here", {"mine.py": code})
+    before = find("mine.py:select", {}, folder=folder)
+    assert before(None) == 2
+    assert [name for name, _ in before.source.inputs] == ["mine.py"]
+    write(tmp_path / "path", {"elsewhere_lab/sf.py": "def sf(): return 3"})
+    with pytest.raises(SpecError, match="elsewhere_lab.sf has changed since it was imported"):
+        find("mine.py:select", {}, folder=folder)
+    for name in [n for n in sys.modules if n.startswith("elsewhere_lab")]:
+        del sys.modules[name]
+    after = find("mine.py:select", {}, folder=folder)
+    assert after(None) == 3
+    assert after.digest != before.digest
+    confirm.cache_clear()  # as in another process
+    with pytest.raises(SpecError, match="elsewhere_lab.sf is another version here"):
+        before(None)
+
+
+def test_the_code_of_an_installed_selection_is_of_all_it_imports():
+    names = {
+        m.name for m in find("spectrum_workflows.hep.analyses.ttbar:select", {}).source.code.modules
+    }
+    assert "spectrum_workflows.hep.analyses.ttbar_objects" in names
+
+
+def test_every_file_is_in_the_inputs(tmp_path):
     code = "def select(e): return 1"
-    selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": code}))
-    assert selection.digest == hashlib.sha256(code.encode()).hexdigest()
     files = {"mine.py": "import lib\n" + code, "lib.py": "x = 1"}
     selection = find("mine.py:select", {}, folder=write(tmp_path, files))
     expected = {n: f"sha256 {hashlib.sha256(t.encode()).hexdigest()}" for n, t in files.items()}

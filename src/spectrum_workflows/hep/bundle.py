@@ -8,35 +8,34 @@ it asks for its own place (``__file__``).
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
+from spectrum_workflows.code_identity import (
+    Code,
+    Source,
+    called,
+    code_of,
+    content_of,
+    digest_of_all,
+    entries,
+    looks_at_itself,
+    named_files,
+    parse,
+    python_files,
+    running,
+    sha256,
+    source_of,
+)
 from spectrum_workflows.errors import SpecError
 
 MOST_BYTES = 64 << 20
 """Of all files together: they go to every worker."""
-
-SMALL_BYTES = 8 << 20
-"""Size up to which a file comes along that is not spelt out: by a pattern, or listed."""
-
-MOST_LISTED = 10_000
-"""Entries of a folder that are looked at."""
-
-_PLACE = {"__file__", "__path__", "__spec__", "resources", "get_data", "getfile", "getsourcefile"}
-"""Names by which code finds files beside itself."""
-
-_LISTING = {"iterdir", "listdir", "scandir", "glob", "rglob", "iglob", "walk"}
-
-_DEEP = 4
-"""Folders below each other that are looked into for named files."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,11 @@ class Bundle:
         Top-level modules that are found there; all others are installed ones.
     files : tuple of (str, bytes)
         Name below the common folder, and content; sorted by name.
+    digest : str
+        SHA-256 of what decides its results: trees of the code, contents of the data, and
+        the modules elsewhere that count (`code_identity`).
+    elsewhere : Code
+        Those modules; they must be the same where it runs.
     origin : str
         The common folder; no part of the identity.
     """
@@ -64,26 +68,20 @@ class Bundle:
     folders: tuple[str, ...]
     names: frozenset[str]
     files: tuple[tuple[str, bytes], ...] = field(repr=False)
+    digest: str
+    elsewhere: Code = field(repr=False)
     origin: str = field(default="", compare=False)
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of all contents and names; of the one file's content if it is alone."""
-        if len(self.files) == 1:
-            return _sha256(self.files[0][1])
-        lines = [f"{_sha256(content)}  {name}" for name, content in self.files]
-        return _sha256("\n".join([self.entry, *lines]).encode())
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 of all that decides how it runs."""
         how = (self.entry, self.module, self.folders, sorted(self.names))
-        return _sha256(f"{how} {self.inputs}".encode())
+        return sha256(f"{how} {self.inputs} {self.elsewhere.digest}".encode())
 
     @property
     def inputs(self) -> tuple[tuple[str, str], ...]:
         """Name and SHA-256 of every file, for the record."""
-        return tuple((name, f"sha256 {_sha256(content)}") for name, content in self.files)
+        return tuple((name, f"sha256 {sha256(content)}") for name, content in self.files)
 
 
 def gathered(path: Path, folder: Path) -> Bundle:
@@ -103,26 +101,45 @@ def gathered(path: Path, folder: Path) -> Bundle:
         installed one, or all together is too large.
     """
     path, folder = _absolute(path), _absolute(folder)
-    tree = _parsed(path)
+    tree = parse(path.read_bytes(), str(path))
     base = path.parent
     for _ in range(
-        max((n.level for n in _nodes(tree) if isinstance(n, ast.ImportFrom)), default=0) - 1
+        max((n.level for n in running(tree) if isinstance(n, ast.ImportFrom)), default=0) - 1
     ):
         base = base.parent
     places = [path.parent, *([folder] if folder in path.parents else []), base]
     root = min(places, key=lambda place: len(place.parts))
     found = _Search(path, tuple(dict.fromkeys(places)))
     found.add(path)
-    for data in _data_files(found):
-        found.take(data)
+    sources = [source_of(found.files[p], tree) for p, tree in found.trees.items()]
+    folders = dict.fromkeys([*found.places, *(path.parent for path in found.trees)])
+    for data in named_files(sources, folders):
+        if root in data.parents:  # what is named by its full path stays where it is
+            found.take(data)
+    elsewhere = code_of(*found.elsewhere)
     return Bundle(
         path.relative_to(root).as_posix(),
         ".".join(path.relative_to(base).with_suffix("").parts),
         tuple(place.relative_to(root).as_posix() for place in found.places),
         frozenset(found.names),
         tuple(sorted((p.relative_to(root).as_posix(), c) for p, c in found.files.items())),
+        _digest(found, sources, root, elsewhere),
+        elsewhere,
         str(root),
     )
+
+
+def _digest(found: _Search, sources: Sequence[Source], root: Path, elsewhere: Code) -> str:
+    """SHA-256 of what decides the results of some files."""
+    verbatim = any(map(looks_at_itself, sources))
+    parts = {str(path.relative_to(root)): sha256(content) for path, content in found.files.items()}
+    if not verbatim:
+        trees = zip(found.trees, sources, strict=True)
+        parts |= {str(path.relative_to(root)): source.tree for path, source in trees}
+    named = {p: content_of(p) for p in named_files(sources, ()) if p not in found.files}
+    full = {str(path): content for path, content in named.items()}
+    entry = str(found.entry.relative_to(root))
+    return digest_of_all({**full, **parts, "": f"{entry} {elsewhere.digest}"})
 
 
 class _Search:
@@ -133,6 +150,7 @@ class _Search:
         self.files: dict[Path, bytes] = {}
         self.trees: dict[Path, ast.Module] = {}
         self.names: set[str] = set()
+        self.elsewhere: set[str] = set()
         self.nbytes = 0
 
     def take(self, path: Path) -> None:
@@ -155,8 +173,8 @@ class _Search:
         if path in self.trees:
             return
         self.take(path)
-        self.trees[path] = _parsed(path)
-        for node in _nodes(self.trees[path]):
+        self.trees[path] = parse(self.files[path], str(path))
+        for node in running(self.trees[path]):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     self._absolute(alias.name, (), path)
@@ -182,6 +200,7 @@ class _Search:
                 continue
             if _is_installed(top):
                 if own in (None, importer, self.entry):
+                    self._leave(dotted, names)
                     return  # a folder, or what shadows itself: the installed one is meant
                 raise SpecError(
                     f"{own.name if own.name != '__init__.py' else own.parent.name} beside the "
@@ -192,6 +211,11 @@ class _Search:
             self.names.add(top)
             self._inside(place, dotted.split("."), names)
             return
+        self._leave(dotted, names)
+
+    def _leave(self, dotted: str, names: tuple[str, ...]) -> None:
+        """Note what is imported from elsewhere."""
+        self.elsewhere |= {dotted, *(f"{dotted}.{name}" for name in names if name != "*")}
 
     def _inside(self, start: Path, dotted: list[str], names: tuple[str, ...]) -> None:
         """Take modules below a folder: each step of a dotted name, and names in the last."""
@@ -218,104 +242,18 @@ class _Search:
 
     def _package(self, folder: Path) -> None:
         """Take a package as a whole: what it imports of itself is often decided late."""
-        for path in sorted(_python_files(folder)):
+        for path in sorted(python_files(folder)):
             self.add(path)
 
     def _refuse_by_name(self, node: ast.Call, path: Path) -> None:
         """Refuse `importlib.import_module` of a file beside the code: it would find another."""
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        called = node.func.id if isinstance(node.func, ast.Name) else called
         first = node.args[0] if node.args else None
-        if called != "import_module" or not isinstance(first, ast.Constant):
+        if called(node) != "import_module" or not isinstance(first, ast.Constant):
             return
         top = str(first.value).partition(".")[0]
         if top and not _is_installed(top) and any(_module_file(p, top) for p in self.places):
             where = f"{path}, line {node.lineno}"
             raise SpecError(f"import_module({first.value!r})", where, f"write: import {top}")
-
-
-def _data_files(found: _Search) -> Iterator[Path]:
-    """Files that the code names, if it asks where it is."""
-    nodes = [node for tree in found.trees.values() for node in ast.walk(tree)]
-    used = {n.id for n in nodes if isinstance(n, ast.Name)}
-    used |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-    used |= {a.name for n in nodes if isinstance(n, ast.ImportFrom | ast.Import) for a in n.names}
-    used |= {m for n in nodes if isinstance(n, ast.ImportFrom) for m in (n.module or "").split(".")}
-    if not used & _PLACE:
-        return
-    patterns = _patterns(nodes)
-    listing = bool(used & _LISTING)
-    start = dict.fromkeys([*found.places, *(path.parent for path in found.trees)])
-    todo, seen = [(place, 0, False) for place in start], set()
-    while todo:
-        folder, depth, named = todo.pop()
-        if folder in seen:
-            continue
-        seen.add(folder)
-        for entry in _entries(folder):
-            fits = [p for p in patterns if fnmatchcase(entry.name, p)]
-            if entry.is_dir():
-                if fits and depth < _DEEP:
-                    todo.append((folder / entry.name, depth + 1, True))
-            elif entry.is_file() and _is_meant(entry, fits, listed=named and listing):
-                yield folder / entry.name
-
-
-def _is_meant(entry: os.DirEntry[str], fits: Sequence[str], *, listed: bool) -> bool:
-    """Whether a file is one that the code will open."""
-    if entry.name in fits:
-        return True
-    listed = listed and not entry.name.endswith((".py", ".pyc"))
-    return bool(fits or listed) and entry.stat().st_size <= SMALL_BYTES
-
-
-def _patterns(nodes: Iterable[ast.AST]) -> set[str]:
-    """Every step of every path that the code may spell, with ``*`` for what is put in later."""
-    texts = []
-    inside = {id(v) for n in nodes if isinstance(n, ast.JoinedStr) for v in n.values}
-    for node in nodes:
-        if isinstance(node, ast.JoinedStr):
-            parts = [v.value if isinstance(v, ast.Constant) else "*" for v in node.values]
-            texts.append("".join(map(str, parts)))
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and id(node) not in inside:
-            texts.append(re.sub(r"\{[^{}]*\}|%[-\d.]*[sdifg]", "*", text))
-    steps = {step for text in texts if len(text) < 500 for step in re.split(r"[/\\]", text)}
-    return {step for step in steps if step.strip("*?. \n")}
-
-
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            for number, entry in enumerate(entries):
-                if number >= MOST_LISTED:
-                    return
-                if not entry.name.startswith(".") and entry.name != "__pycache__":
-                    yield entry
-    except OSError:
-        return
-
-
-def _parsed(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes(), str(path))
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        where = f"{path}, line {line}" if line else str(path)
-        said = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise SpecError(f"this code does not run ({type(error).__name__}: {said})", where) from None
-
-
-def _nodes(tree: ast.Module) -> Iterator[ast.AST]:
-    """All nodes but those that only run where the file is a program of its own."""
-    todo: list[ast.AST] = [tree]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.If) and "__main__" in ast.dump(node.test):
-            todo += node.orelse
-            continue
-        yield node
-        todo += ast.iter_child_nodes(node)
 
 
 def _module_file(folder: Path, name: str) -> Path | None:
@@ -330,15 +268,7 @@ def _module_file(folder: Path, name: str) -> Path | None:
 
 def _holds_code(folder: Path) -> bool:
     """Whether a folder without ``__init__.py`` may be meant by an import."""
-    return folder.is_dir() and any(e.name.endswith(".py") or e.is_dir() for e in _entries(folder))
-
-
-def _python_files(folder: Path) -> Iterator[Path]:
-    for entry in _entries(folder):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _python_files(folder / entry.name)
-        elif entry.name.endswith(".py"):
-            yield folder / entry.name
+    return folder.is_dir() and any(e.name.endswith(".py") or e.is_dir() for e in entries(folder))
 
 
 def _is_installed(name: str) -> bool:
@@ -355,7 +285,3 @@ def _is_installed(name: str) -> bool:
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  (links stay as they are named)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -7,7 +7,6 @@ an installed package travels as its name.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 import os
@@ -22,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from spectrum_workflows import storage
+from spectrum_workflows.code_identity import Code, code_of, confirm
 from spectrum_workflows.errors import PartitionError, SpecError, SpectrumError
 from spectrum_workflows.hep import loading
 from spectrum_workflows.hep.bundle import Bundle, gathered
@@ -39,10 +39,15 @@ TOLD = ("sample", "is_data")
 
 @dataclass(frozen=True)
 class Installed:
-    """A module of an installed package, and which content its file has."""
+    """A module of a package, and the code that it depends on."""
 
     module: str
-    digest: str
+    code: Code
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of that code."""
+        return self.code.digest
 
     @property
     def inputs(self) -> tuple[tuple[str, str], ...]:
@@ -229,7 +234,7 @@ def _installed(source: str) -> Installed:
         remedy = "write the function into a file beside the spec: FILE.py:FUNCTION"
         raise SpecError("a function of a notebook or program cannot be sent", "select", remedy)
     try:
-        module = importlib.import_module(source)
+        importlib.import_module(source)
     except ModuleNotFoundError as error:
         if error.name and source.startswith(error.name):
             remedy = "name an installed module, or a file ending in .py"
@@ -237,7 +242,7 @@ def _installed(source: str) -> Installed:
         raise SpecError(f"importing {source} failed: {error}", "select") from error
     except (Exception, SystemExit) as error:
         raise SpecError(f"importing {source} failed: {_said(error)}", "select") from error
-    return Installed(source, _file_digest(module))
+    return Installed(source, code_of(own=(source,)))
 
 
 def _bundle(source: str, folder: str) -> Bundle:
@@ -262,13 +267,11 @@ def _module(source: Bundle | Installed) -> ModuleType:
     """
     if isinstance(source, Installed):
         module = importlib.import_module(source.module)
-        if _file_digest(module) != source.digest:
-            remedy = "install the same one on both sides; restart what has imported an older one"
-            raise SpecError(f"{source.module} is another version here", "select", remedy)
+        confirm(source.code)
         return module
     try:
         with redirect_stdout(sys.stderr):
-            return loading.module(source)
+            module = loading.module(source)
     except (Exception, SystemExit) as error:
         frames = _frames(error, source)
         at = f", line {frames[-1][1]}" if frames else ""
@@ -277,24 +280,8 @@ def _module(source: Bundle | Installed) -> ModuleType:
         remedy = "install it on both sides, or put it beside this file" if absent else ""
         what = f"this code does not run ({_said(error)})"
         raise SpecError(what, f"{path}{at}", remedy) from error
-
-
-@lru_cache(maxsize=1000)
-def _first_seen(module: str, path: str) -> str:
-    """Which content the file of an installed module had when it was first used here."""
-    del module
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def _file_digest(module: ModuleType) -> str:
-    path = getattr(module, "__file__", None)
-    if not path:
-        return hashlib.sha256(module.__name__.encode()).hexdigest()
-    now = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    if _first_seen(module.__name__, path) != now:
-        remedy = "restart the session: what it has imported is not what is there now"
-        raise SpecError(f"{module.__name__} has changed since it was imported", path, remedy)
-    return now
+    confirm(source.elsewhere)
+    return module
 
 
 def _function(source: Bundle | Installed, name: str) -> Select:

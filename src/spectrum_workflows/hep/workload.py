@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from spectrum_workflows import storage
+from spectrum_workflows.code_identity import digest_of_all, science_code
 from spectrum_workflows.hep import columns, event_filters
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.corrections import Corrections, corrections
@@ -65,11 +66,9 @@ class Workload:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the code and the corrections that decide the result."""
-        if not self.corrections:
-            return self.selection.digest
-        both = self.selection.digest + self.corrections.text
-        return hashlib.sha256(both.encode()).hexdigest()
+        """SHA-256 of all code that decides the result, this package's too, and the corrections."""
+        parts = {"selection": self.selection.digest, "science": science_code(__name__)}
+        return digest_of_all(parts | {"corrections": self.corrections.text})
 
     def options(self, sample: str) -> dict[str, Any]:
         """What the selection is told about a sample besides the cuts."""

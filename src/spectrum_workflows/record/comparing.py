@@ -75,7 +75,7 @@ def compare(folder_a: str, folder_b: str) -> Comparison:
     if a["spec_digest"] != b["spec_digest"]:
         notes = ("the two specs differ",)
     if a["code"] != b["code"]:
-        notes += ("the selection's code differs",)
+        notes += ("the code differs",)
     if sorted(a["inputs"].values()) != sorted(b["inputs"].values()):
         notes += ("the two runs read different input",)
     for folder, record in ((folder_a, a), (folder_b, b)):

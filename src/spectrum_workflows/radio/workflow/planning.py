@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
+from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.engine import each, merged
 from spectrum_workflows.errors import SpecError
@@ -98,6 +99,7 @@ def plan(
         largest_memory=max(stage.memory for stage in stages) if layout else need,
         warnings=(*observation.notes, *_undersampled(spec, observation)),
         inputs=((observation.url, observation.identity),),
+        code=science_code(__name__),
         stages=stages,
         method=_method(layout),
         observation=observation,
