@@ -20,7 +20,7 @@ from spectrum_workflows.storage.reading import (
     size_below,
 )
 from spectrum_workflows.storage.retry import persist
-from spectrum_workflows.storage.stamps import stamp
+from spectrum_workflows.storage.stamps import stamp, stamp_below
 from spectrum_workflows.storage.urls import (
     below,
     is_local,
@@ -58,6 +58,7 @@ __all__ = [
     "shown",
     "size_below",
     "stamp",
+    "stamp_below",
     "using",
     "write_bytes",
 ]

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from spectrum_workflows.errors import DataNotFoundError
+from spectrum_workflows.errors import DataNotFoundError, SpectrumError
 from spectrum_workflows.storage.retry import persist
 from spectrum_workflows.storage.urls import is_local, join, local_path
 
@@ -46,6 +46,23 @@ def stamp(url: str) -> str:
         except DataNotFoundError:
             continue
     return "folder"
+
+
+def stamp_below(url: str) -> str:
+    """A text that changes when any file in a folder does, as far as its store tells; else none.
+
+    Name and size of every file, with its ETag or time of change.
+    """
+    try:
+        listed: dict[str, Any] = persist(url, lambda fs, path: fs.find(path, detail=True))
+    except (SpectrumError, NotImplementedError, OSError):
+        return ""
+    path = min(listed, key=len, default="").rpartition("/")[0]
+    total = hashlib.sha256()
+    for name, said in sorted(listed.items()):
+        if name.rpartition("/")[2] not in _NO_DATA:
+            total.update(f"{name.removeprefix(path)} {_in_a_line(said)}\n".encode(errors="replace"))
+    return total.hexdigest() if listed else ""
 
 
 def _in_a_line(said: dict[str, Any]) -> str:

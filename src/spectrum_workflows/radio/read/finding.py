@@ -133,7 +133,7 @@ def older(url: str) -> tuple[str, ...]:
         newer = _changed(path) > (made / "zarr.json").stat().st_mtime_ns
         return (f"{path.name} is newer than {made.name}; {here} if the data changed",) * newer
     content, _, changed = noted.rpartition(" ")
-    if content != identity(path):
+    if content != structure(path):
         return (f"{path.name} is not the set that {made.name} was made from; {here}",)
     if _changed(path) > int(changed):
         what = f"{path.name} was written after {made.name} was made from it"
@@ -141,7 +141,7 @@ def older(url: str) -> tuple[str, ...]:
     return ()
 
 
-def identity(path: Path) -> str:
+def structure(path: Path) -> str:
     """Digest of a set's table description and of its files' names and sizes."""
     sizes = [(str(file.relative_to(path)), file.stat().st_size) for file in _files(path)]
     described = (path / "table.dat").read_bytes() + json.dumps(sorted(sizes)).encode()
@@ -149,9 +149,9 @@ def identity(path: Path) -> str:
 
 
 def stamp(source: str) -> str:
-    """Identity of a set's files and the time of their last change."""
+    """Structure of a set's files and the time of their last change."""
     path = storage.local_path(source)
-    return f"{identity(path)} {_changed(path)}"
+    return f"{structure(path)} {_changed(path)}"
 
 
 def _changed(path: Path) -> int:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read.examining import (
@@ -16,8 +15,9 @@ from spectrum_workflows.radio.read.examining import (
     doubles,
     has_values,
 )
-from spectrum_workflows.radio.read.finding import beside, identity
+from spectrum_workflows.radio.read.finding import beside
 from spectrum_workflows.radio.read.frequencies import check_frequencies
+from spectrum_workflows.radio.read.identity import identity
 from spectrum_workflows.radio.read.measurement_set import (
     index,
     uvw_of,
@@ -91,7 +91,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         rows_per_time=at.count,
         longest_baseline=longest,
         visibility_bytes=visibility_bytes(len(window.types)),
-        identity=identity(storage.local_path(url)),
+        identity=identity(url),
         channel_width=window.width,
         time=(span.begin, span.end),
         time_scale=time_scale(url),

@@ -83,12 +83,25 @@ def describe(spec: RadioSpec, url: str) -> Observation:
             rows_per_time=rows[rows > 0],
             longest_baseline=longest,
             visibility_bytes=len(types) * (8 + 1 + 4),
-            identity=hashlib.sha256(storage.read_bytes(storage.join(url, "zarr.json"))).hexdigest(),
+            identity=_identity(url, objects),
             channel_width=_widths(part, frequency, len(hertz)),
             time=_times(part, rows),
             time_scale=str(part.array("time").attrs.get("scale", "utc")).upper(),
             notes=(*notes, *_other(part, spec.column), *_unverified(objects)),
         )
+
+
+def _identity(url: str, objects: Objects) -> str:
+    """Digest of the set's description; of all its objects where that does not vouch for them.
+
+    Objects whose checksums the set carries cannot differ from them unnoticed, wherever the set
+    is copied to.  Without checksums, what the store says of each object counts, if it can list
+    them: then a copy is another set.
+    """
+    described = hashlib.sha256(storage.read_bytes(storage.join(url, "zarr.json"))).hexdigest()
+    if objects.checksums is not None:
+        return described
+    return f"{described} {storage.stamp_below(url)}".strip()
 
 
 def _factor(array: zarr.Array[Any], unit: str, name: str, url: str) -> float:
