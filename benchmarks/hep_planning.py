@@ -19,11 +19,13 @@ from typing import Any
 
 import report
 from spectrum_workflows import load_spec
-from spectrum_workflows.hep import DOMAIN, plan_cache, rootfile
-from spectrum_workflows.hep.inspection import File, look
+from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.io import rootfile
+from spectrum_workflows.hep.plan import cache
+from spectrum_workflows.hep.plan.inspection import File, look
+from spectrum_workflows.hep.select.workload import job
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.synthetic import write_sample
-from spectrum_workflows.hep.workload import job
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data" / "hep" / "NanoAODv5_sample.root"
@@ -59,14 +61,14 @@ def second_plan(spec: HepSpec, files: int, folder: Path) -> tuple[float, float]:
         File("ttbar", f"{folder}/{name}", spec.tree, data=False, form=not k)
         for k, name in enumerate(names)
     ]
-    question = plan_cache.Question(spec.name, job(spec).wanted, spec.partition.max_events)
+    question = cache.Question(spec.name, job(spec).wanted, spec.partition.max_events)
     [(_, first)] = look(asked[0], question.wanted, question.max_events)
     found = {
         file: replace(first, url=file.url, uuid=f"{k}", form=first.form if file.form else "")
         for k, file in enumerate(asked)
     }
     known = str(folder / "known")
-    plan_cache.keep(known, question, plan_cache.identities(asked), found)
+    cache.keep(known, question, cache.identities(asked), found)
     rootfile.close_all()
     return least(lambda: DOMAIN.plan(spec, str(folder), known=known))
 

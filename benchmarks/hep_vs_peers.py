@@ -43,7 +43,8 @@ from bootstrap_hep import bootstrap, compression, generated  # noqa: E402
 from report import finished  # noqa: E402
 from report import show as show_report  # noqa: E402
 from spectrum_workflows import load_spec  # noqa: E402
-from spectrum_workflows.hep import DOMAIN, rootfile  # noqa: E402
+from spectrum_workflows.hep import DOMAIN  # noqa: E402
+from spectrum_workflows.hep.io import rootfile  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 REAL = HERE.parents[1] / "shared" / "data" / "hep" / "NanoAODv5_sample.root"

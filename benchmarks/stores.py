@@ -39,8 +39,8 @@ import xrootd  # noqa: E402
 from bootstrap_hep import bootstrap, generated  # noqa: E402
 from report import finished, show  # noqa: E402
 from spectrum_workflows import check, connect, load_site, load_spec, run, storage  # noqa: E402
-from spectrum_workflows.hep import rootfile  # noqa: E402
-from spectrum_workflows.hep.read import facts, read  # noqa: E402
+from spectrum_workflows.hep.io import rootfile  # noqa: E402
+from spectrum_workflows.hep.io.read import facts, read  # noqa: E402
 from spectrum_workflows.hep.types import Events  # noqa: E402
 from spectrum_workflows.storage.ranges import joined  # noqa: E402
 

@@ -39,29 +39,18 @@ LAYERS = {
             "specs",
             "stages",
             "*.types",
+            "*.types.*",
             "*.spec",
+            "*.spec.*",
         ),
-        *("catalogue.entries", "hep.cuts", "jsontext", "naming"),
-        *("hep.axes", "hep.fallback", "hep.fitted", "hep.modelling", "hep.naming"),
-        "hep.systematics",
+        *("catalogue.entries", "jsontext", "naming"),
+        *("hep.io", "hep.plan", "hep.select"),
     ),
     "pure": (
-        *(
-            "hep.analyses",
-            "hep.analyses.*",
-            "hep.completeness",
-            "hep.columns",
-            "hep.fit",
-            "hep.fit.*",
-        ),
-        *("hep.duplicates", "hep.generated", "hep.soundness"),
-        *(
-            "hep.histogram",
-            "hep.observables",
-            "hep.partition",
-            "hep.event_filters",
-            "hep.reviewing",
-        ),
+        *("hep.analyses", "hep.analyses.*", "hep.fit", "hep.fit.*"),
+        *("hep.columns", "hep.completeness", "hep.histogram", "hep.normalisation", "hep.review"),
+        *("hep.io.soundness", "hep.plan.duplicates", "hep.plan.partition"),
+        *("hep.select.event_filters", "hep.select.observables"),
         *(
             "radio.beam",
             "radio.clean",
@@ -91,29 +80,17 @@ LAYERS = {
             "catalogue.trusting",
             "catalogue.unpacking",
             "shipped",
-            "hep.corrections",
-            "hep.atomic_write",
-            "hep.basket",
-            "hep.baskets",
-            "hep.buffers",
-            "hep.rootfile",
-            "hep.source",
-            "hep.bundle",
-            "hep.loading",
-            "hep.selection",
-            "hep.workload",
-            "hep.listing",
-            "hep.inspection",
-            "hep.plan_cache",
-            "hep.preparing",
-            "hep.runs",
+            "hep.io.*",
+            "hep.plan.*",
+            "hep.select.*",
+            "hep.results",
             "radio.results",
         ),
         *("*.convert", "*.convert.*", "*.plot", "*.plot.*", "*.read", "*.read.*"),
         *("*.synthetic", "*.synthetic.*", "*.write", "*.write.*"),
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
-    "workflow": ("hep", "hep.repeating", "radio", "*.planning", "*.workflow", "*.workflow.*"),
+    "workflow": ("hep", "hep.plan.planning", "radio", "*.planning", "*.workflow", "*.workflow.*"),
     "sites": ("arithmetic", "sites", "sites.*"),
     "front": (
         "",
@@ -342,7 +319,10 @@ def test_no_branch_asks_for_the_site(module: str) -> None:
 def test_hep_and_radio_are_alike() -> None:
     """The two sciences have the rooms that a third one would look for."""
     for domain in ("hep", "radio"):
-        rooms = {f"{domain}.{room}" for room in ("types", "read", "plot", "synthetic", "workflow")}
+        rooms = {
+            f"{domain}.{room}"
+            for room in ("spec", "types", "plot", "results", "synthetic", "workflow")
+        }
         assert rooms <= MODULES.keys()
 
 

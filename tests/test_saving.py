@@ -282,7 +282,7 @@ def little(
 def test_a_run_that_lacks_numbers_exits_with_3_and_has_the_others(
     little: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spectrum_workflows.hep import write
+    from spectrum_workflows.hep.io import write
 
     everything = write.files
 

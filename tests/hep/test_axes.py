@@ -9,9 +9,10 @@ import pytest
 import uproot
 
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import histogram, plot, write
-from spectrum_workflows.hep.axes import HistogramSpec
+from spectrum_workflows.hep import histogram, plot
+from spectrum_workflows.hep.io import write
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.types import Observable
 from spectrum_workflows.record import digest
 from spectrum_workflows.specs import parse

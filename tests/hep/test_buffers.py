@@ -7,7 +7,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from spectrum_workflows.hep import buffers
+from spectrum_workflows.hep.io import buffers
 
 MANY = 1_000_000  # bytes
 

@@ -13,8 +13,8 @@ import pytest
 
 from spectrum_workflows.code_identity import confirm
 from spectrum_workflows.errors import PartitionError, SpecError
-from spectrum_workflows.hep import bundle, loading
-from spectrum_workflows.hep.selection import find
+from spectrum_workflows.hep.select import bundle, loader
+from spectrum_workflows.hep.select.selection import find
 
 
 def write(folder: Path, files: dict[str, str]) -> str:
@@ -251,7 +251,7 @@ def test_code_inside_a_package_may_look_upwards(tmp_path):
 
 def test_it_is_unpacked_where_nobody_else_can_write(tmp_path):
     selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": "select = print"}))
-    place = loading.place(selection.source)
+    place = loader.place(selection.source)
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
 
@@ -262,7 +262,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     code = (
-        "import os, signal, sys\nfrom spectrum_workflows.hep.selection import find\n"
+        "import os, signal, sys\nfrom spectrum_workflows.hep.select.selection import find\n"
         f"find('mine.py:select', {{}}, folder={str(folder)!r})\n"
         "print('there', flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL) if sys.argv[1] == 'dies' else sys.stdin.read()\n"
@@ -280,7 +280,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch
             dead.communicate()
         [left] = {*scratch.iterdir()} - {used}
         (scratch / "spectrum-code-other").mkdir()
-        monkeypatch.setattr(loading, "_YOUNG", 0.0)
+        monkeypatch.setattr(loader, "_YOUNG", 0.0)
         monkeypatch.setattr("tempfile.tempdir", str(scratch))
         find("mine.py:select", {}, folder=write(tmp_path / "b", {"mine.py": "select = len"}))
         assert used.is_dir()

@@ -10,8 +10,8 @@ import uproot
 from spectrum_workflows import load_spec, storage
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpecError
 from spectrum_workflows.hep import DOMAIN
-from spectrum_workflows.hep.convert import convert
-from spectrum_workflows.hep.read import facts
+from spectrum_workflows.hep.io.convert import convert
+from spectrum_workflows.hep.io.read import facts
 from spectrum_workflows.record import digest
 
 REFERENCE = Path(__file__).parents[1] / "reference"

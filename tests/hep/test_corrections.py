@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
-from spectrum_workflows.hep import corrections as module
-from spectrum_workflows.hep.corrections import corrections
+from spectrum_workflows.hep.select import corrections as module
+from spectrum_workflows.hep.select.corrections import corrections
 
 
 def content(*names: str, value: float = 2.0, **more) -> bytes:

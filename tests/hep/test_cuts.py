@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.cuts import frozen
-from spectrum_workflows.hep.cuts import given as as_given
-from spectrum_workflows.hep.selection import find
+from spectrum_workflows.hep.select.selection import find
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.cuts import frozen
+from spectrum_workflows.hep.spec.cuts import given as as_given
 from spectrum_workflows.specs import parse, read_toml, spec_digest
 
 SPEC = """

@@ -12,9 +12,11 @@ import uproot
 from spectrum_workflows import load_spec, storage
 from spectrum_workflows.domain import fraction_done
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
-from spectrum_workflows.hep import DOMAIN, plan_cache, rootfile, runs
-from spectrum_workflows.hep.listing import fitting
-from spectrum_workflows.hep.preparing import beginning
+from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.io import rootfile, runs
+from spectrum_workflows.hep.plan import cache
+from spectrum_workflows.hep.plan.files import fitting
+from spectrum_workflows.hep.select.preparing import beginning
 from spectrum_workflows.record import digest
 
 QUIET = {"report": lambda *_: None}
@@ -660,7 +662,7 @@ class TestKnown:
     @pytest.fixture
     def known(self, four, tmp_path):
         plan = DOMAIN.plan(four, str(tmp_path), known=f"{tmp_path}/known")
-        [path] = (tmp_path / "known" / plan_cache.FOLDER).iterdir()
+        [path] = (tmp_path / "known" / cache.FOLDER).iterdir()
         return plan, path
 
     def test_one_byte_changed_anywhere_is_found_anew(self, four, known, tmp_path):
@@ -683,7 +685,7 @@ class TestKnown:
         key = next(iter(content["files"]))
         entry = json.loads(content["files"][key][1]) | POISON[poison]
         text = json.dumps(entry)
-        content["files"][key] = [plan_cache._hash(key + text), text]
+        content["files"][key] = [cache._hash(key + text), text]
         path.write_text(json.dumps(content))
         again = DOMAIN.plan(four, str(tmp_path), known=f"{tmp_path}/known")
         if poison == "less":  # it could be true of some file; who opens this one knows better

@@ -13,7 +13,7 @@ import pytest
 
 from spectrum_workflows import load_spec
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import DOMAIN, reviewing
+from spectrum_workflows.hep import DOMAIN, review
 from spectrum_workflows.hep.fit import fit_workspace, likelihood, workspace
 from spectrum_workflows.record import digest
 
@@ -168,7 +168,7 @@ def test_there_are_pictures_before_and_after_the_fit(result):
 
 
 def test_what_the_fit_leaves_out_stands_in_its_pictures(result):
-    said = reviewing.of_fit(result, "4j1b")
+    said = review.of_fit(result, "4j1b")
     assert any("bins are left out" in line for line in said)
     assert not any("4j2b" in line for line in said)
     drawn = dict(DOMAIN.pictures(result))

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep import histogram, plot, write
-from spectrum_workflows.hep.naming import titles
+from spectrum_workflows.hep import histogram, plot
+from spectrum_workflows.hep.io import write
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.types import Observable
 from spectrum_workflows.naming import LONGEST, file_names
 from spectrum_workflows.record import digest
@@ -73,8 +74,8 @@ def test_a_variation_and_a_histogram_of_one_joined_name_stay_apart(tmp_path):
 
 
 def test_names_without_a_clash_are_joined_as_ever():
-    assert titles(["4j1b", "4j2b"], ["pt_up"])["4j2b", "pt_up"] == "4j2b_pt_up"
-    assert set(titles(["a", "a_b"], ["b_c", "c"]).values()) == {
+    assert titles_of(["4j1b", "4j2b"], ["pt_up"])["4j2b", "pt_up"] == "4j2b_pt_up"
+    assert set(titles_of(["a", "a_b"], ["b_c", "c"]).values()) == {
         *("a", "a_b", "a_b_c", "a_c", "a_b__c", "a_b_b_c"),
     }
 

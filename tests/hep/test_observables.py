@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.observables import checked, regions
+from spectrum_workflows.hep.select.observables import checked, regions
 from spectrum_workflows.hep.types import Observable
 
 THREE = np.arange(3.0)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectrum_workflows.hep.partition import bytes_read, cuts
+from spectrum_workflows.hep.plan.partition import bytes_read, cuts
 
 boundaries = st.lists(st.integers(1, 50), max_size=20).map(
     lambda sizes: [0, *np.cumsum(sizes).tolist()]

@@ -6,7 +6,9 @@ import pytest
 
 from spectrum_workflows import load_spec
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import DOMAIN, plan_cache, rootfile
+from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.io import rootfile
+from spectrum_workflows.hep.plan import cache
 from spectrum_workflows.record import digest
 
 from .conftest import WORKFLOWS
@@ -184,14 +186,14 @@ def test_only_a_file_that_changed_or_another_question_is_looked_into_again(
 def test_damaged_findings_are_found_anew(four, copies, tmp_path, damage):
     known = tmp_path / "known"
     first = DOMAIN.plan(four, str(copies), known=str(known))
-    (kept,) = (known / plan_cache.FOLDER).iterdir()
+    (kept,) = (known / cache.FOLDER).iterdir()
     kept.write_bytes(damage)
     assert DOMAIN.plan(four, str(copies), known=str(known)) == first
     assert len(kept.read_bytes()) > 1000
 
 
 def test_a_folder_of_many_files_is_listed_once(ttbar_spec, generated, tmp_path, opens, monkeypatch):
-    n = plan_cache.LISTED + 1
+    n = cache.LISTED + 1
     for k in range(n):
         content = (generated / "zmumu.root").read_bytes()
         (tmp_path / f"{k}.root").write_bytes(content + bytes(k))
@@ -200,7 +202,7 @@ def test_a_folder_of_many_files_is_listed_once(ttbar_spec, generated, tmp_path, 
     known = str(tmp_path / "known")
     first = DOMAIN.plan(spec, str(tmp_path), known=known)
     assert len(opens) == n
-    monkeypatch.setattr(plan_cache, "_asked", lambda urls: pytest.fail(f"asked for {urls}"))
+    monkeypatch.setattr(cache, "_asked", lambda urls: pytest.fail(f"asked for {urls}"))
     assert DOMAIN.plan(spec, str(tmp_path), known=known) == first
     assert len(opens) == n
 

@@ -191,9 +191,9 @@ def test_a_random_spec_is_refused_in_a_line_or_gives_numpys_numbers(table, x, ra
 @settings(deadline=None, max_examples=settings().max_examples // 2)
 @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e3), st.integers(1, 60), st.data())
 def test_a_fit_from_any_edge_takes_all_that_is_above_it(start, width, bins, data):
-    from spectrum_workflows.hep.axes import HistogramSpec
-    from spectrum_workflows.hep.modelling import binning
-    from spectrum_workflows.hep.systematics import FitSpec
+    from spectrum_workflows.hep.spec.axes import HistogramSpec
+    from spectrum_workflows.hep.spec.fit import FitSpec
+    from spectrum_workflows.hep.spec.fit_check import binning
 
     assume(width / bins > 1e-4 * abs(start))
     axis = HistogramSpec(bins=bins, start=start, stop=start + width).axes("h")[0]

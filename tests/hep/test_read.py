@@ -8,8 +8,8 @@ import uproot
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError
-from spectrum_workflows.hep import rootfile
-from spectrum_workflows.hep.read import facts, read
+from spectrum_workflows.hep.io import rootfile
+from spectrum_workflows.hep.io.read import facts, read
 from spectrum_workflows.hep.types import Events
 
 COLUMNS = ("Jet_pt", "Muon_tightId")

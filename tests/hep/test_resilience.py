@@ -163,7 +163,7 @@ def test_a_mistake_in_the_fit_loses_the_fit_only(monkeypatch, tmp_path):
 def test_a_product_that_cannot_be_made_is_named_and_the_others_are_there(
     product, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(f"spectrum_workflows.hep.write.{product}", fails)
+    monkeypatch.setattr(f"spectrum_workflows.hep.io.write.{product}", fails)
     record = saved(result(), tmp_path)
     name = {"_root": "histograms.root", "fit_as_table": "fit.json"}[product]
     assert [f"could not be made: {name} (ZeroDivisionError: a mistake of ours)"] == record["lost"]
@@ -179,7 +179,7 @@ def test_pictures_summary_and_warnings_that_fail_cost_no_numbers(monkeypatch, tm
     assert "pulls.png (ZeroDivisionError" in record["notes"][0]
     assert "correlations.png" in [o["name"] for o in record["objects"]]
     assert record["lost"] == []
-    monkeypatch.setattr("spectrum_workflows.hep.reviewing.fit_peaks", fails)
+    monkeypatch.setattr("spectrum_workflows.hep.review.fit_peaks", fails)
     monkeypatch.setattr("spectrum_workflows.hep.fit.peak.fit_peaks", fails)
     record = read_record(save(outcome(found), str(tmp_path)))
     assert "ZeroDivisionError" in record["no_summary"]

@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.selection import find
+from spectrum_workflows.hep.select.selection import find
 
 TTBAR = "spectrum_workflows.hep.analyses.ttbar:select"
 

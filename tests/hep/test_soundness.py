@@ -8,9 +8,9 @@ import pytest
 import uproot
 
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep.read import read
-from spectrum_workflows.hep.rootfile import close_all, opened
-from spectrum_workflows.hep.soundness import check
+from spectrum_workflows.hep.io.read import read
+from spectrum_workflows.hep.io.rootfile import close_all, opened
+from spectrum_workflows.hep.io.soundness import check
 from spectrum_workflows.hep.types import Events
 
 COLUMNS = ("MET_pt", "HLT_Mu", "nJet", "Jet_pt", "Jet_eta")

@@ -11,7 +11,7 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.analyses import smearing, ttbar
 from spectrum_workflows.hep.analyses.ttbar_weights import WEIGHTED, varied_weights
-from spectrum_workflows.hep.read import read
+from spectrum_workflows.hep.io.read import read
 from spectrum_workflows.hep.types import Events
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows" / "hep"

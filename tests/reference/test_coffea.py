@@ -11,8 +11,8 @@ import pytest
 
 from spectrum_workflows import load_spec
 from spectrum_workflows.hep import DOMAIN
-from spectrum_workflows.hep.preparing import prepared
-from spectrum_workflows.hep.workload import job
+from spectrum_workflows.hep.select.preparing import prepared
+from spectrum_workflows.hep.select.workload import job
 
 HERE = Path(__file__).parent
 ADL, AGC = "adl_Run2012B_SingleMu_1000.root", "NanoAODv5_sample.root"

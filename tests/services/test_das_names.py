@@ -9,7 +9,8 @@ from datastore import Store
 
 from spectrum_workflows import load_spec, storage
 from spectrum_workflows.errors import DataError, DataNotFoundError
-from spectrum_workflows.hep import DOMAIN, rootfile
+from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.io import rootfile
 from spectrum_workflows.hep.spec import HepSpec
 
 pytestmark = pytest.mark.xdist_group("stores")

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from spectrum_workflows.conversion import Converter
 from spectrum_workflows.domain import Domain
-from spectrum_workflows.hep import workflow
+from spectrum_workflows.hep import results, synthetic, workflow
 from spectrum_workflows.hep.columns import to_keep
-from spectrum_workflows.hep.convert import convert
+from spectrum_workflows.hep.io.convert import convert
+from spectrum_workflows.hep.plan.files import inputs
 from spectrum_workflows.hep.spec import HepSpec
 
 DOMAIN = Domain(
     name="hep",
     spec=HepSpec,
-    inputs=workflow.inputs,
+    inputs=inputs,
     plan=workflow.plan,
     run=workflow.run,
-    arrays=workflow.arrays,
-    summary=workflow.summary,
-    files=workflow.files,
-    pictures=workflow.pictures,
-    read=workflow.read,
-    deviation=workflow.deviation,
-    plot=workflow.plot,
-    make=workflow.make,
-    warnings=workflow.warnings,
+    arrays=results.arrays,
+    summary=results.summary,
+    files=results.files,
+    pictures=results.pictures,
+    read=results.read,
+    deviation=results.deviation,
+    plot=results.plot,
+    make=synthetic.make,
+    warnings=results.warnings,
     converter=Converter(".root", convert, to_keep),
 )

@@ -11,7 +11,7 @@ import numpy as np
 
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.analyses.jet_id import DEFINITIONS, Definition
-from spectrum_workflows.hep.fallback import FallbackSpec
+from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.specs import closest
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.duplicates import Known, refuse
-from spectrum_workflows.hep.generated import usable
+from spectrum_workflows.hep.normalisation import usable
+from spectrum_workflows.hep.plan.duplicates import Known, refuse
 from spectrum_workflows.hep.types import FileRead, Filled
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import naming
-from spectrum_workflows.hep.axes import Axis, HistogramSpec
 from spectrum_workflows.hep.completeness import generated_weight, joined
-from spectrum_workflows.hep.generated import usable
-from spectrum_workflows.hep.observables import refuse_weights, weighted
-from spectrum_workflows.hep.observables import regions as looked_at
+from spectrum_workflows.hep.normalisation import usable
+from spectrum_workflows.hep.select.observables import refuse_weights, weighted
+from spectrum_workflows.hep.select.observables import regions as looked_at
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
+from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
 from spectrum_workflows.specs import closest
 
@@ -116,7 +116,7 @@ def wanted(
     DataError
         The regions of two axes do not hold the same events.
     """
-    named = naming.titles(histograms, variations) if titles is None else titles
+    named = titles_of(histograms, variations) if titles is None else titles
     for name, spec in histograms.items():
         asked = [axis.observable for axis in spec.axes(name)]
         found = [_region(regions, region, name) for region in asked]

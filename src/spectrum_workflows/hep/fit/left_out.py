@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spectrum_workflows.hep import modelling
 from spectrum_workflows.hep.fit.workspace import BOUNDS, binned
-from spectrum_workflows.hep.fitted import LikelihoodFit
-from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.hep.spec import fit_check
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit
 
 
 def left_out(result: HepResult, regions: Sequence[str] = ()) -> Iterator[str]:
@@ -30,12 +29,12 @@ def left_out(result: HepResult, regions: Sequence[str] = ()) -> Iterator[str]:
     if others and not regions:
         yield f"fit: histograms that are not among its regions: {', '.join(others)}"
     for region in regions or fit.regions:
-        samples = modelling.simulated(spec)
+        samples = fit_check.simulated(spec)
         empty = [name for name in samples if binned(result, name, region)[0].sum() <= 0]
         for name in empty:
             yield f"fit: sample {name} has no events in the fitted bins of {region}"
         for parameter, systematic in fit.systematics.items():
-            lost = [name for name in empty if name in modelling.concerned(spec, systematic)]
+            lost = [name for name in empty if name in fit_check.concerned(spec, systematic)]
             if lost:
                 yield f"fit: {parameter} has no effect on {', '.join(lost)} in {region}"
 
@@ -58,7 +57,7 @@ def _bins(result: HepResult, region: str) -> Iterator[str]:
     fit, spec = result.spec.fit, result.spec
     assert fit is not None
     axis = spec.histograms[region].axes(region)[0]
-    used, edges = modelling.binning(fit, axis, region), axis.boundaries
+    used, edges = fit_check.binning(fit, axis, region), axis.boundaries
     n = axis.bins - (used.last - used.first)
     if n:
         span = f"{edges[used.first]:g} to {edges[used.last]:g}"

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, MissingExtraError
 from spectrum_workflows.hep.fit import workspace as making
-from spectrum_workflows.hep.fitted import LikelihoodFit, Templates
-from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
 
 Floats = NDArray[np.float64]
 

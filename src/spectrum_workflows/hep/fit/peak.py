@@ -11,8 +11,7 @@ from scipy.optimize import curve_fit
 from scipy.special import voigt_profile
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.fitted import FitResult
-from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.hep.types import FitResult, HepResult
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.systematics import FitSpec
+from spectrum_workflows.hep.spec.fit import FitSpec
 
 Floats = NDArray[np.float64]
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import modelling
 from spectrum_workflows.hep.fit import possible
-from spectrum_workflows.hep.systematics import LUMINOSITY, FitSpec
+from spectrum_workflows.hep.spec import fit_check
+from spectrum_workflows.hep.spec.fit import LUMINOSITY, FitSpec
 from spectrum_workflows.hep.types import HepResult
 
 Floats = NDArray[np.float64]
@@ -118,17 +118,17 @@ def binned(
     return tuple(np.asarray(x).reshape(-1, used.rebin).sum(axis=1) for x in (values, variances))
 
 
-def _binning(result: HepResult, region: str) -> modelling.Binning:
+def _binning(result: HepResult, region: str) -> fit_check.Binning:
     fit = _fit_of(result)
     try:
-        return modelling.binning(fit, result.spec.histograms[region].axes(region)[0], region)
+        return fit_check.binning(fit, result.spec.histograms[region].axes(region)[0], region)
     except ValueError as error:
         raise SpecError(str(error), result.spec.name) from None
 
 
 def _samples(result: HepResult, fit: FitSpec, region: str) -> list[dict[str, Any]]:
     out = []
-    for name in modelling.simulated(result.spec):
+    for name in fit_check.simulated(result.spec):
         nominal, variances = binned(result, name, region)
         possible.check_finite(nominal, f"fit, sample {name}, region {region}")
         modifiers: list[dict[str, Any]] = []
@@ -138,7 +138,7 @@ def _samples(result: HepResult, fit: FitSpec, region: str) -> list[dict[str, Any
             effect = {"hi": 1 + fit.luminosity_error, "lo": 1 - fit.luminosity_error}
             modifiers.append({"name": LUMINOSITY, "type": "normsys", "data": effect})
         for parameter, systematic in fit.systematics.items():
-            if name in modelling.concerned(result.spec, systematic):
+            if name in fit_check.concerned(result.spec, systematic):
                 up, down = (
                     template(result, source, name, region)
                     for source in (systematic.up, systematic.down)

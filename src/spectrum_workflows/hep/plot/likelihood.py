@@ -11,10 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spectrum_workflows.hep.fitted import LikelihoodFit, Templates
 from spectrum_workflows.hep.plot.style import categories, colour, luminosity, per_bin, styled, title
-from spectrum_workflows.hep.reviewing import of_fit
-from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.hep.review import of_fit
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
 
 STAGES = {"prefit": "before the fit", "postfit": "after the fit"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from spectrum_workflows.hep.modelling import simulated
 from spectrum_workflows.hep.plot.style import categories, luminosity
+from spectrum_workflows.hep.spec.fit_check import simulated
 from spectrum_workflows.hep.types import HepResult
 
 

@@ -10,10 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spectrum_workflows.hep.axes import Axis
 from spectrum_workflows.hep.fit.peak import fit_peaks
-from spectrum_workflows.hep.fitted import FitResult
-from spectrum_workflows.hep.modelling import simulated
 from spectrum_workflows.hep.plot import maps
 from spectrum_workflows.hep.plot.style import (
     categories,
@@ -23,8 +20,10 @@ from spectrum_workflows.hep.plot.style import (
     styled,
     title,
 )
-from spectrum_workflows.hep.reviewing import of_histogram
-from spectrum_workflows.hep.types import HepResult
+from spectrum_workflows.hep.review import of_histogram
+from spectrum_workflows.hep.spec.axes import Axis
+from spectrum_workflows.hep.spec.fit_check import simulated
+from spectrum_workflows.hep.types import FitResult, HepResult
 
 MOST_POINTS = 200
 """Bins of data that are drawn as points; of more the outline."""

@@ -10,8 +10,8 @@ from typing import Any
 import matplotlib as mpl
 import mplhep
 
-from spectrum_workflows.hep.axes import Axis
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.axes import Axis
 
 COLOURS = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),

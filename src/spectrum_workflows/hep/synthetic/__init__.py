@@ -7,7 +7,7 @@ from collections.abc import Callable
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.listing import to_make
+from spectrum_workflows.hep.plan.files import to_make
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.synthetic.nanoaod import generate, write_sample
 

@@ -14,7 +14,7 @@ import uproot
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.atomic_write import atomic_write
+from spectrum_workflows.hep.io.atomic_write import atomic_write
 from spectrum_workflows.hep.synthetic import detector
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest

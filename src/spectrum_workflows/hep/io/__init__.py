@@ -1,0 +1,1 @@
+"""ROOT files: opened and read from any store, written, and converted."""

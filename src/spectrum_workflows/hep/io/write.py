@@ -1,0 +1,210 @@
+"""Results as bytes: JSON that reads back exactly, ROOT and PNG for everybody else."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import hist
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+from uproot.writing.identify import to_writable
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, OutputError
+from spectrum_workflows.hep import histogram, review
+from spectrum_workflows.hep.spec.axes import Axis
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit
+from spectrum_workflows.jsontext import as_json
+from spectrum_workflows.naming import file_names
+
+JSON_NAME = "histograms.json"
+ROOT_NAME = "histograms.root"
+WORKSPACE_NAME = "workspace.json"
+FIT_NAME = "fit.json"
+
+WARNINGS_KEY = "warnings of this run"
+"""In the ROOT file; no sample has a name with spaces."""
+
+
+def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
+    """All numbers to be saved of a result.
+
+    Yields
+    ------
+    (name, content)
+        ``histograms.json``: axes, labels, all contents with flow bins, exact;
+        ``histograms.root``: the same as TH1D and TH2D, in a folder per sample;
+        with a likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``.
+
+    Raises
+    ------
+    OutputError
+        At the end, if one of them could not be made: the others are there.
+    """
+    lost = []
+    for name, make in _products(result).items():
+        try:
+            content = make()
+        except Exception as error:
+            lost.append(f"{name} ({type(error).__name__}: {error})")
+            continue
+        yield name, content
+    if lost:
+        raise OutputError(f"could not be made: {', '.join(lost)}")
+
+
+def _products(result: HepResult) -> dict[str, Callable[[], bytes]]:
+    fit = result.likelihood
+    products = {JSON_NAME: lambda: _text(result), ROOT_NAME: lambda: _root(result)}
+    if not isinstance(fit, str):
+        products[WORKSPACE_NAME] = lambda: _json(fit.workspace)
+        products[FIT_NAME] = lambda: _json(fit_as_table(fit))
+    return products
+
+
+def _text(result: HepResult) -> bytes:
+    return _json(as_table(result), spelled=True)
+
+
+def read(folder: str) -> dict[str, NDArray[np.float64]]:
+    """The arrays of a saved result, the same bits as `histogram.arrays`.
+
+    Raises
+    ------
+    DataNotFoundError
+        There is no ``histograms.json`` in the folder.
+    DataError
+        It is not one of ours.
+    """
+    url = storage.join(folder, JSON_NAME)
+    text = storage.read_bytes(url)
+    try:
+        arrays = json.loads(text)["arrays"]
+        return {name: np.array(values, np.float64) for name, values in arrays.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"not a saved result ({error!r})", url, "save the run again") from None
+
+
+def as_table(result: HepResult) -> dict[str, Any]:
+    """The result as JSON-ready values; floats keep all their digits.
+
+    ``arrays`` holds ``sample/histogram/values`` and ``.../variances`` with
+    underflow first and overflow last, ``sample/region/entries`` and
+    ``sample/events``; see `histogram.arrays`.
+    """
+    spec = result.spec
+    said = review.warnings(result)
+    return {
+        "name": spec.name,
+        "normalisation": spec.normalisation,
+        "luminosity": spec.luminosity,
+        "samples": {
+            name: {
+                "label": sample.label or name,
+                "data": sample.data,
+                "cross_section": sample.cross_section,
+                "events": result.events[name],
+                "weight": result.weights[name],
+            }
+            for name, sample in spec.samples.items()
+        },
+        "counts": result.counts,
+        "histograms": {
+            name: _axes(described.axes(name)) for name, described in spec.histograms.items()
+        },
+        **({"warnings": list(said)} if said else {}),
+        "arrays": {name: array.tolist() for name, array in histogram.arrays(result).items()},
+    }
+
+
+def fit_as_table(fit: LikelihoodFit) -> dict[str, Any]:
+    """A likelihood fit as JSON-ready values."""
+    stages = {"prefit": fit.prefit, "postfit": fit.postfit}
+    return {
+        "parameter_of_interest": fit.poi,
+        "parameters": {
+            name: {"value": float(value), "error": float(error)}
+            for name, value, error in zip(fit.names, fit.values, fit.errors, strict=True)
+        },
+        "correlations": fit.correlations.tolist(),
+        "twice_nll": fit.twice_nll,
+        "chi2": fit.chi2,
+        "ndf": fit.ndf,
+        "regions": {
+            region: {
+                "edges": fit.prefit.edges[region].tolist(),
+                "data": data.tolist(),
+                **{
+                    stage: {
+                        "yields": {n: y.tolist() for n, y in templates.yields[region].items()},
+                        "total_error": templates.errors[region].tolist(),
+                    }
+                    for stage, templates in stages.items()
+                },
+            }
+            for region, data in fit.data.items()
+        },
+    }
+
+
+def _axes(axes: Sequence[Axis]) -> dict[str, Any]:
+    """The only axis of a histogram, or a list of its two."""
+    described = [
+        {
+            "observable": axis.observable,
+            "label": axis.label,
+            "bins": axis.bins,
+            "start": axis.start,
+            "stop": axis.stop,
+            "log": axis.log,
+            **({"edges": list(axis.edges)} if axis.edges else {}),
+            **({"categories": list(axis.categories)} if axis.categories else {}),
+            **({"integer": True} if axis.integer else {}),
+        }
+        for axis in axes
+    ]
+    return described[0] if len(described) == 1 else {"axes": described}
+
+
+def _json(value: Any, *, spelled: bool = False) -> bytes:
+    return as_json(value, spelled=spelled, ascii_only=False).encode()
+
+
+def _root(result: HepResult) -> bytes:
+    """A ROOT file with a histogram ``sample/histogram`` each; squared weights included."""
+    identity = uuid.uuid5(uuid.NAMESPACE_OID, _text(result).decode())
+    folders = dict(zip(result.spec.samples, file_names(result.spec.samples), strict=True))
+    titles = list(dict.fromkeys(name for _, name in result.histograms))
+    keys = dict(zip(titles, file_names(titles), strict=True))
+    out = io.BytesIO()
+    with uproot.recreate(out, uuid_function=lambda: identity) as file:
+        for (sample, name), h in result.histograms.items():
+            file[f"{folders[sample]}/{keys[name]}"] = _as_root_has_it(h)
+        if said := review.warnings(result):
+            file[WARNINGS_KEY] = "\n".join(said)
+        file.file.sink.flush()
+        return out.getvalue()  # complete after every write; leaving closes the buffer
+
+
+def _as_root_has_it(h: hist.Hist) -> Any:
+    """A histogram to write; uproot leaves out what lies outside where an axis is of text."""
+    text = [isinstance(axis, hist.axis.StrCategory) for axis in h.axes]
+    if not any(text):
+        return h
+    axes = [
+        hist.axis.Integer(0, axis.size, name=axis.name, label=axis.label) if of_text else axis
+        for axis, of_text in zip(h.axes, text, strict=True)
+    ]
+    whole = hist.Hist(*axes, storage=hist.storage.Weight())
+    inside = tuple(slice(1, None) if of_text else slice(None) for of_text in text)
+    whole.view(flow=True)[inside] = h.view(flow=True)  # text has no underflow
+    written, labelled = to_writable(whole), to_writable(h)
+    for member, of_text in zip(("fXaxis", "fYaxis"), text, strict=False):
+        if of_text:
+            written.member(member)._members["fLabels"] = labelled.member(member).member("fLabels")
+    return written

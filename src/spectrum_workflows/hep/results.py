@@ -1,0 +1,100 @@
+"""The result of a run: its arrays, its numbers, its files and its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from spectrum_workflows.hep.histogram import arrays, deviation
+from spectrum_workflows.hep.types import FitResult, HepResult
+
+__all__ = [
+    "arrays",
+    "deviation",
+    "files",
+    "pictures",
+    "plot",
+    "read",
+    "summary",
+    "warnings",
+]
+
+
+def summary(result: HepResult) -> dict[str, Any]:
+    """Events selected per region, closure, and the fits the spec asks for."""
+    from spectrum_workflows.hep.fit.peak import fit_peaks
+
+    out: dict[str, Any] = {
+        "counts": result.counts,
+        "samples": {
+            sample: {
+                "events": result.events[sample],
+                "weight": result.weights[sample],
+                "counts": {r: n for (s, r), n in result.selected.items() if s == sample},
+            }
+            for sample in result.spec.samples
+        },
+    }
+    if result.missing:
+        out["incomplete"] = list(result.missing)
+    peaks = {name: _in_numbers(found) for name, found in fit_peaks(result).items()}
+    return out | ({"fit": peaks} if peaks else {}) | _likelihood_in_numbers(result)
+
+
+def warnings(result: HepResult) -> tuple[str, ...]:
+    """What a result shows about itself; see `review.warnings`."""
+    from spectrum_workflows.hep import review
+
+    return review.warnings(result)
+
+
+def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
+    """Everything to be saved: JSON, ROOT and pictures; see `write.files`."""
+    from spectrum_workflows.hep.io import write
+
+    return write.files(result)
+
+
+def pictures(result: HepResult) -> Iterator[tuple[str, Any]]:
+    """A figure per histogram, and those of the likelihood fit."""
+    from spectrum_workflows.hep import plot
+
+    return plot.pictures(result)
+
+
+def read(folder: str) -> dict[str, Any]:
+    """The arrays back from a folder that `files` was saved to."""
+    from spectrum_workflows.hep.io import write
+
+    return write.read(folder)
+
+
+def plot(result: HepResult) -> Any:
+    """Histograms side by side; with a likelihood fit, its regions before and after."""
+    from spectrum_workflows.hep import plot
+
+    return plot.figure(result)
+
+
+def _in_numbers(fitted: FitResult | str) -> dict[str, Any]:
+    if isinstance(fitted, str):
+        return {"no_fit": fitted}
+    errors = {f"{name}_error": error for name, error in fitted.errors.items()}
+    return {**fitted.values, **errors, "chi2": fitted.chi2, "ndf": fitted.ndf}
+
+
+def _likelihood_in_numbers(result: HepResult) -> dict[str, Any]:
+    """The parameter of interest, and the pulls of all others that belong to no single bin."""
+    fit = result.likelihood
+    if result.spec.fit is None:
+        return {}
+    if isinstance(fit, str):
+        return {"likelihood": {"no_fit": fit}}
+    found = {
+        name: (float(value), float(error))
+        for name, value, error in zip(fit.names, fit.values, fit.errors, strict=True)
+    }
+    value, error = found[fit.poi]
+    interest = {fit.poi: value, f"{fit.poi}_error": error, "chi2": fit.chi2, "ndf": fit.ndf}
+    pulls = {n: {"pull": found[n][0], "pull_error": found[n][1]} for n in fit.nuisances}
+    return {"likelihood": interest, "pulls": pulls}

@@ -1,0 +1,144 @@
+"""The part of a run that all its tasks share, from the spec and the files it names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from spectrum_workflows import storage
+from spectrum_workflows.code_identity import digest_of_all, science_code
+from spectrum_workflows.hep import columns
+from spectrum_workflows.hep.columns import RequestedColumns
+from spectrum_workflows.hep.select import event_filters
+from spectrum_workflows.hep.select.corrections import Corrections, corrections
+from spectrum_workflows.hep.select.event_filters import GoodRuns
+from spectrum_workflows.hep.select.selection import Selection, find
+from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What every task needs besides its partition.
+
+    Attributes
+    ----------
+    wanted : mapping of str to RequestedColumns
+        Columns of every sample, and what may stand in for them.
+    selection : Selection
+        The function, with the cuts of the spec.
+    histograms : dict of str to HistogramSpec
+        What to fill.
+    data : frozenset of str
+        Samples that are data.
+    weightless : frozenset of str
+        Those of them that the selection may not weight.
+    variations : mapping of str to tuple of str
+        Systematic variations of every sample.
+    titles : mapping of (histogram, variation) to str
+        Names of all histograms.
+    corrections : Corrections
+        Content of the correctionlib files that the spec names.
+    good_runs : GoodRuns or None
+        Where data is certified; everywhere if left out.
+    inputs : tuple of (str, str)
+        Name and content of what was read to make this.
+    cuts : mapping of str to mapping
+        Cuts of samples that have their own.
+    """
+
+    wanted: Mapping[str, RequestedColumns]
+    selection: Selection
+    histograms: dict[str, HistogramSpec]
+    data: frozenset[str]
+    weightless: frozenset[str]
+    variations: Mapping[str, tuple[str, ...]]
+    titles: Mapping[tuple[str, str], str]
+    corrections: Corrections = field(default_factory=Corrections)
+    good_runs: GoodRuns | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
+    cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def weighted(self, sample: str) -> bool:
+        """Whether the events of a sample have generator weights."""
+        return self.wanted[sample].generated
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all code that decides the result, this package's too, and the corrections."""
+        parts = {"selection": self.selection.digest, "science": science_code(__name__)}
+        return digest_of_all(parts | {"corrections": self.corrections.text})
+
+    def options(self, sample: str) -> dict[str, Any]:
+        """What the selection is told about a sample besides the cuts."""
+        found: dict[str, Any] = {}
+        if any(self.variations.values()):
+            found["variations"] = self.variations[sample]
+        if self.corrections:
+            found["corrections"] = self.corrections.loaded()
+        told = {"sample": sample, "is_data": sample in self.data}
+        return found | {name: told[name] for name in self.selection.told}
+
+
+def job(spec: HepSpec) -> Workload:
+    """Find the selection, and read the corrections and the good runs that a spec names.
+
+    Raises
+    ------
+    SpecError
+        No such function, cut or definition.
+    DataNotFoundError, DataError
+        There is no such list of good runs or corrections, or it is not one.
+    """
+    for name, fallback in spec.fallbacks.items():
+        if fallback.definition:
+            columns.definition(fallback.definition, f"fallbacks.{name}")
+    variations = {name: spec.variations_of(name) for name in spec.samples}
+    options = ["variations"] * any(variations.values()) + ["corrections"] * bool(spec.corrections)
+    finding = partial(find, spec.select, folder=spec.folder, options=options)
+    changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
+    for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
+        finding({**spec.cuts, **changed, **cuts})  # refuses an unknown cut
+    selection = finding(spec.cuts)
+    good, inputs = _good_runs(spec)
+    read = corrections(spec.corrections, spec.folder)
+    return Workload(
+        {name: _wanted(spec, name) for name in spec.samples},
+        selection,
+        dict(spec.histograms),
+        frozenset(name for name, sample in spec.samples.items() if sample.data),
+        frozenset(n for n, sample in spec.samples.items() if sample.data and not sample.weighted),
+        variations,
+        spec.titles,
+        read,
+        good,
+        (*selection.source.inputs, *inputs, *read.inputs),
+        {name: sample.cuts for name, sample in spec.samples.items() if sample.cuts},
+    )
+
+
+def _wanted(spec: HepSpec, name: str) -> RequestedColumns:
+    """What is read of the files of a sample."""
+    sample, triggers = spec.samples[name], spec.triggers_of(name)
+    normalisation = "" if sample.data or spec.normalisation == "none" else spec.normalisation
+    simulated = () if sample.data else spec.simulation_columns
+    weight = (columns.GENERATED,) if normalisation == "genweight" else ()
+    return RequestedColumns(
+        tuple(dict.fromkeys((*spec.columns, *simulated, *sample.columns, *weight))),
+        tuple(dict.fromkeys(trigger.path for trigger in triggers)),
+        tuple(dict.fromkeys(t.path for t in triggers if t.absent is not None)),
+        dict(spec.fallbacks),
+        certified=bool(spec.good_runs) and sample.data,
+        normalisation=normalisation,
+    )
+
+
+def _good_runs(spec: HepSpec) -> tuple[GoodRuns | None, tuple[tuple[str, str], ...]]:
+    """The list beside the spec, and which content it has."""
+    if not spec.good_runs:
+        return None, ()
+    text = storage.read_bytes(storage.join(spec.folder, spec.good_runs))
+    identity = f"sha256 {hashlib.sha256(text).hexdigest()}"
+    return event_filters.good_runs(text, where=spec.good_runs), ((spec.good_runs, identity),)

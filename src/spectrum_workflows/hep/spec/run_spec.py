@@ -1,0 +1,185 @@
+"""The run spec of the HEP workflow: what can stand in its TOML file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from spectrum_workflows.hep.spec import fallback, fit_check
+from spectrum_workflows.hep.spec.axes import HistogramSpec
+from spectrum_workflows.hep.spec.cuts import Cut
+from spectrum_workflows.hep.spec.fallback import FallbackSpec
+from spectrum_workflows.hep.spec.fit import FitSpec
+from spectrum_workflows.hep.spec.samples import SampleSpec, Triggers, TriggerSpec
+from spectrum_workflows.hep.spec.titles import titles_of
+from spectrum_workflows.naming import Name
+from spectrum_workflows.specs import FrozenModel, closest
+
+ANALYSES = "spectrum_workflows.hep.analyses"
+"""The package's own selections."""
+
+Path = Annotated[str, Field(min_length=1)]
+"""A name of a file, relative to the spec, or its URL."""
+
+
+class EventPartitionSpec(FrozenModel):
+    """How the input is cut; more events per partition cost more memory."""
+
+    max_events: PositiveInt = 200_000
+    """Most events of one partition; more cost a worker more memory, fewer more tasks."""
+
+
+class EventGenerationSpec(FrozenModel):
+    """What ``make`` generates for the samples of a spec."""
+
+    events: PositiveInt = 100_000
+    """Events of each sample."""
+    seed: NonNegativeInt = 1
+    """Of the random numbers; the same seed gives the same files."""
+    cluster_events: PositiveInt = 25_000
+    """Events of one cluster of the files, the least that can be read at once."""
+
+
+class HepSpec(FrozenModel):
+    """A run spec of the HEP workflow."""
+
+    workflow: Literal["hep"]
+    """Which science this spec is of."""
+    name: Name
+    """Of the run: its folder below the results root begins with it."""
+    select: Annotated[str, Field(pattern=r"^[^:]+:[A-Za-z_]\w*$")]
+    """``"package.module:function"``, or ``"file.py:function"`` relative to the spec: a plain
+    function from events to observables."""
+    tree: str = "Events"
+    """Name of the TTree or RNTuple."""
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Branches to read; ``select`` sees nothing else."""
+    simulation_columns: tuple[str, ...] = ()
+    """Branches that data does not have; ``select`` sees them in simulation."""
+    fallbacks: dict[str, FallbackSpec] = Field(default_factory=dict)
+    """What may stand in for a column that a file does not have."""
+    triggers: Triggers = ()
+    """Only events in which at least one of these bits is set, in data and simulation."""
+    good_runs: str = ""
+    """List of good runs, beside the spec: a JSON file in the format of CMS certification.  Data in
+    other luminosity blocks is left out."""
+    normalisation: Literal["events", "genweight", "none"] = "events"
+    """Weight every simulated event by cross section x luminosity / events processed of its sample;
+    or by its ``genWeight`` x cross section x luminosity / sum of ``genEventSumw`` of the files'
+    ``Runs`` trees; or count events."""
+    luminosity: PositiveFloat | None = None
+    """Integrated luminosity in 1/pb."""
+    cuts: dict[str, Cut] = Field(default_factory=dict)
+    """Numbers, text, true or false, or lists of them, passed to ``select`` as keyword arguments
+    with the types they have in the file."""
+    variations: tuple[Name, ...] = ()
+    """Systematic variations asked of ``select`` for simulated samples."""
+    corrections: str | tuple[Path, ...] | dict[str, Path] = ""
+    """Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec. ``select`` is given a
+    mapping of name to correction: of one file, of all files of a list, or one such mapping for
+    each name of a table."""
+    partition: EventPartitionSpec = EventPartitionSpec()
+    """How the input is cut into partitions."""
+    samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
+    """What is analysed: one table per process or data set."""
+    histograms: Annotated[dict[Name, HistogramSpec], Field(min_length=1)]
+    """What is filled: one table per histogram."""
+    fit: FitSpec | None = None
+    """The likelihood fit of the histograms."""
+    synthetic: EventGenerationSpec | None = None
+    """What ``spectrum data make`` generates, if the data can be generated."""
+    folder: SkipJsonSchema[str] = Field(default="", exclude=True, repr=False)
+    """Where the spec lies; not a key of the file."""
+
+    @model_validator(mode="after")
+    def _can_be_normalised(self) -> Self:
+        simulated = {n: s for n, s in self.samples.items() if not s.data}
+        if self.normalisation == "none" or not simulated:
+            return self
+        if self.luminosity is None and any(s.luminosity is None for s in simulated.values()):
+            raise ValueError(f'normalisation = "{self.normalisation}" needs luminosity (in 1/pb)')
+        for name, sample in simulated.items():
+            if sample.cross_section is None:
+                raise ValueError(
+                    f'samples.{name} needs cross_section (in pb), or set normalisation = "none"'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for name, sample in self.samples.items():
+            if sample.varies:
+                _known(sample.varies, self.nominal_samples, f"samples.{name}.varies")
+                if sample.data or self.samples[sample.varies].data:
+                    raise ValueError(f"samples.{name}: data varies nothing, and nothing varies it")
+        fit_check.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _fallbacks_say_what_they_mean(self) -> Self:
+        of_samples = (name for sample in self.samples.values() for name in sample.columns)
+        known = {*self.columns, *self.simulation_columns, *of_samples}
+        for name, described in self.fallbacks.items():
+            fallback.check(name, described)
+            if name not in known:
+                raise ValueError(f"fallbacks.{name}: {name} is not among the columns")
+        return self
+
+    def changed(self, **changes: Any) -> Self:
+        """Return a validated copy with some values replaced; see `FrozenModel`."""
+        return super().changed(**({"folder": self.folder} | changes))
+
+    @property
+    def nominal_samples(self) -> list[str]:
+        """Samples that are no variation of another."""
+        return [name for name, sample in self.samples.items() if not sample.varies]
+
+    def variations_of(self, sample: str) -> tuple[str, ...]:
+        """Systematic variations of the selection that a sample goes through."""
+        described = self.samples[sample]
+        if described.data or described.varies:
+            return ()
+        return self.variations if described.variations is None else described.variations
+
+    def triggers_of(self, sample: str) -> tuple[TriggerSpec, ...]:
+        """Trigger bits of a sample, of which one must have fired."""
+        own = self.samples[sample].triggers
+        named = self.triggers if own is None else own
+        return tuple(TriggerSpec(path=t) if isinstance(t, str) else t for t in named)
+
+    def luminosity_of(self, sample: str) -> float | None:
+        """Integrated luminosity that a sample is scaled to, in 1/pb."""
+        return self.samples[sample].luminosity or self.luminosity
+
+    def templates_of(self, sample: str) -> list[tuple[str, str]]:
+        """All histograms of a sample: the name of each, and of the axis it has."""
+        named, varied = self.titles, self.variations_of(sample)
+        return [
+            (named[name, variation], name)
+            for name in self.histograms
+            for variation in ("", *varied)
+        ]
+
+    @property
+    def titles(self) -> dict[tuple[str, str], str]:
+        """Name of every histogram under every variation; see `titles.titles_of`."""
+        varied = [v for sample in self.samples for v in self.variations_of(sample)]
+        return titles_of(self.histograms, varied)
+
+    @property
+    def user_code(self) -> str:
+        """What code this spec names that is not part of this package, or an empty string.
+
+        A file is never part of it, whatever it is called; of the package, only
+        what it gives as selections is taken for its own.
+        """
+        source = self.select.rpartition(":")[0]
+        ours = not source.endswith(".py") and source.startswith(f"{ANALYSES}.")
+        return "" if ours else source
+
+
+def _known(name: str, known: list[str], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where}: no {name!r} here; {closest(name, known)}")

@@ -1,0 +1,141 @@
+"""A run's partitions, and what one partition becomes: observables and filled histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import hist
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Observable:
+    """What ``select`` found in one region.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n_selected,)
+        One number per selected event.
+    weights : ndarray, shape (n_selected,), optional
+        Weight of each of them; 1 if left out.
+    index : ndarray of int, shape (n_selected,), optional
+        Which events they are, counted from 0 in what ``select`` was given;
+        asked for by ``normalisation = "genweight"`` only.
+    variations : mapping of str to Observable
+        What the region holds under a systematic variation: other events and
+        values (kinematic variations), or the same with other weights.
+    """
+
+    values: NDArray[Any]
+    weights: NDArray[Any] | None = None
+    index: NDArray[Any] | None = None
+    variations: Mapping[str, Observable] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Events:
+    """A partition: a range of entries of one file, and which file exactly.
+
+    Attributes
+    ----------
+    sample, url, tree : str
+        Where the events belong and where they are.
+    start, stop : int
+        Entries ``start <= entry < stop``.
+    uuid, nbytes
+        Identity of the file when the run was planned; empty if it was not opened.
+    entries : int, optional
+        Entries of the whole file: no event is lost by a wrong number.
+    fallbacks_used : tuple of str
+        Columns and triggers that the file does not have, and need not have; of a
+        file that was not opened, those of which all files of the sample have none.
+    """
+
+    sample: str
+    url: str
+    tree: str
+    start: int
+    stop: int
+    uuid: str
+    nbytes: int
+    entries: int | None = None
+    fallbacks_used: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of events."""
+        return self.stop - self.start
+
+    @property
+    def source(self) -> str:
+        """What must be opened to read them."""
+        return self.url
+
+    @property
+    def where(self) -> str:
+        """File, tree and entry range in words."""
+        return f"{self.url} ({self.tree} entries {self.start} to {self.stop})"
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """How much of a file was processed.
+
+    Attributes
+    ----------
+    read, entries : int
+        Events processed, and events in the file.
+    generated : float
+        Sum of generator weights that the whole file stands for, from its
+        ``Runs`` tree; 0 where it is not asked for.
+    content : str
+        Identity of what was read.
+    fallbacks_used : tuple of str
+        Columns and triggers that it did not have.
+    beginning : str
+        Digest of its first events, whatever file they are in; empty where there
+        are too few to tell.
+    """
+
+    read: int
+    entries: int
+    generated: float = 0.0
+    content: str = ""
+    fallbacks_used: tuple[str, ...] = ()
+    beginning: str = ""
+
+    def __add__(self, other: FileRead) -> FileRead:
+        return FileRead(
+            self.read + other.read,
+            max(self.entries, other.entries),
+            max(self.generated, other.generated),
+            self.content or other.content,
+            self.fallbacks_used or other.fallbacks_used,
+            self.beginning or other.beginning,
+        )
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Unnormalised histograms of some partitions.
+
+    Attributes
+    ----------
+    histograms : mapping of (sample, histogram) to hist.Hist
+        Float64 sums of weights and of squared weights, with flow bins; those
+        of systematic variations are named ``histogram_variation``.
+    selected : mapping of (sample, region) to int
+        Events selected.
+    events : mapping of sample to int
+        Events processed.
+    files : mapping of (sample, url) to FileRead
+        What was read of each file.
+    """
+
+    histograms: Mapping[tuple[str, str], hist.Hist]
+    selected: Mapping[tuple[str, str], int]
+    events: Mapping[str, int]
+    files: Mapping[tuple[str, str], FileRead] = field(default_factory=dict)

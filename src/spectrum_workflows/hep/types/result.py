@@ -1,0 +1,53 @@
+"""The result of a run: normalised histograms, and what is needed to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import hist
+
+    from spectrum_workflows.hep.spec import HepSpec
+    from spectrum_workflows.hep.types.fits import LikelihoodFit
+
+
+@dataclass(frozen=True)
+class HepResult:
+    """Normalised histograms of a run, with what is needed to read them.
+
+    Attributes
+    ----------
+    spec : HepSpec
+        The question.
+    histograms, selected, events
+        As in `Filled`; the histograms are normalised.
+    weights : mapping of sample to float
+        The factor each sample was multiplied by.
+    missing : tuple of str
+        Files that are not complete in the result, each with what there is of it.
+    likelihood : LikelihoodFit or str
+        The fit the spec asks for, or why there is none.
+    notes : tuple of str
+        What was noticed while it was made, each in a line.
+    """
+
+    spec: HepSpec
+    histograms: Mapping[tuple[str, str], hist.Hist]
+    selected: Mapping[tuple[str, str], int]
+    events: Mapping[str, int]
+    weights: Mapping[str, float]
+    missing: tuple[str, ...] = ()
+    likelihood: LikelihoodFit | str = ""
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Selected events per region, summed over samples that vary no other."""
+        total: dict[str, int] = {}
+        for (sample, region), n in self.selected.items():
+            if not self.spec.samples[sample].varies:
+                total[region] = total.get(region, 0) + n
+        return total
