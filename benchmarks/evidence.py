@@ -19,9 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evidence_picture import picture
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "evidence"
 PAGE = ROOT / "docs" / "evidence.md"
+PICTURE = ROOT / "docs" / "images" / "continuum.png"
 SITES = {"serial": "serial", "laptop": "laptop", "slurm": "SLURM", "cloud": "Dask Gateway"}
 
 Told = Mapping[str, Any]
@@ -266,6 +269,7 @@ def main() -> None:
     if options.check:
         sys.exit(0 if PAGE.exists() and PAGE.read_text() == text else f"{PAGE.name}: make evidence")
     PAGE.write_text(text)
+    picture(FOLDER, PICTURE)
 
 
 if __name__ == "__main__":

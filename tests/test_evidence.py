@@ -15,6 +15,7 @@ def evidence():
     described = importlib.util.spec_from_file_location("evidence", SCRIPT)
     module = importlib.util.module_from_spec(described)
     with pytest.MonkeyPatch.context() as patch:  # dataclasses look their module up
+        patch.syspath_prepend(SCRIPT.parent)
         patch.setitem(__import__("sys").modules, "evidence", module)
         described.loader.exec_module(module)
         yield module
