@@ -50,6 +50,7 @@ STORES := ceph rclone xrootd https
 # Interpreters that take part in the proof besides, each with an environment of its own.
 PYTHONS ?= $(foreach python,python3.12 python3.13,$(if $(shell $(python) -c 'import venv' 2>/dev/null && echo yes),$(python)))
 OTHERS := $(addprefix .venv-,$(notdir $(PYTHONS)))
+$(if $(filter-out $(words $(sort $(OTHERS))),$(words $(OTHERS))),$(error PYTHONS: two of one name; give python3.12 and python3.13))
 
 .venv-%/.ready: $(LOCK) pyproject.toml
 	@$(MAKE) --no-print-directory env VENV=.venv-$* PYTHON="$(firstword $(filter $* %/$*,$(PYTHONS)))"

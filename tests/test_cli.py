@@ -1,6 +1,7 @@
 """The front door: what it prints, where it writes, how it refuses."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -279,3 +280,77 @@ def test_a_spec_that_brings_code_says_so_and_can_be_refused_before_any_of_it_run
     assert (tmp_path / "ran").exists()
     shared = shipped.folder("workflows") / "hep" / "adl" / "q1.toml"
     assert "not part of this package" not in spectrum("check", shared, "--no-user-code")[2]
+
+
+class TestWordsInTheTerminal:
+    def test_folder_and_files_of_a_run_can_be_copied(self, spectrum, tmp_path):
+        deep = tmp_path / ("a-folder-with-a-long-name-" * 4) / "results"
+        spectrum("data", "make", "hep/dimuon", "--size", 2000)
+        code, out, _ = spectrum("run", "hep/dimuon", "--out", deep)
+        assert code == 0
+        *_, folder, names = out.splitlines()
+        assert Path(folder).parent == deep
+        assert all((Path(folder) / name).is_file() for name in names.split())
+        assert "record.json" in names
+
+    def test_numbers_have_units_and_as_many_digits_as_their_error(self, spectrum):
+        spectrum("data", "make", "hep/dimuon", "--size", 20000)
+        _, out, _ = spectrum("run", "hep/dimuon")
+        words = " ".join(out.split())
+        assert re.search(r"mass \d\d\.\d+ ± 0\.0\d\d?", words)
+        mass, error = re.search(r"mass (\S+) ± ([0-9.]+)", words).groups()
+        assert len(mass.partition(".")[2]) == len(error.partition(".")[2])
+        assert re.search(r"bytes_read │ [\d.]+ MB", words)
+        assert re.search(r"cpu_seconds │ [\d.]+ s", words)
+
+    def test_a_missing_input_names_the_command_that_makes_it(self, spectrum):
+        for command in ("run", "check"):
+            code, _, err = spectrum(command, "radio/vla_sim")
+            assert code == 2
+            assert "spectrum data make radio/vla_sim makes example data" in err
+
+    def test_an_unknown_name_lists_the_shipped_ones(self, spectrum):
+        code, _, err = spectrum("run", "hep/nope")
+        assert code == 2
+        assert "no such spec" in err
+        assert "hep/quickstart" in err
+
+    def test_set_changes_the_spec_or_the_profile(self, spectrum):
+        spectrum("data", "make", "hep/dimuon", "--size", 2000)
+        words = ("--set", "histograms.z.bins=7", "--set", "workers.patience=60", "--json")
+        code, out, _ = spectrum("run", "hep/dimuon", *words)
+        assert code == 0
+        saved = json.loads((Path(json.loads(out)["folder"]) / "histograms.json").read_text())
+        assert saved["histograms"]["z"]["bins"] == 7
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ("histograms.z.bins=x", "histograms.z.bins"),
+            ("clustr.kind=slurm", "did you mean cluster?"),
+            ("name", "not KEY=VALUE"),
+        ],
+    )
+    def test_set_that_fits_neither_is_refused(self, spectrum, given, told):
+        code, _, err = spectrum("check", "hep/dimuon", "--set", given)
+        assert code == 2
+        assert told in err
+
+    def test_user_code_by_set_is_refused_where_none_is_wanted(self, spectrum, tmp_path):
+        (tmp_path / "mine.py").write_text("raise SystemExit('ran')\n")
+        change = f"select={tmp_path}/mine.py:select"
+        code, _, err = spectrum("check", "hep/dimuon", "--set", change, "--no-user-code")
+        assert code == 2
+        assert "names code that is not part of this package" in err
+
+    def test_notebooks_are_copied_and_never_over_others(self, spectrum, tmp_path):
+        code, out, _ = spectrum("notebooks", tmp_path / "mine")
+        assert code == 0
+        notebook = tmp_path / "mine" / "hep" / "quickstart.ipynb"
+        assert str(notebook) in out.splitlines()
+        assert (tmp_path / "mine" / "hep" / "quickstart.toml").is_file()
+        notebook.write_text("my own")
+        code, out, err = spectrum("notebooks", tmp_path / "mine")
+        assert (code, out) == (0, "")
+        assert "stay as they are" in err
+        assert notebook.read_text() == "my own"

@@ -22,6 +22,7 @@ from spectrum_workflows import (
     engine,
     progress,
     record,
+    shipped,
     storage,
 )
 from spectrum_workflows.checking import expected
@@ -49,7 +50,8 @@ def load_spec(source: str | Path) -> Any:
     Parameters
     ----------
     source : str or Path
-        Path or URL of a TOML file with at least ``workflow`` and ``name``.
+        Path or URL of a TOML file with at least ``workflow`` and ``name``, or the
+        name of a shipped one: ``hep/quickstart``.
 
     Returns
     -------
@@ -63,11 +65,13 @@ def load_spec(source: str | Path) -> Any:
     DataNotFoundError
         There is no such file.
     """
-    where = str(source)
+    where = shipped.spec(str(source))
     try:
         text = storage.read_bytes(where)
     except DataNotFoundError:
-        raise DataNotFoundError("no such spec", where, "give the path of a TOML file") from None
+        names = ", ".join(name for name in shipped.specs() if name.count("/") == 1)
+        remedy = f"give the path of a TOML file, or a shipped one by name: {names}"
+        raise DataNotFoundError("no such spec", where, remedy) from None
     table = read_toml(text, where=where)
     if not isinstance(table.get("workflow"), str):
         known = " or ".join(f'"{n}"' for n in domain.names())

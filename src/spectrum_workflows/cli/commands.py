@@ -14,6 +14,7 @@ import typer
 from spectrum_workflows import __version__, shipped
 from spectrum_workflows.cli import (
     data_commands,
+    notebooks_command,
     proof_command,
     save_command,
     screen,
@@ -30,17 +31,18 @@ from spectrum_workflows.cli.options import (
     RunB,
     SelfCheck,
     Set,
+    SetBoth,
     SiteOption,
     Spec,
     changes,
-    trusted_spec,
+    data_can_be_made,
+    question,
 )
 from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SpecError, SpectrumError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="""Reference workflows for HEP and radio astronomy that run unchanged on a laptop,
@@ -51,6 +53,8 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum demo` makes synthetic data, runs both sciences and shows where the pictures are
 * `spectrum check SPEC` says what a run would read and need, before anything runs
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
+* `spectrum run radio/vla_sim --set image.npix=1024` changes a shipped spec for one run
+* `spectrum notebooks DIR` copies the notebooks and their specs to a folder of yours
 * `spectrum calibrate` measures this machine, for the predictions of `check`
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
 * `spectrum save` puts results where they should go that could not be saved when they were made
@@ -63,6 +67,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
 app.command("proof")(proof_command.proof)
 app.command("save")(save_command.save)
+app.command("notebooks")(notebooks_command.notebooks)
 app.command("schema")(sites_commands.schema)
 
 
@@ -70,7 +75,7 @@ app.command("schema")(sites_commands.schema)
 def run_command(
     spec: Spec,
     site: SiteOption = None,
-    change: Set = None,
+    change: SetBoth = None,
     data: Data = None,
     out: Out = None,
     on_error: OnErrorOption = OnErrorChoice.RAISE,
@@ -86,11 +91,10 @@ def run_command(
     from spectrum_workflows.record import read_record
     from spectrum_workflows.sites import Place, connect, load_site
 
-    run_spec = trusted_spec(spec, no_user_code=no_user_code)
-    if self_check:
-        run_spec = _with_self_check(run_spec)
-    profile = load_site(site, changes=changes(change))
-    with storage.using(profile.stores):
+    asked = question(spec, change, no_user_code=no_user_code)
+    run_spec = _with_self_check(asked.spec) if self_check else asked.spec
+    profile = load_site(site, changes=asked.profile)
+    with storage.using(profile.stores), data_can_be_made(spec, run_spec):
         unconnected = Place(profile, data or profile.data, out or profile.results)
         front.check_results(unconnected)
         if profile.cluster is not None:
@@ -116,7 +120,7 @@ def run_command(
 def check_command(
     spec: Spec,
     site: SiteOption = None,
-    change: Set = None,
+    change: SetBoth = None,
     data: Data = None,
     no_user_code: NoUserCode = False,
     json: Json = False,
@@ -130,10 +134,11 @@ def check_command(
     from spectrum_workflows import checking
     from spectrum_workflows.sites import Place, load_site
 
-    run_spec = trusted_spec(spec, no_user_code=no_user_code)
-    profile = load_site(site, changes=changes(change))
+    asked = question(spec, change, no_user_code=no_user_code)
+    profile = load_site(site, changes=asked.profile)
     place = Place(profile, data or profile.data, profile.results)
-    found = checking.check(run_spec, place)
+    with data_can_be_made(spec, asked.spec):
+        found = checking.check(asked.spec, place)
     if json:
         screen.as_json(found.summary)
     else:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from spectrum_workflows.errors import SpecError
+from spectrum_workflows import shipped
+from spectrum_workflows.errors import DataNotFoundError, SpecError
 
 
 class OnErrorChoice(StrEnum):
@@ -18,7 +22,18 @@ class OnErrorChoice(StrEnum):
     KEEP = "keep"
 
 
-Spec = Annotated[str, typer.Argument(metavar="SPEC", help="TOML file saying what to compute.")]
+def _shipped(incomplete: str) -> list[str]:
+    return [name for name in shipped.specs() if name.startswith(incomplete)]
+
+
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="TOML file saying what to compute, or a shipped one by name: hep/quickstart.",
+        autocompletion=_shipped,
+    ),
+]
 SiteOption = Annotated[
     str | None,
     typer.Option("--site", metavar="NAME|FILE", help="Where to compute; default: SPECTRUM_SITE."),
@@ -26,6 +41,14 @@ SiteOption = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the profile: cluster.account=mine."),
+]
+SetBoth = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change spec or profile: image.npix=1024, cluster.account=mine; several times.",
+    ),
 ]
 Data = Annotated[
     str | None, typer.Option("--data", metavar="URL", help="Data root; replaces the site's.")
@@ -71,6 +94,51 @@ def changes(given: list[str] | None) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Question:
+    """A spec with its changes, and the changes that are for the site's profile."""
+
+    spec: Any
+    profile: dict[str, Any]
+
+
+def question(source: str, given: list[str] | None, *, no_user_code: bool) -> Question:
+    """Read a spec and apply the ``--set`` that are its own; the others are the profile's.
+
+    Raises
+    ------
+    SpecError
+        As `trusted_spec` and `changes`; or the changed spec is not valid.
+    """
+    spec = trusted_spec(source, no_user_code=no_user_code)
+    own: dict[str, Any] = {}
+    profile: dict[str, Any] = {}
+    for key, value in changes(given).items():
+        first, *rest = key.split(".")
+        if first not in type(spec).model_fields:
+            profile[key] = value
+            continue
+        table = own
+        for name in (first, *rest)[:-1]:
+            table = table.setdefault(name, {})
+        table[(first, *rest)[-1]] = value
+    changed = spec.changed(**own) if own else spec
+    _refuse_user_code(changed, no_user_code)
+    return Question(changed, profile)
+
+
+@contextmanager
+def data_can_be_made(source: str, spec: Any) -> Iterator[None]:
+    """Where input is missing that the spec describes how to make: say which command does it."""
+    try:
+        yield
+    except DataNotFoundError as error:
+        if getattr(spec, "synthetic", None) is None:
+            raise
+        remedy = f"spectrum data make {source} makes example data; {error.remedy}"
+        raise DataNotFoundError(error.what, error.where, remedy) from error
+
+
 def trusted_spec(source: str, *, no_user_code: bool) -> Any:
     """Read a spec, unless it brings code and that is not wanted; none of it has run so far.
 
@@ -82,6 +150,11 @@ def trusted_spec(source: str, *, no_user_code: bool) -> Any:
     from spectrum_workflows import front
 
     spec = front.load_spec(source)
+    _refuse_user_code(spec, no_user_code)
+    return spec
+
+
+def _refuse_user_code(spec: Any, no_user_code: bool) -> None:
     code = getattr(spec, "user_code", "")
     if no_user_code and code:
         raise SpecError(
@@ -89,4 +162,3 @@ def trusted_spec(source: str, *, no_user_code: bool) -> Any:
             spec.name,
             "read that code, then leave --no-user-code out",
         )
-    return spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spectrum_workflows import storage
 from spectrum_workflows.credentials import hidden
 from spectrum_workflows.jsontext import as_json as json_text
 
@@ -42,12 +42,16 @@ def as_json(value: dict[str, Any]) -> None:
 
 
 def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
-    """One table with the results of some runs and the files they wrote."""
+    """One table with the results of some runs; below it the folder of each, and its files.
+
+    Folders stand on lines of their own and are never folded, so that they can be copied.
+    """
     from spectrum_workflows.record import read_record
 
     table = Table(title="Results", show_lines=False)
     for column in ("run", "what", "value"):
         table.add_column(column, overflow="fold")
+    files: dict[str, list[str]] = {}
     for summary, folder in runs:
         table.add_section()
         title = f"{summary['name']} ({summary['workflow']})"
@@ -67,9 +71,10 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
             table.add_row("", "note", escape(line))
         for line in saved.get("lost", ()):
             table.add_row("", "not saved", f"[bold red]{escape(line)}[/bold red]")
-        for name in (*(entry["name"] for entry in saved["objects"]), "record.json"):
-            table.add_row("", "file", escape(storage.join(folder, name)))
+        files[folder] = [*(entry["name"] for entry in saved["objects"]), "record.json"]
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(table)
+    for folder, names in files.items():
+        text(f"{folder}\n  {'  '.join(names)}")
 
 
 def table(rows: list[dict[str, Any]], *, title: str) -> None:
@@ -115,8 +120,17 @@ def _rows(summary: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         elif isinstance(value, dict):
             out.append((prefix + key, _together(value)))
         else:
-            out.append((prefix + key, _short(value)))
+            out.append((prefix + key, _with_unit(key, value)))
     return out
+
+
+def _with_unit(key: str, value: Any) -> str:
+    """A number of the summary with the unit that its key names."""
+    if key.startswith("bytes") or key.endswith("bytes"):
+        return f"{value / 1e6:,.1f} MB"
+    if key.endswith("seconds"):
+        return f"{value:.3g} s"
+    return _short(value)
 
 
 def _together(values: dict[str, Any]) -> str:
@@ -126,8 +140,16 @@ def _together(values: dict[str, Any]) -> str:
         if key.removesuffix("_error") in values and key.endswith("_error"):
             continue
         error = values.get(f"{key}_error")
-        words.append(f"{key} {_short(value)}" + (f" ± {error:.2g}" if error is not None else ""))
+        words.append(f"{key} {_short(value) if error is None else _measured(value, error)}")
     return ", ".join(words)
+
+
+def _measured(value: float, error: float) -> str:
+    """A value with its error, both to the error's second digit: ``91.1717 ± 0.0084``."""
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return f"{_short(value)} ± {error:.2g}"
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def _short(value: Any) -> str:
