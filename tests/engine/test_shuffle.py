@@ -12,11 +12,12 @@ import dask
 import numpy as np
 import pytest
 from dask.sizeof import sizeof
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, SchedulerPlugin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged, shuffle
+from spectrum_workflows.engine import each, merged, shuffle, shuffle_dask, window
+from spectrum_workflows.engine.bundles import take_groups
 from spectrum_workflows.engine.parts import Part
 from spectrum_workflows.errors import DataError, PartitionError
 
@@ -132,6 +133,7 @@ def test_a_worker_that_dies_in_the_exchange_changes_nothing(tmp_path: Path):
         with closing(shuffle(parts, kit.labelled, 4)) as kept:
             assert Path(marker).exists()
             assert same(kept, by_definition(9, 4))
+        client.wait_for_workers(2)
 
 
 @pytest.mark.parametrize("on_error", ["keep", "raise"])
@@ -147,11 +149,13 @@ def test_a_part_that_takes_every_worker_down_is_a_failure_like_others(on_error: 
         if on_error == "raise":
             with pytest.raises(PartitionError, match="item 3: every worker that tried it died"):
                 shuffle(parts, kit.labelled, 2)
+            client.wait_for_workers(2)  # a nanny that is closed while its worker starts takes 30 s
             return
         with closing(shuffle(parts, kit.labelled, 2, done=seen.append)) as kept:
             [failure] = kept.metrics.failures
             without = [kit.Item(n) for n in range(6) if n != 3]
             assert same(kept, list(shuffle(each(kit.pieces, without, 2), kit.labelled, 2)))
+        client.wait_for_workers(2)
     assert failure.where == "item 3"
     assert "every worker that tried it died" in failure.error
     assert seen == sorted({*seen})
@@ -167,6 +171,84 @@ def test_values_of_a_killed_worker_are_made_again():
             after, _ = merged(each(kit.scaled, kit.items(4), kept, 2.0, client=client), kit.add)
             assert before.tobytes() == after.tobytes()
             assert same(kept, by_definition(9, 4))
+        client.wait_for_workers(2)
+
+
+class Census(SchedulerPlugin):
+    """The most tasks that a scheduler and a client in this process held at once."""
+
+    def __init__(self, client: Client) -> None:
+        self.client, self.scheduler = client, client.cluster.scheduler
+        self.tasks, self.futures = 0, 0
+
+    def transition(self, *_args: object, **_kwargs: object) -> None:
+        self.tasks = max(self.tasks, len(self.scheduler.tasks))
+        self.futures = max(self.futures, len(self.client.futures))
+
+
+def test_neither_scheduler_nor_client_holds_all_pieces_at_once():
+    items, count = 1000, 64
+    with (
+        LocalCluster(n_workers=4, processes=False, **OPTIONS) as cluster,
+        Client(cluster) as client,
+    ):
+        census = Census(client)
+        cluster.scheduler.add_plugin(census)
+        parts = each(kit.pieces, kit.items(items), count, client=client)
+        with closing(shuffle(parts, kit.labelled, count)) as kept:
+            assert same(kept, by_definition(items, count))
+            assert len(kept.metrics.failures) == 0
+    most = items + 2 * shuffle_dask.BUNDLES + 4 * count
+    assert count < census.tasks < most < items * count / 5
+    assert count < census.futures < most
+
+
+@pytest.mark.parametrize("bundles", [4, 20, 80])
+def test_pieces_that_travel_together_make_the_same_values(
+    dask_client: Client, monkeypatch: pytest.MonkeyPatch, bundles: int
+):
+    """One that failed is among them, and few parts are under way at once."""
+    monkeypatch.setattr(shuffle_dask, "BUNDLES", bundles)
+    monkeypatch.setattr(window, "OUTSTANDING", 8)
+    values = []
+    for client in (None, dask_client):
+        parts = each(kit.pieces_but_three, kit.items(40), 4, client=client, on_error="keep")
+        with closing(shuffle(parts, kit.labelled, 4)) as kept:
+            assert [failure.where for failure in kept.metrics.failures] == ["item 3"]
+            values.append([*kept])
+    assert same(*values)
+
+
+def test_pieces_that_travel_together_survive_the_death_of_a_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(shuffle_dask, "BUNDLES", 8)
+    with LocalCluster(n_workers=2, **OPTIONS) as cluster, Client(cluster) as client:
+        marker = str(tmp_path / "died")
+        parts = each(kit.dies_in_pieces, kit.items(30), marker, 4, client=client)
+        with closing(shuffle(parts, kit.labelled, 4)) as kept:
+            assert Path(marker).exists()
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+            assert same(kept, by_definition(30, 4))
+        client.wait_for_workers(2)
+
+
+@given(
+    lying=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 30), max_size=8),
+    size=st.integers(1, 9),
+)
+def test_every_part_is_in_one_group(lying: dict[str, int], size: int):
+    numbers = iter(range(1000))
+    parts = {address: [next(numbers) for _ in range(n)] for address, n in lying.items()}
+    at = {n: address for address, own in parts.items() for n in own}
+    early = take_groups(parts, size, last=False)
+    assert all(len(group) == size for groups in early.values() for group in groups)
+    late = take_groups(parts, size, last=True)
+    taken = [(a, group) for each in (early, late) for a, groups in each.items() for group in groups]
+    assert sorted(n for _, group in taken for n in group) == sorted(at)
+    assert all(0 < len(group) <= size for _, group in taken)
+    assert all(at[n] == address for address, group in taken if address for n in group)
+    assert len(taken) <= 1 + 2 * len(at) / size
 
 
 def test_dask_knows_how_large_parts_are():

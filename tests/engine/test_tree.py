@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged, parts, tree_dask
+from spectrum_workflows.engine import each, merged, parts, tree_dask, window
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -265,7 +265,7 @@ def test_the_scheduler_forgets_what_is_merged(
 ) -> None:
     """What it remembers depends on what is under way, not on how much there has been."""
     monkeypatch.setattr(tree_dask, "HISTORY", 64)
-    monkeypatch.setattr(tree_dask, "OUTSTANDING", 64)
+    monkeypatch.setattr(window, "OUTSTANDING", 64)
     count, seen = 600, []
 
     def done(number: int) -> None:

@@ -58,5 +58,8 @@ class Persisted(Generic[R]):
             yield (element if self.client is None else _brought(element)).value
 
     def close(self) -> None:
-        """Release the values, wherever they are."""
+        """Release the values, wherever they are, and whoever else still knows their names."""
+        if self.client is not None:
+            for element in self.elements:
+                element.release()
         self.elements = ()

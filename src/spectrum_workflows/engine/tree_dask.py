@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +25,7 @@ from spectrum_workflows.engine.parts import (
     fold,
 )
 from spectrum_workflows.engine.tasks import columns, loaded, scatter, scatter_shared, task_of
+from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import SiteError
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 MERGE_PRIORITY = 10
-LOOK_EVERY = 2.0  # seconds between two looks at how many workers there are
-OUTSTANDING = 256  # partitions that may always be under way: a queue, not data
 HISTORY = 512  # partitions that the scheduler remembers below a finished merge, at most
 
 
@@ -109,13 +107,11 @@ def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
     """Keep the window full and the tree growing until its root is there."""
     events = as_completed(loop=run.client.loop)
     todo = iter(range(run.width(1)))
-    finished, window, looked = 0, 0, -LOOK_EVERY
+    finished, window = 0, Window(run.client)
     while True:
-        if time.monotonic() - looked > LOOK_EVERY:
-            window, looked = _window(run), time.monotonic()
-        room = window - len(run.groups)
-        if room > window // 2:
-            events.update(_submit_groups(run, islice(todo, room)))
+        room = window.room(len(run.groups) * run.fan_in)
+        if room:
+            events.update(_submit_groups(run, islice(todo, 1 + room // run.fan_in)))
         future = run.lookout.next(events)
         level, index = run.watched.pop(future.key, (-1, -1))
         if level == 0:
@@ -133,12 +129,6 @@ def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
 def may_be_retried(parts: Parts[Any], error: BaseException) -> bool:
     """Whether it is tried once more: workers also die of what is not the partition's."""
     return parts.on_error == "keep" or isinstance(error, KilledWorker)
-
-
-def _window(run: RunningTree[R]) -> int:
-    """Groups that may be outstanding: enough that no worker waits for the client."""
-    slots: int = sum(run.client.nthreads().values())
-    return 1 + max(OUTSTANDING, 4 * slots) // run.fan_in
 
 
 def _fold(by_value: bytes, children: list[Part[Any]]) -> Part[Any]:
