@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,37 @@ def _wrong_outside(layer: str, name: str) -> str:
     if "*" in allowed or any(name == a or name.startswith(f"{a}.") for a in allowed):
         return ""
     return f"{layer} imports {name}, which is not among {sorted(allowed)}"
+
+
+def circle(sources: dict[str, str]) -> list[str]:
+    """Modules that import each other in a circle, be it as late as inside a function; or none."""
+    inside = {
+        module: {
+            imported.name[len(PACKAGE) + 1 :]
+            for imported in imports(module, source)
+            if imported.top == PACKAGE and not imported.for_types
+        }
+        for module, source in sources.items()
+    }
+    try:
+        TopologicalSorter(inside).prepare()
+    except CycleError as error:
+        return [module or "__init__" for module in error.args[1]]
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle({module: path.read_text() for module, path in MODULES.items()}) == []
+
+
+def test_a_circle_is_seen_even_if_it_is_closed_inside_a_function() -> None:
+    sources = {
+        "storage": "from spectrum_workflows import errors",
+        "errors": "def explain():\n    from spectrum_workflows.storage import read",
+    }
+    assert sorted({*circle(sources)}) == ["errors", "storage"]
+    sources["errors"] = "if TYPE_CHECKING:\n    from spectrum_workflows.storage import read"
+    assert circle(sources) == []
 
 
 def test_the_source_is_found() -> None:

@@ -62,6 +62,16 @@ def test_what_failed_in_the_first_pass_is_left_out_and_counted_once(dask_client,
     assert ("second", 7, 7) in told
 
 
+@pytest.mark.parametrize("workers", [False, True])
+def test_what_failed_in_a_shuffle_is_left_out_of_later_passes(dask_client, workers) -> None:
+    run = run_of(dask_client if workers else None)
+    kept = run.shuffle("first", Shuffle(pieces, together, 2), BAD)
+    assert list(kept) == [7, 25]
+    kept.close()
+    assert run.over("second", COUNT, BAD) == 7
+    assert [failure.where for failure in run.metrics.failures] == ["item 3"]
+
+
 def test_a_stage_of_several_passes_adds_up() -> None:
     run = run_of(None)
     for _ in range(3):

@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.engine import each, merged, parts, tree_dask, window
+from spectrum_workflows.engine import each, failures, merged, tree_dask, window
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -321,4 +321,4 @@ def test_a_merge_that_refuses_ends_on_workers_too(dask_client):
     ],
 )
 def test_an_error_of_many_lines_is_shown_by_the_one_that_says_something(said, shown):
-    assert parts.failure(kit.Item(1), RuntimeError(said), 1).error == shown
+    assert failures.failure(kit.Item(1), RuntimeError(said), 1).error == shown

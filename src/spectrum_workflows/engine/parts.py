@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Failure, Metrics, OnError, Partition
+from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error, failure, may_pass
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
-from spectrum_workflows.errors import PartitionError, SpectrumError, StoreError
+from spectrum_workflows.errors import SpectrumError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,8 +24,6 @@ R = TypeVar("R")
 
 ATTEMPTS = 3
 """Tries of a partition whose reading fails for a reason that may pass."""
-
-_PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def compute(
                 failures: tuple[Failure, ...] = ()
                 break
             except Exception as error:
-                if attempt < ATTEMPTS and _may_pass(error):
+                if attempt < ATTEMPTS and may_pass(error):
                     time.sleep(0.1 * 3**attempt)
                     continue
                 if on_error == "raise":
@@ -146,44 +145,3 @@ def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:
         raise as_merge_error(error) from error
     moved = Metrics(bytes_moved=nbytes(values[1:]) if len(values) > 1 else 0)
     return Part(value, metrics + spent() + moved)
-
-
-def failure(item: Partition, error: BaseException, attempts: int) -> Failure:
-    """The value that stands for a partition which could not be computed."""
-    notes = "\n".join(getattr(error, "__notes__", ()))
-    return Failure(item.where, item.size, _describe(error), attempts, notes)
-
-
-def as_spectrum_error(error: BaseException, item: Partition) -> SpectrumError:
-    """The error to show: our own as it is, any other with its partition named."""
-    if isinstance(error, SpectrumError):
-        return error
-    remedy = "--on-error keep finishes without it"
-    return PartitionError(_describe(error), item.where, remedy)
-
-
-def as_merge_error(error: BaseException) -> SpectrumError:
-    """The error to show when results could be computed but not merged."""
-    if isinstance(error, SpectrumError):
-        return error
-    return PartitionError(f"merging results failed ({_describe(error)})")
-
-
-def _describe(error: BaseException) -> str:
-    if isinstance(error, SpectrumError):
-        return str(error)
-    if type(error).__name__ == "KilledWorker":  # distributed's, which is not imported here
-        what = "every worker that tried it died: it may need more memory than a worker has"
-        return f"{what}, or be damaged so that its reader dies"
-    lines = str(error).splitlines() or [""]
-    texts = [line.strip() for line in lines if line.strip()] or [""]
-    return (
-        f"{type(error).__name__}: {texts[0] if lines[0].strip() else texts[-1]}"  # C++'s end in it
-    )
-
-
-def _may_pass(error: BaseException) -> bool:
-    if isinstance(error, PartitionError) and error.__cause__ is not None:
-        error = error.__cause__  # what a user's own code met
-    ours = isinstance(error, SpectrumError) and not isinstance(error, StoreError)
-    return isinstance(error, OSError) and not ours and not isinstance(error, _PERMANENT)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from spectrum_workflows.engine.failures import as_merge_error
 from spectrum_workflows.errors import SpectrumError
 
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-def _brought(element: Any) -> Any:
+def _fetch(element: Any) -> Any:
     """A part that a worker holds; its error as one of ours."""
-    from spectrum_workflows.engine.parts import as_merge_error  # which knows this module
-
     try:
         return element.result()
     except SpectrumError:
@@ -55,7 +54,7 @@ class Persisted(Generic[R]):
     def __iter__(self) -> Iterator[R]:
         """Bring the values here, one after the other."""
         for element in self.elements:
-            yield (element if self.client is None else _brought(element)).value
+            yield (element if self.client is None else _fetch(element)).value
 
     def close(self) -> None:
         """Release the values, wherever they are, and whoever else still knows their names."""

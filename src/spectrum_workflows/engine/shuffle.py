@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Metrics
-from spectrum_workflows.engine.parts import (
-    Part,
-    Parts,
-    as_merge_error,
-    compute,
-    metered,
-    own_shared,
-)
+from spectrum_workflows.engine.parts import Parts, compute, own_shared
 from spectrum_workflows.engine.patience import patient
 from spectrum_workflows.engine.persisted import Persisted
-from spectrum_workflows.engine.sizes import nbytes
-from spectrum_workflows.errors import SpectrumError
-
-if TYPE_CHECKING:
-    from distributed import Client
+from spectrum_workflows.engine.pieces import join_pieces, piece
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -69,37 +57,5 @@ def shuffle(
             begin(item.where)
             made.append(compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n)))
             report(n + 1)
-    joined = [joined_part(join, k, [piece(part, k) for part in made]) for k in range(count)]
-    return kept(joined, None, [part.metrics for part in joined])
-
-
-def kept(
-    elements: Sequence[Any], client: Client | None, costs: Sequence[Metrics]
-) -> Persisted[Any]:
-    """The values with the cost of all; each element's own counts once."""
-    return Persisted(tuple(elements), client, sum(costs, Metrics()))
-
-
-def piece(part: Part[Sequence[P]], number: int) -> Part[P]:
-    """One piece of a part; the first one carries the cost of them all."""
-    value = None if part.value is None else part.value[number]
-    return Part(value, part.metrics if number == 0 else Metrics())
-
-
-def joined_part(
-    join: Callable[[int, list[P]], R], number: int, pieces: Sequence[Part[P]]
-) -> Part[R]:
-    """Join the pieces that are there; ``None`` where every part failed."""
-    values = [part.value for part in pieces if part.value is not None]
-    metrics = sum((part.metrics for part in pieces), Metrics())
-    metrics = replace(metrics, bytes_moved=metrics.bytes_moved + nbytes(values))
-    if not values:
-        return Part(None, metrics)
-    try:
-        with metered() as spent:
-            value = join(number, values)
-    except SpectrumError:
-        raise
-    except Exception as error:
-        raise as_merge_error(error) from error
-    return Part(value, metrics + spent())
+    values = [join_pieces(join, k, [piece(part, k) for part in made]) for k in range(count)]
+    return Persisted(tuple(values), None, sum((value.metrics for value in values), Metrics()))

@@ -15,10 +15,11 @@ from distributed import Future, as_completed
 
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.bundles import take_groups
+from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error
 from spectrum_workflows.engine.lookout import Lookout
-from spectrum_workflows.engine.parts import Part, Parts, as_merge_error, as_spectrum_error
+from spectrum_workflows.engine.parts import Part, Parts
 from spectrum_workflows.engine.persisted import Persisted
-from spectrum_workflows.engine.shuffle import joined_part, kept, piece
+from spectrum_workflows.engine.pieces import join_pieces, piece
 from spectrum_workflows.engine.tasks import columns, loaded, scatter_shared, task_of
 from spectrum_workflows.engine.tree_dask import MERGE_PRIORITY, may_be_retried, stand_in
 from spectrum_workflows.engine.window import Window
@@ -144,7 +145,8 @@ def shuffle_on_workers(
                     _release(attempt.failed.values())
                     attempt = _Attempt(attempt.turn + 1, as_completed(loop=client.loop))
                 _join_bundles(whole, attempt)
-                return kept(attempt.values, client, _gather_costs(lookout, attempt))
+                costs = sum(_gather_costs(lookout, attempt), Metrics())
+                return Persisted(tuple(attempt.values), client, costs)
         except BaseException:
             _let_go(client, attempt)
             raise
@@ -296,7 +298,7 @@ def _bundle(numbers: list[int], k: int, parts: list[Part[Sequence[P]]]) -> dict[
 def _join(by_value: bytes, k: int, bundles: list[dict[int, Part[Any]]]) -> Part[Any]:
     """Value ``k`` of its pieces, in item order."""
     pieces = {n: part for bundle in bundles for n, part in bundle.items()}
-    return joined_part(loaded(by_value), k, [pieces[n] for n in sorted(pieces)])
+    return join_pieces(loaded(by_value), k, [pieces[n] for n in sorted(pieces)])
 
 
 def _metrics_of(part: Part[Any]) -> Metrics:

@@ -14,16 +14,10 @@ import dask
 from distributed import Future, KilledWorker, as_completed
 
 from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error, failure
 from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.nearness import shares
-from spectrum_workflows.engine.parts import (
-    Part,
-    Parts,
-    as_merge_error,
-    as_spectrum_error,
-    failure,
-    fold,
-)
+from spectrum_workflows.engine.parts import Part, Parts, fold
 from spectrum_workflows.engine.tasks import columns, loaded, scatter, scatter_shared, task_of
 from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import SiteError
