@@ -14,7 +14,7 @@ SERVICES := environments/services.txt
 PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test cases lint docs services proof evidence cluster lock clean
+.PHONY: help env demo test cases lint docs services proof evidence cluster mutants lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,10 @@ evidence: env  ## compare with the fields' own programs, and render docs/evidenc
 
 cluster: env  ## open a shell in which this machine has a real SLURM and Dask Gateway
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}
+
+mutants: env  ## change the kernels one thing at a time and see whether a test notices (ROOM=radio/weights)
+	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --group mutants
+	@$(BIN)/python tests/mutants.py $(ROOM)
 
 lock: $(BIN)/uv  ## resolve the dependencies anew
 	@$(BIN)/uv --no-config pip compile pyproject.toml --all-extras --group test --group dev \

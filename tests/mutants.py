@@ -3,7 +3,7 @@
 mutmut changes one thing at a time in the code of a room and runs the tests that reach it.  It
 works on a copy below ``build/mutants``, in which two things differ from the tree:
 
-- functions that Numba compiles are plain Python, because mutmut leaves decorated ones alone;
+- what Numba compiles in the room is plain Python, because mutmut leaves decorated ones alone;
 - the two workers of ``dask_client`` are threads of the test's own process, so that mutants
   are alive on them; tests that start or kill worker processes are left out.
 
@@ -73,7 +73,7 @@ ROOMS = {
         ("hep/histogram.py",), ("hep/test_histogram.py", "hep/test_observables.py"), PROCESSES
     ),
     "hep/selection": Room(
-        ("hep/selection.py", "hep/select/selection.py"),
+        ("hep/select/selection.py",),
         ("hep/test_selection.py", "hep/test_code.py", "hep/test_cuts.py"),
         PROCESSES,
     ),
@@ -102,9 +102,9 @@ def staged(name: str) -> Path:
         ignore = shutil.ignore_patterns("__pycache__", "services")
         shutil.copytree(TREE / part, folder / part, ignore=ignore)
     package = folder / "src" / "spectrum_workflows"
-    for path in package.rglob("*.py"):
-        text = path.read_text()
-        path.write_text(COMPILED.sub("", text))
+    for pattern in room.code:
+        for path in package.glob(pattern):
+            path.write_text(COMPILED.sub("", path.read_text()))
     with (folder / "tests" / "conftest.py").open("a") as file:
         file.write(THREADS)
     code = [f"src/spectrum_workflows/{pattern}" for pattern in room.code]

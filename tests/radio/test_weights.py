@@ -95,3 +95,46 @@ def test_beyond_the_grid_there_is_no_weight():
     grid = weights.density(data, GEOMETRY)
     made = weights.weighted(data, GEOMETRY, grid, (0.0, 1.0)).weight[:, 0]
     assert made.tolist() == [0, 0, 1]
+
+
+def at_cells(*cells):
+    """One visibility in the middle of each cell, counted from u = v = 0."""
+    width = 1 / (weights.density_side(GEOMETRY.npix) * GEOMETRY.cell)
+    return [[(x + 0.5) * width, (y + 0.5) * width, 0.0] for x, y in cells]
+
+
+def test_the_outermost_cells_belong_to_the_grid_and_the_next_do_not():
+    side = weights.density_side(GEOMETRY.npix)
+    half = weights.density(visibilities([[1.0, 1.0, 0]]), GEOMETRY).shape[0]
+    first, last = -(side // 2), side - 1 - side // 2
+    inside = [(first, 1), (last, 1), (3, half - 1)]
+    outside = [(first - 1, 2), (last + 1, 2), (5, half)]
+    data = visibilities(at_cells(*inside, *outside))
+    grid = weights.density(data, GEOMETRY)
+    assert [grid[y, x + side // 2] for x, y in inside] == [1, 1, 1]
+    assert grid.sum() == 3
+    made = weights.weighted(data, GEOMETRY, grid, (0.0, 1.0)).weight[:, 0]
+    assert made.tolist() == [1, 1, 1, 0, 0, 0]
+
+
+def test_a_baseline_along_u_stays_on_its_side():
+    side = weights.density_side(GEOMETRY.npix)
+    width = 1 / (side * GEOMETRY.cell)
+    data = visibilities([[10.3 * width, 0.0, 0], [-7.3 * width, 0.0, 0]], [2.0, 3.0])
+    grid = weights.density(data, GEOMETRY)
+    assert grid[0, side // 2 + 10] == 2
+    assert grid[0, side // 2 - 8] == 3
+    made = weights.weighted(data, GEOMETRY, grid, (0.0, 1.0)).weight[:, 0]
+    assert made.tolist() == [1, 1]
+
+
+def test_what_has_no_weight_gets_none_where_nothing_else_lies():
+    data = visibilities(at_cells((3, 3), (9, 9), (12, 12)), [0.0, -1.0, 2.0])
+    grid = weights.density(data, GEOMETRY)
+    assert grid.sum() == 2
+    made = weights.weighted(data, GEOMETRY, grid, (0.0, 1.0)).weight[:, 0]
+    assert made.tolist() == [0, 0, 1]
+
+
+def test_briggs_of_nothing_divides_by_nothing():
+    assert weights.robustness("briggs", 0.0, np.zeros((2, 4))) == (1.0, 0.0)
