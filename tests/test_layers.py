@@ -33,6 +33,7 @@ LAYERS = {
     "words": (
         *(
             "credentials",
+            "display",
             "errors",
             "conversion",
             "domain",

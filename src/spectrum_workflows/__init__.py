@@ -1,8 +1,10 @@
 """Reference workflows for HEP and radio astronomy that run unchanged anywhere.
 
->>> spec = load_spec("workflows/hep/quickstart.toml")
->>> with connect(load_site()) as place:
-...     outcome = run(spec, place)
+::
+
+    spec = load_spec("hep/quickstart")
+    with connect(load_site()) as place:
+        outcome = run(spec, place)
 """
 
 from __future__ import annotations

@@ -8,14 +8,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import domain, storage
+from spectrum_workflows import display, domain, storage
 from spectrum_workflows.domain import Plan
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.calibration import costs_of, save_costs
 from spectrum_workflows.stages import Stage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Check:
     """What a run would do; printing it shows the plan in words.
 
@@ -70,6 +70,32 @@ class Check:
             lines.append(f"  method              {plan.method}")
         warnings = [f"  warning: {w}" for w in plan.warnings]
         return "\n".join([*lines, *self._table(), *warnings])
+
+    def __repr__(self) -> str:
+        return f"<Check of {self.name}: {self.plan!r}>"
+
+    def _repr_html_(self) -> str:
+        plan = self.plan
+        rows = [("partitions", f"{len(plan.partitions):,}"), ("entries", f"{plan.size:,}")]
+        if plan.bytes_to_read:
+            rows.append(("to read, per pass", f"{plan.bytes_to_read / 1e6:,.1f} MB{self._share}"))
+            rows.append(("largest task needs", f"{plan.largest_memory / 1e6:,.0f} MB of memory"))
+        if plan.method:
+            rows.append(("method", plan.method))
+        head = ("stage", "tasks", "CPU s", f"wall s, {self.workers} workers", "MB moved", "MB task")
+        stages = [
+            (
+                stage.name,
+                f"{stage.tasks:,}",
+                f"{stage.cpu_seconds:.2f}",
+                f"{self.wall(stage):.2f}",
+                f"{stage.bytes_moved / 1e6:.1f}",
+                f"{stage.memory / 1e6:.0f}",
+            )
+            for stage in self.stages
+        ]
+        table = display.grid(head, stages) if stages else ""
+        return display.card(f"check of {self.name}", rows, notes=plan.warnings, table=table)
 
     @property
     def _share(self) -> str:

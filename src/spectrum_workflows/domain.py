@@ -75,7 +75,7 @@ class Failure:
             object.__setattr__(self, name, hidden(getattr(self, name)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """What a run is going to do, known before anything is computed.
 
@@ -115,6 +115,9 @@ class Plan:
     data_bytes: int = 0
     method: str = ""
     failures: tuple[Failure, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Plan of {len(self.partitions):,} partitions, {self.size:,} entries>"
 
     @property
     def size(self) -> int:

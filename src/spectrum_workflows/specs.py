@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from spectrum_workflows import display
 from spectrum_workflows.credentials import found_in, texts
 from spectrum_workflows.errors import SpecError
 
@@ -30,6 +31,18 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    def _repr_html_(self) -> str:
+        """The keys that were given, for a notebook."""
+        given = self.model_dump(mode="json", exclude_unset=True)
+        named = {key: given.pop(key) for key in ("workflow", "name") if key in given}
+        title = " ".join(map(str, named.values())) or type(self).__name__
+        rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in given.items()]
+        return display.card(title, rows[: display.MOST_ROWS])
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """What IPython prints: a long spec is not repeated, `model_dump` gives it all."""
+        printer.text(display.shortened(repr(self), 1_000))
 
     def changed(self, **changes: Any) -> Self:
         """Return a validated copy with some values replaced.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_module
-import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from spectrum_workflows import display
 from spectrum_workflows.credentials import hidden
 from spectrum_workflows.jsontext import as_json as json_text
 
@@ -61,7 +61,7 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
         for failure in summary["failures"]:
             table.add_row("", "failed", escape(f"{failure['where']}: {failure['error']}"))
         shown = {k: v for k, v in summary.items() if k not in HIDDEN}
-        for n, (key, value) in enumerate(_rows(shown)):
+        for n, (key, value) in enumerate(display.lines(shown)):
             table.add_row(title if n == 0 else "", key, escape(value))
         for warning in summary["warnings"]:
             table.add_row("", "note", escape(warning))
@@ -83,7 +83,7 @@ def table(rows: list[dict[str, Any]], *, title: str) -> None:
     for column in rows[0] if rows else ():
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(escape(_short(value)) for value in row.values()))
+        shown.add_row(*(escape(display.plain(value)) for value in row.values()))
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(shown)
 
 
@@ -107,54 +107,3 @@ def comparison(found: Comparison, *, json: bool) -> None:
         text(f"  note: {line}")
     for name, (have, allowed) in found.deviations.items():
         text(f"  {name}: differs by {have:.3g}, allowed {allowed:.3g}")
-
-
-def _rows(summary: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested numbers as lines: a name, and what belongs together beside it."""
-    out = []
-    for key, value in summary.items():
-        if isinstance(value, dict) and any(isinstance(v, dict) for v in value.values()):
-            plain = {k: v for k, v in value.items() if not isinstance(v, dict)}
-            out += _rows({key: plain} if plain else {}, prefix)
-            out += _rows({k: v for k, v in value.items() if k not in plain}, f"{prefix}{key}.")
-        elif isinstance(value, dict):
-            out.append((prefix + key, _together(value)))
-        else:
-            out.append((prefix + key, _with_unit(key, value)))
-    return out
-
-
-def _with_unit(key: str, value: Any) -> str:
-    """A number of the summary with the unit that its key names."""
-    if key.startswith("bytes") or key.endswith("bytes"):
-        return f"{value / 1e6:,.1f} MB"
-    if key.endswith("seconds"):
-        return f"{value:.3g} s"
-    return _short(value)
-
-
-def _together(values: dict[str, Any]) -> str:
-    """``a 1, b 2 ± 0.1``; ``b_error`` is shown with ``b``."""
-    words = []
-    for key, value in values.items():
-        if key.removesuffix("_error") in values and key.endswith("_error"):
-            continue
-        error = values.get(f"{key}_error")
-        words.append(f"{key} {_short(value) if error is None else _measured(value, error)}")
-    return ", ".join(words)
-
-
-def _measured(value: float, error: float) -> str:
-    """A value with its error, both to the error's second digit: ``91.1717 ± 0.0084``."""
-    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
-        return f"{_short(value)} ± {error:.2g}"
-    digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return str(value)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from spectrum_workflows import domain
+from spectrum_workflows import display, domain
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.stages import Stage
 
+SHOWN_APART = {"workflow", "name", "digest", "failures", "warnings", "partial", "fraction"}
+"""Keys of a summary that stand in a title or below the numbers."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """A finished run: the result, and how it came about.
 
@@ -118,6 +121,28 @@ class Outcome:
             "bytes_read": self.metrics.bytes_read,
             "share_of_data_read": self.share_read,
         }
+
+    def __repr__(self) -> str:
+        partial = f", PARTIAL: {self.fraction:.4%}" if self.failures else ""
+        spec = self.spec
+        return f"<Outcome of {spec.name} ({spec.workflow}), digest {self.digest[:12]}{partial}>"
+
+    def _repr_html_(self) -> str:
+        summary = {k: v for k, v in self.summary.items() if k not in SHOWN_APART}
+        rows = [] if not self.failures else [("PARTIAL", f"{self.fraction:.4%} of the input")]
+        rows += display.lines(summary)
+        rows = [*rows[: display.MOST_ROWS], ("digest", self.digest[:16] + "…")]
+        failures = [f"{failure.where}: {failure.error}" for failure in self.failures]
+        title = f"{self.spec.name} ({self.spec.workflow})"
+        notes = [*failures, *self.warnings]
+        return display.card(title, rows, notes=notes, webp=self._thumbnail())
+
+    def _thumbnail(self) -> bytes:
+        """What people look at first, small; nothing where it cannot be drawn."""
+        try:
+            return display.thumbnail(self.domain.plot(self.result))
+        except Exception:  # `plot` says why; the numbers beside it are there
+            return b""
 
     def _of_the_result(self) -> dict[str, Any]:
         try:

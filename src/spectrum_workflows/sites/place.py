@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from spectrum_workflows import storage
+from spectrum_workflows import display, storage
+from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.dashboard import dashboard_link, memory_of
 from spectrum_workflows.sites.deployment import Deployment
 from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
 from spectrum_workflows.sites.spooling import spools
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Place:
     """Somewhere to run, until `close`; also a context manager.
 
@@ -58,6 +60,34 @@ class Place:
     def error(self) -> SiteError | None:
         """Why the workers were given up, if they were."""
         return self.watch.error if self.watch else None
+
+    @property
+    def dashboard(self) -> str:
+        """Where a browser sees the tasks; through jupyter-server-proxy where there is a hub."""
+        return dashboard_link(self.client) if self.client else ""
+
+    def __repr__(self) -> str:
+        return f"<Place, {self._kind}: {self._workers}>"
+
+    @property
+    def _kind(self) -> str:
+        return self.site.cluster.kind if self.site.cluster else "serial"
+
+    @property
+    def _workers(self) -> str:
+        if self.client is None:
+            return "this process, no workers"
+        number, memory = self.workers, memory_of(self.client)
+        limit = f" of {memory / 1e9:.1f} GB together" if memory else ""
+        return f"{number} worker{'s' * (number != 1)}{limit}"
+
+    def _repr_html_(self) -> str:
+        rows = [("where", self.site.description), ("workers", self._workers)]
+        if self.dashboard:
+            rows.append(("dashboard", self.dashboard))
+        rows += [("data", hidden(self.data)), ("results", hidden(self.results))]
+        notes = [str(self.error)] if self.error else []
+        return display.card(f"place: {self._kind}", rows, notes=notes)
 
     def read(self, name: str) -> bytes:
         """The content of a small file below the data root, wherever that is.
