@@ -32,6 +32,7 @@ STRIPS = (
 LAYERS = {
     "words": (
         *(
+            "ambient",
             "credentials",
             "display",
             "errors",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import resource
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from spectrum_workflows import catalogue, domain, progress, storage
 from spectrum_workflows.conversion import Converter
+from spectrum_workflows.engine.memory import peak_memory
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.storage import Stores
 
@@ -166,17 +164,3 @@ def _converter(source: str) -> Converter:
             return converter
     endings = ", ".join(converter.suffix for converter in known)
     raise SpecError("nothing converts such data", source, f"known: {endings}")
-
-
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, bytes.
-
-    Linux' ``ru_maxrss`` begins with that of the process that started this one,
-    so that its own file is read first.
-    """
-    status = Path("/proc/self/status")
-    for line in status.read_text().splitlines() if status.is_file() else ():
-        if line.startswith("VmHWM:"):
-            return 1024 * int(line.split()[1])
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -4,7 +4,9 @@ import operator
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 
 sys.path.insert(0, str(Path(__file__).parent))
 import items as kit
@@ -101,3 +103,17 @@ def test_nothing_left_is_an_error() -> None:
     run = Run(tuple(kit.items(1)), None, "keep", lambda *_: None, "test")
     with pytest.raises(DataError, match=r"no partition could be computed \(OSError: no such"):
         run.over("first", COUNT, 0)
+
+
+def test_the_memory_of_workers_is_not_that_of_the_session() -> None:
+    """A process that was started by a large one is none."""
+    large = np.ones(512 << 17)
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=1, **options) as cluster, Client(cluster) as client:
+        run = run_of(client)
+        assert run.over("count", COUNT) == 8
+    assert 10 << 20 < run.metrics.memory < large.nbytes
+    assert [stage.memory for stage in run.metrics.stages] == [run.metrics.memory]
+    run = run_of(None)
+    assert run.over("count", COUNT) == 8
+    assert run.metrics.memory > large.nbytes

@@ -372,7 +372,7 @@ def wait_for(condition, process, seconds=120):
         time.sleep(0.005)
 
 
-PEAK = ";from spectrum_workflows.datasets import peak_memory; print(peak_memory())"
+PEAK = ";from spectrum_workflows.engine.memory import peak_memory; print(peak_memory())"
 
 
 def test_memory_does_not_grow_with_the_set(larger, small, tmp_path):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from spectrum_workflows.ambient import Ambient
 
 LONG = 1800.0
 """Seconds that every partition may take where no limit is set."""
@@ -16,7 +16,7 @@ MANY = 20.0
 
 @dataclass(frozen=True)
 class Limits:
-    """In force for a thread inside `limited`.
+    """In force inside `limited`.
 
     Attributes
     ----------
@@ -41,24 +41,14 @@ class Limits:
         return max(0.2, min(5.0, shortest / 5))
 
 
-@dataclass
-class _Local(threading.local):
-    limits: Limits = field(default_factory=Limits)
+_limits = Ambient("limits", Limits())
 
 
-_local = _Local()
-
-
-@contextmanager
-def limited(limits: Limits) -> Iterator[None]:
-    """Let these limits hold for what is computed inside the block, in this thread."""
-    before, _local.limits = _local.limits, limits
-    try:
-        yield
-    finally:
-        _local.limits = before
+def limited(limits: Limits) -> AbstractContextManager[None]:
+    """Let these limits hold for what is computed inside the block."""
+    return _limits.set(limits)
 
 
 def current_limits() -> Limits:
-    """The limits in force in this thread."""
-    return _local.limits
+    """The limits in force here."""
+    return _limits.value

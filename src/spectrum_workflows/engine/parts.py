@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Failure, Metrics, OnError, Partition
 from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error, failure, may_pass
+from spectrum_workflows.engine.memory import peak_memory
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.errors import SpectrumError
@@ -120,16 +120,6 @@ def metered() -> Iterator[Callable[[], Metrics]]:
     """CPU time of this thread since the block began, and the process's peak memory."""
     started = time.thread_time()
     yield lambda: Metrics(time.thread_time() - started, memory=peak_memory())
-
-
-def peak_memory() -> int:
-    """Largest resident size of this process so far, bytes; 0 where it is not known."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def fold(merge: Callable[[R, R], R], children: Sequence[Part[R]]) -> Part[R]:

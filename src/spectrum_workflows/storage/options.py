@@ -1,12 +1,12 @@
-"""Options per URL prefix, in force for a thread."""
+"""Options per URL prefix, in force inside a block."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any
+
+from spectrum_workflows.ambient import Ambient
 
 
 @dataclass(frozen=True)
@@ -58,24 +58,14 @@ def _below(url: str, prefix: str) -> bool:
     return url.startswith(prefix) and (prefix.endswith("/") or not rest or rest[0] == "/")
 
 
-@dataclass
-class _Local(threading.local):
-    stores: Stores = field(default_factory=Stores)
+_stores = Ambient("stores", Stores())
 
 
-_local = _Local()
-
-
-@contextmanager
-def using(stores: Stores) -> Iterator[None]:
-    """Resolve URLs with these stores, in this thread, inside the block."""
-    before, _local.stores = _local.stores, stores
-    try:
-        yield
-    finally:
-        _local.stores = before
+def using(stores: Stores) -> AbstractContextManager[None]:
+    """Resolve URLs with these stores inside the block, and in threads that it starts."""
+    return _stores.set(stores)
 
 
 def current_stores() -> Stores:
-    """The stores in force in this thread."""
-    return _local.stores
+    """The stores in force here."""
+    return _stores.value
