@@ -1,5 +1,6 @@
 """The one door to files and stores."""
 
+import pickle
 import ssl
 import sys
 from itertools import pairwise
@@ -141,6 +142,23 @@ def test_a_url_of_a_store_is_not_local(url: str) -> None:
     assert storage.is_local("file:///x")
 
 
+def test_a_location_keeps_the_options_of_the_door_it_came_in_by(tmp_path: Path) -> None:
+    """Wherever it is handed on to: another thread, a process, another block."""
+    stores = Stores((("s3://b", (("patience", 1.5), ("concurrency", 3))),))
+    with storage.using(stores):
+        place = storage.location_of("s3://b/x")
+    assert storage.location_of(place) is place
+    assert pickle.loads(pickle.dumps(place)) == place
+    assert (place.scheme, place.bucket, place.is_local) == ("s3", "b", False)
+    assert (place.patience, place.concurrency, place.timeout) == (1.5, 3, 10.0)
+    assert storage.location_of("s3://b/x") != place
+    path = tmp_path / "x"
+    path.write_bytes(b"0123")
+    [view] = storage.read_ranges(storage.location_of(str(path)), [(1, 3)])
+    assert bytes(view) == b"12"
+    assert storage.location_of(str(path)).patience == 0.0
+
+
 # Options: what a profile says, as the libraries want it
 
 
@@ -280,7 +298,7 @@ class AnswerError(OSError):
     ],
 )
 def test_trouble_is_sorted(error: Exception, kind: str) -> None:
-    assert kind_of(error, "s3://b/x") == kind
+    assert kind_of(error, storage.location_of("s3://b/x")) == kind
 
 
 @pytest.mark.parametrize(
@@ -292,11 +310,11 @@ def test_trouble_is_sorted(error: Exception, kind: str) -> None:
     ],
 )
 def test_what_xrootd_says_is_sorted(said: str, kind: str) -> None:
-    assert kind_of(OSError(said), "root://h//x") == kind
+    assert kind_of(OSError(said), storage.location_of("root://h//x")) == kind
 
 
 def test_what_fsspec_calls_missing_over_http_may_be_something_else() -> None:
     for status, kind in ((503, "passing"), (401, "denied"), (404, "missing")):
         error = FileNotFoundError("https://h/x")
         error.__cause__ = AnswerError(status, "")
-        assert kind_of(error, "https://h/x") == kind
+        assert kind_of(error, storage.location_of("https://h/x")) == kind

@@ -18,7 +18,7 @@ from spectrum_workflows.errors import AccessError, DataNotFoundError, OutputErro
 from spectrum_workflows.proof.places import DataStore, profile
 from spectrum_workflows.record import compare, read_record
 from spectrum_workflows.sites import Place
-from spectrum_workflows.storage import Stores, filesystems
+from spectrum_workflows.storage import Stores, location
 
 sys.path.insert(0, str(Path(__file__).parent))
 import buckets
@@ -241,7 +241,7 @@ def test_a_store_that_is_down(scheme: str, nowhere: int) -> None:
 
 def test_a_store_that_hangs(mute: int) -> None:
     """Less than half of what is usual, to be done sooner: an error after at most both together."""
-    assert filesystems.TIMEOUT + filesystems.PATIENCE <= WITHIN
+    assert location.TIMEOUT + location.PATIENCE <= WITHIN
     table = {"endpoint_url": f"http://127.0.0.1:{mute}", "anon": True}
     table |= {"timeout": 3, "patience": 6}
     assert f"127.0.0.1:{mute}" in error_of("s3://bucket-x/a.root", table, StoreError)

@@ -8,6 +8,7 @@ tried again; what is wrong is said with the endpoint's and the bucket's name.
 
 from spectrum_workflows.storage.errors import missing
 from spectrum_workflows.storage.filesystems import filesystem_options, locate
+from spectrum_workflows.storage.location import Location, location_of
 from spectrum_workflows.storage.metering import Counter, count, metering
 from spectrum_workflows.storage.options import Stores, current_stores, using
 from spectrum_workflows.storage.reading import (
@@ -33,6 +34,7 @@ from spectrum_workflows.storage.writing import check_writable, put_file, remove,
 
 __all__ = [
     "Counter",
+    "Location",
     "Stores",
     "below",
     "check_writable",
@@ -46,6 +48,7 @@ __all__ = [
     "join",
     "local_path",
     "locate",
+    "location_of",
     "metering",
     "missing",
     "open_read",

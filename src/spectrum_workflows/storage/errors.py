@@ -13,7 +13,8 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
-from spectrum_workflows.storage.urls import is_local, scheme_of, shown
+from spectrum_workflows.storage.location import Location
+from spectrum_workflows.storage.urls import shown
 
 Kind = Literal["missing", "denied", "certificate", "passing", "permanent", "unknown"]
 
@@ -36,11 +37,11 @@ _ROOT_DENIED = ("[3010]", "[3030]", "permission denied", "auth failed", "not aut
 kXR_AuthFailed)."""
 
 
-def kind_of(error: BaseException, url: str) -> Kind:
+def kind_of(error: BaseException, place: Location) -> Kind:
     """Sort an error by what can be done: another try, new credentials, or nothing."""
     chain = [*_chain(error)]
     if isinstance(error, FileNotFoundError) and error.__cause__:
-        return kind_of(error.__cause__, url)  # fsspec says this of whatever befell it over http
+        return kind_of(error.__cause__, place)  # fsspec says this of whatever befell it over http
     if isinstance(error, SpectrumError):
         found: Kind = "unknown"
     elif any(_about_certificate(e) for e in chain):
@@ -49,13 +50,13 @@ def kind_of(error: BaseException, url: str) -> Kind:
         found = "missing"
     elif isinstance(error, PermissionError) or any(_code(e) in _DENIED for e in chain):
         found = "denied"
-    elif is_local(url):
+    elif place.is_local:
         found = "permanent" if getattr(error, "errno", None) in _UNREADABLE else "unknown"
     elif not _of_the_network(error):
         found = "unknown"
     elif any(_code(e) in _PASSING for e in chain):
         found = "passing"
-    elif scheme_of(url) == "root":
+    elif place.scheme == "root":
         found = _root_kind(str(error).lower())
     else:
         found = _status_kind(next((s for e in chain if (s := _status(e))), 0))
@@ -67,32 +68,32 @@ def is_ours(error: BaseException) -> SpectrumError | None:
     return next((e for e in _chain(error) if isinstance(e, SpectrumError)), None)
 
 
-def describe(kind: Kind, error: BaseException, url: str, fs: Any) -> BaseException:
+def describe(kind: Kind, error: BaseException, place: Location, fs: Any) -> BaseException:
     """The error to raise: it names endpoint and bucket, and what to do."""
-    if is_local(url):
-        here = {"missing": missing(url), "denied": _denied_here(url)}
+    if place.is_local:
+        here = {"missing": missing(place.url), "denied": _denied_here(place)}
         if isinstance(error, OSError) and error.strerror:
             what = f"cannot be read ({error.strerror})"
-            here["permanent"] = StoreError(what, shown(url), "check its name and its file system")
+            here["permanent"] = StoreError(what, place.shown, "check its name and its file system")
         return here.get(kind, error)
     if kind == "missing":
-        return _missing_there(url, fs, endpoint(url, fs))
-    where, place, said = shown(url), endpoint(url, fs), f"{_for_bucket(url)} ({_said(error)})"
+        return _missing_there(place, fs)
+    where, whom, said = place.shown, endpoint(place, fs), f"{_for_bucket(place)} ({_said(error)})"
     words: dict[str, SpectrumError] = {
         "denied": AccessError(
-            f"{place} refused access{said}",
+            f"{whom} refused access{said}",
             where,
             "check the credentials that the site profile or the environment refers to",
         ),
         "certificate": StoreError(
-            f"the certificate of {place} is not valid",
+            f"the certificate of {whom} is not valid",
             where,
             "ca_file in the site profile's [storage] names the authority to trust",
         ),
         "passing": StoreError(
-            f"{place} did not answer{said}", where, "is it up, and is its address right?"
+            f"{whom} did not answer{said}", where, "is it up, and is its address right?"
         ),
-        "permanent": StoreError(f"{place} refused{said}", where),
+        "permanent": StoreError(f"{whom} refused{said}", where),
     }
     return words.get(kind, error)
 
@@ -105,41 +106,36 @@ def missing(url: str) -> DataNotFoundError:
     return DataNotFoundError("no such file", shown(url), remedy)
 
 
-def endpoint(url: str, fs: Any) -> str:
+def endpoint(place: Location, fs: Any) -> str:
     """Whom a URL asks: the S3 service's URL, or the host."""
-    if scheme_of(url) in ("s3", "s3a"):
+    if place.scheme in ("s3", "s3a"):
         client = getattr(fs, "_s3", None)
         found = client.meta.endpoint_url if client else getattr(fs, "endpoint_url", None)
         return str(found or "the S3 service")
-    whole = shown(url)
-    return "/".join(whole.split("/", 3)[:3])
+    return "/".join(place.shown.split("/", 3)[:3])
 
 
-def bucket(url: str) -> str:
-    """The bucket of an S3 URL; empty for others."""
-    return url.split("/", 3)[2] if scheme_of(url) in ("s3", "s3a") else ""
+def _for_bucket(place: Location) -> str:
+    return f" for bucket {place.bucket!r}" if place.bucket else ""
 
 
-def _for_bucket(url: str) -> str:
-    return f" for bucket {bucket(url)!r}" if bucket(url) else ""
-
-
-def _missing_there(url: str, fs: Any, place: str) -> DataNotFoundError:
+def _missing_there(place: Location, fs: Any) -> DataNotFoundError:
     remedy = "check the name, or say where the data is with --data"
-    if not bucket(url):
-        return DataNotFoundError(f"no such file at {place}", shown(url), remedy)
+    bucket, whom = place.bucket, endpoint(place, fs)
+    if not bucket:
+        return DataNotFoundError(f"no such file at {whom}", place.shown, remedy)
     try:
-        fs.call_s3("head_bucket", Bucket=bucket(url))
+        fs.call_s3("head_bucket", Bucket=bucket)
     except FileNotFoundError:
-        return DataNotFoundError(f"no bucket {bucket(url)!r} at {place}", shown(url), remedy)
+        return DataNotFoundError(f"no bucket {bucket!r} at {whom}", place.shown, remedy)
     except Exception:  # what it was asked for is missing all the same
-        return DataNotFoundError(f"not found at {place}{_for_bucket(url)}", shown(url), remedy)
-    what = f"no such object in bucket {bucket(url)!r} at {place}"
-    return DataNotFoundError(what, shown(url), remedy)
+        return DataNotFoundError(f"not found at {whom} for bucket {bucket!r}", place.shown, remedy)
+    what = f"no such object in bucket {bucket!r} at {whom}"
+    return DataNotFoundError(what, place.shown, remedy)
 
 
-def _denied_here(url: str) -> AccessError:
-    return AccessError("not allowed to read this", url, "check its permissions")
+def _denied_here(place: Location) -> AccessError:
+    return AccessError("not allowed to read this", place.url, "check its permissions")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,6 +13,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
+from spectrum_workflows.storage.location import Location, location_of
 from spectrum_workflows.storage.metering import note_copy
 from spectrum_workflows.storage.options import current_stores
 from spectrum_workflows.storage.retry import persist
@@ -27,7 +28,7 @@ _failed: dict[str, float] = {}
 _sizes: dict[str, int] = {}
 
 
-def anywhere(url: str, action: Callable[[Any, str], T]) -> T:
+def anywhere(place: Location, action: Callable[[Any, str], T]) -> T:
     """Do something at a store, else where a copy of the file lies.
 
     Each place is tried as `persist` does; one that has failed is then asked
@@ -36,7 +37,7 @@ def anywhere(url: str, action: Callable[[Any, str], T]) -> T:
 
     Parameters
     ----------
-    url : str
+    place : Location
         A file to read.
     action : callable
         ``action(fs, path)``, as for `persist`; it may be called for another
@@ -47,24 +48,26 @@ def anywhere(url: str, action: Callable[[Any, str], T]) -> T:
     DataNotFoundError, AccessError, StoreError
         What the place that was planned says, if no copy can be read either.
     """
-    copies = current_stores().copies_of(url)
+    planned = place.url
+    copies = current_stores().copies_of(planned)
     if not copies:
-        return persist(url, action)
+        return persist(place, action)
     troubles: dict[str, SpectrumError] = {}
-    for root, place in sorted(copies, key=lambda copy: _is_down(copy[0])):
+    for root, url in sorted(copies, key=lambda copy: _is_down(copy[0])):
+        copy = place if url == planned else location_of(url)
         try:
-            if place != url:
-                _check_size(url, place)
-            found = persist(place, action)
+            if url != planned:
+                _check_size(planned, copy)
+            result = persist(copy, action)
         except (AccessError, DataError, DataNotFoundError, StoreError) as error:
             if isinstance(error, AccessError | StoreError):
                 _failed[root] = time.monotonic()
-            troubles[place] = error
+            troubles[url] = error
         else:
-            if place != url:
+            if url != planned:
                 note_copy(shown(root))
-            return found
-    raise troubles[url]
+            return result
+    raise troubles[planned]
 
 
 def remember_size(url: str, size: int | None) -> None:
@@ -73,14 +76,14 @@ def remember_size(url: str, size: int | None) -> None:
         _sizes[url] = size
 
 
-def _check_size(url: str, place: str) -> None:
-    expected = _sizes.get(url)
+def _check_size(planned: str, copy: Location) -> None:
+    expected = _sizes.get(planned)
     if expected is None:
         return
-    size = persist(place, lambda fs, path: fs.info(path)["size"])
+    size = persist(copy, lambda fs, path: fs.info(path)["size"])
     if size != expected:
         what = f"has {size} bytes, not the {expected} of the replica that was planned"
-        raise DataError(what, shown(place), "correct the catalogue's replicas")
+        raise DataError(what, copy.shown, "correct the catalogue's replicas")
 
 
 def _is_down(root: str) -> bool:

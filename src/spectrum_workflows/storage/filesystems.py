@@ -29,20 +29,9 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from spectrum_workflows.errors import DataError, MissingExtraError
-from spectrum_workflows.storage.options import current_stores
-from spectrum_workflows.storage.urls import (
-    absolute,
-    check_no_password,
-    check_redirect,
-    is_local,
-    scheme_of,
-    shown,
-)
+from spectrum_workflows.storage.location import CONCURRENCY, TIMEOUT, Location, location_of
+from spectrum_workflows.storage.urls import absolute, check_no_password, check_redirect
 
-TIMEOUT = 10.0
-PATIENCE = 20.0
-SLOWEST = 100e3
-CONCURRENCY = 32
 CONNECT = 5.0
 
 ONCE = {"mode": "standard", "total_max_attempts": 1}
@@ -61,24 +50,28 @@ def locate(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     MissingExtraError
         The one for it is not installed.
     """
-    check_no_password(url)
-    url = absolute(url)
+    return open_filesystem(location_of(url))
+
+
+def open_filesystem(place: Location) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system and the path on it that a location means; raises as `locate`."""
+    check_no_password(place.url)
     try:
-        options = filesystem_options(url)
+        options = _fsspec_options(place)
         if "config_kwargs" in options:
             options["config_kwargs"]["retries"] = ONCE
-        fs, path = url_to_fs(url, **options)
+        fs, path = url_to_fs(absolute(place.url), **options)
     except ImportError as error:
-        extra = _EXTRAS.get(scheme_of(url))
+        extra = _EXTRAS.get(place.scheme)
         if extra is None:
-            raise DataError(f"cannot open this kind of URL: {error}", shown(url)) from error
+            raise DataError(f"cannot open this kind of URL: {error}", place.shown) from error
         raise MissingExtraError(
-            f"{scheme_of(url)}:// cannot be opened",
-            shown(url),
+            f"{place.scheme}:// cannot be opened",
+            place.shown,
             f"pip install 'spectrum-workflows[{extra}]'",
         ) from error
     except ValueError as error:
-        raise DataError(f"cannot open this kind of URL: {error}", shown(url)) from error
+        raise DataError(f"cannot open this kind of URL: {error}", place.shown) from error
     if "config_kwargs" in options:
         fs.retries = 1
     return fs, path
@@ -91,39 +84,15 @@ def filesystem_options(url: str) -> dict[str, Any]:
     system of them by itself would be without the limits in time that `persist` keeps:
     all of ours, Zarr's as well, read through `storage`.
     """
-    options = current_stores().for_url(url)
+    return _fsspec_options(location_of(url))
+
+
+def _fsspec_options(place: Location) -> dict[str, Any]:
+    options = dict(place.options)
     for ours in ("patience", "slowest"):
         options.pop(ours, None)
-    make = _MAKERS.get(scheme_of(url))
+    make = _MAKERS.get(place.scheme)
     return options if make is None else make(options)
-
-
-def patience(url: str) -> float:
-    """Seconds in which what may pass is tried again; 0 for local files."""
-    return 0.0 if is_local(url) else float(current_stores().for_url(url).get("patience", PATIENCE))
-
-
-def timeout(url: str) -> float:
-    """Seconds without an answer after which it is asked again."""
-    return max(0.1, float(current_stores().for_url(url).get("timeout", TIMEOUT)))
-
-
-def slowest(url: str) -> float:
-    """Bytes a second below which a read or write is given up."""
-    return max(1.0, float(current_stores().for_url(url).get("slowest", SLOWEST)))
-
-
-def concurrency(url: str) -> int:
-    """Requests that may be under way at a time for one reader."""
-    return int(current_stores().for_url(url).get("concurrency", CONCURRENCY))
-
-
-def has_credentials(url: str) -> bool:
-    """Whether there may be credentials that can be read anew."""
-    options = current_stores().for_url(url)
-    if scheme_of(url) in ("http", "https"):
-        return "token_file" in options
-    return not options.get("anon", False)
 
 
 def forget(fs: fsspec.AbstractFileSystem) -> None:

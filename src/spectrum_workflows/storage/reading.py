@@ -10,12 +10,12 @@ from typing import IO, Any
 from spectrum_workflows.errors import SpectrumError, StoreError
 from spectrum_workflows.storage.errors import missing
 from spectrum_workflows.storage.failover import anywhere, remember_size
-from spectrum_workflows.storage.filesystems import concurrency, locate
+from spectrum_workflows.storage.filesystems import open_filesystem
 from spectrum_workflows.storage.limits import allow
+from spectrum_workflows.storage.location import Location, location_of
 from spectrum_workflows.storage.metering import count
 from spectrum_workflows.storage.ranges import joined
 from spectrum_workflows.storage.retry import persist
-from spectrum_workflows.storage.urls import is_local, scheme_of, shown
 
 BUFFER = 1 << 20  # bytes that a stream reads ahead
 UNKNOWN = 64 << 20  # bytes that are waited for where a server does not say how many there are
@@ -25,7 +25,7 @@ class TruncatedError(OSError):
     """An answer that is shorter than what was asked for."""
 
 
-def info(url: str) -> dict[str, Any]:
+def info(url: str | Location) -> dict[str, Any]:
     """What the store says of a file: ``size``, ``type``, and what it has of time or tag.
 
     Raises
@@ -33,9 +33,10 @@ def info(url: str) -> dict[str, Any]:
     DataNotFoundError, AccessError, StoreError
         As `copies.anywhere`.
     """
-    found: dict[str, Any] = anywhere(url, lambda fs, path: fs.info(path))
-    remember_size(url, found.get("size"))
-    return found
+    place = location_of(url)
+    described: dict[str, Any] = anywhere(place, lambda fs, path: fs.info(path))
+    remember_size(place.url, described.get("size"))
+    return described
 
 
 def exists(url: str) -> bool:
@@ -55,26 +56,28 @@ def exists(url: str) -> bool:
 
 def files_below(url: str) -> list[str]:
     """URLs of all files below a folder, sorted; none where there is no folder."""
-    fs, _ = locate(url)
+    place = location_of(url)
+    fs, _ = open_filesystem(place)
     try:
-        paths = persist(url, lambda fs, path: sorted(fs.find(path, **_aloud(url))))
+        paths = persist(place, lambda fs, path: sorted(fs.find(path, **_raising(place))))
     except FileNotFoundError:
         return []
-    return [path if is_local(url) else fs.unstrip_protocol(path) for path in paths]
+    return [path if place.is_local else fs.unstrip_protocol(path) for path in paths]
 
 
-def _aloud(url: str) -> dict[str, str]:
+def _raising(place: Location) -> dict[str, str]:
     """Where fsspec lists folder by folder, it would step over those that gave an error."""
-    return {"on_error": "raise"} if scheme_of(url) in ("http", "https", "root") else {}
+    return {"on_error": "raise"} if place.is_http or place.scheme == "root" else {}
 
 
 def size_below(url: str) -> int:
     """Bytes of a file, or of all files below a folder; 0 where the store does not say."""
+    place = location_of(url)
     try:
-        described = info(url)
+        described = info(place)
         if described["type"] != "directory":
             return int(described["size"] or 0)
-        return int(persist(url, lambda fs, path: fs.du(path)))
+        return int(persist(place, lambda fs, path: fs.du(path)))
     except SpectrumError:  # a number to be shown, which must not end a run
         return 0
 
@@ -87,12 +90,12 @@ def read_bytes(url: str) -> bytes:
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    data: bytes = anywhere(url, _whole)
+    data: bytes = anywhere(location_of(url), _whole)
     count(len(data))
     return data
 
 
-def read_ranges(url: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+def read_ranges(url: str | Location, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
     """Byte ranges of one file, by as few requests as makes sense, all at once.
 
     Neighbours share a request as `ranges.joined` says.  A range whose answer
@@ -100,7 +103,7 @@ def read_ranges(url: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]
 
     Parameters
     ----------
-    url : str
+    url : str or Location
     ranges : sequence of (start, stop)
         Within the file, in any order.
 
@@ -114,14 +117,15 @@ def read_ranges(url: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    if is_local(url):
-        return persist(url, lambda _, path: _local_ranges(path, ranges))
-    wanted = joined(ranges)
+    place = location_of(url)
+    if place.is_local:
+        return persist(place, lambda _, path: _local_ranges(path, ranges))
+    spans = joined(ranges)
     got: dict[tuple[int, int], bytes] = {}
 
     def ask(fs: Any, path: str) -> None:
-        left = [span for span in wanted if span not in got]
-        answers = _answers(fs, path, left, concurrency(url))
+        left = [span for span in spans if span not in got]
+        answers = _answers(fs, path, left, place.concurrency)
         failures = []
         for span, answer in zip(left, answers, strict=True):
             if isinstance(answer, BaseException):
@@ -130,15 +134,15 @@ def read_ranges(url: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]
                 short = f"{len(answer)} of {span[1] - span[0]} bytes came"
                 failures.append(TruncatedError(short))
             elif len(answer) > span[1] - span[0]:
-                raise StoreError("the server ignores byte ranges", shown(url), "stage the file")
+                raise StoreError("the server ignores byte ranges", place.shown, "stage the file")
             else:
                 got[span] = answer
                 count(len(answer))
         if failures:
             raise failures[0]
 
-    anywhere(url, ask)
-    return [_cut(got, wanted, start, stop) for start, stop in ranges]
+    anywhere(place, ask)
+    return [_cut(got, spans, start, stop) for start, stop in ranges]
 
 
 def open_read(url: str) -> IO[bytes]:
@@ -149,18 +153,19 @@ def open_read(url: str) -> IO[bytes]:
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    if is_local(url):
-        return persist(url, lambda fs, path: fs.open(path, "rb"))
-    return io.BufferedReader(_RangeFile(url, info(url)), BUFFER)
+    place = location_of(url)
+    if place.is_local:
+        return persist(place, lambda fs, path: fs.open(path, "rb"))
+    return io.BufferedReader(_RangeFile(place, info(place)), BUFFER)
 
 
 class _RangeFile(io.RawIOBase):
     """A remote file as a stream, read by `read_ranges`."""
 
-    def __init__(self, url: str, described: dict[str, Any]) -> None:
+    def __init__(self, place: Location, described: dict[str, Any]) -> None:
         if described["type"] == "directory":
-            raise missing(url)
-        self.url, self.size, self.position = url, int(described["size"]), 0
+            raise missing(place.url)
+        self.place, self.size, self.position = place, int(described["size"]), 0
 
     def readable(self) -> bool:
         return True
@@ -177,7 +182,7 @@ class _RangeFile(io.RawIOBase):
         stop = min(self.position + len(buffer), self.size)
         if stop <= self.position:
             return 0
-        [data] = read_ranges(self.url, [(self.position, stop)])
+        [data] = read_ranges(self.place, [(self.position, stop)])
         buffer[: len(data)] = data
         self.position = stop
         return len(data)
@@ -205,7 +210,7 @@ def _answers(fs: Any, path: str, spans: list[tuple[int, int]], at_a_time: int) -
 
 
 def _local_ranges(path: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
-    found = []
+    views = []
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as fsspec does
         for start, stop in ranges:
             file.seek(start)
@@ -213,8 +218,8 @@ def _local_ranges(path: str, ranges: Sequence[tuple[int, int]]) -> list[memoryvi
             if len(data) < stop - start:
                 raise TruncatedError(f"{path} is shorter than it was")
             count(len(data))
-            found.append(memoryview(data))
-    return found
+            views.append(memoryview(data))
+    return views
 
 
 def _cut(

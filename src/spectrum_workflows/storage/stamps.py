@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from spectrum_workflows.errors import DataNotFoundError, SpectrumError
+from spectrum_workflows.storage.location import location_of
 from spectrum_workflows.storage.retry import persist
-from spectrum_workflows.storage.urls import is_local, join, local_path
+from spectrum_workflows.storage.urls import join, local_path
 
 MANY = 20_000
 """Files of a folder that are looked at."""
@@ -34,12 +35,13 @@ def stamp(url: str) -> str:
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    if is_local(url):
+    place = location_of(url)
+    if place.is_local:
         path = local_path(url)
-        return persist(url, lambda _fs, _path: _folder(path) if path.is_dir() else _file(path))
-    said: dict[str, Any] = persist(url, lambda fs, path: fs.info(path))
-    if said.get("type") != "directory":
-        return _in_a_line(said)
+        return persist(place, lambda _fs, _path: _folder(path) if path.is_dir() else _file(path))
+    described: dict[str, Any] = persist(place, lambda fs, path: fs.info(path))
+    if described.get("type") != "directory":
+        return _in_a_line(described)
     for head in _HEADS:
         try:
             return _in_a_line(persist(join(url, head), lambda fs, path: fs.info(path)))

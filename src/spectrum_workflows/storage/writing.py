@@ -17,10 +17,11 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
-from spectrum_workflows.storage.filesystems import locate
+from spectrum_workflows.storage.filesystems import open_filesystem
 from spectrum_workflows.storage.limits import allow
+from spectrum_workflows.storage.location import Location, location_of
 from spectrum_workflows.storage.retry import persist
-from spectrum_workflows.storage.urls import is_local, join, scheme_of, shown
+from spectrum_workflows.storage.urls import join
 
 _REMEDY = "choose another place with --out"
 PIECE = 8 << 20  # bytes sent at a time over XRootD
@@ -39,7 +40,8 @@ def write_bytes(url: str, data: bytes) -> None:
     OutputError
         The place cannot be written to.
     """
-    _written(url, lambda fs, path: _put_bytes(url, fs, path, data))
+    place = location_of(url)
+    _write(place, lambda fs, path: _put_bytes(place, fs, path, data))
 
 
 def put_file(source: Path, url: str) -> None:
@@ -50,7 +52,8 @@ def put_file(source: Path, url: str) -> None:
     OutputError
         The place cannot be written to.
     """
-    _written(url, lambda fs, path: _put_file(url, fs, path, source))
+    place = location_of(url)
+    _write(place, lambda fs, path: _put_file(place, fs, path, source))
 
 
 def check_writable(folder: str) -> None:
@@ -68,52 +71,52 @@ def check_writable(folder: str) -> None:
 
 def remove(folder: str) -> None:
     """Remove a folder and everything in it, if it is there."""
-    persist(folder, _removed)
+    persist(folder, _remove)
 
 
-def _removed(fs: Any, path: str) -> None:
+def _remove(fs: Any, path: str) -> None:
     if fs.exists(path):
         fs.rm(path, recursive=True)
 
 
-def _written(url: str, action: Callable[[Any, str], None]) -> None:
-    if scheme_of(url) in ("http", "https"):
-        raise OutputError("nothing can be written over http", shown(url), _REMEDY)
+def _write(place: Location, action: Callable[[Any, str], None]) -> None:
+    if place.is_http:
+        raise OutputError("nothing can be written over http", place.shown, _REMEDY)
     try:
-        if is_local(url):
-            action(*locate(url))
+        if place.is_local:
+            action(*open_filesystem(place))
         else:
-            persist(url, action)
+            persist(place, action)
     except (AccessError, StoreError) as error:
-        raise OutputError(f"cannot write: {error.what}", shown(url), error.remedy) from error
+        raise OutputError(f"cannot write: {error.what}", place.shown, error.remedy) from error
     except DataNotFoundError as error:
-        raise OutputError(f"cannot write: {error.what}", shown(url), _REMEDY) from error
+        raise OutputError(f"cannot write: {error.what}", place.shown, _REMEDY) from error
     except OSError as error:
         said = error.strerror or error
-        raise OutputError(f"cannot write ({said})", shown(url), _REMEDY) from error
+        raise OutputError(f"cannot write ({said})", place.shown, _REMEDY) from error
     except ValueError as error:  # a name that no file can have
         if isinstance(error, SpectrumError):
             raise
-        raise OutputError(f"cannot write ({error})", shown(url), _REMEDY) from error
+        raise OutputError(f"cannot write ({error})", place.shown, _REMEDY) from error
 
 
-def _put_bytes(url: str, fs: Any, path: str, data: bytes) -> None:
-    if is_local(url):
+def _put_bytes(place: Location, fs: Any, path: str, data: bytes) -> None:
+    if place.is_local:
         with _beside(path) as part:
             part.write_bytes(data)
-    elif scheme_of(url) == "root":
-        _sent(fs, path, io.BytesIO(data))
+    elif place.scheme == "root":
+        _send(fs, path, io.BytesIO(data))
     else:
         allow(fs, len(data)).pipe_file(path, data)
 
 
-def _put_file(url: str, fs: Any, path: str, source: Path) -> None:
-    if is_local(url):
+def _put_file(place: Location, fs: Any, path: str, source: Path) -> None:
+    if place.is_local:
         with _beside(path) as part:
             shutil.copyfile(source, part)
-    elif scheme_of(url) == "root":
+    elif place.scheme == "root":
         with source.open("rb") as file:
-            _sent(fs, path, file)
+            _send(fs, path, file)
     else:
         allow(fs, source.stat().st_size).put_file(str(source), path)
 
@@ -130,7 +133,7 @@ def _beside(path: str) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _sent(fs: Any, path: str, source: IO[bytes]) -> None:
+def _send(fs: Any, path: str, source: IO[bytes]) -> None:
     """The same over XRootD, whose fsspec file system can neither put nor pipe."""
     part = f"{path}.{uuid.uuid4().hex[:8]}.part"
     fs.makedirs(part.rpartition("/")[0], exist_ok=True)

@@ -64,7 +64,8 @@ class StoreSource(Source):  # type: ignore[misc]
     def __init__(self, file_path: str, *, nbytes: int, **_options: Any) -> None:
         super().__init__()
         self._file_path, self._num_bytes, self._open = file_path, nbytes, True
-        self._ahead = 0 if storage.is_local(file_path) else AHEAD
+        self._place = storage.location_of(file_path)
+        self._ahead = 0 if self._place.is_local else AHEAD
         self._pieces: list[tuple[int, memoryview]] = []
         self.sealed: dict[int, int] = {}
 
@@ -81,7 +82,7 @@ class StoreSource(Source):  # type: ignore[misc]
         """Many ranges in one vectored request."""
         self._check_open()
         found = []
-        data = storage.read_ranges(self._file_path, ranges)
+        data = storage.read_ranges(self._place, ranges)
         for (start, stop), part in zip(ranges, data, strict=True):
             self._account(0, start, stop)
             found.append(StoredChunk(self, start, stop, TrivialFuture(part)))
@@ -108,7 +109,7 @@ class StoreSource(Source):  # type: ignore[misc]
             if first <= start and stop <= first + len(data):
                 return data[start - first : stop - first]
         end = max(stop, min(start + self._ahead, self.num_bytes))
-        [data] = storage.read_ranges(self._file_path, [(start, end)])
+        [data] = storage.read_ranges(self._place, [(start, end)])
         if self._ahead:
             self._pieces = [*self._pieces[1 - KEPT :], (start, data)]
         return data[: stop - start]
@@ -131,4 +132,4 @@ class StoreSource(Source):  # type: ignore[misc]
 
     def _check_open(self) -> None:
         if not self._open:
-            raise OSError(f"{storage.shown(self._file_path)} is closed")
+            raise OSError(f"{self._place.shown} is closed")
