@@ -24,7 +24,7 @@ env: $(READY)  ## make .venv from the lock (needs Python >= 3.11 with venv)
 demo: env  ## run both workflows on small generated data
 	@$(BIN)/spectrum demo
 
-test: env lint  ## check style and types, then run every test
+test: env lint $(VENV)/.docs  ## check style and types, then run every test
 	@$(BIN)/python -m pytest -m "not cases" $(PYTEST_ARGS)
 
 cases: env  ## run the small inputs that once failed, a line for each

@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -172,3 +173,36 @@ def test_the_site_needs_few_packages_and_no_place() -> None:
     assert [n for n, v in both.items() if f"\n{n}=={v}" not in whole] == []
     assert "://" not in lock
     assert [line for line in lock.splitlines() if line.lstrip("# ").startswith("/")] == []
+
+
+# Examples
+
+
+def examples(page: Path) -> list[tuple[str, str]]:
+    """Python of a page, block by block, each with the text that stands below it."""
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(), re.S | re.M)
+    return [
+        (code, text if kind == "text" else "")
+        for (language, code), (kind, text) in pairwise([*blocks, ("", "")])
+        if language == "python"
+    ]
+
+
+ENGINE = [page for page in sorted((DOCS / "engine").glob("*.md")) if examples(page)]
+
+
+@pytest.mark.parametrize("page", ENGINE, ids=lambda p: p.stem)
+def test_the_examples_of_the_engine_print_what_the_page_says(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for code, printed in examples(page):
+        exec(compile(code, str(page), "exec"), names)
+        assert capsys.readouterr().out == printed
+
+
+def test_examples_are_found(tmp_path: Path) -> None:
+    assert len(ENGINE) > 3
+    page = tmp_path / "page.md"
+    page.write_text("```python\na = 1\n```\n\n```python\nprint(a)\n```\n\n```text\n1\n```\n")
+    assert examples(page) == [("a = 1\n", ""), ("print(a)\n", "1\n")]

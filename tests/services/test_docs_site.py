@@ -1,0 +1,123 @@
+"""The documentation site, built with warnings as errors and read in a real browser."""
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+pytest.importorskip("sphinx", reason="the site's packages are not installed: make docs")
+
+ROOT = Path(__file__).parents[2]
+NEEDED = (
+    *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "environments", "workflows"),
+    "tests/public_surface.txt",
+)
+LOOKED_AT = ("index", "start/hep", "guide/imaging", "engine/tree", "generated/api", "keys/radio")
+WIDTHS = (1280, 400)
+BROWSER = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+
+pytestmark = [pytest.mark.xdist_group("docs"), pytest.mark.timeout(600)]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A file server that logs nothing."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site; its notebooks are not executed, which `make docs` does."""
+    root = tmp_path_factory.mktemp("docs")
+    shutil.copytree(ROOT / "docs", root / "docs", ignore=shutil.ignore_patterns("generated"))
+    (root / "tests").mkdir()
+    for name in NEEDED:
+        (root / name).symlink_to(ROOT / name)
+    options = ("--fail-on-warning", "--nitpicky", "--keep-going", "--quiet", "--tag", "unexecuted")
+    command = [sys.executable, "-m", "sphinx", *options, root / "docs", root / "html"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return root / "html"
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser(program: Callable[[str], str]) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program("chromium"), args=[*BROWSER])
+        yield chromium
+        chromium.close()
+
+
+def opened(browser: Browser, width: int) -> tuple[Page, list[str]]:
+    """A page, and what goes wrong on it: console errors, failed or outside requests."""
+    page, wrong = browser.new_page(viewport={"width": width, "height": 900}), []
+    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", lambda request: wrong.append(request.url))
+    page.on("request", lambda r: None if "//127.0.0.1:" in r.url else wrong.append(r.url))
+    return page, wrong
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_opens_without_an_error_and_fits(
+    site: Path, address: str, browser: Browser, width: int, tmp_path: Path
+) -> None:
+    page, wrong = opened(browser, width)
+    wide = []
+    for file in sorted(site.rglob("*.html")):
+        if "_static" in file.parts:
+            continue
+        name = str(file.relative_to(site))
+        page.goto(address + name)
+        size = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        if size[0] > size[1]:
+            wide.append(f"{name}: {size[0]} pixels wide")
+        if name.removesuffix(".html") in LOOKED_AT:
+            page.screenshot(path=tmp_path / f"{name.replace('/', '-')}-{width}.png")
+    page.close()
+    assert wrong == []
+    assert wide == []
+    assert len([*tmp_path.glob("*.png")]) == len(LOOKED_AT)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_search_finds(address: str, browser: Browser, width: int) -> None:
+    page, wrong = opened(browser, width)
+    page.goto(f"{address}search.html?q=fan_in")
+    first = page.locator("#search-results li a").first
+    first.wait_for(timeout=60_000)
+    links = page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
+    assert any("engine/tree.html" in link for link in links)
+    first.click()
+    page.locator("article").get_by_text("fan_in").first.wait_for(timeout=60_000)
+    page.close()
+    assert wrong == []
+
+
+def test_the_other_pages_are_reached_on_a_phone(address: str, browser: Browser) -> None:
+    page, wrong = opened(browser, 400)
+    page.goto(f"{address}index.html")
+    page.locator("button.primary-toggle").click()
+    page.locator("dialog[open], .pst-primary-sidebar-modal").get_by_text("Engine").first.click()
+    page.wait_for_url("**/engine/index.html", timeout=60_000)
+    page.close()
+    assert wrong == []
