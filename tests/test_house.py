@@ -25,6 +25,7 @@ MAY_BE_NAMED = {
     "localhost",
     "mybinder.org",
     "semver.org",
+    "www.spectrumproject.eu",
 }
 """Hosts that a file of this repository may name: none that packages come from."""
 
