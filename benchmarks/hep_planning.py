@@ -22,8 +22,9 @@ from spectrum_workflows import load_spec
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.io import rootfile
 from spectrum_workflows.hep.plan import cache
-from spectrum_workflows.hep.plan.inspection import File, look
-from spectrum_workflows.hep.select.workload import job
+from spectrum_workflows.hep.plan.files import InputFile
+from spectrum_workflows.hep.plan.inspection import inspect
+from spectrum_workflows.hep.select.workload import load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.synthetic import write_sample
 
@@ -57,18 +58,18 @@ def second_plan(spec: HepSpec, files: int, folder: Path) -> tuple[float, float]:
         (folder / name).touch()
         os.truncate(folder / name, nbytes)
     spec = spec.changed(samples={"ttbar": {"files": names}})
-    asked = [
-        File("ttbar", f"{folder}/{name}", spec.tree, data=False, form=not k)
+    listed = [
+        InputFile("ttbar", f"{folder}/{name}", spec.tree, typed=not k)
         for k, name in enumerate(names)
     ]
-    question = cache.Question(spec.name, job(spec).wanted, spec.partition.max_events)
-    [(_, first)] = look(asked[0], question.wanted, question.max_events)
-    found = {
-        file: replace(first, url=file.url, uuid=f"{k}", form=first.form if file.form else "")
-        for k, file in enumerate(asked)
+    question = cache.Question(spec.name, load_workload(spec).requested, spec.partition.max_events)
+    [(_, first)] = inspect(listed[0], question.requested, question.max_events)
+    infos = {
+        file: replace(first, url=file.url, uuid=f"{k}", form=first.form if file.typed else "")
+        for k, file in enumerate(listed)
     }
     known = str(folder / "known")
-    cache.keep(known, question, cache.identities(asked), found)
+    cache.save(known, question, cache.identities(listed), infos)
     rootfile.close_all()
     return least(lambda: DOMAIN.plan(spec, str(folder), known=known))
 

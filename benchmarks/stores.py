@@ -40,7 +40,8 @@ from bootstrap_hep import bootstrap, generated  # noqa: E402
 from report import finished, show  # noqa: E402
 from spectrum_workflows import check, connect, load_site, load_spec, run, storage  # noqa: E402
 from spectrum_workflows.hep.io import rootfile  # noqa: E402
-from spectrum_workflows.hep.io.read import facts, read  # noqa: E402
+from spectrum_workflows.hep.io.clusters import clusters  # noqa: E402
+from spectrum_workflows.hep.io.read import read  # noqa: E402
 from spectrum_workflows.hep.types import Events  # noqa: E402
 from spectrum_workflows.storage.ranges import joined  # noqa: E402
 
@@ -64,19 +65,19 @@ def moved(url: str) -> tuple[float, float]:
     """Bytes moved for the columns over their baskets, and megabytes of describing records."""
     rootfile.close_all()
     with storage.metering() as opening:
-        found = facts(url, SPEC.tree, SPEC.columns)
-    half = found.entries // 2
+        tree = rootfile.open_tree(url, SPEC.tree)
+        needed = int(clusters(tree, SPEC.columns).baskets[:, 2].sum())
+    half = tree.entries // 2
     with storage.metering() as counter:
-        for start, stop in ((0, half), (half, found.entries)):
-            part = Events("ttbar", url, SPEC.tree, start, stop, found.uuid, found.nbytes)
-            read(part, SPEC.columns)
-    needed = int(found.baskets[:, 2].sum())
+        for start, stop in ((0, half), (half, tree.entries)):
+            part = Events("ttbar", url, SPEC.tree, start, stop, tree.uuid, tree.nbytes)
+            read(tree, part, SPEC.columns)
     return counter.bytes_read / needed, opening.bytes_read / 1e6
 
 
 def baskets(url: str) -> list[tuple[int, int]]:
     """Where the baskets of the columns lie."""
-    tree = rootfile.opened(url, SPEC.tree).tree
+    tree = rootfile.open_tree(url, SPEC.tree).tree
     return [
         (int(start), int(start) + int(branch.basket_compressed_bytes(k)))
         for branch in (tree[column] for column in SPEC.columns)

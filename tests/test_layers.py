@@ -93,7 +93,15 @@ LAYERS = {
         *("*.synthetic", "*.synthetic.*", "*.write", "*.write.*"),
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
-    "workflow": ("hep", "hep.plan.planning", "radio", "*.planning", "*.workflow", "*.workflow.*"),
+    "workflow": (
+        "hep",
+        "hep.plan.planning",
+        "hep.plan.survey",
+        "radio",
+        "*.planning",
+        "*.workflow",
+        "*.workflow.*",
+    ),
     "sites": ("arithmetic", "sites", "sites.*"),
     "front": (
         "",

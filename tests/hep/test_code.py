@@ -14,7 +14,7 @@ import pytest
 from spectrum_workflows.code_identity import confirm
 from spectrum_workflows.errors import PartitionError, SpecError
 from spectrum_workflows.hep.select import bundle, loader
-from spectrum_workflows.hep.select.selection import find
+from spectrum_workflows.hep.select.finding import find_selection
 
 
 def write(folder: Path, files: dict[str, str]) -> str:
@@ -119,7 +119,7 @@ def test_what_lies_beside_the_code_is_found_here_and_on_workers(use, late, tmp_p
     inside = head.replace("\n", "\n    ") if late else "pass"
     text = f"{'' if late else head}\ndef select(events):\n    {inside}\n    return {value}\n"
     select = "mine.py:select"
-    selection = find(select, {}, folder=write(tmp_path, {"mine.py": text, **files}))
+    selection = find_selection(select, {}, folder=write(tmp_path, {"mine.py": text, **files}))
     sent = pickle.loads(pickle.dumps(selection))
     for path in tmp_path.rglob("*"):
         if path.is_file():
@@ -149,8 +149,8 @@ def select(events):
     four = ak.Array([{"pt": 1.5}], with_name="Four2")
     return sys.runs, four.double.tolist()
 """
-    selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": text}))
-    again = find("mine.py:select", {}, folder=str(tmp_path))
+    selection = find_selection("mine.py:select", {}, folder=write(tmp_path, {"mine.py": text}))
+    again = find_selection("mine.py:select", {}, folder=str(tmp_path))
     assert selection(None) == again(None) == (1, [3.0])
     answers = dask_client.run(lambda s: [s(None), s(None)], pickle.loads(pickle.dumps(selection)))
     assert set(map(str, answers.values())) == {"[(1, [3.0]), (1, [3.0])]"}
@@ -160,7 +160,9 @@ def test_modules_of_the_same_name_in_two_folders_are_two(tmp_path, dask_client):
     selections = []
     for number in (1, 2):
         files = {"mine.py": "import lib\ndef select(e): return lib.x", "lib.py": f"x = {number}"}
-        selections.append(find("mine.py:select", {}, folder=write(tmp_path / str(number), files)))
+        selections.append(
+            find_selection("mine.py:select", {}, folder=write(tmp_path / str(number), files))
+        )
     assert [s(None) for s in selections] == [1, 2]
     futures = [dask_client.submit(call, s, None, pure=False) for s in selections]
     assert dask_client.gather(futures) == [1, 2]
@@ -174,7 +176,7 @@ def test_an_edit_beside_the_code_counts_and_so_does_data(tmp_path, dask_client):
     digests = set()
     for x, d in ((1, "a"), (2, "a"), (2, "b")):
         files = {"mine.py": code, "lib.py": f"x = {x}", "d.txt": d}
-        selection = find("mine.py:select", {}, folder=write(tmp_path, files))
+        selection = find_selection("mine.py:select", {}, folder=write(tmp_path, files))
         assert selection(None) == (x, d)
         assert dask_client.submit(call, selection, None, pure=False).result() == (x, d)
         digests.add(selection.digest)
@@ -186,7 +188,7 @@ def test_comments_docstrings_and_formatting_are_no_edit(tmp_path):
     digests = set()
     for text in (lib, '"""L."""\n# two\ndef f(e):\n    """Two."""\n\n    return (2)\n'):
         files = {"mine.py": "import lib\ndef select(e): return lib.f(e)", "lib.py": text}
-        digests.add(find("mine.py:select", {}, folder=write(tmp_path, files)).digest)
+        digests.add(find_selection("mine.py:select", {}, folder=write(tmp_path, files)).digest)
     assert len(digests) == 1
 
 
@@ -196,15 +198,15 @@ def test_an_edit_of_a_package_elsewhere_counts(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(write(tmp_path / "path", files))
     code = "from elsewhere_lab.sf import sf\ndef select(e): return sf()"
     folder = write(tmp_path / "here", {"mine.py": code})
-    before = find("mine.py:select", {}, folder=folder)
+    before = find_selection("mine.py:select", {}, folder=folder)
     assert before(None) == 2
     assert [name for name, _ in before.source.inputs] == ["mine.py"]
     write(tmp_path / "path", {"elsewhere_lab/sf.py": "def sf(): return 3"})
     with pytest.raises(SpecError, match="elsewhere_lab.sf has changed since it was imported"):
-        find("mine.py:select", {}, folder=folder)
+        find_selection("mine.py:select", {}, folder=folder)
     for name in [n for n in sys.modules if n.startswith("elsewhere_lab")]:
         del sys.modules[name]
-    after = find("mine.py:select", {}, folder=folder)
+    after = find_selection("mine.py:select", {}, folder=folder)
     assert after(None) == 3
     assert after.digest != before.digest
     confirm.cache_clear()  # as in another process
@@ -214,7 +216,10 @@ def test_an_edit_of_a_package_elsewhere_counts(tmp_path, monkeypatch):
 
 def test_the_code_of_an_installed_selection_is_of_all_it_imports():
     names = {
-        m.name for m in find("spectrum_workflows.hep.analyses.ttbar:select", {}).source.code.modules
+        m.name
+        for m in find_selection(
+            "spectrum_workflows.hep.analyses.ttbar:select", {}
+        ).source.code.modules
     }
     assert "spectrum_workflows.hep.analyses.ttbar_objects" in names
 
@@ -222,7 +227,7 @@ def test_the_code_of_an_installed_selection_is_of_all_it_imports():
 def test_every_file_is_in_the_inputs(tmp_path):
     code = "def select(e): return 1"
     files = {"mine.py": "import lib\n" + code, "lib.py": "x = 1"}
-    selection = find("mine.py:select", {}, folder=write(tmp_path, files))
+    selection = find_selection("mine.py:select", {}, folder=write(tmp_path, files))
     expected = {n: f"sha256 {hashlib.sha256(t.encode()).hexdigest()}" for n, t in files.items()}
     assert dict(selection.source.inputs) == expected
 
@@ -234,7 +239,10 @@ def test_code_below_the_spec_sees_its_own_folder_and_the_spec_s(tmp_path):
         "near.py": "x = 'wrong'",
         "far.py": "x = 'far'",
     }
-    assert find("code/mine.py:select", {}, folder=write(tmp_path, files))(None) == ("near", "far")
+    assert find_selection("code/mine.py:select", {}, folder=write(tmp_path, files))(None) == (
+        "near",
+        "far",
+    )
 
 
 def test_code_inside_a_package_may_look_upwards(tmp_path):
@@ -246,11 +254,13 @@ def test_code_inside_a_package_may_look_upwards(tmp_path):
     }
     write(tmp_path, files)
     for spec, named in (("pkg/sub", "mine.py"), ("", "pkg/sub/mine.py")):
-        assert find(f"{named}:select", {}, folder=str(tmp_path / spec))(None) == 3
+        assert find_selection(f"{named}:select", {}, folder=str(tmp_path / spec))(None) == 3
 
 
 def test_it_is_unpacked_where_nobody_else_can_write(tmp_path):
-    selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": "select = print"}))
+    selection = find_selection(
+        "mine.py:select", {}, folder=write(tmp_path, {"mine.py": "select = print"})
+    )
     place = loader.place(selection.source)
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
@@ -262,8 +272,8 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     code = (
-        "import os, signal, sys\nfrom spectrum_workflows.hep.select.selection import find\n"
-        f"find('mine.py:select', {{}}, folder={str(folder)!r})\n"
+        "import os, signal, sys\nfrom spectrum_workflows.hep.select.finding import find_selection\n"
+        f"find_selection('mine.py:select', {{}}, folder={str(folder)!r})\n"
         "print('there', flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL) if sys.argv[1] == 'dies' else sys.stdin.read()\n"
     )
@@ -282,7 +292,9 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch
         (scratch / "spectrum-code-other").mkdir()
         monkeypatch.setattr(loader, "_YOUNG", 0.0)
         monkeypatch.setattr("tempfile.tempdir", str(scratch))
-        find("mine.py:select", {}, folder=write(tmp_path / "b", {"mine.py": "select = len"}))
+        find_selection(
+            "mine.py:select", {}, folder=write(tmp_path / "b", {"mine.py": "select = len"})
+        )
         assert used.is_dir()
         assert not left.exists()
         assert (scratch / "spectrum-code-other").is_dir()
@@ -308,7 +320,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch
     ],
 )
 def test_anything_that_can_be_called_is_a_selection(code, answer, tmp_path, dask_client):
-    selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": code}))
+    selection = find_selection("mine.py:select", {}, folder=write(tmp_path, {"mine.py": code}))
     assert selection(None) == answer
     assert dask_client.submit(call, selection, None, pure=False).result() == answer
     assert selection.where.startswith("mine.py")
@@ -342,7 +354,7 @@ def test_anything_that_can_be_called_is_a_selection(code, answer, tmp_path, dask
 )
 def test_code_that_cannot_be_used_says_where(files, said, tmp_path):
     with pytest.raises(SpecError, match=said) as found:
-        find("mine.py:select", {}, folder=write(tmp_path, files))
+        find_selection("mine.py:select", {}, folder=write(tmp_path, files))
     assert "\n" not in str(found.value)
 
 
@@ -351,22 +363,24 @@ def test_a_failed_file_runs_again_when_it_is_asked_for_again(tmp_path):
     code = f"open({str(flag)!r}).close()\ndef select(events): return 3"
     write(tmp_path, {"mine.py": code})
     with pytest.raises(SpecError, match="FileNotFoundError"):
-        find("mine.py:select", {}, folder=str(tmp_path))
+        find_selection("mine.py:select", {}, folder=str(tmp_path))
     flag.touch()
-    assert find("mine.py:select", {}, folder=str(tmp_path))(None) == 3
+    assert find_selection("mine.py:select", {}, folder=str(tmp_path))(None) == 3
 
 
 @pytest.mark.parametrize("name", ["numpy", "spectrum_workflows", "json"])
 def test_a_file_called_like_what_it_imports_gets_the_installed_one(name, tmp_path):
     imported = "spectrum_workflows.hep.types" if name == "spectrum_workflows" else name
     code = f"import {imported}\ndef select(events): return {name}.__file__"
-    selection = find(f"{name}.py:select", {}, folder=write(tmp_path, {f"{name}.py": code}))
+    selection = find_selection(
+        f"{name}.py:select", {}, folder=write(tmp_path, {f"{name}.py": code})
+    )
     assert selection(None) == sys.modules[name].__file__
 
 
 def test_folders_called_like_what_is_installed_are_no_modules(tmp_path):
     files = {"mine.py": "import hist\ndef select(e): return hist.__file__", "hist/old.py": ""}
-    selection = find("mine.py:select", {}, folder=write(tmp_path, files))
+    selection = find_selection("mine.py:select", {}, folder=write(tmp_path, files))
     assert "site-packages" in selection(None)
 
 
@@ -374,23 +388,25 @@ def test_what_comes_along_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "MOST_BYTES", 1000)
     code = "x = __file__, 'big.bin', 'small.bin'\ndef select(e): pass"
     write(tmp_path, {"mine.py": code, "small.bin": "x" * 100, "other.bin": "x" * 2000})
-    find("mine.py:select", {}, folder=str(tmp_path))
+    find_selection("mine.py:select", {}, folder=str(tmp_path))
     write(tmp_path, {"big.bin": "x" * 2000})
     with pytest.raises(SpecError, match="big.bin .*larger than"):
-        find("mine.py:select", {}, folder=str(tmp_path))
+        find_selection("mine.py:select", {}, folder=str(tmp_path))
 
 
 def test_a_folder_full_of_other_things_costs_nothing(tmp_path):
     files = {f"out/run{n}/x.json": "{}" for n in range(200)} | {"notes.txt": "x", "other.py": "1/0"}
     code = "HERE = __file__\ndef select(e): return 1"
-    selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": code, **files}))
+    selection = find_selection(
+        "mine.py:select", {}, folder=write(tmp_path, {"mine.py": code, **files})
+    )
     assert [name for name, _ in selection.source.inputs] == ["mine.py"]
 
 
 def test_main_blocks_bring_nothing_along(tmp_path):
     code = "def select(e): return 1\nif __name__ == '__main__':\n    import lib\n    1 / 0"
     folder = write(tmp_path, {"mine.py": code, "lib.py": "1 / 0"})
-    selection = find("mine.py:select", {}, folder=folder)
+    selection = find_selection("mine.py:select", {}, folder=folder)
     assert selection(None) == 1
     assert [name for name, _ in selection.source.inputs] == ["mine.py"]
 
@@ -405,7 +421,7 @@ def select(events):
 
 
 def test_an_error_names_the_lines_of_the_user(tmp_path, dask_client):
-    selection = find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": ERRORS}))
+    selection = find_selection("mine.py:select", {}, folder=write(tmp_path, {"mine.py": ERRORS}))
     said = (
         r"mine.py, line 3, in helper \(called from mine.py, line 6, in select\): KeyError: 'nope'"
     )
@@ -444,7 +460,7 @@ def test_an_error_names_the_lines_of_the_user(tmp_path, dask_client):
 )
 def test_any_error_is_one_line_with_the_user_s_place(code, said, tmp_path):
     folder = write(tmp_path, {"mine.py": code, "lib.py": "def f(): return 1 / 0"})
-    selection = find("mine.py:select", {}, folder=folder)
+    selection = find_selection("mine.py:select", {}, folder=folder)
     with pytest.raises(PartitionError, match=said) as found:
         selection(None)
     assert "\n" not in str(found.value)
@@ -453,7 +469,7 @@ def test_any_error_is_one_line_with_the_user_s_place(code, said, tmp_path):
 
 def test_a_second_process_has_it_all_without_the_folder(tmp_path):
     files = {"mine.py": "import lib\ndef select(e): return lib.x", "lib.py": "x = 3"}
-    selection = find("mine.py:select", {}, folder=write(tmp_path, files))
+    selection = find_selection("mine.py:select", {}, folder=write(tmp_path, files))
     program = "import pickle, sys; print(pickle.load(sys.stdin.buffer)(None))"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -466,12 +482,12 @@ def test_a_second_process_has_it_all_without_the_folder(tmp_path):
 
 def test_what_a_notebook_defines_is_said_to_need_a_file():
     with pytest.raises(SpecError, match="write the function into a file"):
-        find("__main__:select", {})
+        find_selection("__main__:select", {})
 
 
 def test_what_the_code_prints_is_no_part_of_the_output(tmp_path, capsys):
     code = "print('top')\ndef select(events):\n    print('inside')"
-    find("mine.py:select", {}, folder=write(tmp_path, {"mine.py": code}))(None)
+    find_selection("mine.py:select", {}, folder=write(tmp_path, {"mine.py": code}))(None)
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.split() == ["top", "inside"]

@@ -10,8 +10,9 @@ import uproot
 from spectrum_workflows import load_spec, storage
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpecError
 from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.io.clusters import clusters
 from spectrum_workflows.hep.io.convert import convert
-from spectrum_workflows.hep.io.read import facts
+from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.record import digest
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -65,7 +66,7 @@ def test_every_branch_keeps_its_bits_and_its_type(slow_file, tmp_path):
     assert said["bytes"] == out.stat().st_size
     assert 0 < 0.9 * said["source_bytes"] < counter.bytes_read
     assert_same(branches(slow_file), branches(out))
-    found = facts(str(out), "Events", ["Jet_pt"])
+    found = clusters(open_tree(str(out), "Events"), ["Jet_pt"])
     assert found.boundaries == (*range(0, 8400, 1000), 8400)
 
 
@@ -114,7 +115,7 @@ def test_the_file_is_reproducible(generated, tmp_path):
     files = [tmp_path / f"{n}.root" for n in (1, 2)]
     for file in files:
         convert(f"{generated}/ttbar.root", str(file), columns=COLUMNS)
-    uuids = {facts(str(file), "Events", ["event"]).uuid.split(".")[0] for file in files}
+    uuids = {open_tree(str(file), "Events").uuid.split(".")[0] for file in files}
     assert len(uuids) == 1
 
 

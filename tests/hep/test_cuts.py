@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.select.selection import find
+from spectrum_workflows.hep.select.finding import find_selection
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.cuts import frozen
 from spectrum_workflows.hep.spec.cuts import given as as_given
@@ -60,7 +60,7 @@ def test_a_cut_arrives_as_it_was_written(written, tmp_path):
     again = parse(HepSpec, json.loads(json.dumps(first.model_dump(mode="json"))), where="record")
     changed = spec("x = 5").changed(cuts={"x": CUTS[written]})
     for one in (first, again, changed, first.changed(name="other")):
-        selection = find("mine.py:select", one.cuts, folder=str(tmp_path))
+        selection = find_selection("mine.py:select", one.cuts, folder=str(tmp_path))
         assert selection(None) == repr(CUTS[written])
     assert spec_digest(again) == spec_digest(first)
     assert spec_digest(changed) == spec_digest(first)
@@ -95,7 +95,7 @@ def test_numbers_of_numpy_are_numbers():
 def test_a_list_is_the_call_s_own(tmp_path):
     code = "def select(events, *, x):\n    x.append(1)\n    return len(x)\n"
     (tmp_path / "mine.py").write_text(code)
-    selection = find("mine.py:select", {"x": [0]}, folder=str(tmp_path))
+    selection = find_selection("mine.py:select", {"x": [0]}, folder=str(tmp_path))
     assert [selection(None), selection(None)] == [2, 2]
 
 

@@ -9,7 +9,7 @@ import uproot
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep.io import basket, fast_read
 from spectrum_workflows.hep.io.read import read
-from spectrum_workflows.hep.io.rootfile import opened
+from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.types import Events
 
 
@@ -49,9 +49,12 @@ def test_other_codecs_are_left_to_uproot_and_uncompressed_baskets_are_not(tmp_pa
         found = same(file["Events"], ["x", "n"], 3, 777)
     assert len(found) == (0 if codec else 2)
     size = path.stat().st_size
-    uuid = opened(str(path), "Events").uuid
+    uuid = open_tree(str(path), "Events").uuid
     partition = Events("a", str(path), "Events", 3, 777, uuid, size)
-    assert read(partition, ["x"]).x.to_list() == values[3:777].tolist()
+    assert (
+        read(open_tree(partition.url, partition.tree), partition, ["x"]).x.to_list()
+        == values[3:777].tolist()
+    )
 
 
 def test_baskets_that_root_wrote_are_the_same_whichever_way_they_are_read(shared_hep):
@@ -68,10 +71,10 @@ def test_damage_is_named_by_uproot_s_reader(generated, tmp_path):
     content[at + 100 : at + nbytes] = bytes(nbytes - 100)
     path = tmp_path / "bad.root"
     path.write_bytes(content)
-    uuid = opened(str(path), "Events").uuid
+    uuid = open_tree(str(path), "Events").uuid
     partition = Events("a", str(path), "Events", 1400, 1600, uuid, len(content))
     with pytest.raises(DataError, match="1400 to 1600.*damaged ROOT file"):
-        read(partition, ["Jet_phi"])
+        read(open_tree(partition.url, partition.tree), partition, ["Jet_phi"])
 
 
 def packed(content: bytes, *, declared: int) -> bytes:

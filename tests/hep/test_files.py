@@ -15,7 +15,7 @@ from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.io import rootfile, runs
 from spectrum_workflows.hep.plan import cache
-from spectrum_workflows.hep.plan.files import fitting
+from spectrum_workflows.hep.plan.patterns import matching_files
 from spectrum_workflows.hep.select.preparing import beginning
 from spectrum_workflows.record import digest
 
@@ -293,7 +293,7 @@ class TestNormalisation:
         write(tmp_path / "a.root", 3)
         with uproot.update(tmp_path / "a.root") as file:
             file["Runs"] = np.histogram([1.0])
-        assert runs.generated(f"{tmp_path}/a.root", "Events").weights is None
+        assert runs.generated(rootfile.open_tree(f"{tmp_path}/a.root", "Events")).weights is None
 
 
 class TestNothingTwice:
@@ -596,7 +596,7 @@ class TestNames:
         (tmp_path / "x[1]" / "folder.root").mkdir()
         plan = DOMAIN.plan(of(spec, "*.root"), f"{tmp_path}/x[1]")
         assert [p.url[-6:] for p in plan.partitions] == ["a.root", "b.root"]
-        assert fitting(f"{tmp_path}/x*/[ab].root") == fitting(f"{tmp_path}/x*/?.root")
+        assert matching_files(f"{tmp_path}/x*/[ab].root") == matching_files(f"{tmp_path}/x*/?.root")
         with pytest.raises(DataNotFoundError, match="no file fits this pattern"):
             DOMAIN.plan(of(spec, "c*.root"), str(tmp_path))
         with pytest.raises(DataError, match=r"cannot hold \*\*"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.select.observables import checked, regions
+from spectrum_workflows.hep.select.observables import check_region, check_regions
 from spectrum_workflows.hep.types import Observable
 
 THREE = np.arange(3.0)
@@ -30,7 +30,7 @@ THREE = np.arange(3.0)
 )
 def test_what_is_no_dict_of_regions_is_said_so(returned, said):
     with pytest.raises(DataError, match=said):
-        regions(returned)
+        check_regions(returned)
 
 
 WRONG = {
@@ -78,7 +78,7 @@ def test_what_is_not_one_number_per_event_is_refused(name, place):
         "variation": Observable(THREE, variations={"up": given}),
     }[place]
     with pytest.raises(DataError, match=said):
-        checked("h", found)
+        check_region("h", found)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_what_is_not_one_number_per_event_is_refused(name, place):
     ],
 )
 def test_numbers_are_taken_however_they_come(given):
-    assert checked("h", given).values.tolist() == [1, 2, 3]
+    assert check_region("h", given).values.tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("none", [[], ak.Array([]), np.zeros(0, bool), np.array([], object)])
 def test_no_events_have_no_type(none):
-    assert checked("h", none).values.shape == (0,)
-    assert checked("h", Observable([], none, none)).weights.shape == (0,)
+    assert check_region("h", none).values.shape == (0,)
+    assert check_region("h", Observable([], none, none)).weights.shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -121,30 +121,30 @@ def test_no_events_have_no_type(none):
 )
 def test_an_index_is_a_position_in_what_select_was_given(index, said):
     with pytest.raises(DataError, match=said):
-        checked("h", Observable(THREE, index=index), seen=3)
+        check_region("h", Observable(THREE, index=index), seen=3)
     with pytest.raises(DataError, match=said):
-        checked("h", Observable([], variations={"up": Observable(THREE, index=index)}), seen=3)
+        check_region("h", Observable([], variations={"up": Observable(THREE, index=index)}), seen=3)
 
 
 def test_several_values_of_one_event_and_any_order_are_allowed():
-    found = checked("h", Observable(THREE, index=[2, 2, 0]), seen=3)
+    found = check_region("h", Observable(THREE, index=[2, 2, 0]), seen=3)
     assert found.index.tolist() == [2, 2, 0]
 
 
 @pytest.mark.parametrize("weight", [1e101, -1e200])
 def test_a_weight_whose_square_overflows_is_refused(weight):
     with pytest.raises(DataError, match="beyond 1e"):
-        checked("h", Observable([1.0], [weight]))
+        check_region("h", Observable([1.0], [weight]))
 
 
 def test_a_weight_for_each_value_is_asked_for():
     with pytest.raises(DataError, match=r"shape \(3,\), weights \(2,\)"):
-        checked("h", Observable(THREE, [1.0, 2.0]))
+        check_region("h", Observable(THREE, [1.0, 2.0]))
     with pytest.raises(DataError, match="is one float"):
-        checked("h", Observable(THREE, 0.2))
+        check_region("h", Observable(THREE, 0.2))
 
 
 @pytest.mark.parametrize("variations", [None, [], THREE, "up"])
 def test_variations_are_a_dict(variations):
     with pytest.raises(DataError, match="variations of region 'h' are a .*, no dict"):
-        checked("h", Observable(THREE, variations=variations))
+        check_region("h", Observable(THREE, variations=variations))

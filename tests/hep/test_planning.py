@@ -3,12 +3,14 @@
 import shutil
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from spectrum_workflows import load_spec
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.io import rootfile
 from spectrum_workflows.hep.plan import cache
+from spectrum_workflows.hep.synthetic import write_sample
 from spectrum_workflows.record import digest
 
 from .conftest import WORKFLOWS
@@ -30,20 +32,20 @@ def never_opened(monkeypatch):
     def opened(url, *_):
         raise AssertionError(f"{url} was opened")
 
-    monkeypatch.setattr(rootfile, "_opened", opened)
+    monkeypatch.setattr(rootfile, "_open", opened)
     monkeypatch.setattr("spectrum_workflows.storage.open_read", opened)
 
 
 @pytest.fixture
 def opens(monkeypatch):
     """The files that are opened in this process, in order."""
-    seen, really = [], rootfile._opened
+    seen, really = [], rootfile._open
 
     def counting(url, *rest):
         seen.append(url)
         return really(url, *rest)
 
-    monkeypatch.setattr(rootfile, "_opened", counting)
+    monkeypatch.setattr(rootfile, "_open", counting)
     return seen
 
 
@@ -103,9 +105,38 @@ def test_a_real_file_of_1479_branches_is_opened_once_for_plan_and_partitions(sha
     assert opens == [str(shared_hep / "NanoAODv5_sample.root")]
 
 
+@pytest.fixture
+def states(monkeypatch):
+    """The files whose state a store is asked for, in order."""
+    asked = []
+
+    def info(fs, path, **options):
+        asked.append(path)
+        return really(fs, path, **options)
+
+    really = LocalFileSystem.info
+    monkeypatch.setattr(LocalFileSystem, "info", info)
+    return asked
+
+
+@pytest.mark.parametrize("normalisation", ["events", "genweight"])
+def test_a_partition_asks_the_store_once_for_the_state_of_its_file(
+    tmp_path, ttbar_spec, states, normalisation
+):
+    """The open tree is handed down; looking it up again would ask the store again."""
+    write_sample(str(tmp_path / "ttbar.root"), "ttbar", events=900, seed=1, cluster_events=300)
+    spec = ttbar_spec.changed(normalisation=normalisation, partition={"max_events": 300})
+    plan = DOMAIN.plan(spec, str(tmp_path))
+    assert states.count(str(tmp_path / "ttbar.root")) == 1
+    states.clear()
+    assert run(spec, plan).events == {"ttbar": 900}
+    assert len(plan.partitions) == 3
+    assert states == 3 * [str(tmp_path / "ttbar.root")]
+
+
 def count_opens(dask_worker):
     """Count from now on, in a worker process."""
-    really = rootfile._opened
+    really = rootfile._open
     dask_worker.opens = []
 
     def counting(url, *rest):
@@ -113,12 +144,12 @@ def count_opens(dask_worker):
         return really(url, *rest)
 
     counting.really = really
-    rootfile._opened = counting
+    rootfile._open = counting
 
 
 def opens_counted(dask_worker):
     """The files opened since, and no more counting."""
-    rootfile._opened = rootfile._opened.really
+    rootfile._open = rootfile._open.really
     return dask_worker.opens
 
 
@@ -202,7 +233,7 @@ def test_a_folder_of_many_files_is_listed_once(ttbar_spec, generated, tmp_path, 
     known = str(tmp_path / "known")
     first = DOMAIN.plan(spec, str(tmp_path), known=known)
     assert len(opens) == n
-    monkeypatch.setattr(cache, "_asked", lambda urls: pytest.fail(f"asked for {urls}"))
+    monkeypatch.setattr(cache, "_states", lambda urls: pytest.fail(f"asked for {urls}"))
     assert DOMAIN.plan(spec, str(tmp_path), known=known) == first
     assert len(opens) == n
 

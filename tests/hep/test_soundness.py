@@ -9,7 +9,7 @@ import uproot
 
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep.io.read import read
-from spectrum_workflows.hep.io.rootfile import close_all, opened
+from spectrum_workflows.hep.io.rootfile import close_all, open_tree
 from spectrum_workflows.hep.io.soundness import check
 from spectrum_workflows.hep.types import Events
 
@@ -75,8 +75,8 @@ def written(path, compression):
 
 def content(path, columns=COLUMNS):
     """What is read, as numbers that can be compared; both ways of reading."""
-    tree = opened(str(path), "Events").tree
-    arrays = read(Events("s", str(path), "Events", 0, int(tree.num_entries), "", 0), columns)
+    tree = open_tree(str(path), "Events")
+    arrays = read(tree, Events("s", str(path), "Events", 0, tree.entries, "", 0), columns)
     return [ak.to_list(arrays[name]) for name in columns]
 
 
@@ -121,10 +121,10 @@ def test_the_pages_of_an_rntuple_are_checked(shared_hep, tmp_path):
     path = tmp_path / "a.root"
     path.write_bytes(source.read_bytes())
     [expected] = content(path, ["HTXS_Higgs_pt"])
-    source = opened(str(path), "Events").tree.file.source
+    source = open_tree(str(path), "Events").tree.file.source
     assert len(source.sealed) > 400
     good = path.read_bytes()
-    pages = opened(str(path), "Events").tree.ntuple.page_link_list[0]
+    pages = open_tree(str(path), "Events").tree.ntuple.page_link_list[0]
     number = 3  # run, luminosityBlock, event, and then this one
     page = pages[number].pages[0].locator
     damaged = bytearray(good)
@@ -144,7 +144,7 @@ def test_a_field_of_a_struct_is_read_and_what_cannot_be_is_named(tmp_path):
         file.mkrntuple("Events", {"MET_pt": np.arange(3.0), "lead": lead, "Jet": jets})
     assert content(path, ["lead.pt", "MET_pt"]) == [[0, 1, 2], [0, 1, 2]]
     assert content(path, ["lead.n", "lead.pt"]) == [[0, 1, 2], [0, 1, 2]]
-    names = opened(str(path), "Events").tree.keys()
+    names = open_tree(str(path), "Events").tree.keys()
     inner = next(name for name in names if name.startswith("Jet") and name.endswith("pt"))
     try:
         assert content(path, [inner]) == [[[1.0], [], [2.0, 3.0]]]

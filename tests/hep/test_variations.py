@@ -12,6 +12,7 @@ from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.analyses import smearing, ttbar
 from spectrum_workflows.hep.analyses.ttbar_weights import WEIGHTED, varied_weights
 from spectrum_workflows.hep.io.read import read
+from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.types import Events
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows" / "hep"
@@ -38,7 +39,7 @@ def events(generated, spec):
     )
     first = plan.partitions[0]
     whole = Events(first.sample, first.url, first.tree, 0, 8400, first.uuid, first.nbytes)
-    return read(whole, spec.columns)
+    return read(open_tree(whole.url, whole.tree), whole, spec.columns)
 
 
 def test_the_hash_is_splitmix64():

@@ -154,7 +154,7 @@ def test_a_lost_partition_stops_the_run_or_is_a_value(ttbar_spec, generated, tmp
     assert result.weights["ttbar"] == pytest.approx(211.7 * 3378.0 / 8200)
 
 
-def test_a_run_that_loses_everything_has_no_result(generated, tmp_path, ttbar_spec):
+def test_a_run_that_loses_everything_says_why(generated, tmp_path, ttbar_spec):
     (tmp_path / "bad.py").write_text(
         "def select(events):\n"
         "    if len(events): raise ValueError('my mistake')\n"
@@ -163,9 +163,8 @@ def test_a_run_that_loses_everything_has_no_result(generated, tmp_path, ttbar_sp
     spec = ttbar_spec.changed(select="bad.py:select", folder=str(tmp_path), cuts={}).model_copy(
         update={"cuts": {}}
     )
-    _, result, metrics = run(spec, generated, on_error="keep")
-    assert result is None
-    assert sum(f.size for f in metrics.failures) == 8400
+    with pytest.raises(DataError, match=r"no partition could be computed .*my mistake"):
+        run(spec, generated, on_error="keep")
     with pytest.raises(PartitionError, match=r"ttbar.root \(Events .*ValueError: my mistake"):
         run(spec, generated)
 

@@ -11,8 +11,9 @@ import pytest
 
 from spectrum_workflows import load_spec
 from spectrum_workflows.hep import DOMAIN
-from spectrum_workflows.hep.select.preparing import prepared
-from spectrum_workflows.hep.select.workload import job
+from spectrum_workflows.hep.io.rootfile import open_tree
+from spectrum_workflows.hep.select.preparing import prepare
+from spectrum_workflows.hep.select.workload import load_workload
 
 HERE = Path(__file__).parent
 ADL, AGC = "adl_Run2012B_SingleMu_1000.root", "NanoAODv5_sample.root"
@@ -34,7 +35,8 @@ def ours(spec, sample, file):
     """What the selection of a spec returns for all events of a file."""
     spec = spec.changed(samples={sample: {"files": [str(file)]}})
     (partition,) = DOMAIN.plan(spec, "").partitions
-    events, selection = prepared(partition, job(spec))
+    tree = open_tree(partition.url, partition.tree)
+    events, selection = prepare(tree, partition, load_workload(spec))
     found = selection(events)
     return {region: np.asarray(getattr(o, "values", o), np.float64) for region, o in found.items()}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.spec import HepSpec
 
 CERTIFICATION = ("run", "luminosityBlock")
-"""What a list of good runs is applied to."""
+"""Branches that a list of good runs is applied to."""
 
 GENERATED = "genWeight"
 """Branch of the generator's weight of an event."""
@@ -26,7 +26,7 @@ GENERATED = "genWeight"
 
 @dataclass(frozen=True)
 class RequestedColumns:
-    """What a spec wants from every file of one sample.
+    """Columns requested of every file of one sample, and what may stand in for them.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class RequestedColumns:
     normalisation: str = ""
 
     @property
-    def generated(self) -> bool:
+    def generator_weighted(self) -> bool:
         """Whether events count with their generator weights."""
         return self.normalisation == "genweight"
 
@@ -88,29 +88,29 @@ class RequestedColumns:
         return bool(self.alike(n for n in self.columns if n in (self.fallbacks or {})))
 
     def fallback(self, name: str) -> FallbackSpec:
-        """What may stand in for a column."""
+        """The fallback of a column."""
         return (self.fallbacks or {})[name]
 
     def words(self, name: str) -> str:
-        """What it means that a file lacks a column or trigger, in one line."""
+        """Consequence of a column or trigger that a file lacks, in one line."""
         if name in self.columns:
             return self.fallback(name).words(name)
         return f"{name} is absent, taken as false"
 
 
-def cuts(wanted: RequestedColumns, fallbacks_used: Iterable[str]) -> dict[str, Any]:
+def cuts(requested: RequestedColumns, fallbacks_used: Iterable[str]) -> dict[str, Any]:
     """The cuts that belong to what stands in."""
-    found: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     for name in fallbacks_used:
-        if name in wanted.columns:
-            found |= wanted.fallback(name).cuts or {}
-    return found
+        if name in requested.columns:
+            changed |= requested.fallback(name).cuts or {}
+    return changed
 
 
 def absent(
-    sample: str, files: Sequence[tuple[str, tuple[str, ...]]], wanted: RequestedColumns
+    sample: str, files: Sequence[tuple[str, tuple[str, ...]]], requested: RequestedColumns
 ) -> Iterator[str]:
-    """Which columns and triggers some files lack, and what that means.
+    """Warnings of columns and triggers that some files lack, each with its consequence.
 
     Parameters
     ----------
@@ -118,32 +118,34 @@ def absent(
         Whose files they are.
     files : sequence of (url, fallbacks_used)
         What each of them lacks.
-    wanted : RequestedColumns
+    requested : RequestedColumns
     """
     for name in dict.fromkeys(name for _, lacking in files for name in lacking):
         without = [url for url, lacking in files if name in lacking]
         some = len(without) < len(files)
         where = f" in {len(without)} of {len(files)} files, such as {without[0]}" if some else ""
-        yield f"{sample}: {wanted.words(name)}{where}"
+        yield f"{sample}: {requested.words(name)}{where}"
     for url, lacking in files:
-        if wanted.triggers and not wanted.present(lacking):
+        if requested.triggers and not requested.present(lacking):
             yield f"{sample}: {url} has none of the triggers: none of its events is selected"
             return
 
 
 def as_selection_sees(
-    read: ak.Array, wanted: RequestedColumns, fallbacks_used: Sequence[str]
+    read: ak.Array, requested: RequestedColumns, fallbacks_used: Sequence[str]
 ) -> ak.Array:
     """Records with the columns of the selection, from the branches that were read.
 
     Parameters
     ----------
     read : ak.Array, shape (n_events,)
-        With the fields of ``wanted.read(fallbacks_used)``.
-    wanted, fallbacks_used
+        With the fields of ``requested.read(fallbacks_used)``.
+    requested, fallbacks_used
         As there.
     """
-    return records({name: _column(read, wanted, fallbacks_used, name) for name in wanted.columns})
+    return records(
+        {name: _column(read, requested, fallbacks_used, name) for name in requested.columns}
+    )
 
 
 def records(columns: Mapping[str, ak.Array]) -> ak.Array:
@@ -166,17 +168,17 @@ def refuse_missing(
     *,
     tree: str,
     url: str,
-    wanted: RequestedColumns | None = None,
+    requested: RequestedColumns | None = None,
 ) -> None:
     """Refuse a file without some branches, naming the closest and what to do.
 
     Parameters
     ----------
     names, have : sequence of str
-        Branches that are wanted, and those of the file.
+        Branches to read, and those of the file.
     tree, url : str
         Where.
-    wanted : RequestedColumns, optional
+    requested : RequestedColumns, optional
         Which of them something may stand in for; all if left out.
 
     Raises
@@ -192,16 +194,16 @@ def refuse_missing(
     prefix = column.partition("_")[0] + "_"
     near = [name for name in have if name.startswith(prefix)] or list(have)
     more = f" (nor {', '.join(map(repr, missing[1:]))})" if missing[1:] else ""
-    said = (closest(column, near), _remedy(column, wanted))
-    remedy = " ".join(text if text.endswith("?") else f"{text};" for text in filter(None, said))
+    hints = (closest(column, near), _remedy(column, requested))
+    remedy = " ".join(hint if hint.endswith("?") else f"{hint};" for hint in filter(None, hints))
     raise DataError(f"no branch {column!r} in {tree}{more}", url, remedy.rstrip(";"))
 
 
-def _remedy(column: str, wanted: RequestedColumns | None) -> str:
-    """What a spec can say of a branch that not all files have."""
-    if wanted and column in wanted.triggers:
+def _remedy(column: str, requested: RequestedColumns | None) -> str:
+    """Remedy for a branch that not all files have: what to write in the spec."""
+    if requested and column in requested.triggers:
         return f'where it may be absent, say so: triggers = [{{path = "{column}", absent = false}}]'
-    if wanted and column not in wanted.columns:
+    if requested and column not in requested.columns:
         return ""
     computed = [name for name, d in DEFINITIONS.items() if d.gives == column]
     source = f'the definition "{computed[0]}"' if computed else "another branch"
@@ -251,11 +253,11 @@ def sources(fallback: FallbackSpec) -> list[str]:
 
 
 def _column(
-    read: ak.Array, wanted: RequestedColumns, fallbacks_used: Sequence[str], name: str
+    read: ak.Array, requested: RequestedColumns, fallbacks_used: Sequence[str], name: str
 ) -> Any:
     if name not in fallbacks_used:
         return read[name]
-    fallback = wanted.fallback(name)
+    fallback = requested.fallback(name)
     if fallback.column:
         return read[fallback.column]
     if fallback.definition:

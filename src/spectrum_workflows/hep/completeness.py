@@ -1,4 +1,4 @@
-"""Is everything in the result that was in the files?  Pure functions over counts."""
+"""Completeness of a result: every event of the files is in it, and once.  Pure functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep.normalisation import usable
-from spectrum_workflows.hep.plan.duplicates import Known, refuse
+from spectrum_workflows.hep.plan.duplicates import Identified, refuse
 from spectrum_workflows.hep.types import FileRead, Filled
 
 
@@ -26,28 +26,28 @@ def missing(files: Mapping[tuple[str, str], FileRead], planned: Iterable[Any]) -
     DataError
         More was read of a file than it holds: events were counted twice.
     """
-    wanted: dict[tuple[str, str], int] = {}
+    sizes: dict[tuple[str, str], int] = {}
     for events in planned:
         key = (events.sample, events.url)
-        wanted[key] = wanted.get(key, 0) + events.size
-    lost = []
-    for key, size in wanted.items():
-        found = files.get(key)
-        if found is None:
-            lost.append(f"{key[0]}: 0 of {size} events of {key[1]}")
+        sizes[key] = sizes.get(key, 0) + events.size
+    incomplete = []
+    for (sample, url), size in sizes.items():
+        file = files.get((sample, url))
+        if file is None:
+            incomplete.append(f"{sample}: 0 of {size} events of {url}")
             continue
-        if found.read > found.entries:
-            said = f"{found.read} events were counted of {found.entries} in the file"
-            raise DataError(said, key[1], "this is a mistake of the program; please report it")
-        if found.read < found.entries:
-            lost.append(f"{key[0]}: {found.read} of {found.entries} events of {key[1]}")
-    return lost
+        if file.read > file.entries:
+            what = f"{file.read} events were counted of {file.entries} in the file"
+            raise DataError(what, url, "this is a mistake of the program; please report it")
+        if file.read < file.entries:
+            incomplete.append(f"{sample}: {file.read} of {file.entries} events of {url}")
+    return incomplete
 
 
 def joined(
     a: Mapping[tuple[str, str], FileRead], b: Mapping[tuple[str, str], FileRead]
 ) -> dict[tuple[str, str], FileRead]:
-    """What was read of files by two parts of a run.
+    """The files of two parts of a run, added up.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def joined(
         if a[key].content != b[key].content:
             raise DataError("file has changed while the run read it", key[1], "run again")
         both[key] = a[key] + b[key]
-    contents = [(sample, found.content) for (sample, _), found in both.items() if found.content]
+    contents = [(sample, file.content) for (sample, _), file in both.items() if file.content]
     if len({*contents}) < len(contents):
         counted_once(both)
     return both
@@ -87,12 +87,12 @@ def counted_once(
     DataError
         Naming both.
     """
-    known = [
-        Known(sample, url, (found.content if data is not None else f"{sample} {found.content}",))
-        for (sample, url), found in files.items()
-        if found.content
+    identified = [
+        Identified(sample, url, (file.content if data is not None else f"{sample} {file.content}",))
+        for (sample, url), file in files.items()
+        if file.content
     ]
-    return refuse(known, data=data or ())
+    return refuse(identified, data=data or ())
 
 
 def begin_alike(files: Mapping[tuple[str, str], FileRead]) -> list[str]:
@@ -115,7 +115,7 @@ def begin_alike(files: Mapping[tuple[str, str], FileRead]) -> list[str]:
     return [f"{one} and {another} begin with the same events{more}: are they counted twice?"]
 
 
-def generated_weight(total: Filled, sample: str) -> float:
+def processed_weight(total: Filled, sample: str) -> float:
     """Sum of generator weights that the processed events of a sample stand for.
 
     That of files fully processed is the sum of their ``Runs`` trees, whether
@@ -123,12 +123,12 @@ def generated_weight(total: Filled, sample: str) -> float:
     the share that was read.  The result is then partial, and says so.
     """
     files = [f for (name, _), f in total.files.items() if name == sample]
-    shares = (f.generated * (f.read / f.entries if f.entries else 1.0) for f in files)
+    shares = (f.sum_of_weights * (f.read / f.entries if f.entries else 1.0) for f in files)
     return float(sum(shares))
 
 
 def not_normalised(total: Filled, samples: Iterable[str]) -> Iterator[str]:
-    """What is said of samples of which so much was lost that the rest has no usable sum.
+    """Warnings of samples of which so much was lost that the rest has no usable sum.
 
     Whole samples are refused by the plan: the sum of what is left of one may still be zero
     or negative, and the others are not lost with it.
@@ -141,7 +141,7 @@ def not_normalised(total: Filled, samples: Iterable[str]) -> Iterator[str]:
         Those that are normalised by generator weights.
     """
     for sample in samples:
-        number = generated_weight(total, sample)
+        number = processed_weight(total, sample)
         if any(name == sample for name, _ in total.files) and not usable(number):
             yield (
                 f"samples.{sample}: the sum of generator weights of what was read is {number:g}:"

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep.completeness import generated_weight, joined
+from spectrum_workflows.hep.completeness import joined, processed_weight
 from spectrum_workflows.hep.normalisation import usable
-from spectrum_workflows.hep.select.observables import refuse_weights, weighted
-from spectrum_workflows.hep.select.observables import regions as looked_at
+from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
 from spectrum_workflows.hep.spec.titles import titles_of
@@ -29,15 +28,15 @@ def empty(name: str, spec: HistogramSpec) -> hist.Hist:
 
 
 def _axis(axis: Axis, key: str, title: str) -> Any:
-    said: dict[str, Any] = {"name": key, "label": axis.label or title}
+    options: dict[str, Any] = {"name": key, "label": axis.label or title}
     if axis.categories:
-        return hist.axis.StrCategory(axis.categories, overflow=True, **said)
+        return hist.axis.StrCategory(axis.categories, overflow=True, **options)
     if axis.edges:
-        return hist.axis.Variable(axis.edges, **said)
+        return hist.axis.Variable(axis.edges, **options)
     if axis.integer:
-        return hist.axis.Integer(int(axis.start), int(axis.stop), **said)
+        return hist.axis.Integer(int(axis.start), int(axis.stop), **options)
     transform = hist.axis.transform.log if axis.log else None
-    return hist.axis.Regular(axis.bins, axis.start, axis.stop, transform=transform, **said)
+    return hist.axis.Regular(axis.bins, axis.start, axis.stop, transform=transform, **options)
 
 
 def filled(
@@ -49,7 +48,7 @@ def filled(
     seen: int | None = None,
     variations: Sequence[str] = (),
     titles: Mapping[tuple[str, str], str] | None = None,
-    generated: NDArray[Any] | None = None,
+    generator_weights: NDArray[Any] | None = None,
     weightless: bool = False,
 ) -> Filled:
     """Histogram what ``select`` returned for one partition.
@@ -70,7 +69,7 @@ def filled(
         Systematic variations that every region must hold.
     titles : mapping of (histogram, variation) to str, optional
         Names of the histograms of the run; see `HepSpec.titles`.
-    generated : ndarray, shape (events,), optional
+    generator_weights : ndarray, shape (seen,), optional
         Generator weights, by which the events' own are multiplied.
     weightless : bool
         Whether these are events that may have no weights: data.
@@ -83,13 +82,13 @@ def filled(
     DataError
         A value is not finite, or a region is not one number per event.
     """
-    found = looked_at(observables, seen=seen, text=texts(histograms))
+    observed = check_regions(observables, seen=seen, text=texts(histograms))
     if weightless:
-        refuse_weights(found, sample)
-    regions = {r: weighted(r, o, generated) for r, o in found.items()}
+        refuse_weights(observed, sample)
+    regions = {r: weighted(r, o, generator_weights) for r, o in observed.items()}
     out = {
         (sample, title): _fill(empty(title, spec), spec, both)
-        for title, spec, both in wanted(regions, histograms, variations, titles)
+        for title, spec, both in to_fill(regions, histograms, variations, titles)
     }
     selected = {(sample, region): len(o.values) for region, o in regions.items()}
     return Filled(out, selected, {sample: events})
@@ -101,7 +100,7 @@ def texts(histograms: Mapping[str, HistogramSpec]) -> set[str]:
     return {axis.observable for axis in axes if axis.categories}
 
 
-def wanted(
+def to_fill(
     regions: Mapping[str, Observable],
     histograms: Mapping[str, HistogramSpec],
     variations: Sequence[str],
@@ -118,11 +117,11 @@ def wanted(
     """
     named = titles_of(histograms, variations) if titles is None else titles
     for name, spec in histograms.items():
-        asked = [axis.observable for axis in spec.axes(name)]
-        found = [_region(regions, region, name) for region in asked]
-        yield named[name, ""], spec, _together(name, found)
+        names = [axis.observable for axis in spec.axes(name)]
+        observables = [_region(regions, region, name) for region in names]
+        yield named[name, ""], spec, _together(name, observables)
         for variation in variations:
-            varied = [_varied(o, r, variation) for o, r in zip(found, asked, strict=True)]
+            varied = [_varied(o, r, variation) for o, r in zip(observables, names, strict=True)]
             yield named[name, variation], spec, _together(name, varied)
 
 
@@ -136,18 +135,18 @@ def _region(regions: Mapping[str, Observable], region: str, name: str) -> Observ
     return regions[region]
 
 
-def _varied(found: Observable, region: str, variation: str) -> Observable:
-    varied = found.variations.get(variation)
+def _varied(observable: Observable, region: str, variation: str) -> Observable:
+    varied = observable.variations.get(variation)
     if varied is None:
         what = f"select returns no variation {variation!r} of {region!r}"
-        raise SpecError(what, "variations", closest(variation, list(found.variations)))
+        raise SpecError(what, "variations", closest(variation, list(observable.variations)))
     return varied
 
 
-def _together(name: str, found: Sequence[Observable]) -> tuple[Observable, ...]:
+def _together(name: str, observables: Sequence[Observable]) -> tuple[Observable, ...]:
     """The observables of a histogram's axes, which must be of the same events."""
-    first = found[0]
-    for other in found[1:]:
+    first = observables[0]
+    for other in observables[1:]:
         for what in ("values", "weights", "index"):
             a, b = getattr(first, what), getattr(other, what)
             same = (a is None) == (b is None) and (a is None or len(a) == len(b))
@@ -159,13 +158,13 @@ def _together(name: str, found: Sequence[Observable]) -> tuple[Observable, ...]:
                     "select",
                     "return both observables of the same events, with the same weights and index",
                 )
-    return tuple(found)
+    return tuple(observables)
 
 
-def _fill(h: hist.Hist, spec: HistogramSpec, found: Sequence[Observable]) -> hist.Hist:
+def _fill(h: hist.Hist, spec: HistogramSpec, observables: Sequence[Observable]) -> hist.Hist:
     axes = spec.axes(h.name or "")
-    values = [_coordinate(axis, o.values) for axis, o in zip(axes, found, strict=True)]
-    return h.fill(*values, weight=found[0].weights)
+    values = [_coordinate(axis, o.values) for axis, o in zip(axes, observables, strict=True)]
+    return h.fill(*values, weight=observables[0].weights)
 
 
 def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
@@ -176,8 +175,8 @@ def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
         try:
             values = values.astype(np.float64)
         except ValueError:
-            said = f"region {axis.observable!r} holds text, which is on no axis of numbers"
-            raise DataError(said, "select", "give this histogram categories, too") from None
+            what = f"region {axis.observable!r} holds text, which is on no axis of numbers"
+            raise DataError(what, "select", "give this histogram categories, too") from None
     if axis.integer:  # as wide as the library counts, whole, and outside where they were
         whole = np.floor(np.asarray(values, np.float64))
         return np.asarray(np.clip(whole, axis.start - 1, axis.stop), np.int32)
@@ -216,10 +215,10 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     histograms = {}
     for sample in spec.samples:
         for name, axis in spec.templates_of(sample):
-            found = total.histograms.get((sample, name))
-            found = empty(name, spec.histograms[axis]) if found is None else found
+            filled = total.histograms.get((sample, name))
+            filled = empty(name, spec.histograms[axis]) if filled is None else filled
             weight = weights[sample]
-            histograms[sample, name] = found if weight == 1 else found * weight
+            histograms[sample, name] = filled if weight == 1 else filled * weight
     regions = list(dict.fromkeys(region for _, region in total.selected))
     selected = {
         (sample, region): total.selected.get((sample, region), 0)
@@ -274,7 +273,7 @@ def _weight(name: str, total: Filled, spec: HepSpec) -> float:
     luminosity = spec.luminosity_of(name)
     number = float(events)
     if genweight:
-        number = generated_weight(total, name)
+        number = processed_weight(total, name)
         if not usable(number):
             return math.nan
     assert sample.cross_section is not None

@@ -17,7 +17,7 @@ SAME = 1e-6
 
 @dataclass(frozen=True)
 class Generated:
-    """What a simulated file says of the events it stands for, before any selection.
+    """The generated events that a simulated file stands for, as it tells them itself.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class Generated:
         return math.isclose(self.weights, self.events, rel_tol=SAME) or None
 
 
-def sum_of_weights(found: Generated, url: str, *, entries: int) -> float:
+def sum_of_weights(generated: Generated, url: str, *, entries: int) -> float:
     """The sum of generator weights of a file, which may be of any sign.
 
     Parameters
     ----------
-    found : Generated
+    generated : Generated
         What the file says.
     url : str
         The file.
@@ -66,20 +66,20 @@ def sum_of_weights(found: Generated, url: str, *, entries: int) -> float:
     DataError
         The file does not say, or it is no number.
     """
-    if found.weights is None:
+    if generated.weights is None:
         raise DataError(
             "no Runs tree with genEventSumw, by which genweight normalises",
             url,
             'use files that have one; normalisation = "events" is right only for files'
             " that hold every generated event",
         )
-    if entries and not found.runs:
+    if entries and not generated.runs:
         remedy = "make the file again with its Runs tree, or leave it out"
         raise DataError(f"has {entries} events, but its Runs tree is empty", url, remedy)
-    if not math.isfinite(found.weights):
+    if not math.isfinite(generated.weights):
         remedy = "make the file again, or leave it out"
-        raise DataError(f"its sum of generator weights is {found.weights:g}", url, remedy)
-    return found.weights
+        raise DataError(f"its sum of generator weights is {generated.weights:g}", url, remedy)
+    return generated.weights
 
 
 def usable(number: float) -> bool:
@@ -106,7 +106,7 @@ def check_total(sample: str, number: float) -> None:
 def warnings(
     sample: str, normalisation: str, files: Sequence[tuple[str, int, Generated]]
 ) -> list[str]:
-    """What a user should know of the normalisation of a simulated sample.
+    """Warnings about the normalisation of a simulated sample.
 
     Parameters
     ----------
@@ -115,10 +115,10 @@ def warnings(
     files : sequence of (url, entries, Generated)
         Of all of its files that were looked into.
     """
-    found = [_fewer(sample, files)]
+    texts = [_fewer(sample, files)]
     if normalisation == "events":
-        found += [_skimmed(sample, files), _summed(sample, files), _weighted(sample, files)]
-    return [text for text in found if text]
+        texts += [_skimmed(sample, files), _summed(sample, files), _weighted(sample, files)]
+    return [text for text in texts if text]
 
 
 def _skimmed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
@@ -128,11 +128,11 @@ def _skimmed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
     if not short:
         return ""
     url, n, events = short[0]
-    here, there = sum(n for _, n, _ in told), sum(events for *_, events in told)
-    times = f"{there / here:.3g} times too high" if here else "too high"
+    held, generated = sum(n for _, n, _ in told), sum(events for *_, events in told)
+    times = f"{generated / held:.3g} times too high" if held else "too high"
     return (
-        f'{sample}: normalisation = "events" divides by the {here} events in its files, but their'
-        f" Runs trees count {there} generated ({url}: {n} of {events}): yields are {times};"
+        f'{sample}: normalisation = "events" divides by the {held} events in its files, but their'
+        f" Runs trees count {generated} generated ({url}: {n} of {events}): yields are {times};"
         ' use normalisation = "genweight"'
     )
 
@@ -142,14 +142,14 @@ def _summed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
     for url, n, made in files:
         if made.events is not None or made.weights is None or not made.weights > 0:
             continue
-        here = n * (made.mean or 0.0)
+        held = n * (made.mean or 0.0)
         if n and made.mean is None:
             continue
-        if made.weights > MORE * here:
+        if made.weights > MORE * held:
             return (
                 f'{sample}: normalisation = "events" divides by the events in its files, but the'
                 f" Runs tree of {url} has a sum of weights of {made.weights:g}, its events about"
-                f' {here:g}: yields are too high; use normalisation = "genweight"'
+                f' {held:g}: yields are too high; use normalisation = "genweight"'
             )
     return ""
 

@@ -42,7 +42,7 @@ def summary(result: HepResult) -> dict[str, Any]:
 
 
 def warnings(result: HepResult) -> tuple[str, ...]:
-    """What a result shows about itself; see `review.warnings`."""
+    """Warnings that a result gives about itself; see `review.warnings`."""
     from spectrum_workflows.hep import review
 
     return review.warnings(result)
@@ -90,11 +90,11 @@ def _likelihood_in_numbers(result: HepResult) -> dict[str, Any]:
         return {}
     if isinstance(fit, str):
         return {"likelihood": {"no_fit": fit}}
-    found = {
+    parameters = {
         name: (float(value), float(error))
         for name, value, error in zip(fit.names, fit.values, fit.errors, strict=True)
     }
-    value, error = found[fit.poi]
+    value, error = parameters[fit.poi]
     interest = {fit.poi: value, f"{fit.poi}_error": error, "chi2": fit.chi2, "ndf": fit.ndf}
-    pulls = {n: {"pull": found[n][0], "pull_error": found[n][1]} for n in fit.nuisances}
+    pulls = {n: {"pull": parameters[n][0], "pull_error": parameters[n][1]} for n in fit.nuisances}
     return {"likelihood": interest, "pulls": pulls}

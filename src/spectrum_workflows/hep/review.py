@@ -27,8 +27,8 @@ def of_histogram(result: HepResult, name: str) -> tuple[str, ...]:
 def of_fit(result: HepResult, *regions: str) -> tuple[str, ...]:
     """The same of the likelihood fit: of some regions, or all of it."""
     fit = result.likelihood
-    said = () if isinstance(fit, str) else (*left_out(result, regions), *at_its_ends(fit))
-    return tuple(line.removeprefix("fit: ") for line in said)
+    lines = () if isinstance(fit, str) else (*left_out(result, regions), *at_its_ends(fit))
+    return tuple(line.removeprefix("fit: ") for line in lines)
 
 
 def _found(result: HepResult) -> Iterator[str]:

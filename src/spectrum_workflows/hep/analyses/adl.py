@@ -118,9 +118,9 @@ def q8(events: Events, *, z_mass: float = 91.2) -> Found:
 
 def _leptons(events: Events, *fields: str) -> Any:
     """Muons, then electrons, with the ``flavour`` of each."""
-    found = []
+    flavours = []
     for flavour, name in ((13, "Muon"), (11, "Electron")):
         leptons = collection(events, name, *fields)
         leptons["flavour"] = ak.ones_like(leptons.pt) * flavour
-        found.append(leptons)
-    return ak.concatenate(found, axis=1)
+        flavours.append(leptons)
+    return ak.concatenate(flavours, axis=1)

@@ -39,9 +39,9 @@ def flat(events: ak.Array, columns: Mapping[str, DTypeLike]) -> list[NDArray[Any
     first, *rest = layouts = [_list_layout(events[name]) for name in columns]
     offsets = np.asarray(first.offsets.data)
     for name, layout in zip(list(columns)[1:], rest, strict=True):
-        found = np.asarray(layout.offsets.data)
-        shared = found.ctypes.data == offsets.ctypes.data and len(found) == len(offsets)
-        if not shared and not np.array_equal(offsets, found):
+        others = np.asarray(layout.offsets.data)
+        shared = others.ctypes.data == offsets.ctypes.data and len(others) == len(offsets)
+        if not shared and not np.array_equal(offsets, others):
             raise DataError(
                 f"lists of {next(iter(columns))} and {name} differ in length",
                 remedy="copy the file again, or check which collection they belong to",

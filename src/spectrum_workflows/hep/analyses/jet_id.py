@@ -52,7 +52,7 @@ def run3(jets: Any) -> Any:
 
 @dataclass(frozen=True)
 class Definition:
-    """How a column is computed.
+    """Definition of a column by other columns.
 
     Attributes
     ----------

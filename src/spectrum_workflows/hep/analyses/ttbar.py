@@ -104,7 +104,7 @@ def select(
     kinds = np.array([NOMINAL, *(KINEMATIC[name] for name in shifts)])
     region, value, leading = _event_loop(electrons, muons, jets, numbers, kinds, cuts)
 
-    found = {}
+    regions = {}
     correction = corrections[CORRECTION] if weighted else None
     for name, which in {"4j1b": ONE_TAG, "4j2b": TWO_TAGS}.items():
         nominal, *shifted = (np.flatnonzero(row == which) for row in region)
@@ -115,8 +115,8 @@ def select(
         values = value[0][nominal]
         for weight_name, weights in varied_weights(weighted, correction, leading[nominal]):
             varied[weight_name] = Observable(values, weights, nominal)
-        found[name] = Observable(values, index=nominal, variations=varied)
-    return found
+        regions[name] = Observable(values, index=nominal, variations=varied)
+    return regions
 
 
 def _numbers(events: Any, shifts: Sequence[str]) -> Numbers:

@@ -40,7 +40,7 @@ def left_out(result: HepResult, regions: Sequence[str] = ()) -> Iterator[str]:
 
 
 def at_its_ends(fit: LikelihoodFit) -> Iterator[str]:
-    """What the parameters of a fit say against it."""
+    """Warnings of parameters that end at their bounds."""
     value = float(fit.values[fit.names.index(fit.poi)])
     for end in BOUNDS:
         if abs(value - end) < 1e-3 * (BOUNDS[1] - BOUNDS[0]):

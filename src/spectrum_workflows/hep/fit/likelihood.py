@@ -118,7 +118,7 @@ def _minimised(pyhf: Any, model: Any, data: Floats) -> tuple[Floats, Floats, Flo
                 optimizer = pyhf.optimize.minuit_optimizer(strategy=strategy, tolerance=tolerance)
                 pyhf.set_backend("numpy", optimizer)
                 try:
-                    found, correlations, value = pyhf.infer.mle.fit(
+                    fitted, correlations, value = pyhf.infer.mle.fit(
                         data,
                         model,
                         return_uncertainties=True,
@@ -133,7 +133,7 @@ def _minimised(pyhf: Any, model: Any, data: Floats) -> tuple[Floats, Floats, Flo
                 raise DataError("the minimisation does not converge", "fit", remedy)
         finally:
             pyhf.set_backend(*before)
-    values, errors = np.asarray(found, np.float64).T
+    values, errors = np.asarray(fitted, np.float64).T
     return values, errors, np.asarray(correlations, np.float64), float(value)
 
 

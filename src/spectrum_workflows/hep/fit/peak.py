@@ -120,10 +120,10 @@ def fit_peak(edges: Floats, values: Floats, variances: Floats, *, kind: str) -> 
     weight = np.divide(variances, values, out=typical, where=values > 0)
     low, high = edges[:-1][used], edges[1:][used]
     try:
-        found, covariance, pulls = _least_squares(peak, low, high, values, weight)
+        parameters, covariance, pulls = _least_squares(peak, low, high, values, weight)
     except RuntimeError as error:
         raise DataError(f"no peak found ({error})", f"{kind} peak") from None
-    return _result(peak, found, covariance, pulls=pulls, edges=np.append(low, high[-1]))
+    return _result(peak, parameters, covariance, pulls=pulls, edges=np.append(low, high[-1]))
 
 
 def fit_peaks(result: HepResult) -> dict[str, FitResult | str]:
@@ -175,42 +175,42 @@ def _least_squares(
 
     total, span, inf = float(values.sum()), float(high[-1] - low[0]), np.inf
     height = np.log(max(0.5 * total / span, 1e-12))
-    found = np.array([peak.centre, peak.width, 0.5 * total, height, 0.0, 0.0])
+    parameters = np.array([peak.centre, peak.width, 0.5 * total, height, 0.0, 0.0])
     near = 3 * peak.width
     lower = [peak.centre - near, 0.15 * peak.width, 0.0, -inf, -inf, -inf]
     upper = [peak.centre + near, 3 * peak.width, inf, inf, inf, inf]
     variance = np.maximum(values * weight, weight**2)
     for _ in range(3):
-        found, covariance = curve_fit(
+        parameters, covariance = curve_fit(
             curve,
             low,
             values,
-            found,
+            parameters,
             np.sqrt(variance),
             absolute_sigma=True,
             bounds=(lower, upper),
             max_nfev=4000,
         )
-        fitted = curve(low, *found)
+        fitted = curve(low, *parameters)
         pulls = (values - fitted) / np.sqrt(variance)
         variance = np.maximum(fitted, total * 1e-9) * weight
-    return found, covariance, pulls
+    return parameters, covariance, pulls
 
 
 def _result(
-    peak: Peak, found: Floats, covariance: Floats, *, pulls: Floats, edges: Floats
+    peak: Peak, parameters: Floats, covariance: Floats, *, pulls: Floats, edges: Floats
 ) -> FitResult:
     names = ("mass", "sigma", "events")
     errors = np.sqrt(np.diag(covariance))
-    if not np.all(np.isfinite(errors)) or found[2] < 3 * errors[2]:
+    if not np.all(np.isfinite(errors)) or parameters[2] < 3 * errors[2]:
         raise DataError("no peak stands out of the background", peak.words)
     x = np.linspace(edges[0], edges[-1], 400)
     return FitResult(
         peak.words,
-        {name: float(v) for name, v in zip(names, found, strict=False)},
+        {name: float(v) for name, v in zip(names, parameters, strict=False)},
         {name: float(e) for name, e in zip(names, errors, strict=False)},
         float(np.sum(pulls**2)),
-        len(pulls) - len(found),
+        len(pulls) - len(parameters),
         x,
-        float(np.mean(np.diff(edges))) * _model(x, peak, found),
+        float(np.mean(np.diff(edges))) * _model(x, peak, parameters),
     )

@@ -84,9 +84,9 @@ def ratio(varied: Floats, total: float, where: str) -> float:
     DataError
         The template is empty, negative or not finite.
     """
-    found = float(varied.sum())
+    events = float(varied.sum())
     check_finite(varied, where)
-    if found <= 0:
-        what = "is empty" if not varied.any() else f"has {found:g} events"
+    if events <= 0:
+        what = "is empty" if not varied.any() else f"has {events:g} events"
         raise DataError(f"the template {what} where the sample has {total:g} events", where)
     return float(varied.sum() / total)

@@ -75,13 +75,13 @@ def workspace(result: HepResult) -> dict[str, Any]:
 def edges(result: HepResult, region: str) -> Floats:
     """Bin edges of a region as fitted; shape (n_bins + 1,)."""
     fit = _fit_of(result)
-    found = np.asarray(result.histograms[fit.signal, region].axes[0].edges, np.float64)
+    boundaries = np.asarray(result.histograms[fit.signal, region].axes[0].edges, np.float64)
     used = _binning(result, region)
-    return found[used.first : used.last + 1 : used.rebin]
+    return boundaries[used.first : used.last + 1 : used.rebin]
 
 
 def observed(result: HepResult, region: str) -> Floats:
-    """What is fitted: data, or the pseudo-data that the spec mixes; shape (n_bins,)."""
+    """Events that are fitted: data, or the pseudo-data that the spec mixes; shape (n_bins,)."""
     fit = _fit_of(result)
     measured = {name: 1.0 for name, sample in result.spec.samples.items() if sample.data}
     parts = [

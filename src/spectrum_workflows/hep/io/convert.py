@@ -18,8 +18,8 @@ from spectrum_workflows import storage
 from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import DataError, OutputError, SpecError, SpectrumError
 from spectrum_workflows.hep.io.atomic_write import atomic_write
-from spectrum_workflows.hep.io.read import facts
-from spectrum_workflows.hep.io.rootfile import OpenTree, close_all, damaged, opened
+from spectrum_workflows.hep.io.clusters import clusters
+from spectrum_workflows.hep.io.rootfile import OpenTree, close_all, damaged, open_tree
 from spectrum_workflows.hep.io.runs import TREE
 
 CLUSTER_BYTES = 64 << 20
@@ -78,18 +78,18 @@ def convert(
     SpecError
         The target is the source, or a number makes no sense.
     """
-    source, tree = _tree_of(source)
+    source, name = _tree_of(source)
     _check(source, target, overwrite)
-    found = opened(source, tree)
-    if not hasattr(found.tree, "common_entry_offsets"):
-        raise DataError(f"{tree} is an RNTuple, not a TTree", source, "it is read as it is")
-    wanted = _wanted(found, columns)
-    described = facts(source, tree, wanted)
-    groups = _groups(found, wanted)
-    events = cluster_events or _cluster(described.uncompressed, described.entries)
+    tree = open_tree(source, name)
+    if tree.is_ntuple:
+        raise DataError(f"{name} is an RNTuple, not a TTree", source, "it is read as it is")
+    branches = _branches_to_keep(tree, columns)
+    stored = clusters(tree, branches)
+    groups = _groups(tree, branches)
+    events = cluster_events or _cluster(stored.uncompressed, tree.entries)
     if events < 1:
         raise SpecError("cluster_events must be at least 1", str(events))
-    recipe = f"{found.uuid} {sorted(wanted)} clusters {events}"
+    recipe = f"{tree.uuid} {sorted(branches)} clusters {events}"
     identity = uuid.uuid5(uuid.NAMESPACE_OID, recipe)
     done = 0
     with (
@@ -97,21 +97,21 @@ def convert(
         uproot.recreate(path, compression=uproot.ZSTD(5), uuid_function=lambda: identity) as file,
     ):
         out = None
-        for chunk in _chunks(found, groups, events):
-            out = out if out is not None else _created(file, tree, found, chunk)
+        for chunk in _chunks(tree, groups, events):
+            out = out if out is not None else _created(file, tree, chunk)
             done += len(next(iter(chunk.values())))
-            if done or described.entries:
+            if done or tree.entries:
                 out.extend(chunk)
             if report:
-                report("convert", done, described.entries)
-        _runs(file, found)
+                report("convert", done, tree.entries)
+        _copy_runs(file, tree)
     close_all()
     return {
         "url": target,
         "events": done,
-        "branches": len(wanted),
+        "branches": len(branches),
         "bytes": int(storage.info(target)["size"]),
-        "source_bytes": int(described.baskets[:, 2].sum()),
+        "source_bytes": int(stored.baskets[:, 2].sum()),
     }
 
 
@@ -129,25 +129,25 @@ def _check(source: str, target: str, overwrite: bool) -> None:
         raise OutputError("there is a file already", target, "--overwrite replaces it")
 
 
-def _wanted(found: OpenTree, columns: Sequence[str]) -> tuple[str, ...]:
+def _branches_to_keep(tree: OpenTree, columns: Sequence[str]) -> tuple[str, ...]:
     """Branches to keep, each once."""
-    have = tuple(found.tree.keys(recursive=False))
-    there = (c for c in columns if not c.endswith("?") or c.removesuffix("?") in have)
-    return tuple(dict.fromkeys(name.removesuffix("?") for name in there)) or have
+    have = tuple(tree.tree.keys(recursive=False))
+    kept = (c for c in columns if not c.endswith("?") or c.removesuffix("?") in have)
+    return tuple(dict.fromkeys(name.removesuffix("?") for name in kept)) or have
 
 
-def _runs(file: Any, found: OpenTree) -> None:
+def _copy_runs(file: Any, tree: OpenTree) -> None:
     """Copy the numbers per run, among them the sum of generator weights."""
-    source = found.tree.file.root_directory
+    source = tree.tree.file.root_directory
     if TREE not in source.keys(recursive=False, cycle=False):
         return
     try:
-        found_arrays = {name: source[TREE][name].array() for name in source[TREE].keys()}  # noqa: SIM118
+        columns = {name: source[TREE][name].array() for name in source[TREE].keys()}  # noqa: SIM118
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        raise damaged(found.url, error) from error
-    arrays = {n: a for n, a in found_arrays.items() if a.layout.is_numpy and a.ndim == 1}
+        raise damaged(tree.url, error) from error
+    arrays = {n: a for n, a in columns.items() if a.layout.is_numpy and a.ndim == 1}
     if arrays:
         file.mktree(TREE, {name: a.type for name, a in arrays.items()}).extend(arrays)
 
@@ -157,16 +157,16 @@ def _cluster(nbytes: int, entries: int) -> int:
     return min(MOST_EVENTS, max(FEWEST_EVENTS, CLUSTER_BYTES // per_event))
 
 
-def _groups(found: OpenTree, wanted: Sequence[str]) -> dict[str, list[str]]:
+def _groups(tree: OpenTree, branches: Sequence[str]) -> dict[str, list[str]]:
     """Jagged branches by their counter, flat ones below an empty name."""
     groups: dict[str, list[str]] = {}
-    for name in wanted:
-        branch = found.tree[name]
+    for name in branches:
+        branch = tree.tree[name]
         jagged = isinstance(branch.interpretation, uproot.AsJagged)
         if not jagged and not isinstance(branch.interpretation, uproot.AsDtype):
             raise DataError(
                 f"branch {name} holds {branch.typename}, which cannot be re-encoded",
-                found.url,
+                tree.url,
                 "name the branches to keep, without it, with --columns",
             )
         groups.setdefault(_counter(branch) if jagged else "", []).append(name)
@@ -181,18 +181,18 @@ def _counter(branch: Any) -> str:
     return f"n{branch.name}" if leaf is None else str(leaf.member("fName"))
 
 
-def _chunks(found: OpenTree, groups: dict[str, list[str]], events: int) -> Iterator[Columns]:
+def _chunks(tree: OpenTree, groups: dict[str, list[str]], events: int) -> Iterator[Columns]:
     """The columns of one cluster after the other, at least one."""
     names = [name for group in groups.values() for name in group]
     try:
-        if not found.tree.num_entries:
-            yield _grouped(found.tree.arrays(names, entry_start=0, entry_stop=0, how=dict), groups)
-        for arrays in found.tree.iterate(names, step_size=events, how=dict, library="ak"):
+        if not tree.tree.num_entries:
+            yield _grouped(tree.tree.arrays(names, entry_start=0, entry_stop=0, how=dict), groups)
+        for arrays in tree.tree.iterate(names, step_size=events, how=dict, library="ak"):
             yield _grouped(arrays, groups)
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
-        raise damaged(found.url, error) from error
+        raise damaged(tree.url, error) from error
 
 
 def _grouped(arrays: dict[str, ak.Array], groups: dict[str, list[str]]) -> Columns:
@@ -204,12 +204,12 @@ def _grouped(arrays: dict[str, ak.Array], groups: dict[str, list[str]]) -> Colum
     return out
 
 
-def _created(file: Any, tree: str, found: OpenTree, chunk: Columns) -> Any:
+def _created(file: Any, tree: OpenTree, chunk: Columns) -> Any:
     """The new tree: a record's fields keep their names, its own name is the counter's."""
     return file.mktree(
-        tree,
+        tree.name,
         {name: column.type for name, column in chunk.items()},
-        title=found.tree.title,
+        title=tree.tree.title,
         counter_name=lambda counted: counted.removesuffix(JAGGED),
         field_name=lambda _, inner: inner,
     )

@@ -86,7 +86,7 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
 
 
 def _column(branch: Any, start: int, stop: int) -> _Column:
-    """What is to be read of a branch."""
+    """The type and the baskets of a branch that hold some entries."""
     dtype, lists = _kind(branch)
     edges = branch.entry_offsets
     if branch.embedded_baskets or stop > edges[-1]:
@@ -153,11 +153,11 @@ def _values(
 
 def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
     """Type of the stored numbers, and whether an entry is a list of them."""
-    found = branch.interpretation
-    lists = isinstance(found, AsJagged)
-    if lists and found.header_bytes:
+    interpretation = branch.interpretation
+    lists = isinstance(interpretation, AsJagged)
+    if lists and interpretation.header_bytes:
         raise NotSimple
-    number = found.content if lists else found
+    number = interpretation.content if lists else interpretation
     if type(number) is not AsDtype or number.from_dtype.kind not in "biuf" or number.inner_shape:
         raise NotSimple
     if number.to_dtype != number.from_dtype.newbyteorder("="):

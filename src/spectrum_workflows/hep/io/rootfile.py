@@ -34,14 +34,14 @@ SAMPLED = 4096
 _DAMAGED = "copy the file again"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OpenTree:
     """A TTree or RNTuple of an open file.
 
     Attributes
     ----------
-    url : str
-        Where it is.
+    url, name : str
+        The file, and what the tree is called in it.
     tree : uproot.TTree or uproot RNTuple
         The tree.
     uuid : str
@@ -52,6 +52,7 @@ class OpenTree:
     """
 
     url: str
+    name: str
     tree: Any
     uuid: str
     nbytes: int
@@ -60,6 +61,16 @@ class OpenTree:
     def names(self) -> tuple[str, ...]:
         """Branches of the tree."""
         return tuple(self.tree.keys())
+
+    @cached_property
+    def entries(self) -> int:
+        """Events in the tree."""
+        return int(self.tree.num_entries)
+
+    @cached_property
+    def is_ntuple(self) -> bool:
+        """Whether it is an RNTuple, not a TTree."""
+        return not hasattr(self.tree, "common_entry_offsets")
 
 
 @dataclass
@@ -70,10 +81,11 @@ class _Cache(threading.local):
 _cache = _Cache()
 
 
-def opened(url: str, tree: str) -> OpenTree:
-    """Open a tree, or find it among those this thread has open.
+def open_tree(url: str, tree: str) -> OpenTree:
+    """Open a tree, or take it from those this thread has open.
 
-    A file that was replaced in the meantime is opened anew.
+    Each call asks the store for the file's state, so that a file that was replaced in
+    the meantime is opened anew: a task calls it once, and hands the tree down.
 
     Raises
     ------
@@ -87,17 +99,15 @@ def opened(url: str, tree: str) -> OpenTree:
     """
     info = storage.info(url)
     key = (url, tree, storage.current_stores(), repr(sorted(info.items(), key=str)))
-    found = _cache.trees.get(key)
-    if found is None:
+    if key not in _cache.trees:
         if info["type"] == "directory":
             remedy = f"name a file in it, or all: {url.rstrip('/')}/*.root"
             raise DataError("is a folder, not a ROOT file", url, remedy)
-        found = _opened(url, tree, int(info["size"]))
-        _cache.trees[key] = found
+        _cache.trees[key] = _open(url, tree, int(info["size"]))
         while len(_cache.trees) > KEEP_OPEN:
             _close(_cache.trees.popitem(last=False)[1])
     _cache.trees.move_to_end(key)
-    return found
+    return _cache.trees[key]
 
 
 def close_all() -> None:
@@ -106,11 +116,11 @@ def close_all() -> None:
         _close(_cache.trees.popitem()[1])
 
 
-def _close(opened: OpenTree) -> None:
-    opened.tree.file.close()
+def _close(tree: OpenTree) -> None:
+    tree.tree.file.close()
 
 
-def _opened(url: str, tree: str, nbytes: int) -> OpenTree:
+def _open(url: str, tree: str, nbytes: int) -> OpenTree:
     _check_header(url, nbytes)
     single = TrivialExecutor()  # one thread inside a task
     options: dict[str, Any] = {
@@ -128,7 +138,7 @@ def _opened(url: str, tree: str, nbytes: int) -> OpenTree:
         raise damaged(url, error) from error
     try:
         uuid = f"{file.file.uuid}.{_checksum(url, nbytes):08x}"
-        return OpenTree(url, _tree(file, tree, url), uuid, nbytes)
+        return OpenTree(url, tree, _tree(file, tree, url), uuid, nbytes)
     except BaseException:
         file.file.close()
         raise
@@ -143,10 +153,10 @@ def _tree(file: Any, name: str, url: str) -> Any:
             raise DataError(f"no tree {name!r}", url, remedy)
         if not is_tree(names[name]):
             raise DataError(f"{name!r} is a {names[name]}, not a tree", url, "name a tree")
-        found = file[name]
-        if hasattr(found, "ntuple"):
-            _seal(found.ntuple)
-        return found
+        tree = file[name]
+        if hasattr(tree, "ntuple"):
+            _seal(tree.ntuple)
+        return tree
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
@@ -172,8 +182,8 @@ def _seal(ntuple: Any) -> None:
 
 def damaged(where: str, error: BaseException) -> DataError:
     """The error for bytes that do not decode."""
-    said = f"{type(error).__name__}: {error}".strip().splitlines()[0][:120]
-    return DataError(f"damaged ROOT file ({said})", where, _DAMAGED)
+    line = f"{type(error).__name__}: {error}".strip().splitlines()[0][:120]
+    return DataError(f"damaged ROOT file ({line})", where, _DAMAGED)
 
 
 def is_tree(classname: str) -> bool:
@@ -185,10 +195,10 @@ def _checksum(url: str, nbytes: int) -> int:
     """CRC-32 of bytes in the middle and at the end of a file, where data and its directory are."""
     middle = max(0, nbytes // 2 - SAMPLED)
     ranges = [(middle, nbytes // 2), (max(nbytes // 2, nbytes - SAMPLED), nbytes)]
-    found = 0
+    checksum = 0
     for piece in storage.read_ranges(url, ranges):
-        found = zlib.crc32(piece, found)
-    return found
+        checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 def _check_header(url: str, nbytes: int) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep.columns import GENERATED
-from spectrum_workflows.hep.io.rootfile import damaged, is_tree, opened
-from spectrum_workflows.hep.normalisation import Generated, sum_of_weights
+from spectrum_workflows.hep.io.rootfile import OpenTree, damaged, is_tree
+from spectrum_workflows.hep.normalisation import Generated
 
 TREE = "Runs"
 
@@ -21,76 +21,63 @@ EVENTS = ("genEventCount", "genEventCount_")
 variations (``LHEScaleSumw``, ``LHEPdfSumw``) are relative to these."""
 
 FEW = 10_000
-"""Events whose generator weights are looked at."""
+"""Events whose generator weights are read before a run."""
+
+_generated: WeakKeyDictionary[OpenTree, Generated] = WeakKeyDictionary()
+"""Those of files that are open: read once for all of their partitions."""
 
 
-def generated(url: str, tree: str) -> Generated:
-    """What a file says of the events it stands for; nothing where it has no such tree.
+def generated(tree: OpenTree) -> Generated:
+    """The generated events that a file stands for; without numbers where it does not say.
 
     Parameters
     ----------
-    url : str
-        The file.
-    tree : str
-        Its tree of events, by which it is kept open.
+    tree : OpenTree
+        The tree of events of the file.
 
     Raises
     ------
     DataError
-        It is damaged.
+        Its ``Runs`` tree is damaged.
     """
-    found = opened(url, tree)
-    return _generated(url, tree, found.uuid, found.nbytes)
+    if tree not in _generated:
+        _generated[tree] = _read(tree)
+    return _generated[tree]
 
 
-def weights(url: str, tree: str) -> float:
-    """Sum of generator weights of all events that a file stands for.
-
-    Raises
-    ------
-    DataError
-        It has no ``Runs`` tree with ``genEventSumw``, as data has none.
-    """
-    entries = int(opened(url, tree).tree.num_entries)
-    return sum_of_weights(generated(url, tree), url, entries=entries)
-
-
-def first_weights(url: str, tree: str) -> tuple[float, float] | None:
+def first_weights(tree: OpenTree) -> tuple[float, float] | None:
     """Share of negative generator weights among the first events of a file, and their mean.
 
     Nothing where it has no events or no weights.
     """
-    found = opened(url, tree)
-    few = min(int(found.tree.num_entries), FEW)
-    if not few or GENERATED not in found.names:
+    few = min(tree.entries, FEW)
+    if not few or GENERATED not in tree.names:
         return None
     try:
-        values = np.asarray(_numbers(found.tree, GENERATED, few), np.float64)
+        values = np.asarray(_numbers(tree.tree, GENERATED, few), np.float64)
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
-        raise damaged(url, error) from error
+        raise damaged(tree.url, error) from error
     return float(np.mean(values < 0)), float(np.mean(values))
 
 
-@lru_cache(maxsize=10_000)
-def _generated(url: str, tree: str, uuid: str, nbytes: int) -> Generated:  # noqa: ARG001  (identity)
-    file = opened(url, tree).tree.file.root_directory
+def _read(tree: OpenTree) -> Generated:
+    directory = tree.tree.file.root_directory
     try:
-        kinds = {key.partition(";")[0]: kind for key, kind in file.classnames().items()}
+        kinds = {key.partition(";")[0]: kind for key, kind in directory.classnames().items()}
         if not is_tree(kinds.get(TREE, "")):
             return Generated()
-        runs = file[TREE]
+        runs = directory[TREE]
         names = set(runs.keys())
-        sums = [
+        weights, squares, events = (
             next((_sum(runs, name) for name in known if name in names), None)
             for known in (WEIGHTS, SQUARES, EVENTS)
-        ]
+        )
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
-        raise damaged(url, error) from error
-    weights, squares, events = sums
+        raise damaged(tree.url, error) from error
     count = None if events is None else int(events)
     return Generated(weights, squares, count, runs=int(runs.num_entries))
 

@@ -39,9 +39,9 @@ def check(columns: Mapping[str, ak.Array], counted_by: Mapping[str, str], where:
     """
     first: dict[str, tuple[str, NDArray[np.int64]]] = {}
     for name, column in columns.items():
-        said = ak.validity_error(column) or _impossible(column)
-        if said:
-            raise DataError(f"damaged: {name} {_short(said)}", where, _REMEDY)
+        fault = ak.validity_error(column) or _impossible(column)
+        if fault:
+            raise DataError(f"damaged: {name} {_short(fault)}", where, _REMEDY)
     for name, counter in counted_by.items():
         counts = _counts(columns[name])
         if counts is None:
@@ -66,7 +66,7 @@ def _counts(column: ak.Array) -> NDArray[np.int64] | None:
 
 
 def _impossible(column: ak.Array) -> str:
-    """What is neither true nor false."""
+    """Fault of a column of bits: a value that is neither true nor false."""
     layout: Any = column.layout
     while isinstance(layout, ak.contents.ListOffsetArray | ak.contents.ListArray):
         layout = layout.content
@@ -77,5 +77,5 @@ def _impossible(column: ak.Array) -> str:
     return ""
 
 
-def _short(said: str) -> str:
-    return said if said.startswith("holds") else "has lists that end before they begin"
+def _short(fault: str) -> str:
+    return fault if fault.startswith("holds") else "has lists that end before they begin"

@@ -73,22 +73,22 @@ class StoreSource(Source):  # type: ignore[misc]
         """One range of bytes, shorter where the file ends."""
         self._check_open()
         self._account(1, start, stop)
-        there = max(start, min(stop, self.num_bytes))
+        end = max(start, min(stop, self.num_bytes))
         if self.sealed.get(start) == stop - start:
             return Chunk(self, start, stop, TrivialFuture(self._unsealed(start, stop)))
-        return StoredChunk(self, start, stop, TrivialFuture(self._piece(start, there)))
+        return StoredChunk(self, start, stop, TrivialFuture(self._piece(start, end)))
 
     def chunks(self, ranges: list[tuple[int, int]], notifications: Queue[Chunk]) -> list[Chunk]:
         """Many ranges in one vectored request."""
         self._check_open()
-        found = []
+        chunks = []
         data = storage.read_ranges(self._place, ranges)
         for (start, stop), part in zip(ranges, data, strict=True):
             self._account(0, start, stop)
-            found.append(StoredChunk(self, start, stop, TrivialFuture(part)))
-            notifications.put(found[-1])
+            chunks.append(StoredChunk(self, start, stop, TrivialFuture(part)))
+            notifications.put(chunks[-1])
         self._num_requests += 1
-        return found
+        return chunks
 
     @property
     def closed(self) -> bool:

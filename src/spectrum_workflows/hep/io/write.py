@@ -98,7 +98,7 @@ def as_table(result: HepResult) -> dict[str, Any]:
     ``sample/events``; see `histogram.arrays`.
     """
     spec = result.spec
-    said = review.warnings(result)
+    warnings = review.warnings(result)
     return {
         "name": spec.name,
         "normalisation": spec.normalisation,
@@ -117,7 +117,7 @@ def as_table(result: HepResult) -> dict[str, Any]:
         "histograms": {
             name: _axes(described.axes(name)) for name, described in spec.histograms.items()
         },
-        **({"warnings": list(said)} if said else {}),
+        **({"warnings": list(warnings)} if warnings else {}),
         "arrays": {name: array.tolist() for name, array in histogram.arrays(result).items()},
     }
 
@@ -185,8 +185,8 @@ def _root(result: HepResult) -> bytes:
     with uproot.recreate(out, uuid_function=lambda: identity) as file:
         for (sample, name), h in result.histograms.items():
             file[f"{folders[sample]}/{keys[name]}"] = _as_root_has_it(h)
-        if said := review.warnings(result):
-            file[WARNINGS_KEY] = "\n".join(said)
+        if warnings := review.warnings(result):
+            file[WARNINGS_KEY] = "\n".join(warnings)
         file.file.sink.flush()
         return out.getvalue()  # complete after every write; leaving closes the buffer
 

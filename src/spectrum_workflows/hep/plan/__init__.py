@@ -1,1 +1,1 @@
-"""What a run is going to do: its files, what is in them, and how they are cut."""
+"""The plan of a run: its files, what is known of them, and where they are cut."""

@@ -1,4 +1,4 @@
-"""Cache of file inspections beside the results: a second plan opens no file.
+"""Cache of what was found in files, beside the results: a second plan opens none.
 
 One JSON object per question (tree, columns, size of partitions).  A file is
 known by its size and what its store says of its content: the time it was
@@ -36,7 +36,8 @@ from spectrum_workflows.errors import (
     StoreError,
 )
 from spectrum_workflows.hep.columns import RequestedColumns
-from spectrum_workflows.hep.plan.inspection import File, FileInfo
+from spectrum_workflows.hep.plan.files import InputFile
+from spectrum_workflows.hep.plan.inspection import FileInfo
 
 FOLDER = "hep"
 """Below the folder of what is known."""
@@ -50,57 +51,56 @@ _CONTENT = (
     *("ETag", "etag", "VersionId", "version_id", "md5Hash", "checksum", "generation"),
     *("mtime", "LastModified", "last_modified", "modified", "updated"),
 )
-"""Words in which stores tell one content from another; the first that is there is taken."""
+"""Words in which stores tell one content from another; the first that a store knows is taken."""
 
 
 _BAD = (SpectrumError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading an object may raise that is not there or was damaged."""
+"""Raised by reading an object that is not there or was damaged."""
 
-_TYPES = TypeAdapter(FileInfo)
+_INFO = TypeAdapter(FileInfo)
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the files.
+    """A question about files: what is read of them, and how they are cut.
 
     Attributes
     ----------
     name : str
         Of the spec.
-    wanted : mapping of str to RequestedColumns
+    requested : mapping of str to RequestedColumns
         What is read of the files of every sample.
     max_events : int
         Of a partition.
     """
 
     name: str
-    wanted: Mapping[str, RequestedColumns]
+    requested: Mapping[str, RequestedColumns]
     max_events: int
 
     @property
     def key(self) -> str:
-        """A name for all of it."""
-        code = version("spectrum-workflows")
-        asked = (SCHEMA, code, self.name, sorted(map(self.of, self.wanted)), self.max_events)
-        return _hash(repr(asked))[:32]
+        """Name of the object in which the answers are kept."""
+        code, requested = version("spectrum-workflows"), sorted(map(self.of, self.requested))
+        return _hash(repr((SCHEMA, code, self.name, requested, self.max_events)))[:32]
 
     def of(self, sample: str) -> str:
-        """What is asked of the files of a sample, as a number."""
-        if sample not in self._known:
-            self._known[sample] = _hash(repr(self.wanted[sample]))[:16]
-        return self._known[sample]
+        """Hash of what is read of the files of a sample."""
+        if sample not in self._hashes:
+            self._hashes[sample] = _hash(repr(self.requested[sample]))[:16]
+        return self._hashes[sample]
 
     @cached_property
-    def _known(self) -> dict[str, str]:
+    def _hashes(self) -> dict[str, str]:
         return {}
 
 
-def identities(files: Sequence[File]) -> dict[File, str]:
-    """What the store says of the content of some files; nothing is opened.
+def identities(files: Sequence[InputFile]) -> dict[InputFile, str]:
+    """Identities of the content of some files, as the store tells them; nothing is opened.
 
     Returns
     -------
-    mapping of File to str
+    mapping of InputFile to str
         Without those that are not there or have no identity.
 
     Raises
@@ -111,121 +111,131 @@ def identities(files: Sequence[File]) -> dict[File, str]:
     folders: dict[str, list[str]] = defaultdict(list)
     for url in dict.fromkeys(file.url for file in files):
         folders[url.rpartition("/")[0]].append(url)
-    details: dict[str, Mapping[str, Any]] = {}
+    states: dict[str, Mapping[str, Any]] = {}
     for urls in folders.values():
-        details |= _listed(urls) if len(urls) >= LISTED else _asked(urls)
-    named = {url: _identity(info) for url, info in details.items()}
-    return {file: named[file.url] for file in files if named.get(file.url)}
+        states |= _listed_states(urls) if len(urls) >= LISTED else _states(urls)
+    known = {url: _identity(state) for url, state in states.items()}
+    return {file: known[file.url] for file in files if known.get(file.url)}
 
 
-def load(folder: str, asked: Question, now: Mapping[File, str]) -> dict[File, FileInfo]:
-    """What is known of files that are the same now as then; a bad finding is none."""
+def load(
+    folder: str, question: Question, identities: Mapping[InputFile, str]
+) -> dict[InputFile, FileInfo]:
+    """Infos of an earlier plan about files that are the same now as then; a bad entry is none."""
     try:
-        kept = _kept(folder, asked)
+        entries = _entries(folder, question)
     except _BAD:
         return {}
-    found = {}
-    for file in now:
-        key = _key(file, asked, now)
-        looked = _checked(key, kept[key], file, asked, now[file]) if key in kept else None
-        if looked is not None and (looked.form or not file.form or not looked.entries):
-            found[file] = looked
-    return found
+    infos = {}
+    for file, identity in identities.items():
+        key = _key(file, question, identity)
+        info = _valid(key, entries[key], file, question, identity) if key in entries else None
+        if info is not None and (info.form or not file.typed or not info.entries):
+            infos[file] = info
+    return infos
 
 
-def keep(
-    folder: str, asked: Question, now: Mapping[File, str], found: Mapping[File, FileInfo]
+def save(
+    folder: str,
+    question: Question,
+    identities: Mapping[InputFile, str],
+    infos: Mapping[InputFile, FileInfo],
 ) -> None:
-    """Keep what was found; where results cannot be written, the run will say so.
+    """Keep what is known of files; where results cannot be written, the run will say so.
 
-    Of two runs at once that keep something, one may forget what the other found.
+    Of two runs at once that keep something, one may forget what the other knew.
     """
-    urls = {file.url for file in found}
+    urls = {file.url for file in infos}
     try:
-        kept = _kept(folder, asked).items()
-        old = {key: row for key, row in kept if _url_of(key) not in urls}
+        earlier = _entries(folder, question).items()
+        entries = {key: entry for key, entry in earlier if _url_of(key) not in urls}
     except _BAD:
-        old = {}
-    files = old | {
-        key: [_hash(key + text), text]
-        for file, looked in found.items()
-        if file in now
-        for key in [_key(file, asked, now)]
-        for text in [_TYPES.dump_json(looked).decode()]
-    }
-    text = json.dumps({"files": files}, separators=(",", ":"))
+        entries = {}
+    for file, info in infos.items():
+        if file in identities:
+            key = _key(file, question, identities[file])
+            text = _INFO.dump_json(info).decode()
+            entries[key] = [_hash(key + text), text]
+    text = json.dumps({"files": entries}, separators=(",", ":"))
     try:
-        storage.write_bytes(_object(folder, asked), text.encode())
+        storage.write_bytes(_object(folder, question), text.encode())
     except OutputError:
         return
 
 
-def _kept(folder: str, asked: Question) -> dict[str, Any]:
-    return dict(json.loads(storage.read_bytes(_object(folder, asked)))["files"])
+def _entries(folder: str, question: Question) -> dict[str, Any]:
+    return dict(json.loads(storage.read_bytes(_object(folder, question)))["files"])
 
 
-def _key(file: File, asked: Question, now: Mapping[File, str]) -> str:
-    return f"{asked.of(file.sample)} {file.tree} {now[file]}\n{file.url}"
+def _key(file: InputFile, question: Question, identity: str) -> str:
+    return f"{question.of(file.sample)} {file.tree} {identity}\n{file.url}"
 
 
 def _url_of(key: str) -> str:
     return key.partition("\n")[2]
 
 
-def _object(folder: str, asked: Question) -> str:
-    return storage.join(folder, f"{FOLDER}/{asked.key}.json")
+def _object(folder: str, question: Question) -> str:
+    return storage.join(folder, f"{FOLDER}/{question.key}.json")
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _checked(key: str, row: Any, file: File, asked: Question, now: str) -> FileInfo | None:
-    """What was kept, if it is whole and can be true of the file."""
+def _valid(
+    key: str, entry: Any, file: InputFile, question: Question, identity: str
+) -> FileInfo | None:
+    """An entry, if it is whole and can be true of the file."""
     try:
-        said, text = row
-        if said != _hash(key + text):
+        checksum, text = entry
+        if checksum != _hash(key + text):
             return None
-        looked = _TYPES.validate_json(text, strict=True)
-        fits = _fits(looked, file, asked.wanted[file.sample], asked.max_events)
+        info = _INFO.validate_json(text, strict=True)
+        possible = _possible(info, file, question.requested[file.sample], question.max_events)
     except _BAD:
         return None
-    size = now.partition(" ")[0]
-    return looked if fits and size in (str(looked.nbytes), "None") else None
+    size = identity.partition(" ")[0]
+    return info if possible and size in (str(info.nbytes), "None") else None
 
 
-def _fits(looked: FileInfo, file: File, wanted: RequestedColumns, max_events: int) -> bool:
-    asked = {*wanted.columns, *wanted.triggers}
-    covered = pairwise([(0, 0), *looked.cut, (looked.entries, looked.entries)])
+def _possible(
+    info: FileInfo, file: InputFile, requested: RequestedColumns, max_events: int
+) -> bool:
+    """Whether an entry fits its file, and what is read of it."""
+    names = {*requested.columns, *requested.triggers}
+    covered = pairwise([(0, 0), *info.cut, (info.entries, info.entries)])
     return (
-        looked.url == file.url
-        and bool(looked.uuid)
-        and min(looked.nbytes, looked.entries, looked.bytes_to_read, looked.memory) >= 0
+        info.url == file.url
+        and bool(info.uuid)
+        and min(info.nbytes, info.entries, info.bytes_to_read, info.memory) >= 0
         and all(stop == start for (_, stop), (start, _) in covered)
-        and all(0 < stop - start <= max_events for start, stop in looked.cut)
-        and looked.fallbacks_used == wanted.fallbacks_used(asked - {*looked.fallbacks_used})
-        and _form_fits(looked, wanted)
+        and all(0 < stop - start <= max_events for start, stop in info.cut)
+        and info.fallbacks_used == requested.fallbacks_used(names - {*info.fallbacks_used})
+        and _form_fits(info, requested)
     )
 
 
-def _form_fits(looked: FileInfo, wanted: RequestedColumns) -> bool:
-    if not looked.form:
+def _form_fits(info: FileInfo, requested: RequestedColumns) -> bool:
+    if not info.form:
         return True
     try:
-        return set(ak.forms.from_json(looked.form).fields) == {*wanted.read(looked.fallbacks_used)}
+        fields = set(ak.forms.from_json(info.form).fields)
     except Exception:  # awkward's own, of many kinds
         return False
+    return fields == {*requested.read(info.fallbacks_used)}
 
 
-def _identity(info: Mapping[str, Any]) -> str:
-    said = next((f"{word} {info[word]}" for word in _CONTENT if info.get(word)), "")
-    if not said or info.get("type") == "directory":
+def _identity(state: Mapping[str, Any]) -> str:
+    """Size and content of a file in its store's words; empty where it has none."""
+    content = next((f"{word} {state[word]}" for word in _CONTENT if state.get(word)), "")
+    if not content or state.get("type") == "directory":
         return ""
-    return f"{info.get('size')} {said} {info.get('ino', '')}".strip()
+    return f"{state.get('size')} {content} {state.get('ino', '')}".strip()
 
 
-def _listed(urls: list[str]) -> dict[str, Mapping[str, Any]]:
-    """Details from one listing of the folder of all of them."""
+def _listed_states(urls: list[str]) -> dict[str, Mapping[str, Any]]:
+    """States of files from one listing of the folder of all of them."""
     try:
         listing = storage.persist(
             urls[0], lambda fs, path: fs.ls(path.rpartition("/")[0], detail=True)
@@ -233,17 +243,18 @@ def _listed(urls: list[str]) -> dict[str, Mapping[str, Any]]:
     except StoreError:
         raise
     except (SpectrumError, OSError, NotImplementedError):
-        return _asked(urls)
-    infos = {info["name"].rpartition("/")[2]: info for info in listing}
+        return _states(urls)
+    states = {state["name"].rpartition("/")[2]: state for state in listing}
     names = {url: url.rpartition("/")[2] for url in urls}
-    return {url: infos[name] for url, name in names.items() if name in infos}
+    return {url: states[name] for url, name in names.items() if name in states}
 
 
-def _asked(urls: list[str]) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
+def _states(urls: list[str]) -> dict[str, Mapping[str, Any]]:
+    """States of files, each asked for; without those that are not there."""
+    states: dict[str, Mapping[str, Any]] = {}
     for url in urls:
         try:
-            found[url] = storage.info(url)
+            states[url] = storage.info(url)
         except (DataNotFoundError, AccessError):  # opening it will say so
             continue
-    return found
+    return states

@@ -1,4 +1,4 @@
-"""Is a file counted twice?  Pure functions over what identifies files."""
+"""Files that would be counted twice.  Pure functions over what identifies files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from spectrum_workflows.errors import DataError
 
 
 @dataclass(frozen=True)
-class Known:
-    """A file of a sample, and what it can be recognised by.
+class Identified:
+    """A file of a sample, and its identities.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Known:
     identities: tuple[str, ...]
 
 
-def refuse(files: Iterable[Known], *, data: Collection[str] = ()) -> list[str]:
+def refuse(files: Iterable[Identified], *, data: Collection[str] = ()) -> list[str]:
     """Refuse what would be counted twice; warn of what may be meant.
 
     The same file twice in one sample is a mistake, and so it is in two samples
@@ -34,7 +34,7 @@ def refuse(files: Iterable[Known], *, data: Collection[str] = ()) -> list[str]:
 
     Parameters
     ----------
-    files : iterable of Known
+    files : iterable of Identified
         In the order of the spec.
     data : collection of str
         Samples that are data.
@@ -73,18 +73,18 @@ def alike(files: Iterable[tuple[str, str]]) -> list[str]:
     files : iterable of (url, uuid)
         Those whose content is not the same.
     """
-    seen: dict[str, str] = {}
-    found = []
+    first: dict[str, str] = {}
+    warnings = []
     for url, uuid in files:
-        other = seen.setdefault(uuid, url)
+        other = first.setdefault(uuid, url)
         if other != url:
-            found.append(f"{other} and {url} have the same UUID: is one made from the other?")
-    return found[:1]
+            warnings.append(f"{other} and {url} have the same UUID: is one made from the other?")
+    return warnings[:1]
 
 
-def _pairs(files: Iterable[Known]) -> Iterator[tuple[Known, Known]]:
+def _pairs(files: Iterable[Identified]) -> Iterator[tuple[Identified, Identified]]:
     """Every file that shares an identity with an earlier one, with that one."""
-    seen: dict[str, list[Known]] = {}
+    seen: dict[str, list[Identified]] = {}
     for file in files:
         others = [other for identity in file.identities for other in seen.get(identity, [])]
         yield from ((other, file) for other in dict.fromkeys(others))

@@ -4,42 +4,70 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 from spectrum_workflows import catalogue, storage
 from spectrum_workflows.domain import Failure, OnError
-from spectrum_workflows.errors import (
-    AccessError,
-    DataError,
-    DataNotFoundError,
-    SpecError,
-    StoreError,
-)
-from spectrum_workflows.hep.plan.inspection import File
+from spectrum_workflows.errors import AccessError, DataNotFoundError, SpecError, StoreError
+from spectrum_workflows.hep.plan import patterns
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.spec.samples import LIST, SEVERAL
+from spectrum_workflows.hep.spec.samples import LIST
 
-CANNOT_LIST = ("http://", "https://")
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file of a sample by its name, before anybody has opened it.
+
+    Attributes
+    ----------
+    sample, url, tree : str
+        Where it belongs and where it is.
+    checksum : str
+        As it was published, if it was.
+    counted : int or None
+        Its events, where spec or catalogue say how many.
+    typed : bool
+        Whether the types of its columns are to be read: of one file, not of all.
+    """
+
+    sample: str
+    url: str
+    tree: str
+    checksum: str = ""
+    counted: int | None = field(default=None, compare=False)
+    typed: bool = field(default=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        """One: files are counted here, not events."""
+        return 1
+
+    @property
+    def source(self) -> str:
+        """URL of what must be opened."""
+        return self.url
+
+    @property
+    def where(self) -> str:
+        """The file in words."""
+        return self.url
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What the names in a spec stand for.
+    """The files that the names in a spec stand for.
 
     Attributes
     ----------
-    files : tuple of (File, int or None)
-        Every file, and how many events it is said to have.
+    files : tuple of InputFile
+        In the order of the spec.
     failures : tuple of Failure
         Names for which there is no file, where a run goes on without them.
     inputs : tuple of (str, str)
         Name and content of the lists that were read.
     """
 
-    files: tuple[tuple[File, int | None], ...]
+    files: tuple[InputFile, ...]
     failures: tuple[Failure, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
 
@@ -55,7 +83,7 @@ def inputs(spec: HepSpec, data: str) -> list[str]:
 
 
 def names(spec: HepSpec, sample: str) -> list[str]:
-    """What a sample's files are called, with the names from lists in the place of these.
+    """Names of a sample's files, with those in lists in the place of the lists.
 
     Raises
     ------
@@ -64,13 +92,10 @@ def names(spec: HepSpec, sample: str) -> list[str]:
     DataNotFoundError
         There is no such list.
     """
-    found: list[str] = []
-    for name in spec.samples[sample].files:
-        found += _listed(spec, sample, name)[0] if name.startswith(LIST) else [name]
-    return found
+    return list(_names(spec, sample, {}))
 
 
-def to_make(spec: HepSpec, sample: str) -> list[str]:
+def names_to_make(spec: HepSpec, sample: str) -> list[str]:
     """Names of files that can be made: no patterns, no entries of the catalogue.
 
     Raises
@@ -78,15 +103,15 @@ def to_make(spec: HepSpec, sample: str) -> list[str]:
     SpecError
         A name is another.
     """
-    found = names(spec, sample)
-    for name in found:
-        if name.startswith(catalogue.PREFIX) or _is_pattern(name):
+    own = names(spec, sample)
+    for name in own:
+        if name.startswith(catalogue.PREFIX) or patterns.is_pattern(name):
             what = f"{name!r} names no file that could be made"
             raise SpecError(what, f"samples.{sample}.files", "give the files' own names")
-    return found
+    return own
 
 
-def listing(
+def list_files(
     spec: HepSpec, data: str, *, first: bool = False, on_error: OnError = "raise"
 ) -> Listing:
     """Every file of a run, or the first of each sample.
@@ -100,7 +125,7 @@ def listing(
         Nothing fits a pattern, or no replica answers; unless ``on_error`` is
         ``"keep"``.
     """
-    files: list[tuple[File, int | None]] = []
+    files: list[InputFile] = []
     failures: list[Failure] = []
     lists: dict[str, str] = {}
     for sample, described in spec.samples.items():
@@ -117,16 +142,18 @@ def listing(
                 lost = True
                 failures.append(Failure(name, 0, str(error), 1))
         counts = _counts(sample, described.events, places, lost=lost)
-        pairs = list(zip(places, counts, strict=True))
-        for place, count in pairs[:1] if first else pairs:
-            data_file = File(sample, place.url, spec.tree, described.data, place.checksum)
-            files.append((data_file, count))
+        own = [
+            InputFile(sample, place.url, spec.tree, place.checksum, count)
+            for place, count in zip(places, counts, strict=True)
+        ]
+        files += own[:1] if first else own
     return Listing(tuple(files), tuple(failures), tuple(lists.items()))
 
 
 def _counts(
     sample: str, events: Sequence[int], places: Sequence[catalogue.Located], *, lost: bool
 ) -> Sequence[int | None]:
+    """Events of every file, where they are counted."""
     if not events:
         return [place.events for place in places]
     if lost:  # nobody knows which number belongs to which file
@@ -146,121 +173,45 @@ def _names(spec: HepSpec, sample: str, lists: dict[str, str]) -> Iterator[str]:
         if not name.startswith(LIST):
             yield name
             continue
-        found, content = _listed(spec, sample, name)
+        lines, content = _read_list(spec, sample, name)
         lists[name.removeprefix(LIST)] = content
-        yield from found
+        yield from lines
 
 
-def _listed(spec: HepSpec, sample: str, name: str) -> tuple[list[str], str]:
+def _read_list(spec: HepSpec, sample: str, name: str) -> tuple[list[str], str]:
     """The names in a list beside the spec, and which content it has."""
     url = storage.join(spec.folder, name.removeprefix(LIST))
     where = f"samples.{sample}.files: {url}"
     content = storage.read_bytes(url)
     try:
-        lines = content.decode("utf-8-sig").splitlines()
+        text = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise SpecError("is not a list of names", where, "one name per line, in UTF-8") from None
-    found = [line.split(" #")[0].strip() for line in lines]
-    found = [line for line in found if line and not line.startswith("#")]
-    if not found:
+    lines = [line.split(" #")[0].strip() for line in text]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if not lines:
         raise SpecError("this list names no file", where, "one name per line")
-    for line in found:
+    for line in lines:
         if line[0] in "{[" and line[-1] in "{[]}":
-            said = "is JSON, not a list of names"
-            raise SpecError(said, where, "write the names into a text file, one per line")
+            remedy = "write the names into a text file, one per line"
+            raise SpecError("is JSON, not a list of names", where, remedy)
         if line.startswith(LIST):
             raise SpecError(f"a list cannot name another ({line})", where, "name both in files")
         if not line.isprintable():
             raise SpecError("is not a list of names", where, "one name per line, in UTF-8")
-    return found, f"sha256 {hashlib.sha256(content).hexdigest()}"
+    return lines, f"sha256 {hashlib.sha256(content).hexdigest()}"
 
 
 def _located(name: str, data: str) -> list[catalogue.Located]:
     """Where a name, a pattern or an entry of the catalogue is read."""
-    found = catalogue.located(name, data)
-    if name.startswith(catalogue.PREFIX) or not _is_pattern(name):
-        return found
-    [pattern] = found
+    places = catalogue.located(name, data)
+    if name.startswith(catalogue.PREFIX) or not patterns.is_pattern(name):
+        return places
+    [pattern] = places
     try:
         if storage.exists(pattern.url):  # a file of that very name
-            return found
+            return places
     except (AccessError, StoreError):
         pass
-    return [catalogue.Located(url) for url in fitting(pattern.url, _root_of(pattern.url, name))]
-
-
-def _is_pattern(name: str) -> bool:
-    path = name.removeprefix(_host(name))
-    if name.lower().startswith(CANNOT_LIST):
-        return "*" in path.partition("?")[0]
-    return any(mark in path for mark in SEVERAL)
-
-
-def _host(url: str) -> str:
-    """Scheme and host of a URL, whose brackets are no pattern; empty for a path."""
-    return "/".join([*url.split("/", 3)[:3], ""]) if "://" in url else ""
-
-
-def _root_of(url: str, name: str) -> str:
-    """The part of a URL that is no pattern, whatever is in it: the data root's, the host."""
-    own = name.lstrip("/")
-    return url.removesuffix(own) if "://" not in name and url.endswith(own) else _host(url)
-
-
-def fitting(pattern: str, root: str = "") -> list[str]:
-    """Files that fit a pattern, sorted: ``*``, ``?`` and ``[...]`` within one folder's names.
-
-    Names that begin with a dot fit only a pattern that does.
-
-    Parameters
-    ----------
-    pattern : str
-        A URL.
-    root : str
-        The beginning of it that is no pattern.
-
-    Raises
-    ------
-    DataError
-        The store cannot list, or there is a ``**``.
-    DataNotFoundError
-        No file fits.
-    """
-    shown = storage.shown(pattern)
-    if pattern.lower().startswith(CANNOT_LIST):
-        remedy = 'name the files, or a list of names: files = ["@LIST"]'
-        raise DataError("a pattern needs a store that can list its folders", shown, remedy)
-    rest = pattern[len(root) :].split("/")
-    if "**" in rest:
-        raise DataError("a pattern cannot hold **", shown, "write one * per folder")
-    level = next(n for n, part in enumerate(rest) if any(mark in part for mark in SEVERAL))
-    folders = [root + "/".join([*rest[:level], ""])]
-    for part in rest[level:-1]:
-        folders = [f"{f}{name}/" for f in folders for name in _inside(f, part, folders=True)]
-    found = sorted(f"{f}{name}" for f in folders for name in _inside(f, rest[-1], folders=False))
-    if not found:
-        remedy = "check the pattern, or say where the data is with --data"
-        raise DataNotFoundError("no file fits this pattern", shown, remedy)
-    return found
-
-
-def _inside(folder: str, pattern: str, *, folders: bool) -> list[str]:
-    """Names of the files, or of the folders, in a folder that fit a pattern."""
-    try:
-        rows = storage.persist(folder or ".", lambda fs, path: fs.ls(path, detail=True))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except NotImplementedError:
-        remedy = 'name the files, or a list of names: files = ["@LIST"]'
-        what = "a pattern needs a store that can list its folders"
-        raise DataError(what, storage.shown(folder), remedy) from None
-    fits = [
-        row["name"].rstrip("/").rpartition("/")[2] for row in rows if _is_folder(row) == folders
-    ]
-    hidden = pattern.startswith(".")
-    return [n for n in fits if n and fnmatchcase(n, pattern) and n.startswith(".") <= hidden]
-
-
-def _is_folder(row: dict[str, Any]) -> bool:
-    followed = bool(row.get("islink")) and Path(row["name"]).is_dir()
-    return row["type"] == "directory" or followed
+    root = patterns.root_of(pattern.url, name)
+    return [catalogue.Located(url) for url in patterns.matching_files(pattern.url, root)]

@@ -1,4 +1,4 @@
-"""Look into one file before a run: how many events, where to cut, what is missing."""
+"""Inspection of a file before a run: how many events, where to cut, what is missing."""
 
 from __future__ import annotations
 
@@ -7,55 +7,18 @@ from dataclasses import dataclass, field, replace
 
 from spectrum_workflows.hep.columns import RequestedColumns, refuse_missing
 from spectrum_workflows.hep.io import runs
-from spectrum_workflows.hep.io.read import EXPANSION, facts, nothing
-from spectrum_workflows.hep.io.rootfile import opened
+from spectrum_workflows.hep.io.clusters import EXPANSION, clusters
+from spectrum_workflows.hep.io.read import read_no_events
+from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
 from spectrum_workflows.hep.normalisation import Generated, sum_of_weights
 from spectrum_workflows.hep.plan import partition
+from spectrum_workflows.hep.plan.files import InputFile
 from spectrum_workflows.hep.types import Events
 
 
 @dataclass(frozen=True)
-class File:
-    """A file nobody has looked into yet.
-
-    Attributes
-    ----------
-    sample, url, tree : str
-        Where it belongs and where it is.
-    data : bool
-        Data, not simulation.
-    checksum : str
-        As it was published, if it was.
-    form : bool
-        Whether the types of its columns are wanted: of one file, not of all.
-    """
-
-    sample: str
-    url: str
-    tree: str
-    data: bool
-    checksum: str = ""
-    form: bool = field(default=False, compare=False)
-
-    @property
-    def size(self) -> int:
-        """Files are counted here, not events."""
-        return 1
-
-    @property
-    def source(self) -> str:
-        """What must be opened."""
-        return self.url
-
-    @property
-    def where(self) -> str:
-        """The file in words."""
-        return self.url
-
-
-@dataclass(frozen=True)
 class FileInfo:
-    """What planning needs to know of a file; small, so that many can be kept.
+    """All that planning knows of a file that was opened; small, so that many can be kept.
 
     Attributes
     ----------
@@ -74,7 +37,7 @@ class FileInfo:
     form : str
         Types of the columns as awkward's JSON, if they were asked for.
     generated : Generated
-        What it says of the events it stands for.
+        The generated events that it stands for.
     """
 
     url: str
@@ -93,7 +56,7 @@ class FileInfo:
         """Identity of the content."""
         return f"{self.uuid} {self.nbytes}"
 
-    def partitions(self, file: File) -> list[Events]:
+    def partitions(self, file: InputFile) -> list[Events]:
         """The partitions of this file; one without events if it has none."""
         return [
             Events(
@@ -108,9 +71,9 @@ class FileInfo:
         ]
 
 
-def look(
-    file: File, wanted: Mapping[str, RequestedColumns], max_events: int
-) -> tuple[tuple[File, FileInfo], ...]:
+def inspect(
+    file: InputFile, columns: Mapping[str, RequestedColumns], max_events: int
+) -> tuple[tuple[InputFile, FileInfo], ...]:
     """Open a file, read its structure and no events; runs on workers.
 
     The file stays open, so that the partitions this worker gets of it do not
@@ -118,15 +81,15 @@ def look(
 
     Parameters
     ----------
-    file : File
-    wanted : mapping of str to RequestedColumns
+    file : InputFile
+    columns : mapping of str to RequestedColumns
         What is read of the files of every sample.
     max_events : int
         Of a partition.
 
     Returns
     -------
-    tuple of (File, FileInfo)
+    tuple of (InputFile, FileInfo)
         One, so that many can be added up.
 
     Raises
@@ -135,41 +98,38 @@ def look(
         The file is not there or damaged, or a branch or the sum of generator
         weights is missing.
     """
-    asked = wanted[file.sample]
-    tree = opened(file.url, file.tree)
-    generated = _generated(file, asked, int(tree.tree.num_entries))
-    if not tree.tree.num_entries:  # such files have been seen without any branch
-        return ((file, FileInfo(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), "", generated)),)
-    fallbacks_used = asked.fallbacks_used(tree.names)
-    names = asked.read(fallbacks_used)
-    refuse_missing(names, tree.names, tree=file.tree, url=file.url, wanted=asked)
-    found = facts(file.url, file.tree, names)
-    cut = partition.cuts(found.boundaries, max_events)
-    largest = max((stop - start for start, stop in cut), default=0)
-    form = nothing(file.url, file.tree, names).layout.form.to_json() if file.form else ""
-    looked = FileInfo(
-        file.url,
-        found.uuid,
-        found.nbytes,
-        found.entries,
-        tuple(cut),
-        partition.bytes_read(found.baskets, cut),
-        EXPANSION * found.uncompressed * largest // max(found.entries, 1),
-        fallbacks_used,
-        form,
-        generated,
+    requested = columns[file.sample]
+    tree = open_tree(file.url, file.tree)
+    generated = _generated(tree, requested)
+    empty = FileInfo(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), generated=generated)
+    if not tree.entries:  # such files have been seen without any branch
+        return ((file, empty),)
+    fallbacks_used = requested.fallbacks_used(tree.names)
+    names = requested.read(fallbacks_used)
+    refuse_missing(names, tree.names, tree=file.tree, url=file.url, requested=requested)
+    stored = clusters(tree, names)
+    cut = partition.cuts(stored.boundaries, max_events)
+    largest = max(stop - start for start, stop in cut)
+    info = replace(
+        empty,
+        entries=tree.entries,
+        cut=tuple(cut),
+        bytes_to_read=partition.bytes_read(stored.baskets, cut),
+        memory=EXPANSION * stored.uncompressed * largest // tree.entries,
+        fallbacks_used=fallbacks_used,
+        form=read_no_events(tree, names).layout.form.to_json() if file.typed else "",
     )
-    return ((file, looked),)
+    return ((file, info),)
 
 
-def _generated(file: File, wanted: RequestedColumns, entries: int) -> Generated:
-    """What a file says of the events it stands for, if that matters."""
-    if not wanted.normalisation:
+def _generated(tree: OpenTree, requested: RequestedColumns) -> Generated:
+    """The generated events that a file stands for, if its sample is normalised."""
+    if not requested.normalisation:
         return Generated()
-    found = runs.generated(file.url, file.tree)
-    if wanted.generated:
-        sum_of_weights(found, file.url, entries=entries)
-    elif found.equal is not True:
-        share, mean = runs.first_weights(file.url, file.tree) or (None, None)
-        return replace(found, negative=share, mean=mean)
-    return found
+    generated = runs.generated(tree)
+    if requested.generator_weighted:
+        sum_of_weights(generated, tree.url, entries=tree.entries)
+    elif generated.equal is not True:
+        share, mean = runs.first_weights(tree) or (None, None)
+        return replace(generated, negative=share, mean=mean)
+    return generated

@@ -109,36 +109,36 @@ def gathered(path: Path, folder: Path) -> Bundle:
         base = base.parent
     places = [path.parent, *([folder] if folder in path.parents else []), base]
     root = min(places, key=lambda place: len(place.parts))
-    found = _Search(path, tuple(dict.fromkeys(places)))
-    found.add(path)
-    sources = [source_of(found.files[p], tree) for p, tree in found.trees.items()]
-    folders = dict.fromkeys([*found.places, *(path.parent for path in found.trees)])
+    search = _Search(path, tuple(dict.fromkeys(places)))
+    search.add(path)
+    sources = [source_of(search.files[p], tree) for p, tree in search.trees.items()]
+    folders = dict.fromkeys([*search.places, *(path.parent for path in search.trees)])
     for data in named_files(sources, folders):
         if root in data.parents:  # what is named by its full path stays where it is
-            found.take(data)
-    elsewhere = code_of(*found.elsewhere)
+            search.take(data)
+    elsewhere = code_of(*search.elsewhere)
     return Bundle(
         path.relative_to(root).as_posix(),
         ".".join(path.relative_to(base).with_suffix("").parts),
-        tuple(place.relative_to(root).as_posix() for place in found.places),
-        frozenset(found.names),
-        tuple(sorted((p.relative_to(root).as_posix(), c) for p, c in found.files.items())),
-        _digest(found, sources, root, elsewhere),
+        tuple(place.relative_to(root).as_posix() for place in search.places),
+        frozenset(search.names),
+        tuple(sorted((p.relative_to(root).as_posix(), c) for p, c in search.files.items())),
+        _digest(search, sources, root, elsewhere),
         elsewhere,
         str(root),
     )
 
 
-def _digest(found: _Search, sources: Sequence[Source], root: Path, elsewhere: Code) -> str:
+def _digest(search: _Search, sources: Sequence[Source], root: Path, elsewhere: Code) -> str:
     """SHA-256 of what decides the results of some files."""
     verbatim = any(map(looks_at_itself, sources))
-    parts = {str(path.relative_to(root)): sha256(content) for path, content in found.files.items()}
+    parts = {str(path.relative_to(root)): sha256(content) for path, content in search.files.items()}
     if not verbatim:
-        trees = zip(found.trees, sources, strict=True)
+        trees = zip(search.trees, sources, strict=True)
         parts |= {str(path.relative_to(root)): source.tree for path, source in trees}
-    named = {p: content_of(p) for p in named_files(sources, ()) if p not in found.files}
+    named = {p: content_of(p) for p in named_files(sources, ()) if p not in search.files}
     full = {str(path): content for path, content in named.items()}
-    entry = str(found.entry.relative_to(root))
+    entry = str(search.entry.relative_to(root))
     return digest_of_all({**full, **parts, "": f"{entry} {elsewhere.digest}"})
 
 

@@ -43,7 +43,7 @@ class Corrections:
         return json.dumps(self.sets)
 
     def loaded(self) -> Any:
-        """What ``select`` is given: a set, or one by each name of the table."""
+        """The argument of ``select``: a set of corrections, or one by each name of the table."""
         if len(self.sets) == 1 and not self.sets[0][0]:
             return _loaded(self.sets[0][1])
         return {name: _loaded(text) for name, text in self.sets}
@@ -70,19 +70,19 @@ def corrections(named: str | tuple[str, ...] | Mapping[str, str], folder: str) -
     if not named:
         return Corrections()
     table = isinstance(named, Mapping)
-    wanted = list(named.items()) if isinstance(named, Mapping) else []
+    files = list(named.items()) if isinstance(named, Mapping) else []
     if not table:
-        wanted = [("", n) for n in ([named] if isinstance(named, str) else named)]
-    found, inputs = [], []
-    for name, file in wanted:
+        files = [("", n) for n in ([named] if isinstance(named, str) else named)]
+    texts, inputs = [], []
+    for name, file in files:
         url = storage.join(folder, file)
         data = storage.read_bytes(url)
-        found.append((name, file, _text(data, url)))
+        texts.append((name, file, _text(data, url)))
         inputs.append((file, f"sha256 {hashlib.sha256(data).hexdigest()}"))
-    if table or len(found) == 1:
-        sets = [(name, text) for name, _, text in found]
+    if table or len(texts) == 1:
+        sets = [(name, text) for name, _, text in texts]
     else:
-        sets = [("", _merged([(file, text) for _, file, text in found]))]
+        sets = [("", _merged([(file, text) for _, file, text in texts]))]
     return Corrections(tuple(sets), tuple(inputs))
 
 
@@ -93,11 +93,11 @@ def _text(data: bytes, url: str) -> str:
         text = data.decode()
         _loaded(text)
     except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = ""
-        if "schema v2" in said:
-            said, remedy = "it has another schema version than 2", "convert it to version 2"
-        raise DataError(f"not a correctionlib file ({said})", url, remedy) from error
+        if "schema v2" in reason:
+            reason, remedy = "it has another schema version than 2", "convert it to version 2"
+        raise DataError(f"not a correctionlib file ({reason})", url, remedy) from error
     return text
 
 

@@ -1,4 +1,4 @@
-"""Validation of what ``select`` returns: pure functions."""
+"""Checks of the observables that ``select`` returns: pure functions."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _KINDS = {
 """Kinds of NumPy types that are no numbers, in words."""
 
 
-def regions(
-    found: Any, *, seen: int | None = None, text: Collection[str] = ()
+def check_regions(
+    returned: Any, *, seen: int | None = None, text: Collection[str] = ()
 ) -> dict[str, Observable]:
     """Every region that ``select`` returned, as finite numbers or as text.
 
     Parameters
     ----------
-    found : mapping of region to Observable or array, shape (n_selected,)
+    returned : mapping of region to Observable or array, shape (n_selected,)
         As returned by ``select``.
     seen : int, optional
         Events that it was given.
@@ -53,26 +53,29 @@ def regions(
         selected event.
     """
     remedy = 'return a dict of regions, such as {"met": events.MET_pt}'
-    if not isinstance(found, Mapping):
-        what = "nothing (None)" if found is None else f"a {type(found).__name__}"
+    if not isinstance(returned, Mapping):
+        what = "nothing (None)" if returned is None else f"a {type(returned).__name__}"
         raise DataError(f"select returned {what}, not a dict of regions", "select", remedy)
-    for name in found:
+    for name in returned:
         if not isinstance(name, str):
-            said = f"select returned a region called {name!r}, which is not text"
-            raise DataError(said, "select", remedy)
+            what = f"select returned a region called {name!r}, which is not text"
+            raise DataError(what, "select", remedy)
     return {
-        name: checked(name, value, seen=seen, text=name in text) for name, value in found.items()
+        name: check_region(name, value, seen=seen, text=name in text)
+        for name, value in returned.items()
     }
 
 
-def checked(region: str, found: Any, *, seen: int | None = None, text: bool = False) -> Observable:
+def check_region(
+    region: str, returned: Any, *, seen: int | None = None, text: bool = False
+) -> Observable:
     """One region with its variations, as finite numbers.
 
     Parameters
     ----------
     region : str
         Name in errors.
-    found : Observable or array, shape (n_selected,)
+    returned : Observable or array, shape (n_selected,)
         As returned by ``select``.
     seen : int, optional
         Events that ``select`` was given.
@@ -84,38 +87,39 @@ def checked(region: str, found: Any, *, seen: int | None = None, text: bool = Fa
     DataError
         It is not one finite number, or text, per selected event.
     """
-    if not isinstance(found, Observable):
-        found = Observable(found)
-    values = (_texts if text else _numbers)(found.values, f"region {region!r}")
+    if not isinstance(returned, Observable):
+        returned = Observable(returned)
+    values = (_texts if text else _numbers)(returned.values, f"region {region!r}")
     weights = index = None
-    if found.weights is not None:
-        weights = _weights(found.weights, region)
-    if found.index is not None:
-        index = _index(found.index, region, seen)
+    if returned.weights is not None:
+        weights = _weights(returned.weights, region)
+    if returned.index is not None:
+        index = _index(returned.index, region, seen)
     for what, array in (("weights", weights), ("index", index)):
         if array is not None and array.shape != values.shape:
             shapes = f"shape {values.shape}, {what} {array.shape}"
-            said = "return one number per selected event"
-            raise DataError(f"region {region!r} has {shapes}", "select", said)
-    if not isinstance(found.variations, Mapping):
-        kind = type(found.variations).__name__
-        said = 'give {"jes_up": Observable(...)}'
-        raise DataError(f"variations of region {region!r} are a {kind}, no dict", "select", said)
+            remedy = "return one number per selected event"
+            raise DataError(f"region {region!r} has {shapes}", "select", remedy)
+    if not isinstance(returned.variations, Mapping):
+        kind = type(returned.variations).__name__
+        remedy = 'give {"jes_up": Observable(...)}'
+        raise DataError(f"variations of region {region!r} are a {kind}, no dict", "select", remedy)
     varied = {
-        n: checked(f"{region}_{n}", o, seen=seen, text=text) for n, o in found.variations.items()
+        n: check_region(f"{region}_{n}", o, seen=seen, text=text)
+        for n, o in returned.variations.items()
     }
     return Observable(values, weights, index, varied)
 
 
-def weighted(region: str, found: Observable, generated: NDArray[Any] | None) -> Observable:
+def weighted(region: str, observable: Observable, generated: NDArray[Any] | None) -> Observable:
     """The region with every event's weight multiplied by its generator weight.
 
     Parameters
     ----------
     region : str
         Name in errors.
-    found : Observable
-        As `checked` gives it.
+    observable : Observable
+        As `check_region` gives it.
     generated : ndarray, shape (n_events,), optional
         Of all events that were looked at; none leaves the region as it is.
 
@@ -125,21 +129,21 @@ def weighted(region: str, found: Observable, generated: NDArray[Any] | None) -> 
         The region does not say which events it holds.
     """
     if generated is None:
-        return found
-    if found.index is None:
+        return observable
+    if observable.index is None:
         raise SpecError(
             f"region {region!r} does not say which events it holds, and genWeight is applied",
             "select",
             "return Observable(values, index=positions of the selected events)",
         )
-    weights = np.asarray(generated, np.float64)[found.index]
-    if found.weights is not None:
-        weights = weights * found.weights
-    varied = {name: weighted(region, o, generated) for name, o in found.variations.items()}
-    return Observable(found.values, weights, found.index, varied)
+    weights = np.asarray(generated, np.float64)[observable.index]
+    if observable.weights is not None:
+        weights = weights * observable.weights
+    varied = {name: weighted(region, o, generated) for name, o in observable.variations.items()}
+    return Observable(observable.values, weights, observable.index, varied)
 
 
-def refuse_weights(found: Mapping[str, Observable], sample: str) -> None:
+def refuse_weights(observables: Mapping[str, Observable], sample: str) -> None:
     """Refuse weights of data whose spec does not ask for them.
 
     Raises
@@ -147,7 +151,7 @@ def refuse_weights(found: Mapping[str, Observable], sample: str) -> None:
     SpecError
         Naming the region.
     """
-    for region, observable in found.items():
+    for region, observable in observables.items():
         if observable.weights is not None:
             raise SpecError(
                 f"select weights region {region!r} of {sample!r}, which is data",
@@ -160,8 +164,8 @@ def _weights(given: Any, region: str) -> NDArray[Any]:
     weights = _numbers(given, f"weights of region {region!r}")
     beyond = int(np.count_nonzero(np.abs(weights.astype(np.float64)) > LARGEST_WEIGHT))
     if beyond:
-        said = f"weights of region {region!r} hold {beyond} numbers beyond {LARGEST_WEIGHT:g}"
-        raise DataError(said, "select", "their squares cannot be summed")
+        what = f"weights of region {region!r} hold {beyond} numbers beyond {LARGEST_WEIGHT:g}"
+        raise DataError(what, "select", "their squares cannot be summed")
     return weights
 
 
@@ -192,16 +196,17 @@ def _numbers(given: Any, what: str) -> NDArray[Any]:
     if array.dtype.kind in "iu" and array.size:
         low, high = int(array.min()), int(array.max())
         if low < -EXACT or high > EXACT:
-            said = f"{what} holds whole numbers beyond 2**53, which lose digits in a histogram"
-            raise DataError(said, "select", "subtract an offset")
+            digits = "whole numbers beyond 2**53, which lose digits in a histogram"
+            raise DataError(f"{what} holds {digits}", "select", "subtract an offset")
         return array
     if array.dtype.itemsize > np.dtype(np.float64).itemsize:
         with np.errstate(over="ignore"):  # it is found in the next line
             array = array.astype(np.float64)
     bad = int(np.count_nonzero(~np.isfinite(array)))
     if bad:
-        said = f"{what} holds {bad} numbers that are not finite"
-        raise DataError(said, "select", "exclude those events")
+        raise DataError(
+            f"{what} holds {bad} numbers that are not finite", "select", "exclude those events"
+        )
     return array
 
 
@@ -214,8 +219,8 @@ def _texts(given: Any, what: str) -> NDArray[Any]:
     if array.size and not (
         kind in "UTiu" or (kind == "O" and all(isinstance(v, str) for v in array))
     ):
-        said = "return one text per selected event, for its categories"
-        raise DataError(f"{what} holds {_KINDS.get(kind, str(array.dtype))}", "select", said)
+        remedy = "return one text per selected event, for its categories"
+        raise DataError(f"{what} holds {_KINDS.get(kind, str(array.dtype))}", "select", remedy)
     return array.astype(np.str_)
 
 
@@ -230,8 +235,8 @@ def _array(given: Any, what: str) -> NDArray[Any]:
     if isinstance(given, ak.Record | Mapping):
         raise DataError(f"{what} is a {type(given).__name__}", "select", remedy)
     if hasattr(given, "axes") and not hasattr(given, "dtype"):  # its contents are no values
-        said = f"{what} is a histogram ({type(given).__name__})"
-        raise DataError(said, "select", f"{remedy}; the histograms are filled from them")
+        remedy = f"{remedy}; the histograms are filled from them"
+        raise DataError(f"{what} is a histogram ({type(given).__name__})", "select", remedy)
     array = _from_awkward(given, what) if isinstance(given, ak.Array) else _from_any(given, what)
     if array.ndim != 1:
         shape = f"has shape {array.shape}" if array.ndim else f"is one {type(given).__name__}"
@@ -256,9 +261,9 @@ def _from_any(given: Any, what: str) -> NDArray[Any]:
     try:
         return np.asarray(given)
     except (ValueError, TypeError) as error:  # lists of different lengths, for one
-        said = str(error).splitlines()[0]
+        line = str(error).splitlines()[0]
         remedy = "return one number per selected event"
-        raise DataError(f"{what} is no array ({said})", "select", remedy) from None
+        raise DataError(f"{what} is no array ({line})", "select", remedy) from None
 
 
 def _refuse_missing(missing: int, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Everything a task does before the selection: read, keep the events that count, rename."""
+"""Events as the selection sees them: columns that are read, and the events that count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.io.read import read
-from spectrum_workflows.hep.io.rootfile import opened
+from spectrum_workflows.hep.io.rootfile import OpenTree
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.observables import LARGEST_WEIGHT
 from spectrum_workflows.hep.select.selection import Selection
@@ -26,36 +26,56 @@ FIRST, COLUMNS = 50, 3
 numbers of runs and events begin alike in most simulated samples."""
 
 
-def prepared(events: Events, job: Workload) -> tuple[ak.Array, Selection]:
+def prepare(tree: OpenTree, events: Events, workload: Workload) -> tuple[ak.Array, Selection]:
     """The events of a partition as the selection sees them, and the selection with its cuts.
 
     Events without a trigger, and data outside of the good runs, are left out;
     they count as processed all the same.
+
+    Parameters
+    ----------
+    tree : OpenTree
+        The tree that the events are in.
+    events : Events
+        The partition.
+    workload : Workload
+
+    Returns
+    -------
+    seen : ak.Array, shape (n_events,)
+        With the columns of the selection.
+    selection : Selection
+
+    Raises
+    ------
+    DataError
+        The file is not the one that was planned, is damaged, lacks a column, or holds
+        weights, runs or trigger bits that cannot be.
     """
-    wanted = job.wanted[events.sample]
-    events = replace(events, fallbacks_used=_stand_ins(events, wanted))
-    found = read(events, wanted.read(events.fallbacks_used), wanted=wanted)
-    _check_numbers(found, events, job)
-    return counted(found, events, job), selection(events, job)
+    requested = workload.requested[events.sample]
+    events = replace(events, fallbacks_used=_fallbacks_used(tree, events, requested))
+    branches = read(tree, events, requested.read(events.fallbacks_used), requested=requested)
+    _check_numbers(branches, events, requested)
+    return filter_events(branches, events, workload), selection_for(events, workload)
 
 
-def _stand_ins(events: Events, wanted: RequestedColumns) -> tuple[str, ...]:
-    """What the file of a partition lacks, which must be what the plan says it lacks.
+def _fallbacks_used(tree: OpenTree, events: Events, requested: RequestedColumns) -> tuple[str, ...]:
+    """Columns and triggers that the file of a partition lacks: as the plan says, or it is refused.
 
     Of a file that nobody has looked into the plan knows what its sample's first lacks.
     """
-    if not (wanted.fallbacks or wanted.absent):
+    if not (requested.fallbacks or requested.absent):
         return ()
-    found = wanted.fallbacks_used(opened(events.url, events.tree).names)
-    if events.uuid and found != events.fallbacks_used:
+    lacking = requested.fallbacks_used(tree.names)
+    if events.uuid and lacking != events.fallbacks_used:
         raise DataError("file has changed since the run was planned", events.where, "run again")
-    if wanted.alike(found) != wanted.alike(events.fallbacks_used):
+    if requested.alike(lacking) != requested.alike(events.fallbacks_used):
         raise DataError(
             "not all files of this sample have the same columns",
             events.url,
             "make two samples of them: what stands in may select otherwise",
         )
-    return found
+    return lacking
 
 
 def beginning(seen: ak.Array) -> str:
@@ -82,7 +102,7 @@ def generator_weights(seen: ak.Array) -> NDArray[np.float64]:
     return np.array(seen[columns.GENERATED], np.float64)
 
 
-def _check_numbers(found: ak.Array, events: Events, job: Workload) -> None:
+def _check_numbers(branches: ak.Array, events: Events, requested: RequestedColumns) -> None:
     """Refuse events whose weight, run or trigger bits cannot be what they should be.
 
     Raises
@@ -90,26 +110,25 @@ def _check_numbers(found: ak.Array, events: Events, job: Workload) -> None:
     DataError
         Naming the file, and the entry in it.
     """
-    wanted = job.wanted[events.sample]
-    if wanted.generated and columns.GENERATED in found.fields:
-        weights = _flat(found, columns.GENERATED, "iuf", events)
+    if requested.generator_weighted and columns.GENERATED in branches.fields:
+        weights = _flat(branches, columns.GENERATED, "iuf", events)
         with np.errstate(invalid="ignore"):
             bad = ~(np.abs(weights.astype(np.float64)) <= LARGEST_WEIGHT)
         _refuse(bad, weights, columns.GENERATED, events)
-    if wanted.certified:
+    if requested.certified:
         for name in columns.CERTIFICATION:
-            numbers = _flat(found, name, "iu", events)
+            numbers = _flat(branches, name, "iu", events)
             bad = (numbers < 0) | (numbers.astype(np.uint64) >= event_filters.BLOCKS)
             _refuse(bad, numbers, name, events)
-    for name in wanted.triggers:
-        if name in found.fields:
-            bits = _flat(found, name, "biu", events)
+    for name in requested.triggers:
+        if name in branches.fields:
+            bits = _flat(branches, name, "biu", events)
             _refuse(bits.astype(np.uint64) > 1, bits, name, events)
 
 
-def _flat(found: ak.Array, name: str, kinds: str, events: Events) -> NDArray[Any]:
-    """A column of one number per event, of one of some kinds."""
-    column = found[name]
+def _flat(branches: ak.Array, name: str, kinds: str, events: Events) -> NDArray[Any]:
+    """A branch of one number per event, of one of some kinds; shape (n_events,)."""
+    column = branches[name]
     if column.ndim != 1 or column.fields or not column.layout.is_numpy:
         raise DataError(f"{name} is not one number per event", events.url, f"it is {column.type}")
     array: NDArray[Any] = np.asarray(column)
@@ -123,30 +142,40 @@ def _refuse(bad: NDArray[np.bool_], numbers: NDArray[Any], name: str, events: Ev
     count = int(np.count_nonzero(bad))
     if count:
         first = int(np.argmax(bad))
-        said = f"{name} is {numbers[first]} in entry {events.start + first}"
+        number = f"{name} is {numbers[first]} in entry {events.start + first}"
         more = f" (and impossible in {count - 1} more)" if count > 1 else ""
         remedy = "copy the file again, or leave it out"
-        raise DataError(f"{said}, which cannot be{more}", events.where, remedy)
+        raise DataError(f"{number}, which cannot be{more}", events.where, remedy)
 
 
-def selection(events: Events, job: Workload) -> Selection:
+def selection_for(events: Events, workload: Workload) -> Selection:
     """The selection with the cuts that belong to the columns of a partition."""
-    own = job.cuts.get(events.sample, {})
-    changed = columns.cuts(job.wanted[events.sample], events.fallbacks_used) | dict(own)
-    return job.selection.with_cuts(changed) if changed else job.selection
+    own = workload.cuts.get(events.sample, {})
+    requested = workload.requested[events.sample]
+    changed = columns.cuts(requested, events.fallbacks_used) | dict(own)
+    return workload.selection.with_cuts(changed) if changed else workload.selection
 
 
-def counted(found: Any, events: Events, job: Workload) -> ak.Array:
-    """What was read, under the names the selection knows, of the events that count."""
-    wanted = job.wanted[events.sample]
-    seen = columns.as_selection_sees(found, wanted, events.fallbacks_used)
-    if wanted.triggers:
-        present = wanted.present(events.fallbacks_used)
+def filter_events(branches: ak.Array, events: Events, workload: Workload) -> ak.Array:
+    """The events that count, with the columns of the selection.
+
+    Parameters
+    ----------
+    branches : ak.Array, shape (n_read,)
+        As they were read from the file of the partition.
+    events : Events
+        The partition.
+    workload : Workload
+    """
+    requested = workload.requested[events.sample]
+    seen = columns.as_selection_sees(branches, requested, events.fallbacks_used)
+    if requested.triggers:
+        present = requested.present(events.fallbacks_used)
         for trigger in present:
-            _flat(found, trigger, "biu", events)
-        keep = event_filters.any_fired(found, present)
-        seen, found = seen[keep], found[keep]
-    if wanted.certified and job.good_runs is not None:
-        run, block = (found[name] for name in columns.CERTIFICATION)
-        seen = seen[event_filters.in_good_runs(run, block, job.good_runs)]
+            _flat(branches, trigger, "biu", events)
+        fired = event_filters.any_fired(branches, present)
+        seen, branches = seen[fired], branches[fired]
+    if requested.certified and workload.good_runs is not None:
+        run, block = (branches[name] for name in columns.CERTIFICATION)
+        seen = seen[event_filters.in_good_runs(run, block, workload.good_runs)]
     return seen

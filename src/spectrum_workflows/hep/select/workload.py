@@ -15,17 +15,18 @@ from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.corrections import Corrections, corrections
 from spectrum_workflows.hep.select.event_filters import GoodRuns
-from spectrum_workflows.hep.select.selection import Selection, find
+from spectrum_workflows.hep.select.finding import find_selection
+from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What every task needs besides its partition.
+    """All that every task of a run needs besides its partition.
 
     Attributes
     ----------
-    wanted : mapping of str to RequestedColumns
+    requested : mapping of str to RequestedColumns
         Columns of every sample, and what may stand in for them.
     selection : Selection
         The function, with the cuts of the spec.
@@ -49,7 +50,7 @@ class Workload:
         Cuts of samples that have their own.
     """
 
-    wanted: Mapping[str, RequestedColumns]
+    requested: Mapping[str, RequestedColumns]
     selection: Selection
     histograms: dict[str, HistogramSpec]
     data: frozenset[str]
@@ -61,10 +62,6 @@ class Workload:
     inputs: tuple[tuple[str, str], ...] = ()
     cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def weighted(self, sample: str) -> bool:
-        """Whether the events of a sample have generator weights."""
-        return self.wanted[sample].generated
-
     @property
     def digest(self) -> str:
         """SHA-256 of all code that decides the result, this package's too, and the corrections."""
@@ -72,17 +69,17 @@ class Workload:
         return digest_of_all(parts | {"corrections": self.corrections.text})
 
     def options(self, sample: str) -> dict[str, Any]:
-        """What the selection is told about a sample besides the cuts."""
-        found: dict[str, Any] = {}
+        """Keyword arguments of the selection for a sample, besides the cuts."""
+        options: dict[str, Any] = {}
         if any(self.variations.values()):
-            found["variations"] = self.variations[sample]
+            options["variations"] = self.variations[sample]
         if self.corrections:
-            found["corrections"] = self.corrections.loaded()
+            options["corrections"] = self.corrections.loaded()
         told = {"sample": sample, "is_data": sample in self.data}
-        return found | {name: told[name] for name in self.selection.told}
+        return options | {name: told[name] for name in self.selection.told}
 
 
-def job(spec: HepSpec) -> Workload:
+def load_workload(spec: HepSpec) -> Workload:
     """Find the selection, and read the corrections and the good runs that a spec names.
 
     Raises
@@ -97,7 +94,7 @@ def job(spec: HepSpec) -> Workload:
             columns.definition(fallback.definition, f"fallbacks.{name}")
     variations = {name: spec.variations_of(name) for name in spec.samples}
     options = ["variations"] * any(variations.values()) + ["corrections"] * bool(spec.corrections)
-    finding = partial(find, spec.select, folder=spec.folder, options=options)
+    finding = partial(find_selection, spec.select, folder=spec.folder, options=options)
     changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
     for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
         finding({**spec.cuts, **changed, **cuts})  # refuses an unknown cut
@@ -105,7 +102,7 @@ def job(spec: HepSpec) -> Workload:
     good, inputs = _good_runs(spec)
     read = corrections(spec.corrections, spec.folder)
     return Workload(
-        {name: _wanted(spec, name) for name in spec.samples},
+        {name: _requested(spec, name) for name in spec.samples},
         selection,
         dict(spec.histograms),
         frozenset(name for name, sample in spec.samples.items() if sample.data),
@@ -119,8 +116,8 @@ def job(spec: HepSpec) -> Workload:
     )
 
 
-def _wanted(spec: HepSpec, name: str) -> RequestedColumns:
-    """What is read of the files of a sample."""
+def _requested(spec: HepSpec, name: str) -> RequestedColumns:
+    """The columns requested of the files of a sample."""
     sample, triggers = spec.samples[name], spec.triggers_of(name)
     normalisation = "" if sample.data or spec.normalisation == "none" else spec.normalisation
     simulated = () if sample.data else spec.simulation_columns

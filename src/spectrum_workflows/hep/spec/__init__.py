@@ -1,4 +1,4 @@
-"""What can stand in the TOML file of a HEP run."""
+"""The spec of a HEP run: the keys of its TOML file, with their checks."""
 
 from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.run_spec import EventGenerationSpec, EventPartitionSpec, HepSpec

@@ -141,7 +141,7 @@ class HistogramSpec(FrozenModel):
         return axes[0] if len(axes) == 1 and not axes[0].categories else None
 
     def _count(self) -> int:
-        """How many axes there are: as many as every list has entries."""
+        """Number of axes: as many as every list has entries."""
         sizes = {}
         for key in _KEYS:
             value = getattr(self, key)

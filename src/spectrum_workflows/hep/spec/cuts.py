@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Annotated, Any
 
 from pydantic import PlainValidator
@@ -44,6 +46,11 @@ def frozen(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a cut is finite; leave a cut out that should not cut")
     return value
+
+
+def bound(cuts: Mapping[str, Any]) -> Bound:
+    """Cuts in the order of their names, frozen."""
+    return tuple(sorted(((name, frozen(value)) for name, value in cuts.items()), key=itemgetter(0)))
 
 
 def given(bound: Bound) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from spectrum_workflows.hep.spec.cuts import Cut
 from spectrum_workflows.specs import FrozenModel
 
 Number = bool | int | float
-"""What a TOML file can say of a value."""
+"""A value in a TOML file."""
 
 
 class FallbackSpec(FrozenModel):
@@ -39,7 +39,7 @@ class FallbackSpec(FrozenModel):
         return self.constant is not None and not self.cuts
 
     def words(self, name: str) -> str:
-        """What stands in for column ``name``, in one line."""
+        """The fallback of column ``name`` in words, in one line."""
         parts = [f"tagger {self.tagger}"] if self.tagger else []
         parts += [f"working point {self.working_point}"] if self.working_point else []
         parts += [f"cuts.{cut} = {cuts.words(v)}" for cut, v in (self.cuts or {}).items()]

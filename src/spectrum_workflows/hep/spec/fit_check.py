@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.spec import HepSpec
 
 NEAR = 1e-6
-"""How near to an edge a number is that edge, in widths of the bin beside it."""
+"""Distance up to which a number is an edge, in widths of the bin beside it."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def check(spec: HepSpec) -> None:
 
 
 def _edge(value: float, edges: tuple[float, ...], where: str) -> int:
-    """Which edge a number is; one beyond the axis is the axis' own end."""
+    """Index of the edge that a number is; of one beyond the axis, of the axis' own end."""
     if value <= edges[0]:
         return 0
     if value >= edges[-1]:
@@ -150,8 +150,8 @@ def _parameters_are_distinct(fit: FitSpec) -> None:
         raise ValueError(f"fit.signal: {fit.poi!r} is the name of the luminosity")
     for name in fit.systematics:
         if name in own or name.startswith(STATISTICS):
-            said = own.get(name, "the statistics of the simulation")
-            raise ValueError(f"fit.systematics.{name}: {name!r} is {said}; choose another name")
+            owner = own.get(name, "the statistics of the simulation")
+            raise ValueError(f"fit.systematics.{name}: {name!r} is {owner}; choose another name")
 
 
 def _templates_exist(spec: HepSpec, systematic: SystematicSpec, where: str) -> None:

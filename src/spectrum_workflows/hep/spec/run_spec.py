@@ -170,7 +170,7 @@ class HepSpec(FrozenModel):
 
     @property
     def user_code(self) -> str:
-        """What code this spec names that is not part of this package, or an empty string.
+        """The user's own code that this spec names; empty if it is part of this package.
 
         A file is never part of it, whatever it is called; of the package, only
         what it gives as selections is taken for its own.

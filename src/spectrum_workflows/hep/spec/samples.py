@@ -12,7 +12,7 @@ from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel
 
 SEVERAL = "*?["
-"""What makes a pattern of a name."""
+"""Characters that make a pattern of a name."""
 
 LIST = "@"
 """Before the name of a file of names."""

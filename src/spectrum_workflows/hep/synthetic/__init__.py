@@ -7,7 +7,7 @@ from collections.abc import Callable
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.plan.files import to_make
+from spectrum_workflows.hep.plan.files import names_to_make
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.synthetic.nanoaod import generate, write_sample
 
@@ -53,7 +53,7 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
     owners: dict[str, str] = {}
     for name, sample in spec.samples.items():
         total = size or spec.synthetic.events
-        names = to_make(spec, name)
+        names = names_to_make(spec, name)
         parts = len(names)
         process = sample.generator or name
         owner = owners.setdefault(process, name)

@@ -154,7 +154,7 @@ PROCESSES: dict[str, Callable[[int, np.random.Generator], Hard]] = {
     "zmumu": zmumu,
     "dimuon": dimuon,
 }
-"""What can be generated, by name; the systematic variations are of the size that is usual.
+"""Generators by name of the process; the systematic variations are of the size that is usual.
 
 Scale variations change the radiation, ME_var (another matrix element) the
 transverse momenta of the tops, and PS_var (another parton shower) the jets.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Observable:
-    """What ``select`` found in one region.
+    """Values and weights of the events selected in one region.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Events:
 
     @property
     def source(self) -> str:
-        """What must be opened to read them."""
+        """URL of the file that must be opened to read them."""
         return self.url
 
     @property
@@ -82,14 +82,14 @@ class Events:
 
 @dataclass(frozen=True)
 class FileRead:
-    """How much of a file was processed.
+    """Account of one file: how much of it was processed, and its identity.
 
     Attributes
     ----------
     read, entries : int
         Events processed, and events in the file.
-    generated : float
-        Sum of generator weights that the whole file stands for, from its
+    sum_of_weights : float
+        Of generator weights of all events that the file stands for, from its
         ``Runs`` tree; 0 where it is not asked for.
     content : str
         Identity of what was read.
@@ -102,7 +102,7 @@ class FileRead:
 
     read: int
     entries: int
-    generated: float = 0.0
+    sum_of_weights: float = 0.0
     content: str = ""
     fallbacks_used: tuple[str, ...] = ()
     beginning: str = ""
@@ -111,7 +111,7 @@ class FileRead:
         return FileRead(
             self.read + other.read,
             max(self.entries, other.entries),
-            max(self.generated, other.generated),
+            max(self.sum_of_weights, other.sum_of_weights),
             self.content or other.content,
             self.fallbacks_used or other.fallbacks_used,
             self.beginning or other.beginning,

@@ -1,4 +1,4 @@
-"""What runs on workers: the events of one partition, selected and filled into histograms."""
+"""Tasks on workers: the events of one partition, selected and filled into histograms."""
 
 from __future__ import annotations
 
@@ -7,57 +7,64 @@ from dataclasses import replace
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.io import runs
-from spectrum_workflows.hep.io.read import check_unchanged, entries
-from spectrum_workflows.hep.io.rootfile import opened
-from spectrum_workflows.hep.select.preparing import beginning, generator_weights, prepared
+from spectrum_workflows.hep.io.read import check_unchanged
+from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
+from spectrum_workflows.hep.normalisation import sum_of_weights
+from spectrum_workflows.hep.select.preparing import beginning, generator_weights, prepare
 from spectrum_workflows.hep.select.selection import located
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.types import Events, FileRead, Filled
 
 
-def process(events: Events, task: Workload) -> Filled:
-    """Read one partition, select, fill: what runs on workers.
+def fill(events: Events, workload: Workload) -> Filled:
+    """Read one partition, select its events, and fill them into histograms.
+
+    The store is asked once for the state of the file: everything below is given the open tree.
 
     Raises
     ------
     DataError, SpecError, PartitionError
-        As `preparing.prepared`, the selection and `histogram.filled`.
+        As `preparing.prepare`, the selection and `histogram.filled`.
     """
-    sample, weighted = events.sample, task.weighted(events.sample)
-    files = {(sample, events.url): _file_read(events, task)}  # before it can be exchanged
+    sample = events.sample
+    tree = open_tree(events.url, events.tree)
+    file = _file_read(tree, events, workload)  # before it can be exchanged
     if not events.size:
-        return Filled({}, {}, {sample: 0}, files)
-    arrays, selection = prepared(events, task)
+        return Filled({}, {}, {sample: 0}, {(sample, events.url): file})
+    seen, selection = prepare(tree, events, workload)
     if not events.start:
-        key = (sample, events.url)
-        files[key] = replace(files[key], beginning=beginning(arrays))
-    generated = generator_weights(arrays) if weighted else None  # before anybody can change them
+        file = replace(file, beginning=beginning(seen))
+    weights = None
+    if workload.requested[sample].generator_weighted:
+        weights = generator_weights(seen)  # before the selection can change them
     try:
         filled = histogram.filled(
             sample,
-            selection(arrays, **task.options(sample)),
-            task.histograms,
+            selection(seen, **workload.options(sample)),
+            workload.histograms,
             events=events.size,
-            seen=len(arrays),
-            variations=task.variations[sample],
-            titles=task.titles,
-            generated=generated,
-            weightless=sample in task.weightless,
+            seen=len(seen),
+            variations=workload.variations[sample],
+            titles=workload.titles,
+            generator_weights=weights,
+            weightless=sample in workload.weightless,
         )
     except SpectrumError as error:
         raise located(error, events.where, selection) from error.__cause__
-    return replace(filled, files=files)
+    return replace(filled, files={(sample, events.url): file})
 
 
-def _file_read(events: Events, task: Workload) -> FileRead:
-    """What was read of a file, and what the file says of itself."""
-    found = opened(events.url, events.tree)
-    check_unchanged(found, events)
-    wanted = task.wanted[events.sample]
+def _file_read(tree: OpenTree, events: Events, workload: Workload) -> FileRead:
+    """Account of the file of a partition: events read here, identity, sum of weights."""
+    check_unchanged(tree, events)
+    requested = workload.requested[events.sample]
+    total = 0.0
+    if requested.generator_weighted:
+        total = sum_of_weights(runs.generated(tree), tree.url, entries=tree.entries)
     return FileRead(
-        events.size,
-        entries(events),
-        runs.weights(events.url, events.tree) if wanted.generated else 0.0,
-        f"{found.uuid} {found.nbytes}",
-        wanted.fallbacks_used(found.names) if events.size else (),
+        read=events.size,
+        entries=tree.entries,
+        sum_of_weights=total,
+        content=f"{tree.uuid} {tree.nbytes}",
+        fallbacks_used=requested.fallbacks_used(tree.names) if events.size else (),
     )

@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.domain import Metrics, OnError, Plan, Report
-from spectrum_workflows.engine import each, merged, one_thread
+from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import columns, completeness, histogram
-from spectrum_workflows.hep.select.workload import Workload, job
+from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
-from spectrum_workflows.hep.workflow.event_tasks import process
+from spectrum_workflows.hep.workflow.event_tasks import fill
 from spectrum_workflows.hep.workflow.repeatability import watched
 
 if TYPE_CHECKING:
@@ -24,70 +24,76 @@ if TYPE_CHECKING:
 
 def run(
     spec: HepSpec, plan: Plan, *, client: Client | None, on_error: OnError, report: Report
-) -> tuple[HepResult | None, Metrics]:
-    """Select and histogram every partition, merge, and normalise.
+) -> tuple[HepResult, Metrics]:
+    """Select and fill every partition, merge the histograms, normalise and fit them.
 
     Returns
     -------
-    result
-        ``None`` if every partition failed.
+    result : HepResult
     metrics : Metrics
         Cost and failures.
+
+    Raises
+    ------
+    DataError
+        The code is not the one that was planned, or no partition could be computed.
+    SpectrumError
+        A partition failed, and failures are not kept.
     """
-    task = job(spec)
-    if plan.code and task.digest != plan.code:
+    workload = load_workload(spec)
+    if plan.code and workload.digest != plan.code:
         raise DataError("the code has changed since the run was planned", spec.select, "run again")
-    parts = each(
-        process,
-        plan.partitions,
-        task,
-        client=client,
-        label=f"hep-{spec.name}",
-        on_error=on_error,
-    )
-    total = len(plan.partitions)
-    report("select", 0, total)
-    with one_thread(), _repeated(spec, task, plan, client) as doubts:
-        sums = merged(parts, histogram.merge, done=lambda n: report("select", n, total))
-        value, metrics = sums
-        metrics += Metrics(warnings=doubts())
-    if value is None:
-        return None, metrics
-    data = {name for name, sample in spec.samples.items() if sample.data}
-    notes = [*completeness.counted_once(value.files, data), *completeness.begin_alike(value.files)]
-    notes += _unforeseen(value, plan, task)
-    weighted = (sample for sample in spec.samples if task.weighted(sample))
-    notes += completeness.not_normalised(value, weighted)
-    missing = completeness.missing(value.files, plan.partitions)
+    state = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
+    with one_thread(), _watched(spec, workload, plan, client) as doubts:
+        filled = state.over("select", Reduction(fill, histogram.merge), workload)
+        state.metrics += Metrics(warnings=doubts())
+    notes = tuple(_notes(filled, spec, plan, workload))
+    missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
-    result = replace(histogram.normalised(value, spec, missing), notes=tuple(notes))
+    result = replace(histogram.normalised(filled, spec, missing), notes=notes)
     if spec.fit is not None:
         report("fit", 0, 1)
-        result = replace(result, likelihood=fitted(result))
+        result = replace(result, likelihood=fit(result))
         report("fit", 1, 1)
-    return result, metrics
+    return result, state.metrics
 
 
-def _repeated(
-    spec: HepSpec, task: Workload, plan: Plan, client: Client | None
+def _watched(
+    spec: HepSpec, workload: Workload, plan: Plan, client: Client | None
 ) -> AbstractContextManager[Callable[[], tuple[str, ...]]]:
-    """What is said of a selection that does not repeat itself; our own are known to."""
+    """A watch on the user's selection that it repeats itself; our own are known to."""
     if not spec.user_code:
         return nullcontext(lambda: ())
-    return watched(task, plan.partitions, client=client)
+    return watched(workload, plan.partitions, client=client)
 
 
-def _unforeseen(value: Filled, plan: Plan, task: Workload) -> Iterator[str]:
-    """What the files lacked that nobody had looked into before."""
+def _notes(filled: Filled, spec: HepSpec, plan: Plan, workload: Workload) -> Iterator[str]:
+    """Warnings of what the files showed while they were read.
+
+    Raises
+    ------
+    DataError
+        A file was read under two names.
+    """
+    data = {name for name, sample in spec.samples.items() if sample.data}
+    yield from completeness.counted_once(filled.files, data)
+    yield from completeness.begin_alike(filled.files)
+    yield from _unforeseen(filled, plan, workload)
+    weighted = (s for s in spec.samples if workload.requested[s].generator_weighted)
+    yield from completeness.not_normalised(filled, weighted)
+
+
+def _unforeseen(filled: Filled, plan: Plan, workload: Workload) -> Iterator[str]:
+    """Columns that files lack which were not opened for the plan."""
     partitions: Sequence[Any] = plan.partitions
-    unseen = {events.sample for events in partitions if not events.uuid}
-    for sample in task.wanted:
-        if sample in unseen:
-            read = [(url, f.fallbacks_used) for (s, url), f in value.files.items() if s == sample]
-            yield from columns.absent(sample, read, task.wanted[sample])
+    unopened = {events.sample for events in partitions if not events.uuid}
+    for sample, requested in workload.requested.items():
+        if sample in unopened:
+            files = [(url, f.fallbacks_used) for (s, url), f in filled.files.items() if s == sample]
+            yield from columns.absent(sample, files, requested)
 
 
-def fitted(result: HepResult) -> LikelihoodFit | str:
+def fit(result: HepResult) -> LikelihoodFit | str:
     """The likelihood fit, or why there is none: the histograms are not lost with it."""
     from spectrum_workflows.hep.fit import likelihood
 

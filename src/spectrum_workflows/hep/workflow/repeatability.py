@@ -1,4 +1,4 @@
-"""Does a selection give the same answer again?  A few events are selected in two processes.
+"""The repeatability of a selection: a few events are selected in two processes.
 
 In one, twice; in the other, in the reverse order.  What depends on a draw without a
 seed, the clock, the process, or on what was selected before, gives itself away.
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from spectrum_workflows import storage
 from spectrum_workflows.engine.elsewhere import in_two
-from spectrum_workflows.hep.select.observables import regions
-from spectrum_workflows.hep.select.preparing import prepared
+from spectrum_workflows.hep.io.rootfile import open_tree
+from spectrum_workflows.hep.select.observables import check_regions
+from spectrum_workflows.hep.select.preparing import prepare
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.types import Events, Observable
 
@@ -34,8 +35,8 @@ EVENTS = 500
 TOLERANCE = 1e-5
 """Relative difference up to which numbers are the same: processors may round differently."""
 
-_asked: set[Any] = set()
-"""What gave the same answer already in this session: it is not asked again."""
+_repeated: set[Any] = set()
+"""Selections, with their events, that gave the same answer already in this session."""
 
 Answer = dict[str, NDArray[Any]] | None
 """Values, weights and positions by region; nothing where the selection failed."""
@@ -43,13 +44,13 @@ Answer = dict[str, NDArray[Any]] | None
 
 @contextmanager
 def watched(
-    task: Workload, partitions: Sequence[Any], *, client: Client | None
+    workload: Workload, partitions: Sequence[Any], *, client: Client | None
 ) -> Iterator[Callable[[], tuple[str, ...]]]:
-    """Begin to select some events in two processes, beside a run.
+    """Select some events in two processes, beside a run, to see whether they agree.
 
     Parameters
     ----------
-    task : Workload
+    workload : Workload
         Whose selection.
     partitions : sequence of Events
         Of the run: the first of the first simulated sample and of the first data are taken.
@@ -61,87 +62,88 @@ def watched(
     callable
         Gives a warning if the answers are not the same; waits for them.
     """
-    sampled = _sampled(task, partitions)
-    question = (task.selection.digest, task.selection.cuts, tuple(sampled))
-    if question in _asked:
+    sampled = _sampled(workload, partitions)
+    question = (workload.selection.digest, workload.selection.cuts, tuple(sampled))
+    if question in _repeated:
         yield lambda: ()
         return
     stores = storage.current_stores()
-    twice = partial(answers, sampled, task, stores, backwards=False)
-    once = partial(answers, sampled, task, stores, backwards=True)
+    twice = partial(answers_of, sampled, workload, stores, backwards=False)
+    once = partial(answers_of, sampled, workload, stores, backwards=True)
     with in_two(twice, once, client=client) as both:
 
-        def found() -> tuple[str, ...]:
-            given = both()
-            if given is None:
+        def warnings() -> tuple[str, ...]:
+            answers = both()
+            if answers is None:
                 return ()
-            different = tuple(_differences(*given, task))
-            if not different:
-                _asked.add(question)
-            return different
+            differences = tuple(_differences(*answers, workload))
+            if not differences:
+                _repeated.add(question)
+            return differences
 
-        yield found
+        yield warnings
 
 
-def answers(
-    sampled: Sequence[Events], task: Workload, stores: storage.Stores, *, backwards: bool
+def answers_of(
+    sampled: Sequence[Events], workload: Workload, stores: storage.Stores, *, backwards: bool
 ) -> list[Answer]:
-    """What the selection returns for every piece: forwards and again, or once backwards."""
+    """Answers of the selection for every piece: forwards and again, or once backwards."""
     with storage.using(stores), contextlib.redirect_stdout(io.StringIO()):
-        pieces = [piece for events in sampled for piece in _pieces(events, task)]
+        pieces = [piece for events in sampled for piece in _pieces(events, workload)]
         order = pieces[::-1] if backwards else pieces + pieces
-        return [_answer(task, *piece) for piece in order]
+        return [_answer(workload, *piece) for piece in order]
 
 
-def _sampled(task: Workload, partitions: Sequence[Any]) -> list[Events]:
-    found: dict[bool, Events] = {}
+def _sampled(workload: Workload, partitions: Sequence[Any]) -> list[Events]:
+    """The first events of simulation, and of data."""
+    first: dict[bool, Events] = {}
     for events in partitions:
         if events.size:
-            found.setdefault(events.sample in task.data, events)
+            first.setdefault(events.sample in workload.data, events)
     few = 2 * EVENTS
-    return [replace(e, stop=e.start + min(few, e.size)) for e in found.values()]
+    return [replace(e, stop=e.start + min(few, e.size)) for e in first.values()]
 
 
-def _pieces(events: Events, task: Workload) -> list[tuple[str, ak.Array, Any]]:
-    arrays, selection = prepared(events, task)
-    half = (len(arrays) + 1) // 2
-    return [(events.sample, part, selection) for part in (arrays[:half], arrays[half:])]
+def _pieces(events: Events, workload: Workload) -> list[tuple[str, ak.Array, Any]]:
+    seen, selection = prepare(open_tree(events.url, events.tree), events, workload)
+    half = (len(seen) + 1) // 2
+    return [(events.sample, part, selection) for part in (seen[:half], seen[half:])]
 
 
-def _answer(task: Workload, sample: str, events: ak.Array, selection: Any) -> Answer:
+def _answer(workload: Workload, sample: str, events: ak.Array, selection: Any) -> Answer:
     try:
         mine = ak.copy(events)  # so that nothing is changed for the next
-        found = regions(selection(mine, **task.options(sample)), seen=len(events))
+        observables = check_regions(selection(mine, **workload.options(sample)), seen=len(events))
     except Exception:  # the run itself says so
         return None
-    return {f"{sample}: {name}": array for name, array in _flat(found)}
+    return {f"{sample}: {name}": array for name, array in _arrays(observables)}
 
 
-def _flat(found: Mapping[str, Observable]) -> Iterator[tuple[str, NDArray[Any]]]:
-    for name, observable in found.items():
+def _arrays(observables: Mapping[str, Observable]) -> Iterator[tuple[str, NDArray[Any]]]:
+    for name, observable in observables.items():
         yield name, observable.values
         if observable.weights is not None:
             yield f"weights of {name}", observable.weights
         if observable.index is not None:
             yield f"index of {name}", observable.index
-        for inner, array in _flat(observable.variations):
+        for inner, array in _arrays(observable.variations):
             yield f"{inner} of {name}", array
 
 
-def _differences(twice: list[Answer], once: list[Answer], task: Workload) -> Iterator[str]:
+def _differences(twice: list[Answer], once: list[Answer], workload: Workload) -> Iterator[str]:
     number = len(once)
     rows = zip(twice[:number], twice[number:], reversed(once), strict=True)
     names = [name for a, b, c in rows for name in (_differs(a, b) or _differs(a, c),) if name]
     if names:
         yield (
-            f"{task.selection.where} does not give the same answer again ({names[0]}): it depends "
-            "on a draw without a seed, the clock, the process, or on what was selected before; "
-            "this result cannot be repeated"
+            f"{workload.selection.where} does not give the same answer again ({names[0]}): it "
+            "depends on a draw without a seed, the clock, the process, or on what was selected "
+            "before; this result cannot be repeated"
         )
 
 
 def _differs(a: Answer, b: Answer) -> str:
-    """What is not the same in two answers."""
+    """Name of the first array that is not the same in two answers."""
     if a is None or b is None:
         return "" if a is b else "an error"
     if a.keys() != b.keys():
