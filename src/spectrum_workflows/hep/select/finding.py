@@ -17,7 +17,7 @@ from spectrum_workflows.code_identity import code_of
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.select.bundle import Bundle, gathered
 from spectrum_workflows.hep.select.selection import TOLD, Selection
-from spectrum_workflows.hep.select.source import Installed, Select, module_of
+from spectrum_workflows.hep.select.source import Installed, Select, function_of, module_of
 from spectrum_workflows.hep.select.user_errors import first_line
 from spectrum_workflows.hep.spec.cuts import bound
 from spectrum_workflows.specs import closest
@@ -51,11 +51,22 @@ def find_selection(
     if not callable(function):
         known = [n for n, f in vars(module).items() if callable(f) and not n.startswith("_")]
         raise SpecError(f"no function {name!r} in {named}", "select", closest(name, known))
-    told = _check_cuts(name, function, cuts, options)
-    return Selection(name, source, bound(cuts), told)
+    return Selection(name, source, bound(cuts), _told(name, function, cuts, options))
 
 
-def _check_cuts(
+def check_cuts(selection: Selection, cuts: Mapping[str, Any], options: Sequence[str]) -> None:
+    """Refuse other cuts that a selection does not take.
+
+    Raises
+    ------
+    SpecError
+        As `find_selection`.
+    """
+    function = function_of(selection.source, selection.name)
+    _told(selection.name, function, cuts, options)
+
+
+def _told(
     name: str, function: Select, cuts: Mapping[str, Any], options: Sequence[str]
 ) -> tuple[str, ...]:
     """Refuse cuts that a function does not take; which of `TOLD` it takes besides."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from spectrum_workflows import storage
@@ -15,7 +14,7 @@ from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.corrections import Corrections, corrections
 from spectrum_workflows.hep.select.event_filters import GoodRuns
-from spectrum_workflows.hep.select.finding import find_selection
+from spectrum_workflows.hep.select.finding import check_cuts, find_selection
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 
@@ -94,11 +93,10 @@ def load_workload(spec: HepSpec) -> Workload:
             columns.definition(fallback.definition, f"fallbacks.{name}")
     variations = {name: spec.variations_of(name) for name in spec.samples}
     options = ["variations"] * any(variations.values()) + ["corrections"] * bool(spec.corrections)
-    finding = partial(find_selection, spec.select, folder=spec.folder, options=options)
+    selection = find_selection(spec.select, spec.cuts, folder=spec.folder, options=options)
     changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
     for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
-        finding({**spec.cuts, **changed, **cuts})  # refuses an unknown cut
-    selection = finding(spec.cuts)
+        check_cuts(selection, {**spec.cuts, **changed, **cuts}, options)
     good, inputs = _good_runs(spec)
     read = corrections(spec.corrections, spec.folder)
     return Workload(
