@@ -73,7 +73,7 @@ ROOMS = {
         ("hep/histogram.py",), ("hep/test_histogram.py", "hep/test_observables.py"), PROCESSES
     ),
     "hep/selection": Room(
-        ("hep/select/selection.py",),
+        ("hep/select/selection.py", "hep/select/finding.py", "hep/select/user_errors.py"),
         ("hep/test_selection.py", "hep/test_code.py", "hep/test_cuts.py"),
         PROCESSES,
     ),
