@@ -308,7 +308,7 @@ def test_a_run_that_cannot_be_saved_is_kept_and_says_where(
     little: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as patch:
-        full(patch, tmp_path / "results", BLOCK + 100)  # after the trial of the folder
+        full(patch, tmp_path / "results", 2 * BLOCK + 100)  # after two trials of the folder
         code, out, err = little()
     assert (code, out) == (2, ""), err
     [line] = err.strip().splitlines()

@@ -137,7 +137,7 @@ def check(spec: Any, place: Place) -> Check:
     Raises
     ------
     SpectrumError
-        The run could not work: missing files or branches, bad sizes, ...
+        The run could not work: missing files or columns, bad sizes, ...
     """
     with storage.using(place.stores):
         plan = domain.get(spec.workflow).plan(spec, place.data)
@@ -158,14 +158,13 @@ def calibrate() -> dict[str, dict[str, float]]:
     OutputError
         The user's cache folder cannot be written.
     """
-    found = {}
-    for name in domain.names():
-        measure = domain.get(name).calibrate
-        if measure is not None:
+    costs = {}
+    for science in domain.installed():
+        if science.calibrate is not None:
             with threadpool_limits(1):
-                found[name] = measure()
-            save_costs(name, found[name])
-    return found
+                costs[science.name] = science.calibrate()
+            save_costs(science.name, costs[science.name])
+    return costs
 
 
 def expected(spec: Any, plan: Plan) -> tuple[Stage, ...]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from spectrum_workflows import catalogue, domain, progress, storage
-from spectrum_workflows.conversion import Converter
+from spectrum_workflows.domain import Converter
 from spectrum_workflows.engine.memory import peak_memory
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.storage import Stores
@@ -29,13 +29,13 @@ def convert_data(
     Parameters
     ----------
     source : str
-        A Measurement Set (``.ms``) or a ROOT file (``.root``).
+        A file or set that a science converts.
     target : str
         URL to write.
     stores : Stores, optional
         Options per URL prefix.
     columns : iterable of str
-        Columns or branches to keep; all if none are given.
+        Columns to keep; all if none are given.
     options : mapping, optional
         Options of the science's own converter.
     overwrite : bool
@@ -54,7 +54,7 @@ def convert_data(
     SpectrumError
         Source or target cannot be used.
     """
-    converter = _converter(source)
+    converter = converter_of(source)
     known = inspect.signature(converter.convert).parameters
     for name in options or {}:
         if name not in known:
@@ -152,10 +152,16 @@ def columns_of(spec: Any) -> list[str]:
     return converter.to_keep(spec)
 
 
-def _converter(source: str) -> Converter:
-    """What converts such data."""
+def converter_of(source: str) -> Converter:
+    """What converts such data.
+
+    Raises
+    ------
+    SpecError
+        Nothing does, of the sciences that are installed.
+    """
     name = source.rstrip("/")
-    known = [found for n in domain.names() if (found := domain.get(n).converter)]
+    known = [science.converter for science in domain.installed() if science.converter]
     for converter in known:
         if name.endswith(converter.suffix) or f"{converter.suffix}:" in name:
             return converter

@@ -25,7 +25,7 @@ def make_data(
         A spec with a ``[synthetic]`` table.
     place : Place
     size : int, optional
-        Events per sample or number of visibilities; the spec's own otherwise.
+        How much, in the science's own measure; the spec's own otherwise.
     overwrite : bool
         Replace what was made before by another recipe.
 
@@ -46,11 +46,13 @@ def make_data(
     with storage.using(place.stores), progress.shown() as report:
         inputs = science.inputs(spec, place.data)
         before = json.loads(storage.read_bytes(note)) if storage.exists(note) else {}
-        there = [url for url in inputs if _exists(url)]
-        _check_own(there, before, place.data)
-        recipe = _recipe(spec, size or before.get("recipe", {}).get("size"))
-        if there and not overwrite:
-            if _same(before["recipe"], recipe) and len(there) == len(inputs):
+        existing = [url for url in inputs if science.is_there(url)]
+        _check_own(existing, before, place.data)
+        recipe = science.recipe(spec)
+        size_before = before.get("recipe", {}).get("size")
+        if existing and not overwrite:
+            asked = {"size": size or size_before} | recipe
+            if _same(before["recipe"], asked) and len(existing) == len(inputs):
                 return inputs
             raise DataError(
                 "the synthetic data here was made otherwise, or is incomplete",
@@ -59,24 +61,14 @@ def make_data(
             )
         made = science.make(spec, place.data, size=size, report=report)
         names = [_name(url, place.data) for url in made]
-        text = json.dumps({"recipe": _recipe(spec, size), "names": names}, indent=1)
+        text = json.dumps({"recipe": {"size": size} | recipe, "names": names}, indent=1)
         storage.write_bytes(note, text.encode())
         return made
 
 
-def _recipe(spec: Any, size: int | None) -> dict[str, Any]:
-    synthetic = getattr(spec, "synthetic", None)
-    table = synthetic.model_dump(mode="json") if synthetic else None
-    samples = {
-        name: [*sample.files, sample.generator, sample.data]
-        for name, sample in getattr(spec, "samples", {}).items()
-    }
-    return {"size": size, "synthetic": table, "samples": samples}
-
-
 def _same(before: dict[str, Any], recipe: dict[str, Any]) -> bool:
     """Whether data was made so; what an older version did not write down is not compared."""
-    return all(recipe.get(key) == value for key, value in before.items())
+    return all((recipe.get(key) or None) == (value or None) for key, value in before.items())
 
 
 def _name(url: str, data: str) -> str:
@@ -84,19 +76,14 @@ def _name(url: str, data: str) -> str:
     return url.removeprefix(data.rstrip("/") + "/")
 
 
-def _exists(url: str) -> bool:
-    """Whether an input is there; of a Zarr set its metadata: not every store has folders."""
-    return storage.exists(f"{url}/zarr.json" if url.endswith(".zarr") else url)
-
-
 def _stem(name: str) -> str:
     """A name without its suffix: what was made is the same in another form."""
     return name.rpartition(".")[0]
 
 
-def _check_own(there: list[str], before: dict[str, Any], data: str) -> None:
+def _check_own(existing: list[str], before: dict[str, Any], data: str) -> None:
     own = {_stem(name) for name in before.get("names", ())}
-    foreign = sorted(url for url in there if _stem(_name(url, data)) not in own)
+    foreign = sorted(url for url in existing if _stem(_name(url, data)) not in own)
     if foreign:
         raise DataError(
             "this file is not synthetic data of this spec, and stays as it is",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
 )
 from spectrum_workflows.record import Outcome
-from spectrum_workflows.sites import Place
+from spectrum_workflows.sites import Place, Site, load_site
 from spectrum_workflows.sites.asking import asked
 from spectrum_workflows.specs import parse, read_toml
 
@@ -44,14 +44,17 @@ KNOWN = ".known"
 """Folder below the results root for what was found in inputs, to plan faster."""
 
 
-def load_spec(source: str | Path) -> Any:
+def load_spec(source: str | Path, *, site: Site | str | None = None) -> Any:
     """Read a run spec.
 
     Parameters
     ----------
     source : str or Path
         Path or URL of a TOML file with at least ``workflow`` and ``name``, or the
-        name of a shipped one: ``hep/quickstart``.
+        name of a shipped one: ``FOLDER/NAME``.
+    site : Site or str, optional
+        Whose storage options reach a URL: a profile, or its name; the default site's,
+        if left out.
 
     Returns
     -------
@@ -66,8 +69,12 @@ def load_spec(source: str | Path) -> Any:
         There is no such file.
     """
     where = shipped.spec(str(source))
+    stores = storage.current_stores()
+    if not storage.is_local(where):
+        stores = (site if isinstance(site, Site) else load_site(site)).stores
     try:
-        text = storage.read_bytes(where)
+        with storage.using(stores):
+            text = storage.read_bytes(where)
     except DataNotFoundError:
         names = ", ".join(name for name in shipped.specs() if name.count("/") == 1)
         remedy = f"give the path of a TOML file, or a shipped one by name: {names}"
@@ -114,9 +121,12 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
 
     Raises
     ------
+    OutputError
+        The results root cannot be written to: that is found before anything is computed.
     SpectrumError
         Bad input, a partition that failed, or a site that gave no workers.
     """
+    check_results(place)
     science = domain.get(spec.workflow)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))
@@ -141,7 +151,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         why = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
         raise PartitionError(f"no partition could be computed: {why}")
     driver = time.thread_time() - cpu
-    here, there = machine(), _machines(place)
+    here, there = machine(science.libraries), _machines(place, science.libraries)
     doubts = arithmetic.doubts((here, *there))
     return Outcome(
         spec=spec,
@@ -167,11 +177,12 @@ def _limits(place: Place) -> engine.Limits:
 
 def _with_copies(spec: Any, place: Place) -> storage.Stores:
     """The place's stores, and where the catalogued files that the spec names lie besides."""
-    named = sorted(set(re.findall(rf'"({catalogue.PREFIX}[^"]+)"', spec.model_dump_json())))
-    if not named:
+    references = domain.get(spec.workflow).references(spec)
+    catalogued = sorted({name for name in references if name.startswith(catalogue.PREFIX)})
+    if not catalogued:
         return place.stores
     with storage.using(place.stores):
-        return replace(place.stores, copies=catalogue.copies(named, place.data))
+        return replace(place.stores, copies=catalogue.copies(catalogued, place.data))
 
 
 @contextmanager
@@ -200,15 +211,17 @@ def _site_error_first(place: Place) -> Iterator[None]:
         raise place.error from error
 
 
-def machine() -> dict[str, Any]:
+def machine(libraries: Sequence[str] = ()) -> dict[str, Any]:
     """What this process is: see `record.machine`, and which machine code it computes with."""
-    return record.machine() | {"arithmetic": arithmetic.arithmetic()}
+    return record.machine(libraries) | {"arithmetic": arithmetic.arithmetic()}
 
 
-def _machines(place: Place) -> tuple[dict[str, Any], ...]:
+def _machines(place: Place, libraries: Sequence[str]) -> tuple[dict[str, Any], ...]:
     """What the workers run on, each kind once; a worker that hangs says nothing."""
-    found = asked(place.client, machine).values() if place.client else ()
-    return tuple({json.dumps(m, sort_keys=True): m for m in found}.values())
+    if place.client is None:
+        return ()
+    machines = asked(place.client, partial(machine, libraries)).values()
+    return tuple({json.dumps(m, sort_keys=True): m for m in machines}.values())
 
 
 def plot(outcome: Outcome) -> Any:

@@ -18,7 +18,7 @@ def reference(schema: Schema, *, title: str) -> str:
     Parameters
     ----------
     schema : mapping
-        JSON Schema with descriptions, such as ``spectrum schema hep`` prints.
+        JSON Schema with descriptions, such as ``spectrum schema`` prints.
     title : str
         Heading of the page.
     """

@@ -232,7 +232,7 @@ def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The first model mentioned in an annotation such as ``dict[str, Sample]``."""
+    """The first model mentioned in an annotation such as ``dict[str, Model]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inner = (_model_in(part) for part in getattr(annotation, "__args__", ()))

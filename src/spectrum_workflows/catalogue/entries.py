@@ -83,6 +83,17 @@ class CatalogueEntry(FrozenModel):
         counts = [file.events for file in self.files]
         return None if None in counts else sum(count for count in counts if count)
 
+    def row(self, name: str) -> dict[str, str | int]:
+        """The entry for people, a line of a table."""
+        return {
+            "name": name,
+            "what": self.title + ("" if self.fetched_in_tests else " - not fetched in our tests"),
+            "files": len(self.files),
+            "GB": f"{self.size / 1e9:.2f}" if self.size else "?",
+            "events": f"{self.events:,}" if self.events else "",
+            "licence": self.licence,
+        }
+
 
 class Catalogue(FrozenModel):
     """One ``catalogue.toml``: entries by their names."""

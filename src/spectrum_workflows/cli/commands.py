@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from spectrum_workflows import __version__, shipped
+from spectrum_workflows import __version__
 from spectrum_workflows.cli import (
     data_commands,
     notebooks_command,
     proof_command,
     save_command,
+    sciences,
     screen,
     sites_commands,
 )
@@ -29,7 +30,6 @@ from spectrum_workflows.cli.options import (
     Out,
     RunA,
     RunB,
-    SelfCheck,
     Set,
     SetBoth,
     SiteOption,
@@ -45,15 +45,14 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="""Reference workflows for HEP and radio astronomy that run unchanged on a laptop,
-a cluster and a cloud.
+    help="""Reference workflows of several sciences that run unchanged on a laptop, a cluster
+and a cloud.
 
 A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 
-* `spectrum demo` makes synthetic data, runs both sciences and shows where the pictures are
+* `spectrum demo` makes synthetic data, runs every science and shows where the pictures are
 * `spectrum check SPEC` says what a run would read and need, before anything runs
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
-* `spectrum run radio/vla_sim --set image.npix=1024` changes a shipped spec for one run
 * `spectrum notebooks DIR` copies the notebooks and their specs to a folder of yours
 * `spectrum calibrate` measures this machine, for the predictions of `check`
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
@@ -61,7 +60,8 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum data` makes, converts, fetches and verifies input data
 * `spectrum sites` lists the sites; `spectrum sites show slurm` shows the job it would submit
 * `spectrum proof` runs the notebooks at every site and compares their results
-""",
+"""
+    + "".join(f"* {line}\n" for line in sciences.COMMAND_LINE.runs),
 )
 app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
@@ -71,7 +71,6 @@ app.command("notebooks")(notebooks_command.notebooks)
 app.command("schema")(sites_commands.schema)
 
 
-@app.command("run")
 def run_command(
     spec: Spec,
     site: SiteOption = None,
@@ -79,9 +78,9 @@ def run_command(
     data: Data = None,
     out: Out = None,
     on_error: OnErrorOption = OnErrorChoice.RAISE,
-    self_check: SelfCheck = False,
     no_user_code: NoUserCode = False,
     json: Json = False,
+    **of_science: Any,
 ) -> None:
     """Run a spec at a site and save the result in a folder of its own.
 
@@ -91,8 +90,8 @@ def run_command(
     from spectrum_workflows.record import read_record
     from spectrum_workflows.sites import Place, connect, load_site
 
-    asked = question(spec, change, no_user_code=no_user_code)
-    run_spec = _with_self_check(asked.spec) if self_check else asked.spec
+    asked = question(spec, change, site=site, no_user_code=no_user_code)
+    run_spec = _changed(asked.spec, sciences.given(of_science))
     profile = load_site(site, changes=asked.profile)
     with storage.using(profile.stores), data_can_be_made(spec, run_spec):
         unconnected = Place(profile, data or profile.data, out or profile.results)
@@ -116,6 +115,9 @@ def run_command(
         raise typer.Exit(3)
 
 
+app.command("run")(sciences.with_options(run_command, sciences.COMMAND_LINE.run))
+
+
 @app.command("check")
 def check_command(
     spec: Spec,
@@ -125,16 +127,16 @@ def check_command(
     no_user_code: NoUserCode = False,
     json: Json = False,
 ) -> None:
-    """Say what a run would do: partitions, bytes, memory, stages. Computes no event.
+    """Say what a run would do: partitions, bytes, memory, stages. Computes no partition.
 
-    Files are opened, and a selection is rehearsed on no events: code of its own that
-    a spec names is loaded for it, so that its top level runs here, as you.  With
-    --no-user-code such a spec is refused, before any of its code has run.
+    Files are opened, and code of its own that a spec names is loaded and rehearsed, so
+    that its top level runs here, as you.  With --no-user-code such a spec is refused,
+    before any of its code has run.
     """
     from spectrum_workflows import checking
     from spectrum_workflows.sites import Place, load_site
 
-    asked = question(spec, change, no_user_code=no_user_code)
+    asked = question(spec, change, site=site, no_user_code=no_user_code)
     profile = load_site(site, changes=asked.profile)
     place = Place(profile, data or profile.data, profile.results)
     with data_can_be_made(spec, asked.spec):
@@ -193,8 +195,8 @@ def demo_command(
     change: Set = None,
     json: Json = False,
 ) -> None:
-    """Make synthetic data, find the top quark in it and deconvolve a radio image."""
-    from spectrum_workflows import front, storage
+    """Make synthetic data for an example of every science, and run it."""
+    from spectrum_workflows import domain, front, storage
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import connect, load_site
 
@@ -202,8 +204,9 @@ def demo_command(
     storage.check_writable(results)
     done: list[tuple[dict[str, Any], str]] = []
     with connect(load_site(site, changes=changes(change)), data=data, results=results) as place:
-        for name in ("hep/quickstart.toml", "radio/vla_sim.toml"):
-            spec = front.load_spec(shipped.folder("workflows") / name)
+        for file in [science.demo for science in domain.installed() if science.demo]:
+            name = f"{file.parent.name}/{file.name}"
+            spec = front.load_spec(file)
             screen.note(f"{name}: making its data", quiet=json)
             make_data(spec, place)
             screen.note(f"{name}: running", quiet=json)
@@ -215,10 +218,13 @@ def demo_command(
         screen.outcomes(done)
 
 
-def _with_self_check(spec: Any) -> Any:
-    if "self_check" not in type(spec).model_fields:
-        raise SpecError(f"a {spec.workflow} run has no self-check", remedy="leave it out")
-    return spec.changed(self_check=True)
+def _changed(spec: Any, of_science: dict[str, Any]) -> Any:
+    """The spec with keys replaced by options of the same name."""
+    for name in of_science:
+        if name not in type(spec).model_fields:
+            words = name.replace("_", "-")
+            raise SpecError(f"a {spec.workflow} run has no {words}", remedy="leave it out")
+    return spec.changed(**of_science) if of_science else spec
 
 
 def _version(wanted: bool) -> None:

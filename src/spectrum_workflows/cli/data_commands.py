@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrum_workflows.cli import screen
+from spectrum_workflows.cli import sciences, screen
 from spectrum_workflows.cli.options import (
     Data,
     Json,
@@ -18,27 +18,33 @@ from spectrum_workflows.cli.options import (
     trusted_spec,
 )
 
+if TYPE_CHECKING:
+    from spectrum_workflows.domain import Converter
+
+WORDS = sciences.COMMAND_LINE
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="""Make, convert, fetch and verify the data that specs name.
 
 * `spectrum data make SPEC` writes the synthetic data that a spec describes
-* `spectrum data convert NAME.ms s3://bucket/NAME.zarr` writes visibilities for object stores
 * `spectrum data list` shows public data sets; `fetch NAME` copies one, `verify` checks it
-* `spectrum data convert IN.root OUT.root --spec SPEC` keeps a spec's branches, compressed with ZSTD
-""",
+"""
+    + "".join(f"* {line}\n" for line in WORDS.conversions),
 )
 Source = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A Measurement Set, or a ROOT file (IN.root:TREE).")
+    str, typer.Argument(metavar="SOURCE", help=f"What to convert: {', or '.join(WORDS.sources)}.")
 ]
-Target = Annotated[str, typer.Argument(metavar="TARGET", help="URL to write: .zarr, or .root.")]
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help=f"URL to write: {', or '.join(WORDS.targets)}.")
+]
 Columns = Annotated[
     str | None,
-    typer.Option("--columns", metavar="A,B", help="Columns or branches to keep; default: all."),
+    typer.Option("--columns", metavar="A,B", help="Columns to keep; default: all."),
 ]
 OfSpec = Annotated[
-    str | None, typer.Option("--spec", metavar="SPEC", help="Keep the branches that a spec reads.")
+    str | None, typer.Option("--spec", metavar="SPEC", help="Keep the columns that a spec reads.")
 ]
 Unpacked = Annotated[
     int | None,
@@ -59,7 +65,7 @@ def make_command(
     change: Set = None,
     data: Data = None,
     size: Annotated[
-        int | None, typer.Option(min=1, help="Events per sample, or visibilities.")
+        int | None, typer.Option(min=1, help=f"How much: {', or '.join(WORDS.sizes)}.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Make anew what was made before.")] = False,
     no_user_code: NoUserCode = False,
@@ -68,57 +74,57 @@ def make_command(
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import Place, load_site
 
-    run_spec = trusted_spec(spec, no_user_code=no_user_code)
     profile = load_site(site, changes=changes(change))
+    run_spec = trusted_spec(spec, site, no_user_code=no_user_code)
     place = Place(profile, data or profile.data, profile.results)
     for url in make_data(run_spec, place, size=size, overwrite=overwrite):
         screen.text(url)
 
 
-@app.command("convert")
 def convert_command(
     source: Source,
     target: Target,
     columns: Columns = None,
     spec: OfSpec = None,
-    output_channels: Annotated[
-        int | None, typer.Option(help="Visibilities: pieces of the frequency axis (default 8).")
-    ] = None,
-    cluster_events: Annotated[
-        int | None, typer.Option(help="Events: how many are compressed together.")
-    ] = None,
     overwrite: Overwrite = False,
     no_user_code: NoUserCode = False,
     site: SiteOption = None,
     change: Set = None,
     json: Json = False,
+    **of_science: Any,
 ) -> None:
-    """Write data in the form that is best read from a store.
-
-    A Measurement Set becomes a Zarr set in the MSv4 schema; run the same
-    command again after an interruption and it goes on where it was.  Of a ROOT
-    file some branches are written anew, compressed with ZSTD.  Results from
-    the new form are the same, to the bit.
-    """
+    """Write data in the form that is best read from a store."""
     from spectrum_workflows import datasets
     from spectrum_workflows.sites import load_site
 
-    wanted = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    profile = load_site(site, changes=changes(change))
+    kept = [name.strip() for name in (columns or "").split(",") if name.strip()]
     if spec:
-        wanted += datasets.columns_of(trusted_spec(spec, no_user_code=no_user_code))
-    options = {"output_channels": output_channels, "cluster_events": cluster_events}
-    said = datasets.convert_data(
+        kept += datasets.columns_of(trusted_spec(spec, site, no_user_code=no_user_code))
+    numbers = datasets.convert_data(
         source,
         target,
-        stores=load_site(site, changes=changes(change)).stores,
-        columns=wanted,
-        options={k: v for k, v in options.items() if v is not None},
+        stores=profile.stores,
+        columns=kept,
+        options=sciences.given(of_science),
         overwrite=overwrite,
     )
     if json:
-        screen.as_json(said)
+        screen.as_json(numbers)
     else:
-        screen.text(_describe(said))
+        screen.text(_describe(numbers, datasets.converter_of(source)))
+
+
+app.command(
+    "convert",
+    help=" ".join(
+        [
+            "Write data in the form that is best read from a store.\n\n",
+            *WORDS.converting,
+            "Results from the new form are the same, to the bit.",
+        ]
+    ),
+)(sciences.with_options(convert_command, WORDS.convert))
 
 
 @app.command("list")
@@ -137,19 +143,9 @@ def list_command(
     with storage.using(profile.stores):
         entries = catalogue(data or profile.data)
     if json:
-        screen.as_json({name: found.model_dump(mode="json") for name, found in entries.items()})
+        screen.as_json({name: entry.model_dump(mode="json") for name, entry in entries.items()})
         return
-    rows = [
-        {
-            "name": name,
-            "what": found.title + ("" if found.fetched_in_tests else " - not fetched in our tests"),
-            "files": len(found.files),
-            "GB": f"{found.size / 1e9:.2f}" if found.size else "?",
-            "events": f"{found.events:,}" if found.events else "",
-            "licence": found.licence,
-        }
-        for name, found in entries.items()
-    ]
+    rows = [entry.row(name) for name, entry in entries.items()]
     screen.table(rows, title="Catalogue (fetch: spectrum data fetch NAME; more: --json)")
 
 
@@ -209,13 +205,11 @@ def verify_command(
         raise typer.Exit(1)
 
 
-def _describe(said: dict[str, Any]) -> str:
+def _describe(numbers: dict[str, Any], converter: Converter) -> str:
     """What a conversion did, in one line."""
-    what = "events" if "events" in said else "visibilities"
-    line = f"{said['url']}: {said[what]:,} {what}, {said['bytes'] / 1e6:,.1f} MB written"
-    line += f" in {said['seconds']:.1f} s, peak memory {said['peak_memory'] / 1e6:,.0f} MB"
-    if said.get("kept") and not said["bytes"]:
-        return f"{said['url']}: complete already"
-    line += f", {said['kept']} blocks were there" if said.get("kept") else ""
-    left = ", ".join(said.get("left_out", ()))
-    return line + (f"; left out, not filled in every row: {left}" if left else "")
+    url, entries = numbers["url"], converter.entries
+    if numbers.get("kept") and not numbers["bytes"]:
+        return f"{url}: complete already"
+    line = f"{url}: {numbers[entries]:,} {entries}, {numbers['bytes'] / 1e6:,.1f} MB written"
+    line += f" in {numbers['seconds']:.1f} s, peak memory {numbers['peak_memory'] / 1e6:,.0f} MB"
+    return line + converter.remarks(numbers)

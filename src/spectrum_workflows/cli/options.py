@@ -30,7 +30,7 @@ Spec = Annotated[
     str,
     typer.Argument(
         metavar="SPEC",
-        help="TOML file saying what to compute, or a shipped one by name: hep/quickstart.",
+        help="TOML file saying what to compute, or a shipped one by name: FOLDER/NAME.",
         autocompletion=_shipped,
     ),
 ]
@@ -47,7 +47,7 @@ SetBoth = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change spec or profile: image.npix=1024, cluster.account=mine; several times.",
+        help="Change spec or profile: name=again, cluster.account=mine; several times.",
     ),
 ]
 Data = Annotated[
@@ -69,9 +69,6 @@ NoUserCode = Annotated[
 ]
 RunA = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of a saved run.")]
 RunB = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of another.")]
-SelfCheck = Annotated[
-    bool, typer.Option("--self-check", help="Measure the image's accuracy whatever its size.")
-]
 
 
 def changes(given: list[str] | None) -> dict[str, Any]:
@@ -102,7 +99,9 @@ class Question:
     profile: dict[str, Any]
 
 
-def question(source: str, given: list[str] | None, *, no_user_code: bool) -> Question:
+def question(
+    source: str, given: list[str] | None, *, site: str | None, no_user_code: bool
+) -> Question:
     """Read a spec and apply the ``--set`` that are its own; the others are the profile's.
 
     Raises
@@ -110,7 +109,7 @@ def question(source: str, given: list[str] | None, *, no_user_code: bool) -> Que
     SpecError
         As `trusted_spec` and `changes`; or the changed spec is not valid.
     """
-    spec = trusted_spec(source, no_user_code=no_user_code)
+    spec = trusted_spec(source, site, no_user_code=no_user_code)
     own: dict[str, Any] = {}
     profile: dict[str, Any] = {}
     for key, value in changes(given).items():
@@ -139,7 +138,7 @@ def data_can_be_made(source: str, spec: Any) -> Iterator[None]:
         raise DataNotFoundError(error.what, error.where, remedy) from error
 
 
-def trusted_spec(source: str, *, no_user_code: bool) -> Any:
+def trusted_spec(source: str, site: str | None, *, no_user_code: bool) -> Any:
     """Read a spec, unless it brings code and that is not wanted; none of it has run so far.
 
     Raises
@@ -149,13 +148,15 @@ def trusted_spec(source: str, *, no_user_code: bool) -> Any:
     """
     from spectrum_workflows import front
 
-    spec = front.load_spec(source)
+    spec = front.load_spec(source, site=site)
     _refuse_user_code(spec, no_user_code)
     return spec
 
 
 def _refuse_user_code(spec: Any, no_user_code: bool) -> None:
-    code = getattr(spec, "user_code", "")
+    from spectrum_workflows import domain
+
+    code = domain.get(spec.workflow).user_code(spec)
     if no_user_code and code:
         raise SpecError(
             f"it names code that is not part of this package ({code})",

@@ -52,7 +52,7 @@ def proof(
 
     With --stores the data also comes from other places than the folder.  The
     file has a table per store: [NAME] with data = "s3://bucket/data", upload =
-    a URL to write to if that is another, notebooks = ["hep/*"] if not all can
+    a URL to write to if that is another, notebooks = ["FOLDER/*"] if not all can
     read from it, and [NAME.storage."s3://bucket"] as in a site profile.
     """
     from spectrum_workflows import proof as proofs

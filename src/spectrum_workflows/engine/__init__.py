@@ -8,6 +8,7 @@ over them again and again.  A ``Run`` makes several passes over the same
 partitions, without those that failed in the first.
 """
 
+from spectrum_workflows.engine.failing import failing
 from spectrum_workflows.engine.limits import Limits, limited
 from spectrum_workflows.engine.parts import Parts, each
 from spectrum_workflows.engine.persisted import Persisted
@@ -24,6 +25,7 @@ __all__ = [
     "Run",
     "Shuffle",
     "each",
+    "failing",
     "limited",
     "merged",
     "one_thread",

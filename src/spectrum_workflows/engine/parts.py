@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Failure, Metrics, OnError, Partition
+from spectrum_workflows.engine.failing import sabotaged
 from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error, failure, may_pass
 from spectrum_workflows.engine.memory import peak_memory
 from spectrum_workflows.engine.persisted import Persisted
@@ -76,7 +77,7 @@ def each(
         Stop at the first partition that fails, or go on without it and list
         it in the metrics.
     """
-    return Parts(fn, tuple(items), shared, client, label, on_error)
+    return Parts(sabotaged(fn), tuple(items), shared, client, label, on_error)
 
 
 def compute(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spectrum_workflows.conversion import Converter
-from spectrum_workflows.domain import Domain
-from spectrum_workflows.hep import results, synthetic, workflow
+from spectrum_workflows import shipped
+from spectrum_workflows.domain import Converter, Domain
+from spectrum_workflows.hep import declarations, results, synthetic, workflow
 from spectrum_workflows.hep.columns import to_keep
 from spectrum_workflows.hep.io.convert import convert
 from spectrum_workflows.hep.plan.files import inputs
@@ -25,5 +25,10 @@ DOMAIN = Domain(
     plot=results.plot,
     make=synthetic.make,
     warnings=results.warnings,
-    converter=Converter(".root", convert, to_keep),
+    recipe=declarations.recipe,
+    references=declarations.references,
+    user_code=declarations.user_code,
+    libraries=declarations.LIBRARIES,
+    converter=Converter(".root", convert, to_keep, target=".root", entries="events"),
+    demo=shipped.folder("workflows") / "hep/quickstart.toml",
 )

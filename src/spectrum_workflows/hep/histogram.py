@@ -10,6 +10,7 @@ import hist
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.completeness import joined, processed_weight
 from spectrum_workflows.hep.normalisation import usable
@@ -249,19 +250,19 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
     return out
 
 
-def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
+def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Deviation:
     """Largest relative difference of two arrays, and how large it may be.
 
     Numbers of events must be equal; sums of weights may differ by rounding.
     """
     if name.endswith(("/entries", "/events")):
-        return float(np.max(np.abs(a - b), initial=0.0)), 0.0
+        return Deviation(float(np.max(np.abs(a - b), initial=0.0)), 0.0)
     alike = (a == b) | (np.isnan(a) & np.isnan(b))
     finite = np.isfinite(a) & np.isfinite(b)
     relative = np.where(alike, 0.0, np.inf)  # a number against none is as far as can be
     apart, scale = np.abs(a[finite] - b[finite]), np.maximum(np.abs(a), np.abs(b))[finite]
     relative[finite] = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
-    return float(np.max(relative, initial=0.0)), 1e-12
+    return Deviation(float(np.max(relative, initial=0.0)), 1e-12)
 
 
 def _weight(name: str, total: Filled, spec: HepSpec) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from spectrum_workflows import storage
-from spectrum_workflows.datasets import convert_data
+from spectrum_workflows.datasets import convert_data, converter_of
 from spectrum_workflows.errors import DataNotFoundError, SpecError
 from spectrum_workflows.sites.profile import Site
 from spectrum_workflows.specs import read_toml
@@ -34,7 +34,7 @@ class DataStore:
     data, upload : str
         Its data root, and the same place as a URL that can be written to.
     notebooks : tuple of str
-        Patterns such as ``hep/*``: which notebooks can read from it.
+        Patterns of short names, FOLDER/NAME: which notebooks can read from it.
     options : dict
         ``[storage]`` of a site profile.
     """
@@ -150,8 +150,9 @@ def upload(folder: Path, sets: Iterable[Path], store: DataStore) -> None:
         for path in sorted(path for path in folder.iterdir() if path.is_file()):
             storage.put_file(path, storage.join(store.upload, path.name))
     for path in sets:
-        target = storage.join(store.upload, f"{path.stem}.zarr")
-        convert_data(str(path), target, stores=stores, overwrite=True)
+        target = path.stem + converter_of(str(path)).target
+        url = storage.join(store.upload, target)
+        convert_data(str(path), url, stores=stores, overwrite=True)
 
 
 def profile(parent: str, results: str, store: DataStore) -> str:

@@ -61,8 +61,8 @@ def prove(
         Local folder that all sites can reach: data, and results per row.
     stores : sequence of DataStore
         From `read_stores`.  The data, which the first row of a notebook makes
-        in ``folder`` if it is not there, is copied to each; Measurement Sets
-        become Zarr sets there.
+        in ``folder`` if it is not there, is copied to each; inputs that
+        are folders are converted.
     full : bool
         Every notebook at every site with every store, not a `covering` choice.
     variants : sequence of Variant

@@ -1,7 +1,8 @@
 """Radio interferometric imaging: visibilities to a deconvolved image."""
 
-from spectrum_workflows.conversion import Converter
-from spectrum_workflows.domain import Domain
+from spectrum_workflows import shipped
+from spectrum_workflows.domain import Converter, Domain
+from spectrum_workflows.radio import declarations
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.forecast import COSTS
 from spectrum_workflows.radio.plot import plot
@@ -36,7 +37,18 @@ DOMAIN = Domain(
     plot=plot,
     make=make,
     warnings=warnings,
-    converter=Converter(".ms", convert, recognises=is_measurement_set),
+    is_there=declarations.is_there,
+    references=declarations.references,
+    libraries=declarations.LIBRARIES,
+    converter=Converter(
+        ".ms",
+        convert,
+        recognises=is_measurement_set,
+        target=".zarr",
+        entries="visibilities",
+        remarks=declarations.remarks,
+    ),
     costs=COSTS,
     calibrate=calibrate,
+    demo=shipped.folder("workflows") / "radio/vla_sim.toml",
 )

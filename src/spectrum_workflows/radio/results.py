@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows import storage
+from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.radio.image import robust_rms
 from spectrum_workflows.radio.plot import plot, plot_panels
 from spectrum_workflows.radio.write import fits
@@ -112,10 +113,10 @@ def axes(folder: str) -> dict[str, Any]:
     return fits.sky(storage.read_bytes(url)) if storage.exists(url) else {}
 
 
-def deviation(_name: str, a: Image, b: Image) -> tuple[float, float]:
+def deviation(_name: str, a: Image, b: Image) -> Deviation:
     """Largest difference relative to the peak, and what counts as equivalent."""
     if a.shape != b.shape:
-        return float("inf"), ALLOWED_DEVIATION
+        return Deviation(float("inf"), ALLOWED_DEVIATION)
     peak = max(float(np.abs(a).max()), float(np.abs(b).max()))
     difference = float(np.abs(a - b).max())
-    return (difference / peak if peak else difference), ALLOWED_DEVIATION
+    return Deviation(difference / peak if peak else difference, ALLOWED_DEVIATION)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from spectrum_workflows import domain
+from spectrum_workflows.domain import Deviation
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.writing import damaged, read_record
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.domain import Arrays, Domain
 
 ROUNDING = 1e-12
-"""How far the places of pixels may differ, relative to them, and still be equivalent."""
+"""How far numbers of the axes may differ, relative to them, and still be equivalent."""
 
 Verdict = Literal["identical", "equivalent", "different"]
 
@@ -32,14 +33,13 @@ class Comparison:
         *Identical*: the same bits.  *Equivalent*: within the domain's
         tolerance, as between two CPU types.
     deviations : dict
-        Array name to ``(found, allowed)`` for every array that is not
-        bit-identical.
+        Of every array that is not bit-identical, by its name.
     notes : tuple of str
         What else differs: arrays that only one run has, other specs.
     """
 
     verdict: Verdict
-    deviations: dict[str, tuple[float, float]]
+    deviations: dict[str, Deviation]
     notes: tuple[str, ...] = ()
 
 
@@ -105,7 +105,7 @@ def _close(one: Any, two: Any) -> bool:
 
 
 def compare_arrays(
-    science: Domain, a: Arrays, b: Arrays, notes: tuple[str, ...] = ()
+    science: Domain[Any, Any], a: Arrays, b: Arrays, notes: tuple[str, ...] = ()
 ) -> Comparison:
     """Compare two sets of result arrays by the rules of their science."""
     for name in sorted(a.keys() ^ b.keys()):
@@ -114,7 +114,7 @@ def compare_arrays(
     shapes = [n for n in common if a[n].shape != b[n].shape]
     notes += tuple(f"{n}: shape {a[n].shape} against {b[n].shape}" for n in shapes)
     found = {
-        n: science.deviation(n, a[n], b[n])
+        n: Deviation(*science.deviation(n, a[n], b[n]))
         for n in common
         if n not in shapes and digest({n: a[n]}) != digest({n: b[n]})
     }
@@ -122,5 +122,5 @@ def compare_arrays(
         return Comparison("different", found, notes)
     if not found:
         return Comparison("identical", found, notes)
-    close = all(have <= allowed for have, allowed in found.values())
+    close = all(one.found <= one.allowed for one in found.values())
     return Comparison("equivalent" if close else "different", found, notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,25 +13,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-RELEVANT = (
-    "astropy",
-    "awkward",
-    "boost-histogram",
-    "dask",
-    "distributed",
-    "ducc0",
-    "fsspec",
-    "hist",
-    "numba",
-    "numpy",
-    "python-casacore",
-    "s3fs",
-    "scipy",
-    "spectrum-workflows",
-    "uproot",
-    "xarray",
-    "zarr",
-)
+ALWAYS = ("dask", "distributed", "fsspec", "numpy", "s3fs", "spectrum-workflows")
+"""Distributions that matter whichever science it is."""
 
 
 def processor() -> str:
@@ -44,9 +27,9 @@ def processor() -> str:
     return next(named, platform.machine())
 
 
-def _versions() -> Iterator[tuple[str, str]]:
-    """Those that are installed of the packages that matter."""
-    for name in RELEVANT:
+def _versions(libraries: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Those that are installed of the distributions that matter."""
+    for name in sorted({*ALWAYS, *libraries}):
         with suppress(PackageNotFoundError):
             yield name, version(name)
 
@@ -63,11 +46,16 @@ def _kernel(pool: dict[str, Any]) -> str:
     return str(pool.get("architecture") or pool["internal_api"])
 
 
-def machine() -> dict[str, Any]:
+def machine(libraries: Iterable[str] = ()) -> dict[str, Any]:
     """Versions, CPU features, BLAS' kernels and native threads of this process.
 
     Two runs are expected to be *identical* when these agree, and *equivalent*
     when only the CPU features differ.
+
+    Parameters
+    ----------
+    libraries : iterable of str
+        Distributions that matter to a science, besides those that matter to all.
     """
     pools = threadpool_info()
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
@@ -78,5 +66,5 @@ def machine() -> dict[str, Any]:
         "cores": cores(),
         "blas_kernels": sorted({_kernel(p) for p in pools if p["user_api"] == "blas"}),
         "native_threads": {str(p["prefix"]): int(p["num_threads"]) for p in pools},
-        "versions": dict(_versions()),
+        "versions": dict(_versions(libraries)),
     }

@@ -57,13 +57,13 @@ class Outcome:
     expected: tuple[Stage, ...] = ()
 
     @property
-    def domain(self) -> domain.Domain:
+    def domain(self) -> domain.Domain[Any, Any]:
         """The science this run belongs to."""
         return domain.get(self.spec.workflow)
 
     @property
     def fraction(self) -> float:
-        """Share of the planned events or visibilities in the result; 1 if complete."""
+        """Share of the planned entries in the result; 1 if complete."""
         return domain.fraction_done(self.plan, self.failures)
 
     @property

@@ -1,0 +1,40 @@
+"""What a science is to the rest of the package, and the words that both share.
+
+A science ("domain") is a value: ``DOMAIN = Domain(...)`` in a module of its own
+or of another package, named by one line under the entry-point group
+``spectrum_workflows.domains``.  Nothing else knows which sciences exist.
+`testing.check_domain` shows whether one keeps the contract.
+"""
+
+from spectrum_workflows.domain.contract import Arrays, Domain
+from spectrum_workflows.domain.converter import Converter
+from spectrum_workflows.domain.deviation import Deviation
+from spectrum_workflows.domain.metrics import Metrics
+from spectrum_workflows.domain.plan import (
+    Failure,
+    OnError,
+    Partition,
+    Plan,
+    Report,
+    fraction_done,
+)
+from spectrum_workflows.domain.registry import GROUP, LeftOutWarning, get, installed, names
+
+__all__ = [
+    "GROUP",
+    "Arrays",
+    "Converter",
+    "Deviation",
+    "Domain",
+    "Failure",
+    "LeftOutWarning",
+    "Metrics",
+    "OnError",
+    "Partition",
+    "Plan",
+    "Report",
+    "fraction_done",
+    "get",
+    "installed",
+    "names",
+]

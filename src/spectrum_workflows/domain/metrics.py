@@ -1,0 +1,53 @@
+"""What a run took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spectrum_workflows.domain.plan import Failure
+from spectrum_workflows.stages import Stage
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What it took to compute some partitions.
+
+    Attributes
+    ----------
+    cpu_seconds : float
+    bytes_read : int
+    failures : tuple of Failure
+        Partitions that could not be computed.
+    bytes_moved : int
+        Handed from task to task.
+    memory : int
+        Largest resident size, in bytes, that a process which computed some of
+        them has had.
+    stages : tuple of Stage
+        What each stage took, in their order.
+    copies : tuple of str
+        Roots of copies that were read in place of what was planned.
+    warnings : tuple of str
+        What the engine has to say about how it went.
+    """
+
+    cpu_seconds: float = 0.0
+    bytes_read: int = 0
+    failures: tuple[Failure, ...] = ()
+    bytes_moved: int = 0
+    memory: int = 0
+    stages: tuple[Stage, ...] = ()
+    copies: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __add__(self, other: Metrics) -> Metrics:
+        return Metrics(
+            self.cpu_seconds + other.cpu_seconds,
+            self.bytes_read + other.bytes_read,
+            self.failures + other.failures,
+            self.bytes_moved + other.bytes_moved,
+            max(self.memory, other.memory),
+            self.stages + other.stages,
+            tuple(sorted({*self.copies, *other.copies})),
+            tuple(dict.fromkeys((*self.warnings, *other.warnings))),
+        )

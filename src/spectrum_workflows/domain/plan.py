@@ -1,0 +1,118 @@
+"""Partitions, the plan they make, and what of it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from spectrum_workflows.credentials import hidden
+from spectrum_workflows.stages import Forecast
+
+OnError = Literal["raise", "keep"]
+"""Stop at the first partition that fails, or finish the others."""
+
+Report = Callable[[str, int, int], None]
+"""``report(stage, done, total)``: called as partitions finish."""
+
+
+class Partition(Protocol):
+    """A small frozen value that names one piece of the input.
+
+    One that also has ``source``, the name of what must be opened to read it,
+    is computed beside its neighbours where that costs no time.
+    """
+
+    @property
+    def size(self) -> int:
+        """Entries in this partition: whatever its science counts."""
+
+    @property
+    def where(self) -> str:
+        """The partition in words, for people: file and range.  No two share them."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be planned or computed: a value, never a silence.
+
+    Attributes
+    ----------
+    where : str
+        The file, set or partition in words.
+    size : int
+        Entries that are missing for it; 0 where nobody knows.
+    error : str
+        What went wrong.
+    attempts : int
+        How often it was tried.
+    traceback : str
+        The lines of the user's own code it came from, if it did.
+    """
+
+    where: str
+    size: int
+    error: str
+    attempts: int
+    traceback: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("where", "error", "traceback"):  # an error may quote a signed link
+            object.__setattr__(self, name, hidden(getattr(self, name)))
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What a run is going to do, known before anything is computed.
+
+    Attributes
+    ----------
+    partitions : tuple of Partition
+        In the order in which their results are merged.
+    bytes_to_read : int
+        Compressed bytes, as stored, of one pass over the data.
+    largest_memory : int
+        Estimated bytes needed by the largest single task.
+    warnings : tuple of str
+        What the user should know before running.
+    inputs : tuple of (str, str)
+        URL and content identity of every input, as far as known.
+    code : str
+        Digest of all code that decides the result (`code_identity`).  Where a science says
+        nothing else, it is of the science's package; one that runs code of the user's adds it.
+    stages : tuple of Forecast
+        What the run's stages will do, as far as that can be told.
+    data_bytes : int
+        Size of all inputs, as stored; 0 where it is not known.
+    method : str
+        How it will be done, in words.
+    failures : tuple of Failure
+        Inputs that could not be inspected, where a run goes on without them
+        (``on_error="keep"``).
+    """
+
+    partitions: tuple[Partition, ...]
+    bytes_to_read: int
+    largest_memory: int
+    warnings: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    code: str = ""
+    stages: tuple[Forecast, ...] = ()
+    data_bytes: int = 0
+    method: str = ""
+    failures: tuple[Failure, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Plan of {len(self.partitions):,} partitions, {self.size:,} entries>"
+
+    @property
+    def size(self) -> int:
+        """Entries in all partitions."""
+        return sum(p.size for p in self.partitions)
+
+
+def fraction_done(plan: Plan, failures: Iterable[Failure]) -> float:
+    """Share of the input's entries that a result holds, as far as it is known."""
+    lost = sum(f.size for f in failures)
+    known = plan.size + sum(f.size for f in plan.failures)
+    return 1.0 - lost / known if known else 1.0

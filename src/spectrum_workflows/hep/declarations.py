@@ -1,0 +1,42 @@
+"""What the rest of the package asks of a spec without knowing this science."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.spec import HepSpec
+
+LIBRARIES = (
+    "awkward",
+    "boost-histogram",
+    "correctionlib",
+    "hist",
+    "iminuit",
+    "numba",
+    "pyhf",
+    "scipy",
+    "uproot",
+)
+"""Distributions whose versions matter to a result."""
+
+
+def references(spec: HepSpec) -> list[str]:
+    """Files of all samples as the spec names them, entries of the catalogue among them."""
+    return [file for sample in spec.samples.values() for file in sample.files]
+
+
+def recipe(spec: HepSpec) -> dict[str, Any]:
+    """What decides the synthetic samples, besides the number of events."""
+    return {
+        "synthetic": spec.synthetic.model_dump(mode="json") if spec.synthetic else None,
+        "samples": {
+            name: [*sample.files, sample.generator, sample.data]
+            for name, sample in spec.samples.items()
+        },
+    }
+
+
+def user_code(spec: HepSpec) -> str:
+    """Selection that a spec names and that is not part of this package."""
+    return spec.user_code

@@ -1,0 +1,31 @@
+"""What the rest of the package asks of a spec and of its data without knowing this science."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from spectrum_workflows import storage
+
+if TYPE_CHECKING:
+    from spectrum_workflows.radio.spec import RadioSpec
+
+LIBRARIES = ("astropy", "ducc0", "numba", "python-casacore", "scipy", "xarray", "zarr")
+"""Distributions whose versions matter to a result."""
+
+
+def references(spec: RadioSpec) -> tuple[str, ...]:
+    """The data set as the spec names it, which may be an entry of the catalogue."""
+    return (spec.data_set,)
+
+
+def is_there(url: str) -> bool:
+    """Whether a set exists; of a Zarr set its metadata: not every store has folders."""
+    return storage.exists(f"{url}/zarr.json" if url.endswith(".zarr") else url)
+
+
+def remarks(numbers: Mapping[str, Any]) -> str:
+    """What was there before a conversion, and what it left out."""
+    left_out = ", ".join(numbers.get("left_out", ()))
+    line = f", {numbers['kept']} blocks were there" if numbers.get("kept") else ""
+    return line + (f"; left out, not filled in every row: {left_out}" if left_out else "")
