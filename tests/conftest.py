@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sysconfig
 import tarfile
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,6 +100,35 @@ def program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def environment() -> Callable[..., Path]:
+    """``environment(folder, without=())``: the Python of one like this, without some libraries."""
+
+    def make(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
+        venv.create(folder, symlinks=True)
+        [libraries] = folder.glob("lib/python*/site-packages")
+        for entry in Path(sysconfig.get_path("purelib")).iterdir():
+            if not entry.name.startswith(without or " "):
+                (libraries / entry.name).symlink_to(entry)
+        return folder / "bin" / "python"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def third_science(
+    environment: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The Python of an environment in which the example's package is installed."""
+    python = environment(tmp_path_factory.mktemp("third_science"))
+    offline = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
+    package = Path(__file__).parents[1] / "examples" / "gravitational_waves"
+    command = [python, "-m", "pip", "install", "--quiet", *offline, package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return python
 
 
 @pytest.fixture(scope="session")

@@ -160,3 +160,34 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
 def test_files_are_named_after_a_subject(path: Path) -> None:
     assert path.stem not in {"utils", "util", "helpers", "manager", "misc", "common"}
+
+
+# The core knows no science
+
+CORE = (
+    *("domain", "record", "cli", "proof", "front.py", "examples.py", "checking.py"),
+    *("datasets.py", "testing.py", "progress.py", "stages.py", "keys.py"),
+)
+WORD_OF_A_SCIENCE = re.compile(
+    r"(?i:\b(events?|visibilit(y|ies)|hep|radio|histograms?|quarks?|jets?|muons?|pixels?|beams?|"
+    r"antennas?|sk(y|ies)|measurement sets?|msv4|baskets?|branch(es)?|nanoaod|uvw?|"
+    r"self[_-]check|output[_-]channels|cluster[_-]events|samples|uproot|awkward|astropy|casacore)\b"
+    r"|\bzarr\b|\.ms\b)|\bROOT\b"
+)
+
+
+def test_the_core_has_no_word_of_a_science() -> None:
+    package = ROOT / "src" / "spectrum_workflows"
+    files = [f for name in CORE for f in ((package / name).rglob("*.py") or ())]
+    files += [package / name for name in CORE if name.endswith(".py")]
+    assert len(files) > 30
+    assert WORD_OF_A_SCIENCE.search('"Events or visibilities in this partition."')
+    assert WORD_OF_A_SCIENCE.search('url.endswith(".zarr")')
+    named = [
+        f"{file.relative_to(package)}:{number}: {word[0]}"
+        for file in files
+        for number, line in enumerate(file.read_text().splitlines(), start=1)
+        for word in [WORD_OF_A_SCIENCE.search(line)]
+        if word
+    ]
+    assert named == []

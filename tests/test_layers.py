@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ LAYERS = {
             "domain.converter",
             "domain.deviation",
             "domain.metrics",
+            "domain.piece",
             "domain.plan",
             "keys",
             "specs",
@@ -176,6 +178,14 @@ class Import:
         return self.name.partition(".")[0]
 
 
+SCIENCES = sorted(
+    point.module.split(".")[1]
+    for point in entry_points(group="spectrum_workflows.domains")
+    if point.module.startswith(f"{PACKAGE}.")
+)
+"""Rooms of the package's own sciences, as their entry points say."""
+
+
 def modules() -> dict[str, Path]:
     """Dotted name below the package -> file."""
     found = {}
@@ -248,11 +258,12 @@ def violations(module: str, source: str) -> list[str]:
 def _wrong_inside(module: str, layer: str, target: str) -> str:
     theirs = layer_of(target)
     domains = {module.partition(".")[0], target.partition(".")[0]}
-    if domains == {"hep", "radio"}:
+    own = domains & {*SCIENCES}
+    if len(own) > 1:
         return f"{module} imports the other science, {target}"
-    if layer == "sites" and domains & {"hep", "radio"}:
+    if layer == "sites" and own:
         return f"a site imports a science, {target}"
-    if layer in ("engine", "sites", "front") and domains & {"hep", "radio"}:
+    if layer in ("engine", "sites", "front") and own:
         return f"the core imports a science, {target}; domains come by entry point"
     if ORDER.index(theirs) > ORDER.index(layer):
         return f"{layer} imports {target} of the higher layer {theirs}"
@@ -356,7 +367,7 @@ def test_a_pure_kernel_opens_no_file_and_draws_no_unseeded_number(module: str) -
             assert not drawn, f"line {node.lineno}: {drawn} random number, {called}()"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith(("hep", "radio", "engine"))])
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith((*SCIENCES, "engine"))])
 def test_no_branch_asks_for_the_site(module: str) -> None:
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.If | ast.IfExp | ast.Match):
@@ -368,7 +379,8 @@ def test_no_branch_asks_for_the_site(module: str) -> None:
 
 def test_hep_and_radio_are_alike() -> None:
     """The two sciences have the rooms that a third one would look for."""
-    for domain in ("hep", "radio"):
+    assert SCIENCES == ["hep", "radio"]
+    for domain in SCIENCES:
         rooms = {
             f"{domain}.{room}"
             for room in ("spec", "types", "plot", "results", "synthetic", "workflow")
@@ -383,7 +395,7 @@ PLACES = re.compile(
 )
 
 
-@pytest.mark.parametrize("folder", ["workflows", *(f"src/{PACKAGE}/{d}" for d in ("hep", "radio"))])
+@pytest.mark.parametrize("folder", ["workflows", *(f"src/{PACKAGE}/{d}" for d in SCIENCES)])
 def test_the_sciences_name_no_site_scheduler_or_facility(folder: str) -> None:
     found = (SOURCE.parents[1] / folder).rglob("*")
     files = [p for p in found if p.suffix in SCIENCE_FILES and p.name != "catalogue.toml"]

@@ -374,3 +374,18 @@ def test_a_huge_object_is_not_read(saved: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(DataError, match="not what was recorded"):
         compare(str(saved), str(saved))
+
+
+def test_a_run_refuses_unwritable_results_before_it_computes(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wherever one starts: a notebook calls `run` alone."""
+
+    def compute(*_: object, **__: object) -> None:
+        raise AssertionError("it has begun")
+
+    own = replace(science(), plan=compute, run=compute)
+    monkeypatch.setattr("spectrum_workflows.domain.get", lambda name: own)
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OutputError, match="file"):
+        front.run(Question(), replace(place, results=str(tmp_path / "file" / "results")))

@@ -1,11 +1,12 @@
 """Specs are parsed once, at the door, with errors a person can act on."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 from pydantic import Field
 
-from spectrum_workflows import errors
+from spectrum_workflows import errors, load_site, load_spec, shipped, storage
 from spectrum_workflows.errors import SpecError, SpectrumError
 from spectrum_workflows.specs import FrozenModel, closest, parse, read_toml, spec_digest
 
@@ -130,3 +131,24 @@ def test_every_error_is_also_a_builtin_and_survives_pickling() -> None:
         error = pickle.loads(pickle.dumps(kind("what", "where", "remedy")))
         assert type(error) is kind
         assert str(error) == "where: what; remedy"
+
+
+def test_a_spec_is_read_with_the_options_of_the_site(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, seen = "s3://bucket/specs/dimuon.toml", []
+    text = (shipped.folder("workflows") / "hep/dimuon.toml").read_bytes()
+
+    def read(where: str) -> bytes:
+        seen.append((where, dict(dict(storage.current_stores().options)["s3://bucket"])))
+        return text
+
+    monkeypatch.setattr(storage, "read_bytes", read)
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'extends = "serial"\n[storage."s3://bucket"]\nendpoint_url = "http://127.0.0.1:9"\n'
+    )
+    monkeypatch.setenv("SPECTRUM_SITE", str(file))
+    for site in (None, str(file), load_site(str(file))):
+        assert load_spec(url, site=site).name == "dimuon"
+    assert seen == [(url, {"endpoint_url": "http://127.0.0.1:9"})] * 3

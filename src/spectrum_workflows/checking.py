@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import display, domain, storage
-from spectrum_workflows.domain import Plan
+from spectrum_workflows import display, domain, record, storage
+from spectrum_workflows.code_identity import science_code
+from spectrum_workflows.domain import Domain, Plan
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.calibration import costs_of, save_costs
 from spectrum_workflows.stages import Stage
@@ -139,10 +140,18 @@ def check(spec: Any, place: Place) -> Check:
     SpectrumError
         The run could not work: missing files or columns, bad sizes, ...
     """
+    science = domain.get(spec.workflow)
     with storage.using(place.stores):
-        plan = domain.get(spec.workflow).plan(spec, place.data)
+        plan = completed(science.plan(spec, place.data), science, spec, place.data)
     stages = expected(spec, plan)
     return Check(spec.name, plan, stages, _workers(place), bool(costs_of(spec.workflow)))
+
+
+def completed(plan: Plan, science: Domain[Any, Any], spec: Any, data: str) -> Plan:
+    """The plan with what a science need not say: identity of its own code and of its inputs."""
+    code = plan.code or science_code(type(spec).__module__)
+    inputs = plan.inputs or tuple(record.stamps(science.inputs(spec, data)).items())
+    return replace(plan, code=code, inputs=inputs)
 
 
 def calibrate() -> dict[str, dict[str, float]]:

@@ -25,8 +25,7 @@ from spectrum_workflows import (
     shipped,
     storage,
 )
-from spectrum_workflows.checking import expected
-from spectrum_workflows.code_identity import science_code
+from spectrum_workflows.checking import completed, expected
 from spectrum_workflows.domain import Metrics, OnError, Plan
 from spectrum_workflows.errors import (
     DataError,
@@ -141,7 +140,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
                 report=report,
                 on_error=on_error,
             )
-            plan = replace(plan, code=plan.code or science_code(type(spec).__module__))
+            plan = completed(plan, science, spec, place.data)
         copies = storage.using(_with_copies(spec, place))
         with _site_error_first(place), _same_input(plan), copies:
             result, metrics = science.run(

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spectrum_workflows import display
 from spectrum_workflows.credentials import found_in, texts
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.naming import Name
 
 _TRIED = r"(tuple|list|dict)\[.*\]|int|float|str|bool"
 """What pydantic puts behind a key that may have several types."""
@@ -59,6 +60,15 @@ class FrozenModel(BaseModel):
         hidden = [n for n, f in type(self).model_fields.items() if f.exclude]
         merged |= {n: getattr(self, n) for n in hidden if n not in changes}
         return parse(type(self), merged, where="changed spec", exact=True)
+
+
+class RunSpec(FrozenModel):
+    """What every run spec has: which science it is of, and a name."""
+
+    workflow: str
+    """Which science this spec is of."""
+    name: Name
+    """Of the run: its folder below the results root begins with it."""
 
 
 def parse(model: type[M], table: Mapping[str, Any], *, where: str, exact: bool = False) -> M:

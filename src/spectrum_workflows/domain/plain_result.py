@@ -70,7 +70,7 @@ def read(folder: str) -> Arrays:
 
 
 def plot(arrays: Callable[[Any], Arrays], result: Any) -> Figure:
-    """The arrays as lines or pixels, one below the other."""
+    """The arrays as lines or maps, one below the other."""
     from matplotlib.figure import Figure
 
     shown = {name: a for name, a in arrays(result).items() if a.ndim in (1, 2) and a.size > 1}

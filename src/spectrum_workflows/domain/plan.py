@@ -76,7 +76,8 @@ class Plan:
     warnings : tuple of str
         What the user should know before running.
     inputs : tuple of (str, str)
-        URL and content identity of every input, as far as known.
+        URL and content identity of every input, as far as known.  Where a science says
+        nothing, what `storage` tells of its ``inputs``.
     code : str
         Digest of all code that decides the result (`code_identity`).  Where a science says
         nothing else, it is of the science's package; one that runs code of the user's adds it.
