@@ -84,6 +84,23 @@ def test_a_shuffle_that_hangs(client: Client, tmp_path: Path) -> None:
     assert "partition_timeout below [workers]" in failure.error
 
 
+def test_a_worker_that_nobody_replaces_is_not_waited_for() -> None:
+    """One without a nanny is given up: the run goes on with the others at once."""
+    with (
+        LocalCluster(
+            n_workers=3, processes=False, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        parts = each(kit.hangs_at_three, kit.items(9), 9.0, client=client, on_error="keep")
+        begun = time.monotonic()
+        with limited(SHORT):
+            value, metrics = merged(parts, int.__add__)
+        seconds = time.monotonic() - begun
+    assert (value, [failure.where for failure in metrics.failures]) == (8, ["item 3"])
+    assert seconds < 50
+
+
 @pytest.mark.parametrize("kind", ["merged", "shuffle"])
 def test_all_workers_at_once(client: Client, kind: str) -> None:
     """Parts that wait for a shared value are near a worker, which may be gone for good."""

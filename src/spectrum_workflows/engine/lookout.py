@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +18,7 @@ from spectrum_workflows.errors import PartitionError, SiteError
 if TYPE_CHECKING:
     from distributed import Client, Future, as_completed
 
-RESTARTED_WITHIN = 60.0  # seconds that a worker may take to end, and another to come
+RESTARTED_WITHIN = 60.0  # seconds that a worker may take to end, and its nanny to start another
 NOBODY = 15.0  # seconds for the site to say why there is no worker, which it knows better
 COARSE = 16 << 20  # bytes of memory in use that count as a change
 
@@ -49,7 +49,7 @@ class Lookout:
     limits: Limits = field(default_factory=current_limits)
     overdue: dict[str, float] = field(default_factory=dict)
     error: SiteError | None = None
-    _strikes: dict[str, int] = field(default_factory=dict)
+    _strikes: dict[str, list[str]] = field(default_factory=dict)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _idle: threading.Event = field(default_factory=threading.Event)
     _waits: bool = False
@@ -125,21 +125,23 @@ class Lookout:
         seen = self.client.run_on_scheduler(_looker(), nonce=self.nonce)
         for key, address, seconds, average in seen["running"]:
             limit = self.limits.of_a_partition(average)
-            if seconds > limit and not self._stopped.is_set():
+            if seconds > limit and address not in self._strikes.get(key, ()):
                 self._idle.clear()
                 try:
-                    self._end(key, address, limit)
+                    if not self._stopped.is_set():
+                        self._end(key, address, limit)
                 finally:
                     self._idle.set()
         self._watch_for_standstill(seen)
 
     def _end(self, key: str, address: str, limit: float) -> None:
         """Take a partition away from the worker that holds it; the second time for good."""
-        self._strikes[key] = self._strikes.get(key, 0) + 1
-        if self._strikes[key] > 1:
+        addresses = self._strikes.setdefault(key, [])
+        addresses.append(address)
+        if len(addresses) > 1:
             self.overdue[key] = limit
             self.client.run_on_scheduler(_condemner(), key=key)
-        self.client.restart_workers([address], timeout=RESTARTED_WITHIN, raise_for_error=False)
+        self.client.run_on_scheduler(_restarter(), address=address, timeout=RESTARTED_WITHIN)
 
     def _watch_for_standstill(self, seen: dict[str, Any]) -> None:
         now, state = time.monotonic(), (seen["waiting"], seen["workers"])
@@ -193,6 +195,25 @@ def _condemner() -> Callable[..., None]:
             task.suspicious = dask_scheduler.allowed_failures
 
     return condemn
+
+
+def _restarter() -> Callable[..., Coroutine[Any, Any, None]]:
+    """Another: it ends a worker, and waits until its nanny has started one in its place.
+
+    Where there is no nanny, nobody does, and the run goes on at once.
+    """
+
+    async def restart(dask_scheduler: Any, address: str, timeout: float) -> None:
+        worker = dask_scheduler.workers.get(address)
+        await dask_scheduler.restart_workers(
+            [address],
+            timeout=timeout,
+            wait_for_workers=bool(worker and worker.nanny),
+            on_error="return",
+            stimulus_id="lookout",
+        )
+
+    return restart
 
 
 def _standstill(seen: dict[str, Any], seconds: float) -> SiteError:
