@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future, as_completed
 
 RESTARTED_WITHIN = 60.0  # seconds that a worker may take to end, and its nanny to start another
+BACK_WITHIN = 20.0  # seconds for which a run that is done waits for such a start
 NOBODY = 15.0  # seconds for the site to say why there is no worker, which it knows better
 COARSE = 16 << 20  # bytes of memory in use that count as a change
 
@@ -63,7 +64,7 @@ class Lookout:
 
     def __exit__(self, *error: object) -> None:
         self._stopped.set()
-        self._idle.wait(timeout=RESTARTED_WITHIN)  # or the site might end in the middle of a start
+        self._idle.wait(timeout=BACK_WITHIN)  # or the site might end in the middle of a start
 
     def next(self, events: as_completed) -> Future:
         """The next future that is done.
