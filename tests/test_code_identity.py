@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spectrum_workflows import code_identity
-from spectrum_workflows.code_identity import code_of, confirm, science_code
+from spectrum_workflows.code_identity import code_of, confirm, modules, science_code
 from spectrum_workflows.errors import SpecError
 
 BASE = {
@@ -38,7 +37,7 @@ def package(tmp_path, monkeypatch):
         for name in [n for n in sys.modules if n.partition(".")[0] in ("lab", "tools")]:
             del sys.modules[name]
         importlib.invalidate_caches()
-        code_identity._is_released.cache_clear()
+        modules.is_released.cache_clear()
 
     monkeypatch.syspath_prepend(str(tmp_path))
     yield write

@@ -81,6 +81,7 @@ LAYERS = {
             "storage",
             "storage.*",
             "code_identity",
+            "code_identity.*",
             "catalogue",
             "catalogue.finding",
             "catalogue.fetching",

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.radio.gridding import invert, invert_psf, predict
+from spectrum_workflows.radio import gridding
+from spectrum_workflows.radio.gridding import Pixels, invert, invert_psf, predict
 from spectrum_workflows.radio.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Visibilities
 
@@ -96,3 +97,67 @@ def test_more_w_planes_than_the_gridder_has(data):
         with pytest.raises(SpecError, match="more w planes") as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def beside_w(data, metres):
+    """The same baselines with the farthest at some w."""
+    w = np.linspace(-metres, metres / 2, len(data.uvw))
+    return replace(data, uvw=np.column_stack([data.uvw[:, :2], w]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "width", "height"),
+    [(64, 64, CELL, CELL), (512, 16, CELL, CELL), (16, 512, CELL, 3 * CELL), (2, 4, 0.5, 0.4)],
+)
+def test_the_w_term_is_left_out_where_it_turns_no_phase(data, columns, rows, width, height):
+    """At the corner it turns by 2π w (1 - √(1 - l² - m²)): a tenth of the accuracy is the limit."""
+    pixels = Pixels(columns, rows, width, height, 1e-4)
+    corner = np.hypot(columns * width / 2, rows * height / 2)
+    fall = 2 * np.sin(np.arcsin(corner) / 2) ** 2  # 1 - √(1 - r²), without cancellation
+    limit = 1e-5 * SPEED_OF_LIGHT / (2 * np.pi * fall * data.frequency.max())
+    for factor, needed in ((0.98, False), (1.02, True)):
+        asked = gridding._options(beside_w(data, factor * limit), pixels)
+        assert asked["do_wgridding"] is needed
+
+
+def test_corners_beyond_the_horizon_need_the_w_term(data):
+    flat = beside_w(data, 0.0)
+    for width, needed in ((1.0, True), (1.2, True), (0.99, False)):
+        pixels = Pixels(2, 0, width, width, 1e-4)  # the corner is at l = width
+        assert gridding._options(flat, pixels)["do_wgridding"] is needed
+
+
+def test_without_rows_there_is_no_w():
+    none = Visibilities(
+        uvw=np.zeros((0, 3)),
+        frequency=np.array([1e9]),
+        visibility=np.zeros((0, 1), np.complex64),
+        weight=np.zeros((0, 1), np.float32),
+        unflagged=0,
+    )
+    asked = gridding._options(none, Pixels(64, 64, 1e-2, 1e-2, 1e-4))
+    assert asked["do_wgridding"] is False
+
+
+def test_precision_is_single_as_long_as_that_is_enough(data):
+    least = gridding.SINGLE_EPSILON
+    for epsilon, kind in ((least, np.float32), (0.99 * least, np.float64), (1e-3, np.float32)):
+        assert gridding.working_type(epsilon) is kind
+        made = gridding.vis2dirty(data, data.visibility, Pixels(32, 32, CELL, CELL, epsilon))
+        assert made.dtype == kind
+
+
+def test_the_gridder_is_asked_for_one_thread_in_both_directions(data, monkeypatch):
+    """With two it gives other bits."""
+    threads = []
+    for name, made in (("vis2dirty", np.zeros((32, 32))), ("dirty2vis", data.visibility)):
+
+        def record(made=made, **options):
+            threads.append(options["nthreads"])
+            return made
+
+        monkeypatch.setattr(gridding.wgridder, name, record)
+    pixels = Pixels(32, 32, CELL, CELL, 1e-4)
+    gridding.vis2dirty(data, data.visibility, pixels)
+    gridding.dirty2vis(np.zeros((32, 32), np.float32), data, pixels)
+    assert threads == [1, 1]

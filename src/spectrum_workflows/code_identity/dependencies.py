@@ -1,0 +1,233 @@
+"""All modules and data files that a result depends on."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.code_identity.content import content_of, sha256
+from spectrum_workflows.code_identity.data_files import named_files
+from spectrum_workflows.code_identity.modules import file_of, is_released, modules_below
+from spectrum_workflows.code_identity.source import (
+    Source,
+    looks_at_itself,
+    source_at,
+)
+from spectrum_workflows.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from importlib.machinery import ModuleSpec
+    from pathlib import Path
+
+_OWN = __name__.partition(".")[0]
+"""Our package: it runs first wherever one of its modules does, and only offers names."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module that counts.
+
+    Attributes
+    ----------
+    name : str
+        As it is imported.
+    content : str
+        SHA-256 of its file.
+    tree : str
+        `tree_digest` of it; of what is not source, the content's.
+    """
+
+    name: str
+    content: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """Modules and data files that decide a result.
+
+    Attributes
+    ----------
+    modules : tuple of Module
+        Sorted by name.
+    data : tuple of (str, str)
+        Name and SHA-256 of data files that they open.
+    """
+
+    modules: tuple[Module, ...] = ()
+    data: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.modules or self.data)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all names, trees and data."""
+        named = [(module.name, module.tree) for module in self.modules]
+        return sha256(repr((named, self.data)).encode())
+
+
+def code_of(*names: str, own: Collection[str] = (), whole: Collection[str] = ()) -> Code:
+    """Some modules, and all that they depend on and that counts.
+
+    Parameters
+    ----------
+    *names : str
+        Modules; what is not there, or does not count, is left out.
+    own : collection of str
+        Modules whose package counts, however it is installed.
+    whole : collection of str
+        The same of which every module counts: a science's package.
+
+    Raises
+    ------
+    SpecError
+        A module has changed since this process imported it, or cannot be parsed.
+    """
+    search = _Search({name.partition(".")[0] for name in (*own, *whole)})
+    for name in (*names, *own):
+        search.follow(name)
+    for name in whole:
+        search.take_package(name)
+    verbatim = any(looks_at_itself(source) for source in search.sources.values())
+    modules = [
+        Module(name, source.content, source.content if verbatim else source.tree)
+        for name, source in sorted(search.sources.items())
+    ]
+    for module in modules:
+        _refuse_if_changed(module.name, search.sources[module.name], search.paths[module.name])
+    data = {
+        str(path.relative_to(base) if base in path.parents else path): content_of(path)
+        for path, base in search.data_files()
+    }
+    return Code(tuple(modules), tuple(sorted(data.items())))
+
+
+def science_code(module: str) -> str:
+    """Digest of a science: all of its own package, and what that depends on.
+
+    Parameters
+    ----------
+    module : str
+        Any module of it.  Its package is the top-level one; of ours, the one below.
+    """
+    steps = module.split(".")
+    package = ".".join(steps[: 2 if steps[0] == _OWN else 1])
+    return code_of(whole=(package,)).digest
+
+
+@lru_cache(maxsize=32)
+def confirm(code: Code) -> None:
+    """Refuse code that is another one in this process; looked at once per process.
+
+    Raises
+    ------
+    SpecError
+        A module is not here, has another tree here, or changed after it was imported.
+    """
+    for module in code.modules:
+        path = file_of(module.name)
+        source = source_at(module.name, path) if path is not None else None
+        if path is None or source is None or not _is_same(module, source):
+            remedy = "install the same one on both sides; restart what has imported an older one"
+            raise SpecError(f"{module.name} is another version here", "select", remedy)
+        _refuse_if_changed(module.name, source, path)
+
+
+def _is_same(module: Module, source: Source) -> bool:
+    return module.content == source.content or module.tree == source.tree
+
+
+_imported: dict[str, tuple[ModuleSpec | None, str]] = {}
+"""Import and tree of loaded modules, as they were when they were first looked at."""
+
+
+def _refuse_if_changed(name: str, source: Source, path: Path) -> None:
+    """Refuse a module whose file is no longer what this process imported, as far as it knows."""
+    if name not in sys.modules:
+        return
+    spec = sys.modules[name].__spec__
+    before, tree = _imported.setdefault(name, (spec, source.tree))
+    if before is not spec:  # imported anew
+        _imported[name] = (spec, source.tree)
+    elif tree != source.tree:
+        remedy = "restart the session: what it has imported is not what is there now"
+        raise SpecError(f"{name} has changed since it was imported", str(path), remedy)
+
+
+class _Search:
+    """The modules found so far, following import statements."""
+
+    def __init__(self, wanted: set[str]) -> None:
+        self.wanted = wanted
+        self.sources: dict[str, Source] = {}
+        self.paths: dict[str, Path] = {}
+
+    def follow(self, name: str) -> None:
+        """Take a module, the packages above it, and all that they import."""
+        todo = [name]
+        while todo:
+            for step in accumulate(todo.pop().split("."), "{}.{}".format):
+                if step not in self.sources and self._take(step):
+                    todo += _imported_by(step, self.sources[step], self.paths[step])
+                    if _takes_all(step, self.sources[step], self.paths[step]):
+                        todo += modules_below(step.partition(".")[0])
+
+    def take_package(self, name: str) -> None:
+        """Take every module of a package."""
+        for module in modules_below(name):
+            self.follow(module)
+
+    def _take(self, name: str) -> bool:
+        """Take one module if it is there and counts."""
+        top = name.partition(".")[0]
+        if name == _OWN or top in sys.stdlib_module_names or top == "__main__":
+            return False
+        if top not in self.wanted and top != _OWN and is_released(top):
+            return False
+        path = file_of(name)
+        if path is None:
+            return False
+        self.sources[name], self.paths[name] = source_at(name, path), path
+        return True
+
+    def data_files(self) -> Iterator[tuple[Path, Path]]:
+        """Data files that the modules name, each with the folder that its package is in."""
+        packages: dict[str, list[str]] = defaultdict(list)
+        for name in self.sources:
+            packages[name.partition(".")[0]].append(name)
+        packages.pop(_OWN, None)  # its data are modules
+        for names in packages.values():
+            base = self.paths[min(names, key=len)].parent.parent
+            code = set(self.paths.values())
+            found = named_files(
+                [self.sources[name] for name in names],
+                dict.fromkeys(self.paths[name].parent for name in names),
+            )
+            yield from ((path, base) for path in found if path not in code)
+
+
+def _imported_by(name: str, source: Source, path: Path) -> list[str]:
+    """Full names of all that a module may import; some of them are no modules."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = []
+    for level, module, names in source.imports:
+        base = module
+        if level:
+            above = package.split(".")[: len(package.split(".")) - level + 1]
+            base = ".".join([*above, *([module] if module else [])])
+        found += [base, *(f"{base}.{one}" for one in names if one != "*")]
+        if "*" in names and (start := file_of(base)) and start.name == "__init__.py":
+            found += modules_below(base)
+    return [one for one in found if one]
+
+
+def _takes_all(name: str, source: Source, path: Path) -> bool:
+    """Whether what a module imports of its own package is decided late."""
+    lazy = path.name == "__init__.py" and "__getattr__" in source.names
+    return name.partition(".")[0] != _OWN and (source.by_name or lazy)
