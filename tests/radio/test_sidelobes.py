@@ -79,3 +79,13 @@ def test_components_of_the_same_pixel_are_added():
     inside = both.within(2, 6)
     assert inside.column.tolist() == [3, 0]
     assert len(components.none() + components.none()) == 0
+
+
+@pytest.mark.parametrize(("npix", "count"), [(64, 1), (64, 3), (100, 7), (100, 5)])
+def test_bands_are_as_many_as_asked_and_of_one_width(npix, count):
+    cut = sidelobes.bands(npix, count)
+    side = cut[0].side
+    assert len(cut) == count
+    assert [f for band in cut for f in range(band.start, band.stop)] == list(range(side // 2 + 1))
+    sizes = [band.stop - band.start for band in cut]
+    assert max(sizes) - min(sizes) <= 1
