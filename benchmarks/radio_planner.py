@@ -88,7 +88,7 @@ def image(npix: int, visibilities: int, work: Path, costs: dict[str, float]) -> 
         "bytes": max(stage.bytes_moved / expected[stage.name].bytes_moved for stage in sure),
         "memory": max(stage.memory for stage in told) / LIMIT,
         "memory_expected": max(stage.memory for stage in foretold.values()) / LIMIT,
-        "major_cycles": result.major,
+        "major_cycles": result.groups[0].major,
         "seconds": seconds,
         "spilled": sum(spilled.values()),
         "stages": [

@@ -41,11 +41,11 @@ import numpy as np
 from report import finished, machine
 from spectrum_workflows.engine.allocation import keep_freed_memory
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.image.self_check import Sample, direct_sum, pixels
+from spectrum_workflows.radio.plan.planning import geometry_of
 from spectrum_workflows.radio.read import read
-from spectrum_workflows.radio.self_check import Sample, direct_sum, pixels
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT
-from spectrum_workflows.radio.workflow.planning import geometry_of
 from wsclean import command_of, run_process, w_gridder
 
 CELL_ARCSEC, REPEATS, OFTEN = 1.0, 3, 9  # often: what takes a moment, and varies more
@@ -138,9 +138,11 @@ def image_once(case: Case, data: str, out: Path) -> None:
     started = time.process_time()
     result = DOMAIN.run(spec, DOMAIN.plan(spec, data))[0]
     spent = time.process_time() - started
-    np.save(out.with_suffix(".npy"), result.image if case.clean else result.dirty)
-    beam = asdict(result.beam) if result.beam else None
-    out.write_text(json.dumps({"cpu": spent, "beam": beam, "major": result.major}))
+    np.save(
+        out.with_suffix(".npy"), result.planes[0].image if case.clean else result.planes[0].dirty
+    )
+    beam = asdict(result.planes[0].beam) if result.planes[0].beam else None
+    out.write_text(json.dumps({"cpu": spent, "beam": beam, "major": result.groups[0].major}))
 
 
 def measure_ours(case: Case, work: Path, folder: Path) -> tuple[Measured, np.ndarray, dict]:

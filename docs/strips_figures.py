@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from spectrum_workflows.radio.strips import operator
+from spectrum_workflows.radio.strips import transform
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, unpacked
 from spectrum_workflows.radio.strips.planner import layout
@@ -53,11 +53,11 @@ def main() -> None:
     image = np.zeros((NPIX, NPIX))
     for part, strip in zip(cut(data, plan), plan.strips, strict=True):
         seen = unpacked(part)
-        samples = operator.sampled(seen, seen.visibility, strip, plan)
+        samples = transform.sampled(seen, seen.visibility, strip, plan)
         alone = replace(plan, strips=(strip,))
-        parts = operator.slices(samples, strip, alone)
+        parts = transform.slices(samples, strip, alone)
         blocks = zip(parts, alone.blocks, strict=True)
-        own = np.concatenate([operator.column_block([p], b, alone) for p, b in blocks], axis=1)
+        own = np.concatenate([transform.column_block([p], b, alone) for p, b in blocks], axis=1)
         image += own
         if strip is chosen:
             size = f"{strip.x.count} × {plan.y.count}"

@@ -30,6 +30,9 @@ STRIPS = (
     "one_process",
 )
 
+IMAGES = ("beam", "gate", "imager", "noise", "self_check")
+"""Of the rooms of imaging, those that submit no tasks."""
+
 LAYERS = {
     "words": (
         *(
@@ -59,21 +62,14 @@ LAYERS = {
         *("hep.io.soundness", "hep.plan.duplicates", "hep.plan.partition"),
         *("hep.select.event_filters", "hep.select.observables"),
         *(
-            "radio.beam",
             "radio.clean",
-            "radio.gate",
             "radio.clean.*",
             "radio.gridding",
-            "radio.image",
+            "radio.stokes",
             "radio.weights",
         ),
-        *(
-            "radio.forecast",
-            "radio.memory",
-            "radio.self_check",
-            "radio.chunks",
-            "radio.stokes",
-        ),
+        *("radio.image", *(f"radio.image.{room}" for room in IMAGES)),
+        *("radio.plan", "radio.plan.chunks", "radio.plan.forecast", "radio.plan.memory"),
         *("radio.strips", "radio.strips.one_process", *(f"radio.strips.{room}" for room in STRIPS)),
     ),
     "edges": (
@@ -104,13 +100,10 @@ LAYERS = {
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": (
-        "hep",
-        "hep.plan.planning",
-        "hep.plan.survey",
-        "radio",
-        "*.planning",
-        "*.workflow",
-        "*.workflow.*",
+        *("hep", "hep.plan.planning", "hep.plan.survey", "radio"),
+        *("*.planning", "*.workflow", "*.workflow.*"),
+        *("radio.image.*_tasks", "radio.image.local", "radio.image.residual"),
+        *("radio.image.strips", "radio.plan.costs"),
     ),
     "sites": ("arithmetic", "sites", "sites.*"),
     "front": (

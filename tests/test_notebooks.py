@@ -72,7 +72,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("image['peak']", 0.245, 0.255),  # Jy / beam
         Claim("1e6 * image['rms']", 5.0, 30.0),  # µJy / beam
         Claim("image['self_check']['error_peak'] / spec.image.epsilon", 0.0, 3.0),
-        Claim("found['uniform'].result.beam.bmaj / found['natural'].result.beam.bmaj", 0.4, 0.8),
+        Claim("beams['uniform'].bmaj / beams['natural'].bmaj", 0.4, 0.8),
         Claim("outcome.digest == json.loads(read(saved))['digest']", True, True),
     ),
     "radio/scaling.ipynb": (

@@ -14,7 +14,7 @@ import zarr
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import OutputError, SpectrumError, StoreError
-from spectrum_workflows.radio.read import zarr_set
+from spectrum_workflows.radio.read.msv4 import stored
 from spectrum_workflows.storage import Stores
 from spectrum_workflows.storage.urls import check_redirect
 
@@ -148,7 +148,7 @@ def test_a_zarr_set_has_the_same_limits(url: str, answer: Answer) -> None:
     with server(answer) as port:
         url, options = stores(url, port, slowest=1e6)
         begun = time.monotonic()
-        with storage.using(options), pytest.raises(StoreError, match=said), zarr_set.opened(url):
+        with storage.using(options), pytest.raises(StoreError, match=said), stored.opened(url):
             pass
         assert time.monotonic() - begun < IN_TIME
 
@@ -178,7 +178,7 @@ def test_and_so_have_its_chunks(tmp_path: Path, late: Answer) -> None:
         with (
             storage.using(options),
             pytest.raises(StoreError, match="answer"),
-            zarr_set.opened(url) as (root, _),
+            stored.opened(url) as (root, _),
         ):
             np.asarray(root["x"][:])
         assert time.monotonic() - begun < IN_TIME

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectrum_workflows.radio.chunks import chunks
+from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.types import Observation
 
 

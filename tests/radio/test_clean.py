@@ -1,14 +1,16 @@
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from spectrum_workflows.radio.beam import draw_beam
 from spectrum_workflows.radio.clean import cotton_schwab as cotton_schwab_on
 from spectrum_workflows.radio.clean import minor_cycle, residual_image
 from spectrum_workflows.radio.clean.convolution import convolved
-from spectrum_workflows.radio.clean.residual_image import local_residual
-from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.image import residual
+from spectrum_workflows.radio.image.beam import draw_beam
+from spectrum_workflows.radio.image.noise import robust_rms
+from spectrum_workflows.radio.image.residual import local_residual
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import ARCSEC, Beam, Stop
 
@@ -32,21 +34,32 @@ def sky():
     return image
 
 
+@dataclass
+class DenseImager:
+    """An imager of a telescope that is a function of dense models."""
+
+    dirty: np.ndarray
+    psf: np.ndarray
+    observe: Callable[[np.ndarray, int], np.ndarray]
+
+    def residual(self, model, cycle):
+        image = self.observe(*model.dense(NPIX, NPIX), cycle) if cycle else self.dirty
+        return local_residual((image,), (self.psf,))
+
+
 def cotton_schwab(dirty, psf, clean, residual_of):
     """On whole images, with a dense model: model and residual as images."""
-
-    def surface_of(model, major):
-        return local_residual(residual_of(model.dense(NPIX, NPIX), major), psf)
-
-    found = cotton_schwab_on(local_residual(dirty, psf), psf, clean, surface_of)
-    model = found.model.dense(NPIX, NPIX)
-    return replace(found, model=model, residual=found.residual.gathered())
+    found = cotton_schwab_on(DenseImager(dirty, psf, residual_of), (psf,), clean)
+    [model], [left] = found.model.dense(NPIX, NPIX), found.residual.gathered()
+    return replace(found, model=model, residual=left)
 
 
 def minor_cycle_on(dirty, psf, **options):
     """On a whole image: the model as an image, and the iterations used."""
-    model, used = minor_cycle.minor_cycle(local_residual(dirty, psf), psf, **options)
-    return model.dense(NPIX, NPIX), used
+    residual_image = local_residual((dirty,), (psf,))
+    found, used = minor_cycle.minor_cycle(residual_image, (psf,), **options)
+    [model] = found.dense(NPIX, NPIX)
+    return model, used
 
 
 class Telescope:
@@ -234,24 +247,24 @@ def test_of_the_pixels_below_the_level_the_strongest_are_kept(monkeypatch):
     monkeypatch.setattr(residual_image, "SPARE", 5)
     rng = np.random.default_rng(6)
     image = rng.integers(-100, 100, (40, 60)).astype(float)
-    at_once = residual_image.active(image, 90.0)
-    blocks = [residual_image.active(image[:, k : k + 20], 90.0, k) for k in (0, 20, 40)]
+    at_once = residual_image.active((image,), 90.0)
+    blocks = [residual_image.active((image[:, k : k + 20],), 90.0, k) for k in (0, 20, 40)]
     joined = sum(blocks[1:], blocks[0]).strongest(90.0)
     assert {*map(tuple, joined.position)} == {*map(tuple, at_once.position)}
-    strength = np.abs(at_once.value)
+    strength = np.abs(at_once.value[:, 0])
     assert np.count_nonzero(strength > 90) == np.count_nonzero(np.abs(image) > 90)
     spare = strength[strength <= 90]
     assert len(spare) >= 5
     assert len(spare) == np.count_nonzero((np.abs(image) <= 90) & (np.abs(image) >= spare.min()))
-    np.testing.assert_array_equal(image[tuple(at_once.position.T)], at_once.value)
+    np.testing.assert_array_equal(image[tuple(at_once.position.T)], at_once.value[:, 0])
 
 
 def test_sidelobes_are_subtracted_where_pixels_were_too_many(sky, psf, monkeypatch):
     """Else every pixel that they may raise was cleaned with the others."""
     asked = []
-    subtract = residual_image.LocalResidual.without
+    subtract = residual.LocalResidual.without
     monkeypatch.setattr(
-        residual_image.LocalResidual, "without", lambda *a: asked.append(a) or subtract(*a)
+        residual.LocalResidual, "without", lambda *a: asked.append(a) or subtract(*a)
     )
     options = {"gain": 0.1, "level": 0.01, "iterations": 10_000}
     _, used = minor_cycle_on(convolved(sky, psf), psf, **options)
@@ -266,12 +279,13 @@ def test_active_pixels_know_what_was_left_out(monkeypatch):
     """A minor cycle goes on where some near the level were left out; by blocks or at once."""
     image = np.array([[12.0, 7.0, 6.0, 2.0], [3.0, -6.5, 5.5, 1.0]])
     monkeypatch.setattr(residual_image, "SPARE", 4)
-    assert residual_image.active(image, 10.0).floor == 5.0
+    assert residual_image.active((image,), 10.0).floor == 5.0
     monkeypatch.setattr(residual_image, "SPARE", 2)
-    found = residual_image.active(image, 8.0)
-    blocks = residual_image.active(image[:, :2], 8.0) + residual_image.active(image[:, 2:], 8.0, 2)
+    found = residual_image.active((image,), 8.0)
+    blocks = residual_image.active((image[:, :2],), 8.0)
+    blocks += residual_image.active((image[:, 2:],), 8.0, 2)
     for active in (found, blocks.strongest(8.0)):
-        assert sorted(np.abs(active.value)) == [6.5, 7.0, 12.0]
+        assert sorted(np.abs(active.value[:, 0])) == [6.5, 7.0, 12.0]
         assert active.floor == 6.5
         assert active.thinned(8.0)
 
@@ -281,10 +295,10 @@ def test_a_block_that_was_thinned_to_what_is_allowed_is_known_to_be(monkeypatch)
     monkeypatch.setattr(residual_image, "SPARE", 2)
     image = np.array([[12.0, 7.0, 6.0, 2.0], [3.0, -6.5, 1.0, 1.0]])
     left, right = (
-        residual_image.active(image[:, :3], 8.0),
-        residual_image.active(image[:, 3:], 8.0, 3),
+        residual_image.active((image[:, :3],), 8.0),
+        residual_image.active((image[:, 3:],), 8.0, 3),
     )
-    at_once = residual_image.active(image, 8.0)
+    at_once = residual_image.active((image,), 8.0)
     for joined in (left + right, right + left):
         assert joined.strongest(8.0).floor == at_once.floor == 6.5
 

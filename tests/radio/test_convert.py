@@ -16,7 +16,6 @@ import pytest
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.chunks import chunks
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.convert.layout import (
     CHUNK_BYTES,
@@ -24,7 +23,9 @@ from spectrum_workflows.radio.convert.layout import (
     blocks,
     layout,
 )
-from spectrum_workflows.radio.read import checksums, describe, find, read
+from spectrum_workflows.radio.plan.chunks import chunks
+from spectrum_workflows.radio.read import describe, find, read
+from spectrum_workflows.radio.read.msv4 import checksums
 from spectrum_workflows.record import digest
 
 from .conftest import spec_of

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio import DOMAIN, gate
-from spectrum_workflows.radio.beam import draw_beam
+from spectrum_workflows.radio import DOMAIN, workflow
 from spectrum_workflows.radio.clean import minor_cycle as minor
 from spectrum_workflows.radio.gridding import invert, predict
-from spectrum_workflows.radio.self_check import Sample, direct_sum
+from spectrum_workflows.radio.image import chunk_tasks, gate
+from spectrum_workflows.radio.image.beam import draw_beam
+from spectrum_workflows.radio.image.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import (
     ARCSEC,
     SPEED_OF_LIGHT,
@@ -22,7 +23,6 @@ from spectrum_workflows.radio.types import (
     Use,
     Visibilities,
 )
-from spectrum_workflows.radio.workflow import chunk_tasks, imaging
 from spectrum_workflows.radio.write import fits
 
 from .conftest import spec_of
@@ -41,61 +41,75 @@ def made(small):
     return result
 
 
-def seen(result, **changes):
-    return gate.seen(replace(result, **changes))
+def changed(result, **changes):
+    """With other values of its plane or of its group."""
+    [group], [plane] = result.groups, result.planes
+    of_plane = {name: value for name, value in changes.items() if hasattr(plane, name)}
+    of_group = {name: value for name, value in changes.items() if name not in of_plane}
+    plane = replace(plane, **of_plane)
+    return replace(result, groups=(replace(group, planes=(plane,), **of_group),))
+
+
+def warned(result, **changes):
+    return gate.warnings(changed(result, **changes))
 
 
 def test_a_good_image_has_nothing_to_say(made):
     assert DOMAIN.warnings(made) == ()
-    assert made.use == Use(11 * 351 * 8, 0, 0, 0)
+    assert made.groups[0].use == Use(11 * 351 * 8, 0, 0, 0)
 
 
 @pytest.mark.parametrize("error", [2e-4, float("nan"), float("inf")])
 def test_a_self_check_above_the_accuracy(made, error):
     check = SelfCheck(1e-4, error, error, 10, 32, 0.1)
-    [line] = seen(made, self_check=check)
+    [line] = warned(made, self_check=check)
     assert "self-check" in line
     assert "0.0001 was asked for" in line
 
 
 def test_clean_that_diverged_or_kept_nothing(made):
-    nothing = {"model": np.zeros_like(made.model), "residual": made.dirty, "major": 0}
-    assert "nothing is kept" in seen(made, stop=Stop.DIVERGED, **nothing)[0]
-    assert "major cycle" in seen(made, stop=Stop.DIVERGED)[0]
-    assert "no components" in seen(made, **nothing)[0]
-    assert "more than it began with" in seen(made, residual=made.dirty * 3)[0]
+    nothing = {
+        "model": np.zeros_like(made.planes[0].model),
+        "residual": made.planes[0].dirty,
+        "major": 0,
+    }
+    assert "nothing is kept" in warned(made, stop=Stop.DIVERGED, **nothing)[0]
+    assert "major cycle" in warned(made, stop=Stop.DIVERGED)[0]
+    assert "no components" in warned(made, **nothing)[0]
+    assert "more than it began with" in warned(made, residual=made.planes[0].dirty * 3)[0]
 
 
 def test_a_limit_that_came_before_the_threshold(made):
     for stop in (Stop.ITERATIONS, Stop.MAX_MAJOR):
-        assert "limit: the residual" in seen(made, stop=stop, threshold=1e-9)[0]
-        assert seen(made, stop=stop, threshold=0.0) == ()  # none was asked for
-    assert seen(made, threshold=1e-9) == ()
+        assert "limit: the residual" in warned(made, stop=stop, threshold=1e-9)[0]
+        assert warned(made, stop=stop, threshold=0.0) == ()  # none was asked for
+    assert warned(made, threshold=1e-9) == ()
 
 
 @pytest.mark.parametrize(("size", "said"), [(1e6, "larger than the"), (1e-3, "smaller than a pix")])
 def test_a_restoring_beam_of_no_use(made, size, said):
     own = Beam(size, size, 0.0)
-    assert said in seen(made, beam=own, beam_fitted=False)[0]
+    assert said in warned(made, beam=own, beam_fitted=False)[0]
 
 
 def test_a_beam_that_does_not_follow_the_psf(made):
-    wide = Beam(3 * made.beam.bmaj, 3 * made.beam.bmin, made.beam.bpa)
-    assert "half-power" in seen(made, beam=wide)[0]
-    assert seen(made, beam=wide, beam_fitted=False) == ()  # the user's own
+    wide = Beam(3 * made.planes[0].beam.bmaj, 3 * made.planes[0].beam.bmin, made.planes[0].beam.bpa)
+    assert "half-power" in warned(made, beam=wide)[0]
+    assert warned(made, beam=wide, beam_fitted=False) == ()  # the user's own
 
 
 def test_data_that_are_not_used(made):
-    lines = seen(made, use=Use(1000, 600, 100, 30))
+    lines = warned(made, use=Use(1000, 600, 100, 30))
     assert ["60.0%" in lines[0], "25.0%" in lines[1], "0.1 of" in lines[2]] == [True] * 3
-    assert seen(made, use=Use(1000, 400, 0, 0)) == ()
+    assert warned(made, use=Use(1000, 400, 0, 0)) == ()
 
 
 def test_weights_count_what_lies_beyond_their_grid(small):
     coarse = {"npix": 64, "cell_arcsec": 60.0}
     result, _ = run(spec_of(weighting={"scheme": "uniform"}, image=coarse), small)
-    assert result.use.beyond > 0
-    assert result.use.beyond + result.visibilities == result.use.planned
+    use = result.groups[0].use
+    assert use.beyond > 0
+    assert use.beyond + result.planes[0].visibilities == use.planned
     assert any("beyond the uv grid" in line for line in DOMAIN.warnings(result))
 
 
@@ -153,7 +167,7 @@ def test_not_finite_is_an_error_with_the_chunk(small, monkeypatch):
     )
     result, metrics = run(spec, small, on_error="keep")
     assert len(metrics.failures) == 1
-    assert np.isfinite(result.dirty).all()
+    assert np.isfinite(result.planes[0].dirty).all()
 
 
 @pytest.mark.parametrize("on_error", ["raise", "keep"])
@@ -161,7 +175,7 @@ def test_not_finite_is_an_error_with_the_chunk(small, monkeypatch):
 def test_a_major_cycle_that_fails_loses_nothing(small, monkeypatch, on_error, cycle):
     spec = spec_of(clean=CLEAN | {"mgain": 0.5}, partition=CUT)
     whole, _ = run(spec, small)
-    assert whole.major > 2
+    assert whole.groups[0].major > 2
     honest, calls = chunk_tasks.residual, []
 
     def fails(chunk, *rest):
@@ -172,10 +186,10 @@ def test_a_major_cycle_that_fails_loses_nothing(small, monkeypatch, on_error, cy
 
     monkeypatch.setattr(chunk_tasks, "residual", fails)
     result, metrics = run(spec, small, on_error=on_error)
-    np.testing.assert_array_equal(result.dirty, whole.dirty)
-    np.testing.assert_array_equal(result.psf, whole.psf)
-    assert result.stop is Stop.LOST
-    assert result.major == cycle - 1
+    np.testing.assert_array_equal(result.planes[0].dirty, whole.planes[0].dirty)
+    np.testing.assert_array_equal(result.planes[0].psf, whole.planes[0].psf)
+    assert result.groups[0].stop is Stop.LOST
+    assert result.groups[0].major == cycle - 1
     assert metrics.failures
     [line] = DOMAIN.warnings(result)
     assert "the disk has gone" in line
@@ -186,11 +200,11 @@ def test_whatever_fails_in_clean_the_dirty_image_is_kept(small, monkeypatch):
     def fails(*_):
         raise MemoryError("no room for another image")
 
-    monkeypatch.setattr(imaging, "restored", fails)
+    monkeypatch.setattr(workflow, "restored", fails)
     result, metrics = run(spec_of(clean=CLEAN), small)
-    assert np.isfinite(result.dirty).all()
-    assert np.isfinite(result.psf).all()
-    assert result.stop is Stop.LOST
+    assert np.isfinite(result.planes[0].dirty).all()
+    assert np.isfinite(result.planes[0].psf).all()
+    assert result.groups[0].stop is Stop.LOST
     assert "no room for another image" in metrics.failures[0].error
     [line] = DOMAIN.warnings(result)
     assert "CLEAN failed: MemoryError: no room for another image" in line
@@ -200,9 +214,9 @@ def test_no_beam_is_no_end(small):
     """One baseline has no main lobe; all passes are done by then."""
     spec = spec_of(clean=CLEAN, image={"npix": 128, "cell_arcsec": 0.02})
     result, _ = run(spec, small)
-    assert result.beam is None
-    assert result.image is None
-    assert result.model is not None
+    assert result.planes[0].beam is None
+    assert result.planes[0].image is None
+    assert result.planes[0].model is not None
     assert any("[restore]" in line for line in DOMAIN.warnings(result))
     json.dumps(DOMAIN.summary(result), allow_nan=False)
     assert {name for name, _ in DOMAIN.files(result)} >= {"dirty.fits", "psf.fits"}
@@ -212,37 +226,37 @@ def test_a_minor_cycle_that_diverges_ends():
     psf = np.ones((64, 64))
     psf[::2] = -1.0
     active = np.array([[20, 20], [21, 20], [40, 41]])
-    values, flux = np.array([1.0, 1.0, 1.0]), np.zeros(3)
-    minor._clean_active(active, values, psf * 3, flux, (1.0, 0.01, 100_000))
+    values, flux = np.ones((3, 1)), np.zeros((3, 1))
+    minor._clean_active(active, values, (psf * 3,), flux, (1.0, 0.01, 100_000))
     assert np.abs(flux).max() < 1e4
 
 
 def test_warnings_are_in_the_history_and_the_title(made):
     line = "self-check: gridding is wrong by 0.1 $ of the peak, \N{MICRO SIGN} was asked for"
     told = replace(made, warnings=(line, "another"))
-    assert b"warning: self-check" in fits.encode(told, "dirty", told.dirty)
+    assert b"warning: self-check" in fits.encode(told, "dirty", told.planes[0].dirty)
     assert "and 1 more" in DOMAIN.plot(told)._suptitle.get_text()
     assert DOMAIN.plot(made)._suptitle is None
 
 
 def test_a_summary_is_json_whatever_the_numbers(made):
-    broken = replace(
+    broken = changed(
         made,
-        dirty=np.full_like(made.dirty, np.nan),
+        dirty=np.full_like(made.planes[0].dirty, np.nan),
         image=None,
         residual=None,
         weight_sum=np.inf,
         self_check=SelfCheck(1e-4, float("nan"), float("inf"), 1, 32, 0.0),
     )
     json.dumps(DOMAIN.summary(broken), allow_nan=False)
-    assert any("not finite" in line for line in gate.seen(broken))
+    assert any("not finite" in line for line in gate.warnings(broken))
 
 
 def test_strips_are_always_checked(small):
     spec = spec_of(strips={"count": 3}, self_check=False)
     result, _ = run(spec, small)
-    assert result.self_check is not None
-    assert result.self_check.error_peak < 1e-4
+    assert result.planes[0].self_check is not None
+    assert result.planes[0].self_check.error_peak < 1e-4
 
 
 @pytest.mark.parametrize("cell", [1e-9, 1e-7, 1e-6, 1e-5, 1e-3, 0.1])

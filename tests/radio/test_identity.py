@@ -11,7 +11,7 @@ import pytest
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.read import checksums
-from spectrum_workflows.radio.read import identity as module
+from spectrum_workflows.radio.read.msv2 import identity as module
 
 from .conftest import put, spec_of
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.convert import convert
-from spectrum_workflows.radio.read import probing
+from spectrum_workflows.radio.read.msv2 import probing
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
 
 from .conftest import spec_of
@@ -101,7 +101,7 @@ def test_partitions_change_nothing(small, tmp_path_factory, seed, order, cut):
             image = {"npix": NPIX, "cell_arcsec": CELL, "epsilon": EPSILON, "psf": False}
             spec = spec_of(image=image, partition={"max_visibilities": limit})
             data = root / "zarr" if form == "zarr" else root
-            found[form, limit] = DOMAIN.run(spec, DOMAIN.plan(spec, str(data)))[0]
+            found[form, limit] = DOMAIN.run(spec, DOMAIN.plan(spec, str(data)))[0].planes[0]
     whole = found["ms", 10**9]
     pixels = [(32, 32), (10, 50), (63, 0), (20, 20), (41, 33)]
     at = tuple(np.transpose(pixels))

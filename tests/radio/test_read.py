@@ -8,8 +8,9 @@ import pytest
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError, StoreError
-from spectrum_workflows.radio.chunks import chunks
-from spectrum_workflows.radio.read import describe, find, measurement_set, read, row_index
+from spectrum_workflows.radio.plan.chunks import chunks
+from spectrum_workflows.radio.read import describe, find, read
+from spectrum_workflows.radio.read.msv2 import row_index, visibilities
 
 from .conftest import spec_of
 
@@ -84,14 +85,14 @@ def test_rows_in_order_are_known_to_be(small, whole, tmp_path, monkeypatch, rows
     row_index.row_index.cache_clear()
     chosen = chunks(describe(spec_of(), str(small / "small.ms")), 351 * 8 * 4)
     with casa.table(str(small / "small.ms"), ack=False) as table:
-        at = measurement_set.index(str(small / "small.ms"), (0, 0))
+        at = visibilities.index(str(small / "small.ms"), (0, 0))
         found = [row_index.rows_of(table, chunk, at)[0] for chunk in chosen]
         order = np.arange(NROW)
         order[[99, 100]] = 100, 99
         table.selectrows(order).copy(str(tmp_path / "small.ms"), deep=True).close()
     assert at.ordered
     assert [(r.start, r.stop) for r in found] == [(0, 1404), (1404, 2808), (2808, NROW)]
-    assert not measurement_set.index(str(tmp_path / "small.ms"), (0, 0)).ordered
+    assert not visibilities.index(str(tmp_path / "small.ms"), (0, 0)).ordered
     same(everything(tmp_path)[0], whole)
 
 

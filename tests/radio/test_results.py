@@ -54,9 +54,9 @@ def test_fits_headers_pass_verification(saved):
 
 def test_the_beam_is_in_degrees(result, saved):
     header = fits.getheader(saved / "image.fits")
-    assert header["BMAJ"] * 3600 == pytest.approx(result.beam.bmaj)
-    assert header["BMIN"] * 3600 == pytest.approx(result.beam.bmin)
-    assert header["BPA"] == pytest.approx(result.beam.bpa)
+    assert header["BMAJ"] * 3600 == pytest.approx(result.planes[0].beam.bmaj)
+    assert header["BMIN"] * 3600 == pytest.approx(result.planes[0].beam.bmin)
+    assert header["BPA"] == pytest.approx(result.planes[0].beam.bpa)
 
 
 def test_world_coordinates_point_at_the_sources(result, saved):

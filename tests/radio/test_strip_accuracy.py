@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spectrum_workflows.radio.clean import components
 from spectrum_workflows.radio.gridding import predict
-from spectrum_workflows.radio.self_check import Sample, direct_sum
+from spectrum_workflows.radio.image.self_check import Sample, direct_sum
 from spectrum_workflows.radio.strips import planner, transform
 from spectrum_workflows.radio.strips.accuracy import error_bound
 from spectrum_workflows.radio.strips.coverage import covered

@@ -14,9 +14,11 @@ from spectrum_workflows.engine import Run
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.clean import residual_image
+from spectrum_workflows.radio.image import strip_tasks
+from spectrum_workflows.radio.image.strips import shuffle_into_strips
+from spectrum_workflows.radio.plan import planning
 from spectrum_workflows.radio.read import coordinates, read
 from spectrum_workflows.radio.strips import planner
-from spectrum_workflows.radio.workflow import planning, strip_passes, strip_tasks
 from spectrum_workflows.record.digest import digest
 
 from .conftest import put, spec_of
@@ -45,16 +47,16 @@ def digest_of(result) -> str:
 
 
 def test_small_images_are_made_as_before(small: Path):
-    assert DOMAIN.plan(spec_of(partition=CUT), str(small)).layout is None
-    assert DOMAIN.plan(spec_of(strips={"count": 1}), str(small)).layout is None
+    assert DOMAIN.plan(spec_of(partition=CUT), str(small)).groups[0].layout is None
+    assert DOMAIN.plan(spec_of(strips={"count": 1}), str(small)).groups[0].layout is None
 
 
 def test_the_plan_holds_the_strips(small: Path):
     plan = DOMAIN.plan(spec_of(**THREE), str(small))
-    assert len(plan.layout.strips) == 3
-    assert sum(strip.size for strip in plan.layout.strips) == plan.size
-    assert "strip 1 of 3 (|u| 0 to " in plan.layout.strips[0].where
-    assert DOMAIN.plan(spec_of(**THREE), str(small)).layout == plan.layout
+    assert len(plan.groups[0].layout.strips) == 3
+    assert sum(strip.size for strip in plan.groups[0].layout.strips) == plan.size
+    assert "strip 1 of 3 (|u| 0 to " in plan.groups[0].layout.strips[0].where
+    assert DOMAIN.plan(spec_of(**THREE), str(small)).groups[0].layout == plan.groups[0].layout
 
 
 def test_workers_look_at_the_data(small: Path, dask_client: Client):
@@ -79,13 +81,17 @@ def test_strips_and_chunks_make_the_same_image(small: Path, serial):
         if name != "residual":
             found, _ = DOMAIN.deviation(name, image, DOMAIN.arrays(result)[name])
             assert found < 1e-4, name
-    assert np.abs(result.residual - whole.residual).max() < 1e-4 * whole.dirty.max()
-    assert (result.visibilities, result.major) == (whole.visibilities, whole.major)
-    assert result.weight_sum == pytest.approx(whole.weight_sum, rel=1e-6)
+    [plane], [expected] = result.planes, whole.planes
+    assert np.abs(plane.residual - expected.residual).max() < 1e-4 * expected.dirty.max()
+    assert (plane.visibilities, result.groups[0].major) == (
+        expected.visibilities,
+        whole.groups[0].major,
+    )
+    assert plane.weight_sum == pytest.approx(expected.weight_sum, rel=1e-6)
 
 
 def test_the_self_check_is_of_the_strips(serial):
-    check = serial[0].self_check
+    check = serial[0].planes[0].self_check
     assert 0 < check.error_peak <= 3 * check.epsilon
     assert check.visibilities > 25_000
 
@@ -93,7 +99,7 @@ def test_the_self_check_is_of_the_strips(serial):
 def test_two_workers_give_the_same_bits(small: Path, dask_client: Client, serial):
     result, metrics = run(spec_of(**THREE), small, client=dask_client)
     assert digest_of(result) == digest_of(serial[0])
-    assert result.self_check.error_peak == serial[0].self_check.error_peak
+    assert result.planes[0].self_check.error_peak == serial[0].planes[0].self_check.error_peak
     assert metrics.bytes_read == serial[1].bytes_read
     alike = [(s.name, s.tasks) for s in serial[1].stages]
     assert [(s.name, s.tasks) for s in metrics.stages] == alike
@@ -108,10 +114,10 @@ def test_blocks_of_columns_make_the_same_image(
     one, _ = run(spec_of(**changes), small)
     monkeypatch.setattr(planner, "BLOCK", 30)
     result, _ = run(spec_of(**changes), small)
-    assert len(DOMAIN.plan(spec_of(**changes), str(small)).layout.blocks) > 3
+    assert len(DOMAIN.plan(spec_of(**changes), str(small)).groups[0].layout.blocks) > 3
     for name, image in DOMAIN.arrays(one).items():
         found = np.abs(image - DOMAIN.arrays(result)[name]).max()
-        assert found < 1e-5 * one.dirty.max(), name
+        assert found < 1e-5 * one.planes[0].dirty.max(), name
     spread, _ = run(spec_of(**changes), small, client=dask_client)
     assert digest_of(spread) == digest_of(result)
 
@@ -173,16 +179,16 @@ def test_a_strip_that_is_cut_again_from_other_data_is_refused(small: Path):
     """As where a chunk that could be read at first cannot be any more."""
     plan = DOMAIN.plan(spec_of(**THREE), str(small))
     state = Run(plan.partitions[:-1], None, "raise", lambda *_: None, "radio", 4)
-    strip = plan.layout.strips[1]
-    data = list(strip_passes.shuffle_into_strips(state, plan.layout, None))[strip.number]
+    strip = plan.groups[0].layout.strips[1]
+    data = list(shuffle_into_strips(state, plan.groups[0].layout, None))[strip.number]
     with pytest.raises(DataError, match=r"strip 2 of 3 .* cut again, the strip has other data"):
-        strip_tasks.dirty_pieces(strip, data, {strip.number: 1.0}, plan.layout)
+        strip_tasks.dirty_pieces(strip, data, {strip.number: 1.0}, plan.groups[0].layout)
 
 
 def test_data_are_read_once_besides_the_weights(serial, small: Path):
     """However many major cycles there are."""
     result, metrics = serial
-    assert result.major == 2
+    assert result.groups[0].major == 2
     assert metrics.bytes_read == 2 * DOMAIN.plan(spec_of(**THREE), str(small)).bytes_to_read
 
 
@@ -198,7 +204,7 @@ def test_flagged_data_and_kept_failures(altered):
     expected, _ = DOMAIN.run(spec, rest)
     assert [failure.where for failure in metrics.failures] == [lost.where]
     assert digest_of(result) == digest_of(expected)
-    assert result.visibilities < 0.8 * plan.size
+    assert result.planes[0].visibilities < 0.8 * plan.size
 
 
 def flagged(flags: np.ndarray) -> np.ndarray:

@@ -183,4 +183,4 @@ def test_wsclean_reads_it_and_agrees(small, tmp_path, program):
     peer = fits.getdata(tmp_path / "peer-dirty.fits")[0, 0]
     spec = spec_of(image={"epsilon": 1e-6})
     ours, _ = DOMAIN.run(spec, DOMAIN.plan(spec, str(small)))
-    assert np.abs(ours.dirty - peer).max() < 2e-6 * peer.max()
+    assert np.abs(ours.planes[0].dirty - peer).max() < 2e-6 * peer.max()

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from spectrum_workflows.errors import DataError, PartitionError, SpecError, SpectrumError
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.types import Stop
+from spectrum_workflows.radio.types import Beam, Stop
 from spectrum_workflows.specs import parse
 
 from .conftest import spec_of
@@ -54,18 +54,18 @@ def test_clean_finds_the_sky(small):
     spec = spec_of(weighting={"scheme": "briggs"}, clean=CLEAN)
     result, metrics = run(spec, small)
     for (row, column), flux in {(64, 64): 1.0, (104, 39): 0.5, (54, 109): 0.3}.items():
-        assert result.image[row, column] == pytest.approx(flux, rel=0.02)
-    assert result.stop is Stop.THRESHOLD
+        assert result.planes[0].image[row, column] == pytest.approx(flux, rel=0.02)
+    assert result.groups[0].stop is Stop.THRESHOLD
     assert not metrics.failures
-    passes = 1 + 1 + result.major
+    passes = 1 + 1 + result.groups[0].major
     assert metrics.bytes_read == passes * 11 * 351 * 8 * 18
 
 
 def test_a_run_without_psf_makes_the_dirty_image_only(small):
     result, metrics = run(spec_of(image={"psf": False}, self_check=False), small)
     assert set(DOMAIN.arrays(result)) == {"dirty"}
-    assert result.beam is None
-    assert result.self_check is None
+    assert result.planes[0].beam is None
+    assert result.planes[0].self_check is None
     assert metrics.bytes_read == 11 * 351 * 8 * 18
 
 
@@ -75,7 +75,7 @@ def test_serial_and_workers_give_the_same_bits(small, dask_client, scheme):
     serial, serial_metrics = run(spec, small)
     parallel, parallel_tally = run(spec, small, client=dask_client)
     same_bits(serial, parallel)
-    assert serial.self_check.error_peak == parallel.self_check.error_peak
+    assert serial.planes[0].self_check.error_peak == parallel.planes[0].self_check.error_peak
     assert serial_metrics.bytes_read == parallel_tally.bytes_read
 
 
@@ -89,7 +89,7 @@ def test_cutting_changes_nothing_but_rounding(small):
 
 def test_the_self_check_holds_its_bar(small):
     result, _ = run(spec_of(partition=CUT), small)
-    check = result.self_check
+    check = result.planes[0].self_check
     assert 0 < check.error_peak <= 3 * check.epsilon
     assert check.pixels == 32
     assert 0.9 * plan_size(small) < check.visibilities <= 65_536
@@ -109,7 +109,8 @@ def test_self_check_is_on_up_to_1024_pixels():
 def test_a_given_beam_is_used(small):
     beam = {"bmaj_arcsec": 90.0, "bmin_arcsec": 60.0, "bpa_deg": 10.0}
     result, _ = run(spec_of(clean=CLEAN, restore=beam), small)
-    assert (result.beam.bmaj, result.beam.bmin, result.beam.bpa) == (90.0, 60.0, 10.0)
+    assert result.planes[0].beam == Beam(90.0, 60.0, 10.0)
+    assert not result.planes[0].beam_fitted
 
 
 def test_progress_is_reported_per_pass(small):
@@ -149,7 +150,7 @@ def test_kept_failures_leave_the_chunk_out_of_every_pass(broken_chunk):
     assert [failure.where for failure in metrics.failures] == [plan.partitions[-1].where]
     rest = replace(plan, partitions=plan.partitions[:-1])
     expected, _ = DOMAIN.run(spec.changed(clean={"max_major": 1}), rest)
-    np.testing.assert_array_equal(result.image, expected.image)
+    np.testing.assert_array_equal(result.planes[0].image, expected.planes[0].image)
 
 
 def test_nothing_but_failures(broken_chunk):
@@ -228,7 +229,7 @@ def test_a_set_deleted_after_planning(small, tmp_path):
 
 def test_workers_load_no_pictures_and_no_fits():
     code = (
-        "import sys, spectrum_workflows.radio.workflow.chunk_tasks;"
+        "import sys, spectrum_workflows.radio.image.chunk_tasks;"
         "print(*{'matplotlib', 'astropy', 'distributed'} & sys.modules.keys())"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

@@ -15,8 +15,8 @@ from astropy.io import fits
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.clean import components
 from spectrum_workflows.radio.clean.restoration import restored
+from spectrum_workflows.radio.image.self_check import Sample, direct_sum
 from spectrum_workflows.radio.read import read
-from spectrum_workflows.radio.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Beam, Geometry
 from spectrum_workflows.specs import parse
 
@@ -116,7 +116,7 @@ def test_beams_lie_between_the_programs(unpacked_radio, agrees, scheme, program)
 def test_cleaned_sources(cleaned, wsclean, agrees, name):
     column, row, flux = ON_GRID[name]
     theirs, _ = wsclean("clean_cs_briggs0-image")
-    ours = cleaned.image[row, column]
+    ours = cleaned.planes[0].image[row, column]
     apart = abs(ours / theirs[row, column] - 1)
     agrees(f"{CLEANED}, four sources", "WSClean 3.1", "peak of a source, relative", apart, 0.005)
     truth = abs(ours / flux - 1)
@@ -125,15 +125,15 @@ def test_cleaned_sources(cleaned, wsclean, agrees, name):
 
 def test_residual_noise(cleaned, wsclean, agrees):
     theirs, _ = wsclean("clean_cs_briggs0-residual")
-    apart = abs(cleaned.residual[BOX].std() / theirs[BOX].std() - 1)
+    apart = abs(cleaned.planes[0].residual[BOX].std() / theirs[BOX].std() - 1)
     agrees(CLEANED, "WSClean 3.1", "rms of the residual, relative", apart, 0.1)
 
 
 def test_image_restored_with_their_beam(cleaned, wsclean, agrees):
     theirs, header = wsclean("clean_cs_briggs0-image")
     beam = Beam(header["BMAJ"] * 3600, header["BMIN"] * 3600, header["BPA"])
-    model = components.of(cleaned.model)
-    ours = restored(model, cleaned.residual, beam, cleaned.geometry.cell)
+    model = components.of(cleaned.planes[0].model)
+    ours = restored(model, cleaned.planes[0].residual, beam, cleaned.geometry.cell)
     apart = (ours - theirs).std()
     agrees(
         f"{CLEANED}, with its beam", "WSClean 3.1", "rms of the difference, Jy/beam", apart, 1e-4
@@ -143,7 +143,7 @@ def test_image_restored_with_their_beam(cleaned, wsclean, agrees):
 def test_clean_reached_its_threshold(cleaned):
     image = DOMAIN.summary(cleaned)["image"]
     assert image["stop"] == "threshold"
-    assert np.abs(cleaned.residual).max() <= 0.005
+    assert np.abs(cleaned.planes[0].residual).max() <= 0.005
     assert image["rms"] == pytest.approx(1.35e-3, rel=0.1)
 
 
@@ -170,7 +170,7 @@ def test_a_real_calibrator_cleaned(j1008, agrees):
 
 def test_every_self_check_holds(unpacked_radio, cleaned, j1008):
     for result in (cleaned, j1008, imaged(unpacked_radio, "radio_dirty", "uniform")):
-        check = result.self_check
+        check = result.planes[0].self_check
         assert check.error_peak <= 3 * check.epsilon
         assert check.visibilities > 50_000
 
@@ -179,7 +179,7 @@ def test_every_self_check_holds(unpacked_radio, cleaned, j1008):
 def test_all_data_summed_directly(unpacked_radio, agrees, epsilon):
     spec = spec_of("radio_dirty", image={"epsilon": epsilon, "psf": False}, self_check=False)
     plan = DOMAIN.plan(spec, str(unpacked_radio))
-    dirty = DOMAIN.run(spec, plan)[0].dirty
+    dirty = DOMAIN.run(spec, plan)[0].planes[0].dirty
     data = read(plan.partitions[0])
     wavelengths = data.uvw[:, None, :] * (data.frequency[None, :, None] / SPEED_OF_LIGHT)
     every = Sample(wavelengths.reshape(-1, 3), data.visibility.ravel(), data.weight.ravel())

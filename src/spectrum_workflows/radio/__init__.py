@@ -4,7 +4,8 @@ from spectrum_workflows import shipped
 from spectrum_workflows.domain import Converter, Domain
 from spectrum_workflows.radio import declarations
 from spectrum_workflows.radio.convert import convert
-from spectrum_workflows.radio.forecast import COSTS
+from spectrum_workflows.radio.plan import costs, planning
+from spectrum_workflows.radio.plan.forecast import COSTS
 from spectrum_workflows.radio.plot import plot
 from spectrum_workflows.radio.read import inputs, is_measurement_set
 from spectrum_workflows.radio.results import (
@@ -19,13 +20,13 @@ from spectrum_workflows.radio.results import (
 )
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import make
-from spectrum_workflows.radio.workflow import calibrate, plan, run
+from spectrum_workflows.radio.workflow import run
 
 DOMAIN = Domain(
     name="radio",
     spec=RadioSpec,
     inputs=inputs,
-    plan=plan,
+    plan=planning.plan,
     run=run,
     arrays=arrays,
     summary=summary,
@@ -49,6 +50,6 @@ DOMAIN = Domain(
         remarks=declarations.remarks,
     ),
     costs=COSTS,
-    calibrate=calibrate,
+    calibrate=costs.calibrate,
     demo=shipped.folder("workflows") / "radio/vla_sim.toml",
 )

@@ -7,51 +7,55 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.image.noise import robust_rms
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spectrum_workflows.radio.types import Image, ImagingResult
+    from spectrum_workflows.radio.types import Beam, Image, ImagingResult, PlaneImages
 
 COLOURS = "inferno"
 BEAM_INSET = 0.05  # of the image side, from its lower left corner
 PSF_FIELD = 0.25  # of the image side, shown around the PSF's peak
 
 
-def plot(result: ImagingResult) -> Figure:
-    """The restored image (without CLEAN: the dirty image) with beam and scale."""
+def plot(result: ImagingResult, plane: int = 0) -> Figure:
+    """The restored image (without CLEAN: the dirty image) of a plane, with beam and scale."""
     from matplotlib.figure import Figure
 
-    image = result.dirty if result.image is None else result.image
-    kind = "dirty image" if result.image is None else "restored image"
+    shown = result.planes[plane]
+    image = shown.dirty if shown.image is None else shown.image
+    kind = "dirty image" if shown.image is None else "restored image"
     title = f"{result.observation.object_name or result.name}: {kind}, {result.weighting} weights"
+    if len(result.planes) > 1:
+        title = f"{title}\n{shown.plane.where}"
     figure = Figure(figsize=(7.4, 6.2), layout="constrained")
-    _show_sky(figure, 111, result, (title, image))
-    if found := result.warnings:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        said = textwrap.fill(f"warning: {found[0]}{more}", 90)
-        figure.suptitle(said, fontsize="small", color="firebrick", parse_math=False)
+    _show_sky(figure, 111, result, shown, (title, image))
+    if lines := result.warnings:
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        text = textwrap.fill(f"warning: {lines[0]}{more}", 90)
+        figure.suptitle(text, fontsize="small", color="firebrick", parse_math=False)
     return figure
 
 
-def plot_panels(result: ImagingResult) -> Figure:
-    """Dirty image and, where they were made, residual and PSF, side by side."""
+def plot_panels(result: ImagingResult, plane: int = 0) -> Figure:
+    """A plane's dirty image and, where they were made, residual and PSF, side by side."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    panels = [("dirty image", result.dirty)]
-    if result.residual is not None:
-        panels.append(("residual", result.residual))
-    count = len(panels) + (result.psf is not None)
+    shown = result.planes[plane]
+    panels = [("dirty image", shown.dirty)]
+    if shown.residual is not None:
+        panels.append(("residual", shown.residual))
+    count = len(panels) + (shown.psf is not None)
     layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 0.96))  # leaves room for the titles
     figure = Figure(figsize=(6.6 * count, 5.8), layout=layout)
     for number, panel in enumerate(panels, start=1):
-        _show_sky(figure, (1, count, number), result, panel)
-    if result.psf is not None:
-        _show_psf(figure.add_subplot(1, count, count), result, result.psf)
+        _show_sky(figure, (1, count, number), result, shown, panel)
+    if shown.psf is not None:
+        _show_psf(figure.add_subplot(1, count, count), result, shown.psf)
     return figure
 
 
@@ -69,7 +73,9 @@ def celestial(result: ImagingResult) -> Any:
     return wcs
 
 
-def _show_sky(figure: Figure, place: Any, result: ImagingResult, panel: tuple[str, Image]) -> None:
+def _show_sky(
+    figure: Figure, place: Any, result: ImagingResult, plane: PlaneImages, panel: tuple[str, Image]
+) -> None:
     """One image: residuals linear within 5 rms, others arcsinh up to the peak."""
     from matplotlib.colors import AsinhNorm, Normalize
 
@@ -87,7 +93,7 @@ def _show_sky(figure: Figure, place: Any, result: ImagingResult, panel: tuple[st
         figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam").set_ticks(_ticks(rms, top))
     axes.set(xlabel="RA (J2000)", ylabel="Dec (J2000)")
     axes.set_title(title, pad=10)
-    _draw_beam(axes, result)
+    _draw_beam(axes, result, plane.beam)
 
 
 def _ticks(rms: float, top: float) -> list[float]:
@@ -97,16 +103,16 @@ def _ticks(rms: float, top: float) -> list[float]:
     return [0.0, *(value for value in steps if 2 * rms < value <= top)]
 
 
-def _draw_beam(axes: Axes, result: ImagingResult) -> None:
+def _draw_beam(axes: Axes, result: ImagingResult, beam: Beam | None) -> None:
     """The beam's half-power ellipse; angles grow from north towards east (left)."""
     from matplotlib.patches import Ellipse
 
-    if result.beam is None:
+    if beam is None:
         return
     npix, pixel = result.geometry.npix, result.geometry.cell / ARCSEC
-    at = max(BEAM_INSET * npix, result.beam.bmaj / pixel)
-    size = (result.beam.bmin / pixel, result.beam.bmaj / pixel)
-    axes.add_patch(Ellipse((at, at), *size, angle=result.beam.bpa, fc="white", ec="none"))
+    at = max(BEAM_INSET * npix, beam.bmaj / pixel)
+    size = (beam.bmin / pixel, beam.bmaj / pixel)
+    axes.add_patch(Ellipse((at, at), *size, angle=beam.bpa, fc="white", ec="none"))
 
 
 def _show_psf(axes: Axes, result: ImagingResult, psf: Image) -> None:

@@ -9,45 +9,77 @@ import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain.deviation import Deviation
-from spectrum_workflows.radio.image import robust_rms
+from spectrum_workflows.radio.image.noise import robust_rms
 from spectrum_workflows.radio.plot import plot, plot_panels
 from spectrum_workflows.radio.write import fits
+from spectrum_workflows.radio.write.axes import axes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Image, ImagingResult, SelfCheck
+    from spectrum_workflows.radio.types import GroupImages, ImagingResult, PlaneImages, SelfCheck
 
 IMAGES = ("dirty", "image", "model", "psf", "residual")
 ALLOWED_DEVIATION = 1e-6
 
 
-def arrays(result: ImagingResult) -> dict[str, Image]:
-    """The images that were made, by name."""
-    found = {name: getattr(result, name) for name in IMAGES}
-    return {name: image for name, image in found.items() if image is not None}
+def arrays(result: ImagingResult) -> dict[str, NDArray[np.float64]]:
+    """The images that were made, by name.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Of one plane of shape (npix, npix); of several a cube (nstokes, nfreq, npix, npix),
+        which is NaN in a plane where an image could not be made.
+    """
+    names = [n for n in IMAGES if any(getattr(plane, n) is not None for plane in result.planes)]
+    return {name: _array(result, name) for name in names}
+
+
+def _array(result: ImagingResult, name: str) -> NDArray[np.float64]:
+    planes = [getattr(plane, name) for plane in result.planes]
+    if len(planes) == 1:
+        return np.asarray(planes[0])
+    missing = np.full((result.geometry.npix,) * 2, np.nan)
+    cube = np.stack([missing if image is None else image for image in planes])
+    axes = axes_of(tuple(plane.plane for plane in result.planes))
+    return cube.reshape(len(axes.stokes), len(axes.channels), *missing.shape)
 
 
 def summary(result: ImagingResult) -> dict[str, Any]:
-    """The numbers a person asks for first, ready for JSON.
+    """The numbers a person asks for first, ready for JSON: of the image, or of each plane.
 
     ``peak`` and ``rms`` are Jy/beam: the largest pixel of the restored (else
     dirty) image, and the robust rms (1.4826 × median absolute deviation) of
     the residual (else dirty) image.
     """
-    shown = result.dirty if result.image is None else result.image
-    noise = result.dirty if result.residual is None else result.residual
+    planes = [
+        _summary(result, group, plane) | {"plane": plane.plane.where}
+        for group in result.groups
+        for plane in group.planes
+    ]
+    if len(planes) > 1:
+        return {"planes": planes}
+    del planes[0]["plane"]
+    return {"image": planes[0]}
+
+
+def _summary(result: ImagingResult, group: GroupImages, plane: PlaneImages) -> dict[str, Any]:
+    """The numbers of one plane."""
+    shown = plane.dirty if plane.image is None else plane.image
+    noise = plane.dirty if plane.residual is None else plane.residual
     row, column = np.unravel_index(int(np.argmax(shown)), shown.shape)
     beam = None
-    if result.beam:
+    if plane.beam:
         beam = {
-            "bmaj_arcsec": result.beam.bmaj,
-            "bmin_arcsec": result.beam.bmin,
-            "bpa_deg": result.beam.bpa,
+            "bmaj_arcsec": plane.beam.bmaj,
+            "bmin_arcsec": plane.beam.bmin,
+            "bpa_deg": plane.beam.bpa,
         }
-    image: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "peak": _number(shown[row, column]),
         "peak_pixel": [int(row), int(column)],
         "rms": _number(robust_rms(noise)),
@@ -55,18 +87,18 @@ def summary(result: ImagingResult) -> dict[str, Any]:
         "beam": beam,
         "npix": result.geometry.npix,
         "weighting": result.weighting,
-        "visibilities": result.visibilities,
-        "weight_sum": _number(result.weight_sum),
-        "use": asdict(result.use) if result.use else None,
-        "self_check": _numbers(result.self_check) if result.self_check else None,
-        "stop": result.stop.name.lower(),
-        "major_cycles": result.major,
-        "iterations": result.iterations,
-        "threshold": _number(result.threshold),
+        "visibilities": plane.visibilities,
+        "weight_sum": _number(plane.weight_sum),
+        "use": asdict(group.use) if group.use else None,
+        "self_check": _numbers(plane.self_check) if plane.self_check else None,
+        "stop": group.stop.name.lower(),
+        "major_cycles": group.major,
+        "iterations": group.iterations,
+        "threshold": _number(group.threshold),
     }
-    if result.model is not None:
-        image["model_flux_jy"] = _number(result.model.sum())
-    return {"image": image}
+    if plane.model is not None:
+        numbers["model_flux_jy"] = _number(plane.model.sum())
+    return numbers
 
 
 def _numbers(check: SelfCheck) -> dict[str, Any]:
@@ -87,8 +119,8 @@ def warnings(result: ImagingResult) -> tuple[str, ...]:
 
 def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:
     """All numbers to be saved: a FITS file per image."""
-    for name, image in arrays(result).items():
-        yield f"{name}.fits", fits.encode(result, name, image)
+    for name, pixels in arrays(result).items():
+        yield f"{name}.fits", fits.encode(result, name, pixels)
 
 
 def pictures(result: ImagingResult) -> Iterator[tuple[str, Figure]]:
@@ -97,7 +129,7 @@ def pictures(result: ImagingResult) -> Iterator[tuple[str, Figure]]:
     yield "panels.png", plot_panels(result)
 
 
-def read(folder: str) -> dict[str, Image]:
+def read(folder: str) -> dict[str, NDArray[np.float64]]:
     """The arrays back from the files of a run."""
     urls = {name: storage.join(folder, f"{name}.fits") for name in IMAGES}
     return {
@@ -113,7 +145,7 @@ def axes(folder: str) -> dict[str, Any]:
     return fits.sky(storage.read_bytes(url)) if storage.exists(url) else {}
 
 
-def deviation(_name: str, a: Image, b: Image) -> Deviation:
+def deviation(_name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Deviation:
     """Largest difference relative to the peak, and what counts as equivalent."""
     if a.shape != b.shape:
         return Deviation(float("inf"), ALLOWED_DEVIATION)

@@ -6,7 +6,7 @@ Briggs, D. S. 1995, PhD thesis, New Mexico Tech; grid and formula as WSClean's.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numba
@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 
 PADDING = 1.2
 """The density grid is this much finer than 1 / field of view."""
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How the data's own weights become imaging weights.
+
+    Attributes
+    ----------
+    grid : ndarray of float64
+        The density of all data, see `density`.
+    coefficients : tuple of float
+        See `robustness`.
+    usable : int
+        Visibilities that have a weight of their own.
+    """
+
+    grid: NDArray[np.float64]
+    coefficients: tuple[float, float]
+    usable: int
 
 
 def density_side(npix: int) -> int:

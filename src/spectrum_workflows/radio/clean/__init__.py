@@ -1,11 +1,11 @@
 """CLEAN, on an image in this process or in blocks of columns on workers.
 
 The cycles (`cotton_schwab`, `minor_cycle`) see the residual only through the few questions of
-a `Surface`; components are found by the process that runs them.
+a `ResidualImage`; components are found by the process that runs them.
 """
 
 from spectrum_workflows.radio.clean.components import Components
 from spectrum_workflows.radio.clean.cotton_schwab import Deconvolved, cotton_schwab
-from spectrum_workflows.radio.clean.residual_image import Active, LocalResidual, ResidualImage
+from spectrum_workflows.radio.clean.residual_image import Active, ResidualImage
 
-__all__ = ["Active", "Components", "Deconvolved", "LocalResidual", "ResidualImage", "cotton_schwab"]
+__all__ = ["Active", "Components", "Deconvolved", "ResidualImage", "cotton_schwab"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,15 +11,13 @@ import numpy as np
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.radio.clean.components import Components, none
 from spectrum_workflows.radio.clean.minor_cycle import minor_cycle
-from spectrum_workflows.radio.clean.residual_image import ResidualImage
 from spectrum_workflows.radio.types import Stop
 
 if TYPE_CHECKING:
+    from spectrum_workflows.radio.clean.residual_image import ResidualImage
+    from spectrum_workflows.radio.image.imager import Imager
     from spectrum_workflows.radio.spec import CleanSpec
     from spectrum_workflows.radio.types import Image
-
-Next = Callable[[ResidualImage, Components, int], ResidualImage]
-"""The residual of a model in a major cycle, after the one before it."""
 
 GROWTH = 1.2
 """CLEAN diverges when a major cycle leaves a peak larger than before by this factor."""
@@ -39,12 +36,7 @@ class Deconvolved:
     error: str = ""
 
 
-def cotton_schwab(
-    dirty: ResidualImage,
-    psf: Image,
-    clean: CleanSpec,
-    residual_of: Callable[[Components, int], ResidualImage],
-) -> Deconvolved:
+def cotton_schwab(imager: Imager, psfs: tuple[Image, ...], clean: CleanSpec) -> Deconvolved:
     """Deconvolve; after every minor cycle the residual is computed from the data.
 
     A minor cycle stops at (1 - mgain) of the peak it started from, or at the
@@ -61,44 +53,58 @@ def cotton_schwab(
 
     Parameters
     ----------
-    dirty : Surface
-        Jy/beam.
-    psf : ndarray of float64, shape (npix, npix)
-        Peak 1 at its centre.
+    imager : Imager
+        Gives the residual of a model.  Where CLEAN diverged and the residual before
+        that was released, it is asked for once more.  Where it fails, CLEAN ends with
+        the model before, if its residual is still there.
+    psfs : tuple of ndarray of float64, shape (npix, npix)
+        Of every plane; peak 1 at their centre.
     clean : CleanSpec
-    residual_of : callable
-        ``residual_of(model, major)``: the dirty image of the data minus the
-        model, in the given major cycle (from 1).  Where CLEAN diverged and the
-        residual before that was let go, it is asked for once more (from 0).  Where
-        it fails, CLEAN ends with the model before, if its residual is still there.
     """
-
-    def exact(left: ResidualImage, model: Components, major: int) -> ResidualImage:
-        left.close()  # makes room for the next one
-        return residual_of(model, major)
-
-    def rough(_left: ResidualImage, model: Components, _major: int) -> ResidualImage:
-        return dirty.without(model)
-
-    now = Deconvolved(none(), dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
+    nothing = none(len(psfs))
+    dirty = imager.residual(nothing, 0)
+    now = Deconvolved(nothing, dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
     if clean.residual == "psf":
-        now = _cycles(now, psf, clean, rough)
+        now = _cycles(now, psfs, clean, imager, approximate=dirty)
         if now.major == 0:
             return now
-        now.residual.close()
-        now = replace(now, residual=residual_of(now.model, now.major + 1), major=now.major + 1)
-    return _cycles(now, psf, clean, exact)
+        exact = _residual(imager, now.model, now.major + 1, now.residual)
+        now = replace(now, residual=exact, major=now.major + 1)
+    return _cycles(now, psfs, clean, imager)
 
 
-def _cycles(now: Deconvolved, psf: Image, clean: CleanSpec, next_residual: Next) -> Deconvolved:
-    """Minor cycles from some state on, each followed by a new residual, until CLEAN stops."""
+def _residual(
+    imager: Imager,
+    model: Components,
+    major: int,
+    before: ResidualImage,
+    approximate: ResidualImage | None = None,
+) -> ResidualImage:
+    """The residual of a model: from the data, or from a dirty image and its PSF."""
+    if approximate is not None:
+        return approximate.without(model)
+    before.close()  # makes room for the next one
+    return imager.residual(model, major)
+
+
+def _cycles(
+    now: Deconvolved,
+    psfs: tuple[Image, ...],
+    clean: CleanSpec,
+    imager: Imager,
+    approximate: ResidualImage | None = None,
+) -> Deconvolved:
+    """Minor cycles from some state on, each followed by a new residual, until CLEAN stops.
+
+    Residuals come from the data, unless there is a dirty image to approximate them from.
+    """
     before, allowed = now, np.inf
     held: tuple[float, Stop] | None = None
     while True:
         peak = now.residual.peak()
         if not peak <= allowed:  # also where it is not a number
             if before.residual.closed:
-                again = next_residual(now.residual, before.model, before.major)
+                again = _residual(imager, before.model, before.major, now.residual)
                 before = replace(before, residual=again)
             return replace(before, stop=Stop.DIVERGED)
         rms = now.residual.rms() if clean.sigma else 0.0
@@ -112,11 +118,11 @@ def _cycles(now: Deconvolved, psf: Image, clean: CleanSpec, next_residual: Next)
         level = max(threshold, (1 - clean.mgain) * peak)
         held = (threshold, at_threshold) if level == threshold else None
         left = clean.iterations - now.iterations
-        found, used = minor_cycle(now.residual, psf, gain=clean.gain, level=level, iterations=left)
+        found, used = minor_cycle(now.residual, psfs, gain=clean.gain, level=level, iterations=left)
         before, allowed = now, GROWTH * peak
         model, major, iterations = now.model + found, now.major + 1, now.iterations + used
         try:
-            residual = next_residual(now.residual, model, major)
+            residual = _residual(imager, model, major, now.residual, approximate)
         except SpectrumError as error:
             if before.residual.closed:
                 raise

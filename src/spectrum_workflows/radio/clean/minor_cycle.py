@@ -24,7 +24,7 @@ GROWN = 10.0
 
 
 def minor_cycle(
-    residual: ResidualImage, psf: Image, *, gain: float, level: float, iterations: int
+    residual: ResidualImage, psfs: tuple[Image, ...], *, gain: float, level: float, iterations: int
 ) -> tuple[Components, int]:
     """Find components until no pixel that may be cleaned exceeds ``level``.
 
@@ -37,10 +37,10 @@ def minor_cycle(
 
     Parameters
     ----------
-    residual : Surface
+    residual : ResidualImage
         Jy/beam; not changed.
-    psf : ndarray of float64, shape (npix, npix)
-        1 at its centre (npix // 2, npix // 2).
+    psfs : tuple of ndarray of float64, shape (npix, npix)
+        Of every plane; 1 at their centre (npix // 2, npix // 2).
     gain : float
         Part of the peak that becomes a component.
     level : float
@@ -55,12 +55,12 @@ def minor_cycle(
     used : int
         How many subtractions they took.
     """
-    model, used = none(), 0
+    model, used = none(len(psfs)), 0
     while used < iterations:
         active = (residual.without(model) if used else residual).above(level)
-        if not np.any(np.abs(active.value) > level):
+        if not np.any(active.strength > level):
             break
-        found, count = _cleaned(active, psf, (gain, level, iterations - used))
+        found, count = _cleaned(active, psfs, (gain, level, iterations - used))
         model, used = model + found, used + count
         if not active.thinned(level):
             break
@@ -68,43 +68,60 @@ def minor_cycle(
 
 
 def _cleaned(
-    active: Active, psf: Image, control: tuple[float, float, int]
+    active: Active, psfs: tuple[Image, ...], control: tuple[float, float, int]
 ) -> tuple[Components, int]:
     """Components on the active pixels, and how many subtractions they took."""
-    flux = np.zeros(len(active.value))
-    used = _clean_active(active.position, active.value.copy(), psf, flux, control)
-    row, column = active.position[flux != 0].T
-    return Components(row, column, flux[flux != 0]), used
+    flux = np.zeros(active.value.shape)
+    used = _clean_active(active.position, active.value.copy(), psfs, flux, control)
+    cleaned = (flux != 0).any(axis=1)
+    row, column = active.position[cleaned].T
+    return Components(row, column, flux[cleaned]), used
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _strength(value: NDArray[np.float64]) -> float:
+    """See `residual_image.strength`; of one pixel."""
+    if value.shape[0] == 1:
+        return float(abs(value[0]))
+    total = 0.0
+    for plane in range(value.shape[0]):
+        total += value[plane] * value[plane]
+    return float(np.sqrt(total))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _clean_active(
     active: NDArray[np.int64],
     values: NDArray[np.float64],
-    psf: Image,
+    psfs: tuple[Image, ...],
     flux: NDArray[np.float64],
     control: tuple[float, float, int],
 ) -> int:
-    """Clean the active pixels with each other's PSF; adds to their ``flux``, counts."""
+    """Clean the active pixels with each other's PSFs; adds to their ``flux``, counts."""
     gain, level, iterations = control
-    npix = psf.shape[0]
+    npix = psfs[0].shape[0]
     half = npix // 2
+    component = np.zeros(len(psfs))
     peak = 0
     for k in range(values.shape[0]):
-        if abs(values[k]) > abs(values[peak]):
+        if _strength(values[k]) > _strength(values[peak]):
             peak = k
-    used, highest_allowed = 0, GROWN * abs(values[peak])
-    while used < iterations and level < abs(values[peak]) <= highest_allowed:
+    strongest = _strength(values[peak])
+    used, highest_allowed = 0, GROWN * strongest
+    while used < iterations and level < strongest <= highest_allowed:
         row, column = active[peak]
-        found = gain * values[peak]
-        flux[peak] += found
+        for plane in range(len(psfs)):
+            component[plane] = gain * values[peak, plane]
+            flux[peak, plane] += component[plane]
         used += 1
         best, highest = 0, -1.0
         for k in range(values.shape[0]):
             y, x = active[k, 0] - row + half, active[k, 1] - column + half
             if 0 <= y < npix and 0 <= x < npix:
-                values[k] -= found * psf[y, x]
-            if abs(values[k]) > highest:
-                best, highest = k, abs(values[k])
-        peak = best
+                for plane in range(len(psfs)):
+                    values[k, plane] -= component[plane] * psfs[plane][y, x]
+            strength = _strength(values[k])
+            if strength > highest:
+                best, highest = k, strength
+        peak, strongest = best, _strength(values[best])
     return used

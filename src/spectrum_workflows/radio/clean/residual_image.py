@@ -1,18 +1,14 @@
-"""The residual image as CLEAN uses it, and the one in this process."""
+"""The residual image as CLEAN uses it, and the pixels that it takes from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from spectrum_workflows.radio.clean.convolution import filtered, spectrum_of
-from spectrum_workflows.radio.image import robust_rms
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -32,10 +28,10 @@ class Active:
     Attributes
     ----------
     position : ndarray of int64, shape (n, 2)
-    value : ndarray of float64, shape (n,)
+    value : ndarray of float64, shape (n, nplane)
         Jy/beam.
     floor : float
-        All pixels of a larger absolute value are among them.
+        All pixels that are stronger are among them.
     """
 
     position: NDArray[np.int64]
@@ -48,6 +44,11 @@ class Active:
         value = np.concatenate([self.value, other.value])
         return Active(position, value, max(self.floor, other.floor))
 
+    @property
+    def strength(self) -> NDArray[np.float64]:
+        """How strong each is, see `strength`."""
+        return np.asarray(strength(list(self.value.T)))
+
     def thinned(self, level: float) -> bool:
         """Whether pixels that may come to exceed a level were left out because they are many."""
         return self.floor > FLOOR * level
@@ -58,45 +59,55 @@ class Active:
         What is left out of a block is left out of any image that holds it, so
         that blocks may be thinned before they are put together.
         """
-        strength = np.abs(self.value)
-        below = strength[strength <= level]
+        strongest = self.strength
+        below = strongest[strongest <= level]
         if len(below) <= SPARE:
             return self
         least = float(np.partition(below, -SPARE)[-SPARE])
-        kept = strength >= least
+        kept = strongest >= least
         return Active(self.position[kept], self.value[kept], max(self.floor, least))
 
 
-def active(image: NDArray[Any], level: float, column: int = 0) -> Active:
-    """The active pixels of an image, or of a block that begins at some column."""
+def strength(planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """What the peak is searched in: the absolute value of one plane, the norm of several.
+
+    The root of the sum of squares is what WSClean, too, searches in where it joins planes of
+    different Stokes parameters.
+    """
+    if len(planes) == 1:
+        return np.asarray(np.abs(planes[0]))
+    return np.asarray(np.sqrt(sum(np.square(plane) for plane in planes)))
+
+
+def active(planes: Sequence[NDArray[Any]], level: float, column: int = 0) -> Active:
+    """The active pixels of an image's planes, or of those of a block that begins at a column."""
     floor = FLOOR * level
-    row, there = np.nonzero((image > floor) | (image < -floor))
-    value = image[row, there].astype(np.float64)
-    found = Active(np.stack([row, column + there], axis=1), value, floor)
-    return found.strongest(level)
+    row, place = np.nonzero(strength(planes) > floor)
+    value = np.stack([plane[row, place].astype(np.float64) for plane in planes], axis=1)
+    return Active(np.stack([row, column + place], axis=1), value, floor).strongest(level)
 
 
 class ResidualImage(Protocol):
-    """A residual image, Jy/beam, in this process or elsewhere."""
+    """The residual images of some planes, Jy/beam, in this process or elsewhere."""
 
     @property
     def pixels(self) -> int:
-        """Number of pixels."""
+        """Number of pixels of a plane."""
 
     def peak(self) -> float:
-        """Largest absolute value; NaN if any pixel is."""
+        """Largest `strength`; NaN if any pixel is."""
 
     def rms(self) -> float:
-        """Robust rms, see `robust_rms`."""
+        """Robust rms, see `robust_rms`; of several planes the root of the sum of squares."""
 
     def above(self, level: float) -> Active:
-        """The pixels whose absolute value exceeds a level, and the strongest below it."""
+        """The pixels whose `strength` exceeds a level, and the strongest below it."""
 
     def without(self, model: Components) -> ResidualImage:
         """The image after subtracting the PSF, known out to half the image, at every component."""
 
-    def gathered(self) -> Image:
-        """All pixels, in this process."""
+    def gathered(self) -> tuple[Image, ...]:
+        """All pixels of every plane, in this process."""
 
     def close(self) -> None:
         """Release the pixels on the workers; none can be asked for any more."""
@@ -104,61 +115,3 @@ class ResidualImage(Protocol):
     @property
     def closed(self) -> bool:
         """Whether the pixels have been released."""
-
-
-@dataclass(frozen=True)
-class LocalResidual:
-    """A residual image in this process.
-
-    Attributes
-    ----------
-    image : ndarray of float64, shape (npix, npix)
-    spectrum : callable
-        Gives that of the PSF, from `spectrum_of`.
-    """
-
-    image: Image
-    spectrum: Callable[[], NDArray[np.complex128]]
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels."""
-        return self.image.size
-
-    def peak(self) -> float:
-        """Largest absolute value; NaN if any pixel is."""
-        return float(np.abs(self.image).max())
-
-    def rms(self) -> float:
-        """Robust rms, see `robust_rms`."""
-        return robust_rms(self.image)
-
-    def above(self, level: float) -> Active:
-        """The pixels whose absolute value exceeds a level, and the strongest below it."""
-        return active(self.image, level)
-
-    def without(self, model: Components) -> LocalResidual:
-        """The image after subtracting the PSF, known out to half the image, at every component."""
-        found = filtered(model.dense(*self.image.shape), self.spectrum())
-        return LocalResidual(self.image - found, self.spectrum)
-
-    def gathered(self) -> Image:
-        """All pixels, in this process."""
-        return self.image
-
-    def close(self) -> None:
-        """Do nothing: the image is in this process."""
-
-    @property
-    def closed(self) -> bool:
-        """Never: the image is in this process."""
-        return False
-
-
-def local_residual(image: Image, psf: Image) -> LocalResidual:
-    """A residual image in this process and the PSF that will be subtracted from it.
-
-    The PSF's transform is made when it is first needed, once for all images that are made
-    from this one by replacing its pixels.
-    """
-    return LocalResidual(image, cache(partial(spectrum_of, psf)))

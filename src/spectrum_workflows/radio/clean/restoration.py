@@ -6,12 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numba
+import numpy as np
 
-from spectrum_workflows.radio.beam import draw_beam
+from spectrum_workflows.radio.image.beam import draw_beam
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.clean.components import Components
@@ -22,11 +22,12 @@ REACH = 3.3
 
 
 def restored(model: Components, residual: Image, beam: Beam, cell: float) -> Image:
-    """Model convolved with the restoring beam, plus residual.
+    """The model of one plane convolved with the restoring beam, plus residual.
 
     Parameters
     ----------
     model : Components
+        Of this plane only.
     residual : ndarray of float64, shape (npix, npix)
         Jy/beam; not changed.
     beam : Beam
@@ -41,7 +42,7 @@ def restored(model: Components, residual: Image, beam: Beam, cell: float) -> Ima
     reach = math.ceil(REACH * beam.bmaj * ARCSEC / cell)
     patch = draw_beam(beam, 2 * min(reach, residual.shape[0]) + 1, cell)
     image = residual.copy()
-    _add_patches(image, model.row, model.column, model.flux, patch)
+    _add_patches(image, model.row, model.column, np.ascontiguousarray(model.flux[:, 0]), patch)
     return image
 
 

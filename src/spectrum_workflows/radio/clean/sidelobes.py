@@ -67,8 +67,10 @@ def bands(npix: int, count: int) -> tuple[Band, ...]:
 
 def component_lines(
     model: Components, start: int, rows: int, into: Sequence[Band], kind: type
-) -> tuple[Lines, ...]:
+) -> tuple[tuple[Lines, ...], ...]:
     """Components within a block of columns, transformed, in pieces for the bands.
+
+    Of every plane.
 
     Parameters
     ----------
@@ -80,8 +82,8 @@ def component_lines(
     kind : type
         float32 or float64.
     """
-    used, columns = model.lines(rows, kind)
-    return _pieces(columns, start + used, into)
+    used, planes = model.lines(rows, kind)
+    return tuple(_pieces(columns, start + used, into) for columns in planes)
 
 
 def kernel_lines(kernel: NDArray[Any], start: int, into: Sequence[Band]) -> tuple[Lines, ...]:

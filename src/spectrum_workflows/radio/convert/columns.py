@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.read import cells
-from spectrum_workflows.radio.read.measurement_set import uvw_of
-from spectrum_workflows.radio.read.tables import UNIX_EPOCH
+from spectrum_workflows.radio.read.msv2 import cells
+from spectrum_workflows.radio.read.msv2.visibilities import uvw_of
+from spectrum_workflows.radio.read.units import UNIX_EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,11 +24,11 @@ from spectrum_workflows.radio.convert.parts import (
     without_cross,
 )
 from spectrum_workflows.radio.convert.target import Target, begun
-from spectrum_workflows.radio.read.examining import check_columns
-from spectrum_workflows.radio.read.finding import stamp
-from spectrum_workflows.radio.read.observation import longest_baseline
-from spectrum_workflows.radio.read.probing import probe
-from spectrum_workflows.radio.read.tables import opened
+from spectrum_workflows.radio.read.msv2.examining import check_columns
+from spectrum_workflows.radio.read.msv2.files import stamp
+from spectrum_workflows.radio.read.msv2.observation import longest_baseline
+from spectrum_workflows.radio.read.msv2.probing import probe
+from spectrum_workflows.radio.read.msv2.tables import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.read.row_index import ROWS, RowIndex, grouped
+from spectrum_workflows.radio.read.msv2.row_index import ROWS, RowIndex, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

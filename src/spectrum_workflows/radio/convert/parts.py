@@ -11,13 +11,14 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio.convert import schema
 from spectrum_workflows.radio.convert.layout import Block, ZarrLayout, chunk_keys, layout
-from spectrum_workflows.radio.read.cells import defined
-from spectrum_workflows.radio.read.examining import Asked, check_rows, has_values
 from spectrum_workflows.radio.read.frequencies import check_frequencies
-from spectrum_workflows.radio.read.measurement_set import SpectralWindow, index, window_of
-from spectrum_workflows.radio.read.observation import longest_baseline
-from spectrum_workflows.radio.read.phase_centre import Field, Span, beam_of, field_of
-from spectrum_workflows.radio.read.tables import opened
+from spectrum_workflows.radio.read.msv2.cells import defined
+from spectrum_workflows.radio.read.msv2.examining import Asked, check_rows, has_values
+from spectrum_workflows.radio.read.msv2.fields import Field, Span, field_of
+from spectrum_workflows.radio.read.msv2.observation import longest_baseline
+from spectrum_workflows.radio.read.msv2.tables import opened
+from spectrum_workflows.radio.read.msv2.visibilities import SpectralWindow, index, window_of
+from spectrum_workflows.radio.read.phase_centre import beam_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,11 @@ import numpy as np
 import xarray as xr
 
 from spectrum_workflows.radio import stokes
-from spectrum_workflows.radio.read.observation import telescope, time_scale
-from spectrum_workflows.radio.read.tables import UNIX_EPOCH, has_subtable, opened
+from spectrum_workflows.radio.read.msv2.antennas import antenna_names, cell_or, strings
+from spectrum_workflows.radio.read.msv2.antennas import antennas as read_antennas
+from spectrum_workflows.radio.read.msv2.observation import telescope, time_scale
+from spectrum_workflows.radio.read.msv2.tables import has_subtable, opened
+from spectrum_workflows.radio.read.units import UNIX_EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.convert.grid import Grid
     from spectrum_workflows.radio.convert.parts import VisibilitySet
-    from spectrum_workflows.radio.read.measurement_set import SpectralWindow
+    from spectrum_workflows.radio.read.msv2.visibilities import SpectralWindow
 
 SCHEMA = "4.0.1"
 
@@ -113,10 +116,9 @@ def main(url: str, part: VisibilitySet, made: dict[str, Any]) -> xr.Dataset:
 def antennas(url: str, types: Sequence[int]) -> xr.Dataset:
     """All antennas of the set."""
     with opened(url, "ANTENNA") as table:
-        position = np.array([_first(table, "POSITION", n, [np.nan] * 3) for n in _rows(table)])
-        dish = np.array([_first(table, "DISH_DIAMETER", n, np.nan) for n in _rows(table)], float)
-        station, mount = _strings(table, "STATION"), _strings(table, "MOUNT")
-    names, name = antenna_names(url), telescope(url)
+        station, mount = strings(table, "STATION"), strings(table, "MOUNT")
+    known, name = read_antennas(url), telescope(url)
+    names = known.name
     receptors = _receptors(types)
     antenna = "antenna_name"
     located = {"type": "location", "units": "m", "frame": "ITRS"}
@@ -124,8 +126,8 @@ def antennas(url: str, types: Sequence[int]) -> xr.Dataset:
     metres = {"type": "quantity", "units": "m"}
     return xr.Dataset(
         {
-            "ANTENNA_POSITION": ((antenna, "cartesian_pos_label"), position, located),
-            "ANTENNA_DISH_DIAMETER": (antenna, dish, metres),
+            "ANTENNA_POSITION": ((antenna, "cartesian_pos_label"), known.position, located),
+            "ANTENNA_DISH_DIAMETER": (antenna, known.diameter, metres),
         },
         coords={
             antenna: (antenna, _text(names)),
@@ -160,26 +162,9 @@ def field_name(part: VisibilitySet) -> str:
     return f"{part.field.name}_{part.grid.field}"
 
 
-def antenna_names(url: str) -> list[str]:
-    """NAME_STATION of every antenna; with its number where that is not unique."""
-    with opened(url, "ANTENNA") as table:
-        pairs = zip(_strings(table, "NAME"), _strings(table, "STATION"), strict=True)
-        names = [f"{name}_{station}" for name, station in pairs]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{name}_{number}" for number, name in enumerate(names)]
-
-
 def _text(words: Any) -> NDArray[Any]:
     """Text of fixed length, which is what xradio's schema asks for."""
     return np.array(list(words), dtype=np.str_)
-
-
-def _strings(table: Any, column: str) -> list[str]:
-    """A column of text; empty text where the set has no such column."""
-    if column not in table.colnames():
-        return [""] * table.nrows()
-    return [str(value) for value in table.getcol(column)]
 
 
 def _receptors(types: Sequence[int]) -> list[str]:
@@ -187,19 +172,9 @@ def _receptors(types: Sequence[int]) -> list[str]:
     return ["R", "L"] if hands & {"R", "L"} else ["X", "Y"]
 
 
-def _rows(table: Any) -> range:
-    return range(table.nrows())
-
-
-def _first(table: Any, column: str, row: int, otherwise: Any) -> Any:
-    """A cell, or something else where the set has no such column, row or value."""
-    there = column in table.colnames() and 0 <= row < table.nrows()
-    return table.getcell(column, row) if there and table.iscelldefined(column, row) else otherwise
-
-
 def _time_attributes(url: str, grid: Grid) -> dict[str, Any]:
     with opened(url) as table:
-        interval = float(_first(table, "INTERVAL", int(grid.at.first[0]), np.nan))
+        interval = float(cell_or(table, "INTERVAL", int(grid.at.first[0]), np.nan))
     data = interval if np.isfinite(interval) else 0.0
     scale = {"scale": time_scale(url).lower()}
     return {**UTC, **scale, "integration_time": {"data": data, "dims": [], "attrs": SECONDS}}
@@ -208,7 +183,7 @@ def _time_attributes(url: str, grid: Grid) -> dict[str, Any]:
 def _frequency(url: str, window: SpectralWindow) -> tuple[str, NDArray[np.float64], dict[str, Any]]:
     number, frame, frequency = window.number, window.frame, window.frequency
     with opened(url, "SPECTRAL_WINDOW") as table:
-        name = str(_first(table, "NAME", number, ""))
+        name = str(cell_or(table, "NAME", number, ""))
     known = window.width[np.isfinite(window.width)]
     apart = np.abs(np.diff(frequency)).mean() if len(frequency) > 1 else 0.0
     width = float(known[0]) if len(known) else float(apart)
@@ -228,7 +203,7 @@ def _frequency(url: str, window: SpectralWindow) -> tuple[str, NDArray[np.float6
 def _reference(url: str, window: SpectralWindow) -> float:
     """REF_FREQUENCY, Hz, or else that of the first channel."""
     with opened(url, "SPECTRAL_WINDOW") as table:
-        given = float(_first(table, "REF_FREQUENCY", window.number, np.nan))
+        given = float(cell_or(table, "REF_FREQUENCY", window.number, np.nan))
     return given if np.isfinite(given) else float(window.frequency[0])
 
 
@@ -238,11 +213,11 @@ def _scans(url: str, grid: Grid) -> tuple[str, NDArray[Any], dict[str, Any]]:
         numbered = "SCAN_NUMBER" in table.colnames()
         view = table.selectrows(grid.at.first)
         scans = view.getcol("SCAN_NUMBER") if numbered else [0] * len(grid.at.first)
-        state = int(_first(table, "STATE_ID", int(grid.at.first[0]), -1))
+        state = int(cell_or(table, "STATE_ID", int(grid.at.first[0]), -1))
     intents = ""
     if has_subtable(url, "STATE"):
         with opened(url, "STATE") as table:
-            intents = str(_first(table, "OBS_MODE", state, ""))
+            intents = str(cell_or(table, "OBS_MODE", state, ""))
     attributes = {"scan_intents": (intents or "UNSPECIFIED").split(",")}
     return "time", _text(map(str, scans)), attributes
 
@@ -254,8 +229,8 @@ def _observation(url: str) -> dict[str, Any]:
     with opened(url, "OBSERVATION") as table:
         if not table.nrows():
             return unknown
-        date = _date(float(_first(table, "RELEASE_DATE", 0, np.nan)) - UNIX_EPOCH)
-        observer, project = _first(table, "OBSERVER", 0, ""), _first(table, "PROJECT", 0, "")
+        date = _date(float(cell_or(table, "RELEASE_DATE", 0, np.nan)) - UNIX_EPOCH)
+        observer, project = cell_or(table, "OBSERVER", 0, ""), cell_or(table, "PROJECT", 0, "")
     return {"observer": [str(observer)], "release_date": date, "project_UID": str(project)}
 
 
@@ -271,6 +246,6 @@ def _processor(url: str) -> dict[str, str]:
         return {"type": "", "sub_type": ""}
     with opened(url, "PROCESSOR") as table:
         return {
-            "type": str(_first(table, "TYPE", 0, "")),
-            "sub_type": str(_first(table, "SUB_TYPE", 0, "")),
+            "type": str(cell_or(table, "TYPE", 0, "")),
+            "sub_type": str(cell_or(table, "SUB_TYPE", 0, "")),
         }

@@ -23,7 +23,7 @@ from zarr.storage import MemoryStore
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.read.checksums import NAME, ROOT, checksum, encode
+from spectrum_workflows.radio.read.msv4.checksums import NAME, ROOT, checksum, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

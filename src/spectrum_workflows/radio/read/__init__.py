@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.radio.read import measurement_set, observation
-from spectrum_workflows.radio.read.finding import find, inputs, is_measurement_set, is_zarr, older
-from spectrum_workflows.radio.read.probing import probe
+from spectrum_workflows.radio.read.finding import find, inputs
+from spectrum_workflows.radio.read.formats import reader_of
+from spectrum_workflows.radio.read.msv2.files import is_measurement_set
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,13 +28,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     SpecError
         The spec must choose, or chooses what the set does not hold.
     """
-    if is_zarr(url):
-        from spectrum_workflows.radio.read import zarr_observation
-
-        found = zarr_observation.describe(spec, url)
-        return replace(found, notes=(*found.notes, *older(url)))
-    probe(url)
-    return observation.describe(spec, url)
+    return reader_of(url).describe(spec, url)
 
 
 def read(chunk: Chunk) -> Visibilities:
@@ -46,11 +39,7 @@ def read(chunk: Chunk) -> Visibilities:
     DataError
         The data set cannot be read.
     """
-    if is_zarr(chunk.url):
-        from spectrum_workflows.radio.read import zarr_visibilities
-
-        return zarr_visibilities.read(chunk)
-    return measurement_set.read(chunk)
+    return reader_of(chunk.url).read(chunk)
 
 
 def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -61,8 +50,4 @@ def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     DataError
         The data set cannot be read.
     """
-    if is_zarr(chunk.url):
-        from spectrum_workflows.radio.read import zarr_visibilities
-
-        return zarr_visibilities.coordinates(chunk)
-    return measurement_set.coordinates(chunk)
+    return reader_of(chunk.url).coordinates(chunk)

@@ -1,7 +1,8 @@
-"""Whether the channels of a set lie somewhere."""
+"""The channels of a set: whether they lie somewhere, and their order."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,8 @@ from spectrum_workflows.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.types import Visibilities
 
 PLAUSIBLE = (1e5, 1e15)
 """Between these frequencies, Hz, interferometers observe."""
@@ -75,3 +78,16 @@ def _listed(channels: NDArray[np.int64]) -> str:
         return f"channel {channels[0]}"
     more = f" and {len(channels) - LISTED} more" if len(channels) > LISTED else ""
     return f"channels {', '.join(str(n) for n in channels[:LISTED])}{more}"
+
+
+def rising(data: Visibilities) -> Visibilities:
+    """Channels in order of rising frequency, as the gridder wants them."""
+    order = np.argsort(data.frequency, kind="stable")
+    if np.array_equal(order, np.arange(len(order))):
+        return data
+    return replace(
+        data,
+        frequency=data.frequency[order],
+        visibility=np.ascontiguousarray(data.visibility[:, order]),
+        weight=np.ascontiguousarray(data.weight[:, order]),
+    )

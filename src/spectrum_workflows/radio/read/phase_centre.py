@@ -1,81 +1,24 @@
-"""Where a field's phase centre is, and whether it stays there."""
+"""The phase centre of an observation, and whether it stays where it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.read.tables import CONTRADICTION, cell, factor, opened
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FRAMES = {"J2000": "FK5", "ICRS": "ICRS"}
-"""Direction frames that can be imaged: casacore's name and FITS' RADESYS."""
-
 STILL = 0.05
 """How far a phase centre may move during an observation, in synthesized beams."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """Name of a field, its phase centre (rad), and the frame of that as FITS calls it."""
-
-    name: str
-    centre: tuple[float, float]
-    frame: str
-
-
-@dataclass(frozen=True)
-class Span:
-    """First and last time of an observation, s, and its synthesized beam, rad."""
-
-    begin: float
-    end: float
-    beam: float
 
 
 def beam_of(longest: float, frequency: NDArray[np.float64]) -> float:
     """Wavelength by longest baseline (m), rad."""
     return SPEED_OF_LIGHT / float(frequency.max()) / longest if longest > 0 else np.inf
-
-
-def field_of(url: str, field: int, span: Span) -> Field:
-    """A field of a Measurement Set at the middle of an observation.
-
-    A direction that is a polynomial in time is evaluated there if it hardly
-    moves meanwhile: baseline coordinates follow a phase centre that moves, so
-    that the sky would be smeared.
-
-    Raises
-    ------
-    DataError
-        There is no such field, or its direction cannot be imaged.
-    """
-    of = (url, "FIELD", "FIELD_ID")
-    with opened(url, "FIELD") as table:
-        terms = np.asarray(cell(table, "PHASE_DIR", field, of), np.float64)
-        names = table.colnames()
-        frame = _frame(table, field, url)
-        _check_ephemeris(table, field, url)
-        order = int(table.getcell("NUM_POLY", field)) if "NUM_POLY" in names else len(terms) - 1
-        start = float(table.getcell("TIME", field)) if "TIME" in names else 0.0
-        name = str(table.getcell("NAME", field)) if "NAME" in names else ""
-        scale = factor(table, "PHASE_DIR", "rad", url)
-    if terms.ndim != 2 or terms.shape[1] != 2 or not 0 <= order < len(terms):
-        what = f"PHASE_DIR of field {field} has shape {terms.shape}, NUM_POLY is {order}"
-        raise DataError(what, url, CONTRADICTION)
-    if terms[order + 1 :].any():
-        what = f"PHASE_DIR of field {field} has {len(terms) - 1} orders, NUM_POLY says {order}"
-        raise DataError(what, url, CONTRADICTION)
-    terms = scale * terms[: order + 1]
-    times = np.linspace(span.begin, span.end, 5) - start if order else np.zeros(5)
-    path = np.array([sum(c * t**n for n, c in enumerate(terms)) for t in times])
-    return Field(name, still(path, span.beam, f"field {field}", url), FRAMES[frame])
 
 
 def still(path: NDArray[np.float64], beam: float, field: str, url: str) -> tuple[float, float]:
@@ -107,27 +50,3 @@ def _separation(path: NDArray[np.float64], other: NDArray[np.float64]) -> NDArra
 
     chord = np.linalg.norm(unit(path) - unit(other), axis=-1)
     return np.asarray(2 * np.arcsin(np.minimum(chord / 2, 1)))
-
-
-def _frame(table: Any, field: int, url: str) -> str:
-    measure = table.getcolkeywords("PHASE_DIR").get("MEASINFO", {})
-    frame = measure.get("Ref", "J2000")
-    if column := measure.get("VarRefCol"):
-        code, codes = table.getcell(column, field), measure.get("TabRefCodes", ())
-        names = {int(c): str(n) for c, n in zip(codes, measure["TabRefTypes"], strict=True)}
-        frame = names.get(int(code), f"frame {code}")
-    if frame not in FRAMES:
-        remedy = "convert it with CASA's fixvis or chgcentre"
-        raise DataError(f"phase centre in {frame}, not J2000 or ICRS", url, remedy)
-    return str(frame)
-
-
-def _check_ephemeris(table: Any, field: int, url: str) -> None:
-    """Refuse a field that follows a body: its PHASE_DIR is an offset from an ephemeris."""
-    if "EPHEMERIS_ID" not in table.colnames():
-        return
-    number = int(table.getcell("EPHEMERIS_ID", field))
-    if number >= 0:
-        what = f"field {field} follows ephemeris {number}: its phase centre moves over the sky"
-        remedy = "shift the data to one direction first (CASA's phaseshift or fixvis)"
-        raise DataError(what, url, remedy)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def invert_in_strips(data: Visibilities, layout: StripLayout) -> Image:
-    """Weighted dirty image by strips, not normalised: what `gridding.gridded` gives in one call.
+    """Weighted dirty image by strips, not normalised: what `gridding.invert` gives in one call.
 
     Parameters
     ----------
@@ -33,20 +33,24 @@ def invert_in_strips(data: Visibilities, layout: StripLayout) -> Image:
     """
     parts = []
     for own, strip in zip(cut(data, layout), layout.strips, strict=True):
-        seen = unpacked(own)
-        samples = transform.sampled(seen, seen.visibility, strip, layout)
+        data_of_strip = unpacked(own)
+        samples = transform.sampled(data_of_strip, data_of_strip.visibility, strip, layout)
         parts.append(transform.slices(samples, strip, layout))
     columns = (
         transform.column_block([part[number] for part in parts], block, layout)
         for number, block in enumerate(layout.blocks)
     )
-    return assembled(columns, layout)
-
-
-def assembled(parts: Iterable[Coarse], layout: StripLayout) -> Image:
-    """An image, float64, from blocks of its columns, in their order."""
-    npix = layout.geometry.npix
-    image = np.empty((npix, npix))
-    for block, columns in zip(layout.blocks, parts, strict=True):
-        image[:, block.start : block.stop] = columns
+    [image] = assembled(((block,) for block in columns), layout, 1)
     return image
+
+
+def assembled(
+    parts: Iterable[tuple[Coarse, ...]], layout: StripLayout, planes: int
+) -> tuple[Image, ...]:
+    """Images of some planes, float64, from blocks of their columns, in their order."""
+    npix = layout.geometry.npix
+    images = tuple(np.empty((npix, npix)) for _ in range(planes))
+    for block, columns in zip(layout.blocks, parts, strict=True):
+        for image, plane in zip(images, columns, strict=True):
+            image[:, block.start : block.stop] = plane
+    return images

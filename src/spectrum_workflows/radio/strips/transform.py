@@ -45,7 +45,7 @@ def sampled(
         Exact samples of the strip's image, the w term included.
     """
     pixels = pixels_of(strip, layout)
-    if not len(data.uvw):
+    if not data.weight.size:
         return np.zeros((pixels.columns, pixels.rows), working_type(pixels.epsilon))
     return vis2dirty(data, vis, pixels)
 
@@ -80,13 +80,14 @@ def column_block(parts: Sequence[Coarse], block: Columns, layout: StripLayout) -
 
 
 def model_samples(model: Components, strip: Strip, layout: StripLayout) -> Coarse:
-    """A strip's coarse model: the transpose of what `column_block` makes of its samples.
+    """A strip's coarse model of one plane: the transpose of what `column_block` makes of samples.
 
     Only columns with components are worked on, one block of the image after the other.
 
     Parameters
     ----------
     model : Components
+        Of this plane only.
     strip : Strip
     layout : StripLayout
 
@@ -99,7 +100,7 @@ def model_samples(model: Components, strip: Strip, layout: StripLayout) -> Coars
     total = np.zeros((strip.x.count, layout.y.count), kind)
     top, bottom = span(layout.y, 0, npix)
     for block in layout.blocks:
-        used, lines = model.within(block.start, block.stop).lines(npix, kind)
+        used, [lines] = model.within(block.start, block.stop).lines(npix, kind)
         if len(used):
             rows = np.ascontiguousarray(transposed(lines, layout.y, 0, npix).T)
             first, last = span(strip.x, block.start, block.stop)
@@ -118,7 +119,7 @@ def visible(
     ndarray of complex64, shape (nrow, nchan)
         Jy; 0 where the weight is 0.
     """
-    if not len(data.uvw):
+    if not data.weight.size:
         return np.zeros_like(data.visibility)
     return dirty2vis(samples, data, pixels_of(strip, layout))
 

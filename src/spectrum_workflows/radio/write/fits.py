@@ -9,14 +9,14 @@ import numpy as np
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.types import ARCSEC
+from spectrum_workflows.radio.write.axes import STOKES, axes_of, band_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spectrum_workflows.radio.types import Image, ImagingResult, Observation
+    from numpy.typing import NDArray
 
-STOKES_I = 1
-
+    from spectrum_workflows.radio.types import ImagingResult, Observation
 
 SKY = ("CRVAL1", "CRVAL2", "CRVAL3", "CDELT1", "CDELT2", "CTYPE1", "RADESYS", "SPECSYS")
 """What says where and at which frequency the pixels lie."""
@@ -31,16 +31,22 @@ MJD_DAY = 86_400.0
 """Seconds in a day of the Modified Julian Date."""
 
 
-def encode(result: ImagingResult, name: str, image: Image, warnings: Sequence[str] = ()) -> bytes:
-    """One image as a FITS file with WCS, beam and history; the date is the observation's.
+def encode(
+    result: ImagingResult, name: str, pixels: NDArray[np.float64], warnings: Sequence[str] = ()
+) -> bytes:
+    """The images of one name as a FITS file with WCS, beam and history, for all planes.
 
     Float64 pixels, so that what is read back is what was computed; axes RA,
-    Dec, frequency, Stokes as in AIPS memo 117 and FITS standard 4.0.
-    ``warnings`` become lines of the history.
+    Dec, frequency, Stokes as in AIPS memo 117 and FITS standard 4.0.  The date is the
+    observation's; ``warnings`` become lines of the history.  What differs from plane to
+    plane (centre frequency, beam, visibilities) has the plane's number behind its keyword
+    where there are several.
     """
     from astropy.io import fits
 
-    hdu = fits.PrimaryHDU(np.asarray(image, ">f8")[None, None])
+    axes = axes_of(tuple(plane.plane for plane in result.planes))
+    shape = (len(axes.stokes), len(axes.channels), *pixels.shape[-2:])
+    hdu = fits.PrimaryHDU(np.asarray(pixels, ">f8").reshape(shape))
     for key, value, comment in _header(result, name):
         hdu.header[key] = (value, comment)
     for line in (*_history(result), *(f"warning: {line}" for line in warnings)):
@@ -50,8 +56,8 @@ def encode(result: ImagingResult, name: str, image: Image, warnings: Sequence[st
     return buffer.getvalue()
 
 
-def decode(data: bytes, where: str) -> Image:
-    """The image in a file made by `encode`.
+def decode(data: bytes, where: str) -> NDArray[np.float64]:
+    """The pixels in a file made by `encode`: of one plane an image, of several a cube.
 
     Raises
     ------
@@ -62,7 +68,12 @@ def decode(data: bytes, where: str) -> Image:
 
     try:
         with fits.open(io.BytesIO(data)) as hdus:
-            return np.ascontiguousarray(hdus[0].data[0, 0], dtype=np.float64)
+            pixels = hdus[0].data
+            if pixels[..., 0, 0].shape == (1, 1):
+                pixels = pixels[0, 0]
+            elif pixels.ndim != 4:
+                raise IndexError(f"{pixels.ndim} axes")
+            return np.ascontiguousarray(pixels, dtype=np.float64)
     except (OSError, TypeError, IndexError) as error:
         remedy = "run the workflow again"
         raise DataError(f"not an image of this package ({error})", where, remedy) from error
@@ -79,13 +90,17 @@ def sky(data: bytes) -> dict[str, Any]:
 def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
     observation, geometry = result.observation, result.geometry
     ra, dec = np.degrees(observation.phase_centre)
-    low, high = _band(observation)
+    axes_of_planes = axes_of(tuple(plane.plane for plane in result.planes))
+    bands = [band_of(observation, channels) for channels in axes_of_planes.channels]
+    first, last, steps = bands[0], bands[-1], len(bands) - 1
+    apart = (last.centre - first.centre) / steps if steps else first.high - first.low
+    stokes = [STOKES[name] for name in axes_of_planes.stokes]
     cell, centre = float(np.degrees(geometry.cell)), geometry.npix // 2 + 1
     axes = [
         ("RA---SIN", float(ra), -cell, centre, "deg"),
         ("DEC--SIN", float(dec), cell, centre, "deg"),
-        ("FREQ", (low + high) / 2, high - low or 1.0, 1, "Hz"),
-        ("STOKES", float(STOKES_I), 1.0, 1, ""),
+        ("FREQ", first.centre, apart or 1.0, 1, "Hz"),
+        ("STOKES", float(stokes[0]), float(stokes[1] - stokes[0]) if stokes[1:] else 1.0, 1, ""),
     ]
     cards: list[tuple[str, Any, str]] = []
     for number, values in enumerate(axes, start=1):
@@ -102,35 +117,25 @@ def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
         ("TELESCOP", _ascii(observation.telescope), ""),
         ("ORIGIN", "spectrum-workflows", ""),
         ("WEIGHT", result.weighting, "imaging weights"),
-        ("NVIS", result.visibilities, "visibilities with weight"),
     ]
-    if result.beam and name != "model":
-        cards += [
-            ("BMAJ", result.beam.bmaj * ARCSEC * 180 / np.pi, "FWHM, deg"),
-            ("BMIN", result.beam.bmin * ARCSEC * 180 / np.pi, "FWHM, deg"),
-            ("BPA", result.beam.bpa, "north through east, deg"),
-        ]
+    for number, plane in enumerate(result.planes, start=1):
+        behind = str(number) if len(result.planes) > 1 else ""
+        if behind:
+            centre_hz = band_of(observation, plane.plane.channels).centre
+            cards.append((f"FREQ{behind}", centre_hz, plane.plane.where))
+        cards.append((f"NVIS{behind}", plane.visibilities, "visibilities with weight"))
+        if plane.beam and name != "model":
+            cards += [
+                (f"BMAJ{behind}", plane.beam.bmaj * ARCSEC * 180 / np.pi, "FWHM, deg"),
+                (f"BMIN{behind}", plane.beam.bmin * ARCSEC * 180 / np.pi, "FWHM, deg"),
+                (f"BPA{behind}", plane.beam.bpa, "north through east, deg"),
+            ]
     return cards
-
-
-def _band(observation: Observation) -> tuple[float, float]:
-    """Lower and upper end of the band, Hz: of all channels, as wide as the set says.
-
-    Where it does not say, channels are as wide as they lie apart; one alone
-    has no width.
-    """
-    frequency = observation.frequency
-    apart = float(np.abs(np.diff(frequency)).mean()) if len(frequency) > 1 else 0.0
-    width = np.full(len(frequency), np.nan)
-    if observation.channel_width is not None:
-        width = np.abs(observation.channel_width)
-    half = np.where(np.isfinite(width), width, apart) / 2
-    return float((frequency - half).min()), float((frequency + half).max())
 
 
 def _dates(observation: Observation) -> list[tuple[str, Any, str]]:
     """When the observation began, where the set says it."""
-    begin = observation.time[0]
+    begin = float(observation.times[0]) if len(observation.times) else 0.0
     if not 0 < begin < LATEST:
         return []
     date = MJD_ZERO + np.timedelta64(round(1e3 * begin), "ms")
@@ -149,7 +154,8 @@ def _ascii(text: str) -> str:
 
 def _history(result: ImagingResult) -> list[str]:
     lines = [f"gridding accuracy {result.geometry.epsilon:g}, weights {result.weighting}"]
-    if result.model is not None:
-        lines.append(f"CLEAN: {result.iterations} iterations, {result.major} major cycles")
-        lines.append(f"CLEAN stopped: {result.stop.value}")
+    for group in result.groups:
+        if group.planes[0].model is not None:
+            lines.append(f"CLEAN: {group.iterations} iterations, {group.major} major cycles")
+            lines.append(f"CLEAN stopped: {group.stop.value}")
     return [*lines, *(_ascii(f"warning: {line}") for line in result.warnings)]

@@ -1,0 +1,192 @@
+"""Tasks on one chunk, strip or block of columns, and the joins of their pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.image.chunk_tasks import read_weighted
+from spectrum_workflows.radio.image.gate import finite
+from spectrum_workflows.radio.image.imager import add_samples, visibilities_of
+from spectrum_workflows.radio.image.self_check import VISIBILITIES, Sample, sample
+from spectrum_workflows.radio.strips import transform
+from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked, within_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spectrum_workflows.radio.clean import Components
+    from spectrum_workflows.radio.strips.types import Coarse, Strip, StripData, StripLayout
+    from spectrum_workflows.radio.types import Chunk, Plane, Visibilities
+    from spectrum_workflows.radio.weights import Weighting
+
+    Slices = tuple[Coarse, ...]
+    """Coarse samples, or columns, in every plane."""
+
+
+@dataclass(frozen=True)
+class PlaneCounts:
+    """What the image of one plane of some strips is the sum of; see `imager.PlaneSums`."""
+
+    weight_sum: float
+    used: int
+    sample: Sample | None
+
+    def __add__(self, other: PlaneCounts) -> PlaneCounts:
+        return PlaneCounts(
+            self.weight_sum + other.weight_sum,
+            self.used + other.used,
+            add_samples(self.sample, other.sample),
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the images of some strips are the sum of; see `imager.Sums`.
+
+    ``of_strips`` is the sum of all weights of each, ``planes`` what is of each plane.
+    """
+
+    of_strips: dict[int, float]
+    planes: tuple[PlaneCounts, ...]
+    used: int
+    unflagged: int
+
+
+def chunk_pieces(
+    chunk: Chunk, layout: StripLayout, weighting: Weighting | None
+) -> tuple[StripData, ...]:
+    """Read a chunk, give it imaging weights and cut it into strips."""
+    data = read_weighted(chunk, layout.geometry, weighting)
+    if not within_layout(data, layout):
+        raise DataError("the set has changed since the run was planned", chunk.where, "run again")
+    return cut(data, layout)
+
+
+def strip_of(_number: int, pieces: list[StripData]) -> StripData:
+    """A strip from the pieces of all chunks."""
+    return joined(pieces)
+
+
+def counted(strip: Strip, data: StripData, planes: tuple[Plane, ...], check_of: int) -> Counts:
+    """Weights and visibilities of a strip, and its share of the self-check's samples."""
+    whole = unpacked(data)
+    return Counts(
+        of_strips={strip.number: _weight_sum(data)},
+        planes=tuple(_counted(plane, strip, data, whole, check_of) for plane in planes),
+        used=int(np.count_nonzero(data.weight)),
+        unflagged=data.unflagged,
+    )
+
+
+def _counted(
+    plane: Plane, strip: Strip, data: StripData, whole: Visibilities, check_of: int
+) -> PlaneCounts:
+    """The same of one plane."""
+    own = visibilities_of(plane, whole)
+    drawn: Sample | None = None
+    if check_of:
+        share = VISIBILITIES * strip.size // max(check_of, strip.size)
+        drawn = sample(own, max(share, 1), (strip.number,))
+    # summed as it is packed, where that is all of it: the order decides the last bit
+    weight = data.weight if own is whole else own.weight
+    weight_sum = float(weight.sum(dtype=np.float64))
+    return PlaneCounts(weight_sum, int(np.count_nonzero(weight)), drawn)
+
+
+def add_counts(a: Counts, b: Counts) -> Counts:
+    """Merge two strips' counts."""
+    return Counts(
+        a.of_strips | b.of_strips,
+        tuple(one + two for one, two in zip(a.planes, b.planes, strict=True)),
+        a.used + b.used,
+        a.unflagged + b.unflagged,
+    )
+
+
+def _weight_sum(data: StripData) -> float:
+    return float(data.weight.sum(dtype=np.float64))
+
+
+def _checked(strip: Strip, data: StripData, of_strips: dict[int, float]) -> Visibilities:
+    """A strip's visibilities, if they are those that were counted.
+
+    A strip that was lost with its worker is cut again: from the same chunks,
+    also where some may be left out.
+    """
+    if _weight_sum(data) != of_strips[strip.number]:
+        remedy = "run again: a part of the data could be read at one time and not at another"
+        raise DataError("cut again, the strip has other data", strip.where, remedy)
+    return unpacked(data)
+
+
+def dirty_pieces(
+    strip: Strip,
+    data: StripData,
+    of_strips: dict[int, float],
+    planes: tuple[Plane, ...],
+    layout: StripLayout,
+) -> tuple[Slices, ...]:
+    """A strip's dirty images, coarse, in slices for the blocks of columns."""
+    whole = _checked(strip, data, of_strips)
+    samples = []
+    for plane in planes:
+        own = visibilities_of(plane, whole)
+        image = transform.sampled(own, own.visibility, strip, layout)
+        samples.append(finite(image, "the dirty image", strip.where))
+    return _slices(samples, strip, layout)
+
+
+def psf_pieces(
+    strip: Strip,
+    data: StripData,
+    of_strips: dict[int, float],
+    planes: tuple[Plane, ...],
+    layout: StripLayout,
+) -> tuple[Slices, ...]:
+    """The same for a point source of 1 Jy at the phase centre."""
+    whole = _checked(strip, data, of_strips)
+    samples = []
+    for plane in planes:
+        own = visibilities_of(plane, whole)
+        ones = np.broadcast_to(np.complex64(1), own.visibility.shape)
+        image = transform.sampled(own, ones, strip, layout)
+        samples.append(finite(image, "the PSF", strip.where))
+    return _slices(samples, strip, layout)
+
+
+def residual_pieces(
+    strip: Strip,
+    data: StripData,
+    of_strips: dict[int, float],
+    planes: tuple[Plane, ...],
+    model: Components,
+    layout: StripLayout,
+) -> tuple[Slices, ...]:
+    """Major cycle within a strip: predict each plane's model, subtract, grid what is left."""
+    whole = _checked(strip, data, of_strips)
+    samples = []
+    for number, plane in enumerate(planes):
+        own = visibilities_of(plane, whole)
+        coarse = transform.model_samples(model.plane(number), strip, layout)
+        left = own.visibility - transform.visible(coarse, own, strip, layout)
+        image = transform.sampled(own, left, strip, layout)
+        samples.append(finite(image, "the residual", strip.where))
+    return _slices(samples, strip, layout)
+
+
+def block_of(layout: StripLayout, number: int, pieces: list[Slices]) -> Slices:
+    """A block of columns in every plane from the slices of all strips."""
+    block = layout.blocks[number]
+    return tuple(
+        transform.column_block(plane, block, layout) for plane in zip(*pieces, strict=True)
+    )
+
+
+def _slices(samples: Sequence[Coarse], strip: Strip, layout: StripLayout) -> tuple[Slices, ...]:
+    """For each block of columns, the samples that it needs in every plane."""
+    planes = (transform.slices(plane, strip, layout) for plane in samples)
+    return tuple(zip(*planes, strict=True))

@@ -1,0 +1,95 @@
+"""Cutting a data set into chunks: time × frequency, by the number of visibilities."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.radio.types import Chunk, Observation, Plane
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def chunks(
+    observation: Observation, max_visibilities: int, planes: tuple[Plane, ...] = (Plane(),)
+) -> tuple[Chunk, ...]:
+    """Chunks of nearly equal size, in time and then channel order.
+
+    Times are cut first; channels only where a single time holds more than
+    ``max_visibilities``.  Neither storage chunks nor workers play a part, so
+    the list is the same wherever the data lie and whoever computes.
+
+    Parameters
+    ----------
+    observation : Observation
+    max_visibilities : int
+        Largest chunk; a single time and channel is never cut.
+    planes : tuple of Plane
+        Those that are fed: channels beyond the outermost ones that they hold are left out.
+
+    Raises
+    ------
+    SpecError
+        A plane holds no channel of the set.
+    """
+    rows = observation.rows_per_time
+    held = [plane.channels.hold(observation.frequency) for plane in planes]
+    for plane, channels in zip(planes, held, strict=True):
+        if not channels.any():
+            raise SpecError(f"no channel lies in {plane.where}", observation.url, "choose others")
+    used = np.flatnonzero(np.any(held, axis=0))
+    begin, nchan = int(used[0]), int(used[-1] - used[0]) + 1
+    widest = max(1, max_visibilities // max(int(rows.max()), 1))
+    ranges = [(begin + a, begin + b) for a, b in _even(nchan, -(-nchan // widest))]
+    fed = {(start, stop): _fed(planes, held, start, stop) for start, stop in ranges}
+    limit = max_visibilities // max(stop - start for start, stop in ranges)
+    return tuple(
+        Chunk(
+            url=observation.url,
+            column=observation.column,
+            field=observation.field,
+            data_description=observation.data_description,
+            time_start=first,
+            time_stop=last,
+            chan_start=start,
+            chan_stop=stop,
+            size=int(rows[first:last].sum()) * (stop - start),
+            planes=fed[start, stop],
+        )
+        for first, last in _times(rows, max(limit, 1))
+        for start, stop in ranges
+        if fed[start, stop]
+    )
+
+
+def _fed(
+    planes: tuple[Plane, ...], held: list[NDArray[np.bool_]], start: int, stop: int
+) -> tuple[int, ...]:
+    """Numbers of the planes that hold some of a range of channels."""
+    pairs = zip(planes, held, strict=True)
+    return tuple(plane.number for plane, channels in pairs if channels[start:stop].any())
+
+
+def _even(count: int, pieces: int) -> list[tuple[int, int]]:
+    """``range(count)`` cut into pieces that differ by at most one."""
+    edges = [count * n // pieces for n in range(pieces + 1)]
+    return list(pairwise(edges))
+
+
+def _times(rows: np.ndarray, limit: int) -> list[tuple[int, int]]:
+    """Consecutive times, near equal in rows, at most ``limit`` rows together."""
+    pieces = -(-int(rows.sum()) // limit)
+    while True:
+        ends = np.searchsorted(
+            np.cumsum(rows), np.arange(1, pieces + 1) * rows.sum() / pieces - 0.5
+        )
+        edges = np.unique([0, *(ends + 1), len(rows)])
+        ranges = list(pairwise(edges.tolist()))
+        largest = max(int(rows[a:b].sum()) for a, b in ranges)
+        if largest <= limit or len(ranges) == len(rows):
+            return ranges
+        pieces += 1

@@ -1,0 +1,274 @@
+"""The plan of an image, made before any visibility is read."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from spectrum_workflows import storage
+from spectrum_workflows.domain import OnError, Plan, Report
+from spectrum_workflows.engine import Reduction, Run
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.radio.plan import forecast, memory
+from spectrum_workflows.radio.plan.chunks import chunks
+from spectrum_workflows.radio.read import coordinates, describe, find
+from spectrum_workflows.radio.strips.coverage import Coverage, covered
+from spectrum_workflows.radio.strips.planner import (
+    ALWAYS_ABOVE,
+    NEVER_UP_TO,
+    below_horizon,
+    strip_count,
+)
+from spectrum_workflows.radio.strips.planner import layout as layout_of
+from spectrum_workflows.radio.strips.types import StripLayout
+from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Plane
+from spectrum_workflows.stages import Forecast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distributed import Client
+
+    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.types import Chunk, Observation
+
+
+FEW = 4
+"""Chunks that are looked at where strips are not made."""
+
+CYCLES = ("major cycle", "psf transform", "minor cycle")
+"""Stages that only CLEAN has."""
+
+
+@dataclass(frozen=True)
+class PlaneGroup:
+    """Planes that share visibilities, weights, CLEAN's peak search and masks.
+
+    Groups are independent of each other: each is imaged as if it were alone.
+
+    Attributes
+    ----------
+    planes : tuple of Plane
+    layout : StripLayout or None
+        How its data are cut into strips, if they are.
+    """
+
+    planes: tuple[Plane, ...]
+    layout: StripLayout | None = None
+
+    def feeds(self, chunk: Chunk) -> bool:
+        """Whether a chunk is one of this group's."""
+        return any(plane.number in chunk.planes for plane in self.planes)
+
+
+@dataclass(frozen=True)
+class ImagingPlan(Plan):
+    """The plan of an image.
+
+    Attributes
+    ----------
+    partitions : tuple of Chunk
+    observation : Observation
+        What they are chunks of.
+    groups : tuple of PlaneGroup
+    """
+
+    partitions: tuple[Chunk, ...]
+    observation: Observation = field(kw_only=True, compare=False, repr=False)
+    groups: tuple[PlaneGroup, ...] = ()
+
+    def chunks_of(self, group: PlaneGroup) -> tuple[Chunk, ...]:
+        """The chunks that feed a group."""
+        return tuple(chunk for chunk in self.partitions if group.feeds(chunk))
+
+
+def plan(
+    spec: RadioSpec,
+    data: str,
+    *,
+    client: Client | None = None,
+    known: str = "",  # noqa: ARG001
+    report: Report = lambda *_: None,
+    preflight: bool = False,
+    on_error: OnError = "raise",  # noqa: ARG001
+) -> ImagingPlan:
+    """Look at the data set, cut it into chunks and lay out strips; no visibility is read.
+
+    The coordinates, if they are wanted, are read on the workers; for a preflight,
+    few of them in this process.  Nothing is kept for later (``known``).
+
+    Raises
+    ------
+    DataNotFoundError, DataError
+        The set is not there or cannot be imaged.
+    SpecError
+        The spec must choose a field, or the image does not fit into memory.
+    PartitionError
+        The workers that should have read coordinates died.
+    """
+    _check_memory(geometry_of(spec))
+    observation = describe(spec, find(spec, data))
+    one_plane = ((Plane(),),)
+    return plan_planes(spec, observation, one_plane, client, report, preflight=preflight)
+
+
+def plan_planes(
+    spec: RadioSpec,
+    observation: Observation,
+    groups: tuple[tuple[Plane, ...], ...],
+    client: Client | None = None,
+    report: Report = lambda *_: None,
+    *,
+    preflight: bool = False,
+) -> ImagingPlan:
+    """The plan for images of some planes, which are numbered through all groups.
+
+    Every group has chunks and strips of its own.
+    """
+    geometry = geometry_of(spec)
+    cuts = [chunks(observation, spec.partition.max_visibilities, planes) for planes in groups]
+    layouts: list[StripLayout | None] = []
+    stages: list[Forecast] = []
+    for cut in cuts:
+        sampled = _sampled_chunks(spec, observation, cut, few=preflight)
+        coverage = _coverage(sampled, observation, client, report) if sampled else None
+        layouts.append(None if coverage is None else _layout(spec, geometry, coverage))
+        stages += _stages(spec, observation, cut, coverage, layouts[-1])
+    every = tuple(chunk for cut in cuts for chunk in cut)
+    in_chunks = [cut for cut, layout in zip(cuts, layouts, strict=True) if layout is None]
+    memories = [memory.task_bytes(cut, geometry) for cut in in_chunks]
+    memories += [stage.memory for stage in stages if any(layouts)]
+    return ImagingPlan(
+        partitions=every,
+        bytes_to_read=sum(chunk.size for chunk in every) * observation.visibility_bytes,
+        largest_memory=max(memories),
+        warnings=(*observation.notes, *_undersampled(spec, observation)),
+        inputs=((observation.url, observation.identity),),
+        stages=tuple(stages),
+        method=_method(layouts[0]),
+        observation=observation,
+        groups=tuple(map(PlaneGroup, groups, layouts)),
+        data_bytes=storage.size_below(observation.url),
+    )
+
+
+def _method(layout: StripLayout | None) -> str:
+    if layout is None:
+        return "one call of the gridder per chunk and image"
+    strips, blocks = len(layout.strips), len(layout.blocks)
+    rows, columns = layout.y.count, max(strip.x.count for strip in layout.strips)
+    what = f"{strips} uv strips of at most {columns} × {rows} coarse pixels"
+    return f"{what}, joined in {blocks} blocks of columns"
+
+
+def _stages(
+    spec: RadioSpec,
+    observation: Observation,
+    cut: Sequence[Chunk],
+    coverage: Coverage | None,
+    layout: StripLayout | None,
+) -> tuple[Forecast, ...]:
+    """What each stage will do, where the data's coverage is known."""
+    if coverage is None:
+        return ()
+    geometry, psf = geometry_of(spec), spec.image.psf
+    weighted = spec.weighting.scheme != "natural"
+    if layout:
+        rows = int(observation.rows_per_time.sum())
+        found = forecast.in_strips(cut, layout, rows=rows, weighted=weighted, psf=psf)
+    else:
+        need = memory.task_bytes(cut, geometry)
+        found = forecast.in_chunks(cut, geometry, coverage, psf=psf, memory=need)
+    first = (forecast.weights(cut, geometry),) if weighted else ()
+    cycles = set(CYCLES) if spec.clean is None else set()
+    return (*first, *(stage for stage in found if stage.name not in cycles))
+
+
+def _sampled_chunks(
+    spec: RadioSpec, observation: Observation, cut: Sequence[Chunk], *, few: bool
+) -> Sequence[Chunk]:
+    """Chunks whose coordinates tell where the data lie; none for images that are never cut.
+
+    Where no strips will be made, it is wanted for the forecast only, and a few tell it.
+    """
+    count = spec.strips.count
+    if count == 1 or (count == "auto" and spec.image.npix <= NEVER_UP_TO):
+        return ()
+    if not 0 < _longest(observation) < math.inf:
+        return ()
+    never = count == "auto" and spec.image.npix <= ALWAYS_ABOVE and spec.clean is None
+    if few or never:
+        return cut[:: math.ceil(len(cut) / FEW)]
+    return cut
+
+
+def _longest(observation: Observation) -> float:
+    """The longest baseline, wavelengths."""
+    return observation.longest_baseline * float(observation.frequency.max()) / SPEED_OF_LIGHT
+
+
+def _coverage(
+    cut: Sequence[Chunk], observation: Observation, client: Client | None, report: Report
+) -> Coverage:
+    """Where the data of some chunks lie."""
+    run = Run(tuple(cut), client, "raise", report, "radio")
+    coverage: Coverage = run.over("look", Reduction(_covered, operator.add), _longest(observation))
+    if client is not None:  # what is read in this process is counted already
+        storage.count(run.metrics.bytes_read)
+    return coverage
+
+
+def _covered(chunk: Chunk, limit: float) -> Coverage:
+    return covered(*coordinates(chunk), limit)
+
+
+def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> StripLayout | None:
+    """The strips; ``None`` where one call per chunk is better."""
+    asked = spec.strips.count
+    again = spec.clean is not None
+    count = strip_count(coverage, geometry, again=again) if asked == "auto" else asked
+    if count == 1 or not coverage.u_high > 0:
+        return None
+    if not below_horizon(geometry):
+        what = "strips need a margin around the image, which reaches beyond the horizon"
+        raise SpecError(what, "strips.count", 'use 1 or "auto"')
+    layout = layout_of(coverage, geometry, count)
+    if layout is None and asked != "auto":
+        what = (
+            f"uv strips would not keep the accuracy of {geometry.epsilon:g}: "
+            "the baselines are short for so wide a field"
+        )
+        raise SpecError(what, "strips.count", 'use 1 or "auto"')
+    return layout
+
+
+def geometry_of(spec: RadioSpec) -> Geometry:
+    """The image's geometry in rad."""
+    return Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, spec.image.epsilon)
+
+
+def _check_memory(geometry: Geometry) -> None:
+    need = memory.session_bytes(geometry)
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if need > present:
+        raise SpecError(
+            f"an image of {geometry.npix}² pixels needs {need / 1e9:.3g} GB of memory, "
+            f"this machine has {present / 1e9:.3g} GB",
+            "image.npix",
+            "choose fewer pixels or a larger machine",
+        )
+
+
+def _undersampled(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
+    """A warning where a pixel is more than half the finest fringe."""
+    if not observation.longest_baseline > 0:
+        return ("no baseline has a length above 0: are the set's UVW filled in?",)
+    shortest = SPEED_OF_LIGHT / float(observation.frequency.max())
+    nyquist = shortest / (2 * observation.longest_baseline) / ARCSEC
+    if spec.image.cell_arcsec <= nyquist:
+        return ()
+    cell = f"cell_arcsec = {spec.image.cell_arcsec:g}"
+    return (f"{cell} undersamples the longest baseline: use {nyquist:.3g} or less",)

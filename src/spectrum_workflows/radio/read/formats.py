@@ -1,0 +1,20 @@
+"""The formats that are read; another one is one more reader in this list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.radio.read.msv2 import MSV2
+from spectrum_workflows.radio.read.msv4 import MSV4
+
+if TYPE_CHECKING:
+    from spectrum_workflows.radio.read.reader import Reader
+
+READERS: tuple[Reader, ...] = (MSV4, MSV2)
+"""In the order in which a data set is looked for; the last one says what is wrong with a
+folder that is no set."""
+
+
+def reader_of(url: str) -> Reader:
+    """The reader for a set that is there."""
+    return next((reader for reader in READERS if reader.recognises(url)), READERS[-1])

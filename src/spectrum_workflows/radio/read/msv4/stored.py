@@ -1,0 +1,211 @@
+"""Reading Zarr sets in the MSv4 schema, from any store.
+
+The names and the meaning of the arrays are those of xradio's MSv4 schema.  Sets
+made by ``spectrum data convert`` and by xradio are read; cells of times ×
+baselines without a row in the Measurement Set are recognised by their
+TIME_CENTROID, which is NaN there.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.radio import stokes
+from spectrum_workflows.radio.read.msv4.objects import Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.types import Chunk
+
+CODES = {name: code for code, name in stokes.NAMES.items()}
+
+COLUMNS = {"DATA": "VISIBILITY", "CORRECTED_DATA": "VISIBILITY_CORRECTED"}
+"""Columns of a Measurement Set that are imaged, and their names in MSv4."""
+
+
+@contextmanager
+def opened(url: str) -> Iterator[tuple[zarr.Group, Objects]]:
+    """A complete set; what is read from it in the block is counted.
+
+    Raises
+    ------
+    DataError
+        It is not a complete set, or is damaged.
+    """
+    objects = Objects(url)
+    try:
+        objects.verify()
+        root = zarr.open_group(objects, mode="r", zarr_format=3, use_consolidated=True)
+        yield root, objects
+    except (SpectrumError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".strip().splitlines()[0][:160]
+        remedy = "convert or copy the set again"
+        raise DataError(f"damaged or incomplete Zarr set ({said})", url, remedy) from error
+    finally:
+        storage.count(objects.nbytes)
+
+
+@dataclass(frozen=True)
+class StoredSet:
+    """One field and data description of an opened set.
+
+    Attributes
+    ----------
+    group : zarr.Group
+        The MSv4 dataset.
+    field, data_description : int
+        Their numbers in the Measurement Set, as far as the set tells.
+    field_name : str
+    own : dict
+        What ``spectrum data convert`` noted; empty in other sets.
+    """
+
+    group: zarr.Group
+    field: int
+    data_description: int
+    field_name: str
+    own: dict[str, Any]
+
+    def array(self, name: str) -> zarr.Array[Any]:
+        """A variable.
+
+        Raises
+        ------
+        DataError
+            There is no such variable.
+        """
+        found = self.group.get(name)
+        if not isinstance(found, zarr.Array):
+            raise DataError(f"no {name} in {self.group.path or 'the set'}", "", "convert it again")
+        return found
+
+
+def parts(root: zarr.Group) -> list[StoredSet]:
+    """All visibility datasets of a set."""
+    groups = [root, *(group for _, group in sorted(root.groups()))]
+    found: list[StoredSet] = []
+    windows: dict[str, int] = {}
+    for group in groups:
+        if group.attrs.get("type") == "visibility":
+            own: Any = group.attrs.get("spectrum_workflows", {})
+            found.append(_identified(StoredSet(group, 0, 0, "", own), windows))
+    if not found:
+        raise DataError("no visibility dataset in it", "", "name a set in the MSv4 schema")
+    return found
+
+
+def _identified(part: StoredSet, windows: dict[str, int]) -> StoredSet:
+    """The part with its numbers: MSv4 appends a field's number to its name."""
+    names = sorted(set(text(part.array("field_name"))))
+    if len(names) > 1:
+        remedy = "convert the Measurement Set with spectrum data convert"
+        raise DataError(f"{len(names)} fields in one dataset", part.group.path, remedy)
+    name, _, number = names[0].rpartition("_")
+    window = part.array("frequency").attrs.get("spectral_window_name", "")
+    described = f"{window} {text(part.array('polarization'))}"
+    description = windows.setdefault(described, len(windows))
+    numbered = number.isdigit()
+    return replace(
+        part,
+        field=int(part.own.get("field_id", number if numbered else 0)),
+        data_description=int(part.own.get("data_desc_id", description)),
+        field_name=name if numbered else names[0],
+    )
+
+
+def chosen(root: zarr.Group, objects: Objects, chunk: Chunk) -> StoredSet:
+    """The part that a chunk is of."""
+    for part in parts(root):
+        if (part.field, part.data_description) == (chunk.field, chunk.data_description):
+            objects.strict = is_whole(part)
+            return part
+    raise changed(chunk)
+
+
+def is_whole(part: StoredSet) -> bool:
+    """Whether every chunk was stored, so that one that is not there is lost."""
+    return bool(part.own.get("every_chunk_is_stored"))
+
+
+def changed(chunk: Chunk) -> DataError:
+    """The error for a set that is not the one a run was planned with."""
+    return DataError("the set has changed since the run was planned", chunk.where, "run again")
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The baselines of a set in the order of antenna 1, then antenna 2.
+
+    Attributes
+    ----------
+    order : ndarray of int64, shape (nbaseline,)
+        Their places in the set.
+    first, second : ndarray of int64, shape (nbaseline,)
+        Numbers of their antennas.
+    """
+
+    order: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+
+    @property
+    def cross(self) -> NDArray[np.bool_]:
+        """Whether they are between two antennas."""
+        return np.asarray(self.first != self.second)
+
+
+def baselines(part: StoredSet) -> Baselines:
+    """The baselines of a set, by the order of its antennas."""
+    names = text(part.array("antenna_xds/antenna_name"))
+    number = {name: n for n, name in enumerate(names)}
+    ends = [text(part.array(f"baseline_antenna{n}_name")) for n in (1, 2)]
+    first, second = (np.array([number[name] for name in end]) for end in ends)
+    order = np.lexsort((second, first))
+    return Baselines(order, first[order], second[order])
+
+
+def present(part: StoredSet, times: slice) -> NDArray[np.bool_]:
+    """Which cells of (time, baseline), in the set's order, have a row."""
+    name = "TIME_CENTROID" if "TIME_CENTROID" in part.group else "UVW"
+    finite = np.isfinite(np.asarray(part.array(name)[times]))
+    return np.asarray(finite if finite.ndim == 2 else finite.any(axis=2))
+
+
+def rows_per_time(part: StoredSet) -> NDArray[np.int64]:
+    """Cross-correlations at every time of the time axis."""
+    known = baselines(part)
+    array = part.array("TIME_CENTROID" if "TIME_CENTROID" in part.group else "UVW")
+    ntime, step = array.shape[0], array.chunks[0]
+    found = [present(part, slice(t, t + step)) for t in range(0, ntime, step)]
+    return np.concatenate([rows[:, known.order[known.cross]].sum(axis=1) for rows in found])
+
+
+def times(part: StoredSet) -> NDArray[np.int64]:
+    """Places on the time axis of the times that have cross-correlations."""
+    ntime = part.array("time").shape[0]
+    without: Any = part.own.get("times_without_cross_correlations")
+    if without is None:
+        return np.flatnonzero(rows_per_time(part))
+    return np.setdiff1d(np.arange(ntime), without)
+
+
+def text(array: zarr.Array[Any]) -> list[str]:
+    """All of an array of text."""
+    return [str(word) for word in np.asarray(array[:]).tolist()]
+
+
+def types(part: StoredSet) -> list[int]:
+    """Correlations by their number in a Measurement Set."""
+    return [CODES.get(name, 0) for name in text(part.array("polarization"))]

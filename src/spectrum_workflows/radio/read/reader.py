@@ -1,0 +1,49 @@
+"""A reader: what is known of one format of visibilities, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How sets of one format are recognised and read.
+
+    Attributes
+    ----------
+    name : str
+        Of the format.
+    remote : bool
+        Whether it reads sets that are not on this file system.
+    locate : callable
+        ``locate(stem)``: the URL of the set whose name, without suffix, is given; ``None``
+        where there is none in this format.
+    recognises : callable
+        ``recognises(url)``: whether the set there is in this format.
+    describe : callable
+        ``describe(spec, url)``: everything about a set but its visibilities.  Raises
+        `DataError` where it cannot be imaged, `SpecError` where the spec must choose.
+    coordinates : callable
+        ``coordinates(chunk)``: baseline coordinates (m) of a chunk's rows, in any order, and
+        its frequencies (Hz).
+    read : callable
+        ``read(chunk)``: Stokes I, rows in (time, antenna1, antenna2) order, with the time
+        and the antennas of each.
+    """
+
+    name: str
+    remote: bool
+    locate: Callable[[str], str | None]
+    recognises: Callable[[str], bool]
+    describe: Callable[[RadioSpec, str], Observation]
+    coordinates: Callable[[Chunk], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    read: Callable[[Chunk], Visibilities]

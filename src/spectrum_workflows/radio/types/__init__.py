@@ -1,0 +1,48 @@
+"""The words of radio imaging: small frozen values with their units."""
+
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.radio.types.geometry import (
+    ARCSEC,
+    SINGLE_EPSILON,
+    SPEED_OF_LIGHT,
+    Beam,
+    Geometry,
+    Pixels,
+)
+from spectrum_workflows.radio.types.observation import Antennas, Chunk, Observation
+from spectrum_workflows.radio.types.planes import Channels, Plane
+from spectrum_workflows.radio.types.result import (
+    GroupImages,
+    ImagingResult,
+    PlaneImages,
+    SelfCheck,
+    Stop,
+    Use,
+)
+from spectrum_workflows.radio.types.visibilities import Rows, Visibilities
+
+if TYPE_CHECKING:
+    from spectrum_workflows.radio.types.geometry import Image as Image
+
+__all__ = [
+    "ARCSEC",
+    "SINGLE_EPSILON",
+    "SPEED_OF_LIGHT",
+    "Antennas",
+    "Beam",
+    "Channels",
+    "Chunk",
+    "Geometry",
+    "GroupImages",
+    "ImagingResult",
+    "Observation",
+    "Pixels",
+    "Plane",
+    "PlaneImages",
+    "Rows",
+    "SelfCheck",
+    "Stop",
+    "Use",
+    "Visibilities",
+]

@@ -1,0 +1,148 @@
+"""What a run makes: images, plane by plane, and what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spectrum_workflows.radio.types.geometry import Beam, Geometry, Image
+    from spectrum_workflows.radio.types.observation import Observation
+    from spectrum_workflows.radio.types.planes import Plane
+
+
+class Stop(Enum):
+    """Why CLEAN stopped."""
+
+    NOT_CLEANED = "no [clean] table: dirty image only"
+    THRESHOLD = "residual peak at or below the threshold"
+    SIGMA = "residual peak at or below sigma times the residual rms"
+    ITERATIONS = "iteration limit"
+    MAX_MAJOR = "major cycle limit"
+    DIVERGED = "residual peak grew: kept the model before it did"
+    NOTHING_LEFT = "residual is zero everywhere"
+    LOST = "a major cycle failed: kept the model before it"
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    """Gridding compared with a direct Fourier sum on a subset of the data.
+
+    ``error_peak`` and ``error_rms`` are the largest deviation at the compared
+    pixels, relative to the peak and to the rms of the subset's dirty image.
+    """
+
+    epsilon: float
+    error_peak: float
+    error_rms: float
+    visibilities: int
+    pixels: int
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Use:
+    """Visibilities that were planned, and those among them that an image does not hold.
+
+    Attributes
+    ----------
+    planned : int
+    flagged : int
+    unusable : int
+        Not flagged, but without a positive weight, a finite value or a finite UVW.
+    beyond : int
+        Usable, but beyond the grid of the imaging weights.
+    """
+
+    planned: int
+    flagged: int
+    unusable: int
+    beyond: int
+
+
+@dataclass(frozen=True)
+class PlaneImages:
+    """The images of one plane in Jy/beam, except ``model`` in Jy/pixel.
+
+    Attributes
+    ----------
+    plane : Plane
+    dirty, psf, residual, model, image : ndarray of float64, shape (npix, npix)
+        ``None`` for what was not made.
+    weight_sum : float
+        Of the imaging weights.
+    visibilities : int
+        Those with imaging weight.
+    beam : Beam or None
+    beam_fitted : bool
+        Whether it is fitted to the PSF.
+    self_check : SelfCheck or None
+    """
+
+    plane: Plane
+    dirty: Image
+    weight_sum: float
+    visibilities: int
+    psf: Image | None = None
+    residual: Image | None = None
+    model: Image | None = None
+    image: Image | None = None
+    beam: Beam | None = None
+    beam_fitted: bool = False
+    self_check: SelfCheck | None = None
+
+
+@dataclass(frozen=True)
+class GroupImages:
+    """The images of a group of planes, and how CLEAN went, which works on them together.
+
+    Attributes
+    ----------
+    planes : tuple of PlaneImages
+    use : Use or None
+    stop : Stop
+    major, iterations : int
+    threshold : float
+        The level, in Jy/beam, that CLEAN was asked to reach in its last major cycle.
+    errors : tuple of str
+        What failed after dirty image and PSF.
+    """
+
+    planes: tuple[PlaneImages, ...]
+    use: Use | None = None
+    stop: Stop = Stop.NOT_CLEANED
+    major: int = 0
+    iterations: int = 0
+    threshold: float = 0.0
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImagingResult:
+    """Everything one run makes.
+
+    Attributes
+    ----------
+    name : str
+    observation : Observation
+    geometry : Geometry
+    weighting : str
+        The imaging weights in words.
+    groups : tuple of GroupImages
+    warnings : tuple of str
+        What the images show about themselves.
+    """
+
+    name: str
+    observation: Observation
+    geometry: Geometry
+    weighting: str
+    groups: tuple[GroupImages, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def planes(self) -> tuple[PlaneImages, ...]:
+        """All planes, by their numbers."""
+        every = (images for group in self.groups for images in group.planes)
+        return tuple(sorted(every, key=lambda images: images.plane.number))

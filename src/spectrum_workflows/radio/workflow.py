@@ -1,0 +1,259 @@
+"""The radio workflow: weights, dirty image and PSF, beam, CLEAN, restoration."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine import Reduction, Run, one_thread
+from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.radio.clean import cotton_schwab
+from spectrum_workflows.radio.clean.restoration import restored
+from spectrum_workflows.radio.image import chunk_tasks, gate
+from spectrum_workflows.radio.image.beam import fit_beam
+from spectrum_workflows.radio.image.imager import Outputs
+from spectrum_workflows.radio.image.local import LocalImager
+from spectrum_workflows.radio.image.self_check import PIXELS, compare
+from spectrum_workflows.radio.image.strips import StripImager, shuffle_into_strips
+from spectrum_workflows.radio.plan.planning import ImagingPlan, PlaneGroup, geometry_of
+from spectrum_workflows.radio.types import (
+    Beam,
+    Chunk,
+    GroupImages,
+    ImagingResult,
+    PlaneImages,
+    SelfCheck,
+    Stop,
+    Use,
+)
+from spectrum_workflows.radio.weights import Weighting, robustness
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from spectrum_workflows.domain import OnError, Plan, Report
+    from spectrum_workflows.radio.image.imager import Imager, Sums
+    from spectrum_workflows.radio.image.self_check import Sample
+    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.strips.types import StripLayout
+    from spectrum_workflows.radio.types import Geometry, Observation, Plane
+
+FAN_IN = 4
+"""Partial images merged at a time: the order of every sum follows from it."""
+
+
+def run(
+    spec: RadioSpec,
+    plan: Plan,
+    *,
+    client: Client | None = None,
+    on_error: OnError = "raise",
+    report: Report = lambda *_: None,
+) -> tuple[ImagingResult, Metrics]:
+    """Make the images that a plan was made for, one group of planes after the other.
+
+    Chunks are read again in every pass, so that memory does not grow with the
+    data; strips are cut once and stay on the workers.  Native libraries compute in one
+    thread, as on workers: a matrix product in two has other bits.  With ``on_error="keep"``
+    chunks that fail in the first pass are left out of all; a chunk that fails
+    later ends the run.
+
+    Raises
+    ------
+    SpectrumError
+        A chunk failed, or nothing usable is left.
+    """
+    assert isinstance(plan, ImagingPlan)
+    groups, metrics = [], Metrics()
+    with one_thread():
+        for group in plan.groups:
+            chunks = plan.chunks_of(group)
+            passes = Run(chunks, client, on_error, report, "radio", FAN_IN, metrics)
+            groups.append(image(spec, plan, group, passes))
+            metrics = passes.metrics
+        result = ImagingResult(
+            name=spec.name,
+            observation=plan.observation,
+            geometry=geometry_of(spec),
+            weighting=name_of_weights(spec),
+            groups=tuple(groups),
+        )
+        return replace(result, warnings=gate.warnings(result)), metrics
+
+
+def image(spec: RadioSpec, plan: ImagingPlan, group: PlaneGroup, passes: Run[Chunk]) -> GroupImages:
+    """Dirty images, PSFs and beams of some planes; where the spec says so, clean images.
+
+    Where CLEAN fails, whatever the reason, the images before it are not lost.
+    """
+    check_of = sum(chunk.size for chunk in passes.partitions)
+    weighting = weigh(spec, plan, passes)
+    with closing(make_imager(spec, group, passes, weighting, check_of)) as imager:
+        sums = imager.sums()
+        check_weight(sums.weight_sum, sums.unflagged, plan.observation)
+        planes = (before_clean(spec, group, plane, sums) for plane in group.planes)
+        images = GroupImages(tuple(planes), use=count_use(passes, sums, weighting))
+        images = with_beams(spec, images)
+        if spec.clean is None:
+            return images
+        try:
+            return clean(spec, imager, images, passes)
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            if isinstance(error, SpectrumError):
+                what = f"{error.where}: {error.what}"
+            passes.lose("CLEAN", what)
+            errors = (*images.errors, f"CLEAN failed: {what}")
+            return replace(images, errors=errors, stop=Stop.LOST)
+
+
+def weigh(spec: RadioSpec, plan: ImagingPlan, passes: Run[Chunk]) -> Weighting | None:
+    """The first pass, which only uniform and Briggs weights need.
+
+    Raises
+    ------
+    DataError
+        No visibility has a weight, or none lies on the grid.
+    """
+    scheme = spec.weighting.scheme
+    if scheme == "natural":
+        return None
+    summing = Reduction(chunk_tasks.density_of, chunk_tasks.add_density)
+    density = passes.over("weights", summing, geometry_of(spec))
+    check_weight(density.weight_sum, density.unflagged, plan.observation)
+    if not density.grid.any():
+        remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
+        raise DataError("all visibilities lie beyond the uv grid", plan.observation.url, remedy)
+    coefficients = robustness(scheme, spec.weighting.robust, density.grid)
+    return Weighting(density.grid, coefficients, density.usable)
+
+
+def make_imager(
+    spec: RadioSpec,
+    group: PlaneGroup,
+    passes: Run[Chunk],
+    weighting: Weighting | None,
+    check_of: int,
+) -> Imager:
+    """An imager for some planes: in strips, which are cut here, where there is a layout."""
+    checks = spec.checks_itself or group.layout is not None
+    outputs = Outputs(
+        psf=spec.image.psf, clean=spec.clean is not None, check_of=check_of if checks else 0
+    )
+    if group.layout is None:
+        return LocalImager(passes, group.planes, geometry_of(spec), weighting, outputs)
+    strips = shuffle_into_strips(passes, group.layout, weighting)
+    return StripImager(passes, group.planes, group.layout, outputs, strips)
+
+
+def before_clean(spec: RadioSpec, group: PlaneGroup, plane: Plane, sums: Sums) -> PlaneImages:
+    """Dirty image and PSF of one plane, and how well they were gridded."""
+    own = sums.planes[plane.number]
+    return PlaneImages(
+        plane=plane,
+        dirty=own.dirty,
+        weight_sum=own.weight_sum,
+        visibilities=own.used,
+        psf=own.psf,
+        self_check=check_gridding(own.sample, geometry_of(spec), group.layout),
+    )
+
+
+def clean(spec: RadioSpec, imager: Imager, images: GroupImages, passes: Run[Chunk]) -> GroupImages:
+    """Deconvolve, and restore where there is a beam."""
+    assert spec.clean is not None
+    psfs = tuple(plane.psf for plane in images.planes if plane.psf is not None)
+    cleaned = cotton_schwab(imager, psfs, spec.clean)
+    with closing(cleaned.residual) as left:
+        residuals = left.gathered()
+    errors = images.errors
+    if cleaned.error:
+        passes.lose("CLEAN", cleaned.error)
+        errors = (*errors, f"CLEAN ended after major cycle {cleaned.major}: {cleaned.error}")
+    geometry = geometry_of(spec)
+    models = cleaned.model.dense(geometry.npix, geometry.npix)
+    planes = []
+    for number, plane in enumerate(images.planes):
+        image, residual = None, residuals[number]
+        if plane.beam is not None:
+            image = restored(cleaned.model.plane(number), residual, plane.beam, geometry.cell)
+        planes.append(replace(plane, residual=residual, model=models[number], image=image))
+    return replace(
+        images,
+        planes=tuple(planes),
+        stop=cleaned.stop,
+        major=cleaned.major,
+        iterations=cleaned.iterations,
+        threshold=cleaned.threshold,
+        errors=errors,
+    )
+
+
+def with_beams(spec: RadioSpec, images: GroupImages) -> GroupImages:
+    """With the restoring beams: the spec's, else those that fit the PSFs, where one does."""
+    planes, errors = [], list(images.errors)
+    for plane in images.planes:
+        beam = None
+        if spec.restore:
+            given = spec.restore
+            beam = Beam(given.bmaj_arcsec, given.bmin_arcsec, given.bpa_deg)
+        elif plane.psf is not None:
+            try:
+                beam = fit_beam(plane.psf, geometry_of(spec).cell)
+            except DataError as error:
+                what = "no beam, and no restored image" if spec.clean else "no beam"
+                errors.append(f"{what}: {error}")
+        fitted = beam is not None and not spec.restore
+        planes.append(replace(plane, beam=beam, beam_fitted=fitted))
+    return replace(images, planes=tuple(planes), errors=tuple(errors))
+
+
+def count_use(passes: Run[Chunk], sums: Sums, weighting: Weighting | None) -> Use:
+    """Which of the visibilities in the chunks that are left the images hold."""
+    planned = sum(chunk.size for chunk in passes.partitions)
+    known = weighting is not None and not passes.metrics.failures  # else of lost chunks, too
+    usable = weighting.usable if weighting and known else sums.used
+    return Use(
+        planned=planned,
+        flagged=planned - sums.unflagged,
+        unusable=sums.unflagged - usable,
+        beyond=usable - sums.used,
+    )
+
+
+def check_gridding(
+    sample: Sample | None, geometry: Geometry, layout: StripLayout | None
+) -> SelfCheck | None:
+    """Compare gridding with a direct sum, where a sample was drawn for it."""
+    if sample is None:
+        return None
+    started = time.process_time()
+    of_peak, of_rms = compare(sample, geometry, layout)
+    spent = time.process_time() - started
+    return SelfCheck(geometry.epsilon, of_peak, of_rms, len(sample.weight), PIXELS, spent)
+
+
+def check_weight(weight_sum: float, unflagged: int, observation: Observation) -> None:
+    """Refuse to make an image of nothing.
+
+    Raises
+    ------
+    DataError
+        Everything is flagged, or nothing has a weight.
+    """
+    url, column = observation.url, observation.weight_column
+    if unflagged == 0:
+        what = "every visibility is flagged, in one of its parallel hands at least"
+        raise DataError(what, url, "unflag it or choose other data")
+    if not weight_sum > 0:
+        what = f"no unflagged visibility has a positive weight ({column}), a finite value and UVW"
+        raise DataError(what, url, f"look at {column}, {observation.column} and UVW")
+
+
+def name_of_weights(spec: RadioSpec) -> str:
+    """The imaging weights in words."""
+    scheme = spec.weighting.scheme
+    return f"briggs {spec.weighting.robust:g}" if scheme == "briggs" else scheme
