@@ -10,8 +10,8 @@ import pytest
 
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.convert import convert
-from spectrum_workflows.radio.read import checksums
 from spectrum_workflows.radio.read.msv2 import identity as module
+from spectrum_workflows.radio.read.msv4 import checksums
 
 from .conftest import put, spec_of
 
