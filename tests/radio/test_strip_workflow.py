@@ -67,7 +67,7 @@ def test_workers_look_at_the_data(small: Path, dask_client: Client):
     assert seen[-1] == ("look", 6, 6)
 
 
-def test_a_glance_is_at_few_coordinates(small: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_preflight_looks_at_few_coordinates(small: Path, monkeypatch: pytest.MonkeyPatch):
     looked = []
     monkeypatch.setattr(planning, "coordinates", lambda s: looked.append(s) or coordinates(s))
     DOMAIN.plan(spec_of(**THREE), str(small), preflight=True)

@@ -117,13 +117,13 @@ def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArra
     pixels : Pixels
     """
     with _gridder_errors():
-        found = wgridder.dirty2vis(
+        visibilities = wgridder.dirty2vis(
             dirty=image,
             wgt=None,
             mask=(data.weight > 0).astype(np.uint8),
             **_options(data, pixels),
         )
-    return np.asarray(found.astype(np.complex64, copy=False))
+    return np.asarray(visibilities.astype(np.complex64, copy=False))
 
 
 @contextmanager

@@ -42,9 +42,9 @@ def hands(types: Sequence[int], where: str) -> tuple[int, ...]:
         Stokes I cannot be formed.
     """
     names = [NAMES.get(int(t), f"type {t}") for t in types]
-    for wanted in _HANDS:
-        if all(name in names for name in wanted):
-            return tuple(sorted(names.index(name) for name in wanted))
+    for parallel in _HANDS:
+        if all(name in names for name in parallel):
+            return tuple(sorted(names.index(name) for name in parallel))
     raise DataError(
         f"Stokes I needs I, XX and YY, or RR and LL; there is {', '.join(names)}",
         where,

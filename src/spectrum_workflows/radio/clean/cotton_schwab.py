@@ -118,9 +118,11 @@ def _cycles(
         level = max(threshold, (1 - clean.mgain) * peak)
         held = (threshold, at_threshold) if level == threshold else None
         left = clean.iterations - now.iterations
-        found, used = minor_cycle(now.residual, psfs, gain=clean.gain, level=level, iterations=left)
+        components, used = minor_cycle(
+            now.residual, psfs, gain=clean.gain, level=level, iterations=left
+        )
         before, allowed = now, GROWTH * peak
-        model, major, iterations = now.model + found, now.major + 1, now.iterations + used
+        model, major, iterations = now.model + components, now.major + 1, now.iterations + used
         try:
             residual = _residual(imager, model, major, now.residual, approximate)
         except SpectrumError as error:

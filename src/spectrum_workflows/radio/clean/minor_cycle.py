@@ -60,8 +60,8 @@ def minor_cycle(
         active = (residual.without(model) if used else residual).above(level)
         if not np.any(active.strength > level):
             break
-        found, count = _cleaned(active, psfs, (gain, level, iterations - used))
-        model, used = model + found, used + count
+        components, count = _cleaned(active, psfs, (gain, level, iterations - used))
+        model, used = model + components, used + count
         if not active.thinned(level):
             break
     return model, used

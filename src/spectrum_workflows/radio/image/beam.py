@@ -68,18 +68,18 @@ def fit_beam(psf: Image, cell: float) -> Beam:
         The main lobe is too small or too odd for a fit.
     """
     try:
-        found = _fitted(psf, cell, MAIN_LOBE)
+        beam_of_lobe = _fitted(psf, cell, MAIN_LOBE)
     except DataError:
         if not psf[psf.shape[0] // 2, psf.shape[0] // 2] > 0:
             raise
         return _fitted(psf, cell, HALF_POWER)
-    if departure(psf, found, cell) <= FOLLOWS:
-        return found
+    if departure(psf, beam_of_lobe, cell) <= FOLLOWS:
+        return beam_of_lobe
     try:
         closer = _fitted(psf, cell, HALF_POWER)
     except DataError:
-        return found
-    return min(found, closer, key=lambda beam: departure(psf, beam, cell))
+        return beam_of_lobe
+    return min(beam_of_lobe, closer, key=lambda beam: departure(psf, beam, cell))
 
 
 def departure(psf: Image, beam: Beam, cell: float) -> float:

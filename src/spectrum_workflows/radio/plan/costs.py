@@ -65,8 +65,8 @@ def calibrate() -> dict[str, float]:
         geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, EPSILON)
         count = min(cores(), MOST_THREADS)
         with ThreadPoolExecutor(count) as pool:
-            found = list(pool.map(_measured, [chunk] * count, [geometry] * count))
-    return {kind: sum(costs[kind] for costs in found) / count for kind in found[0]}
+            measured = list(pool.map(_measured, [chunk] * count, [geometry] * count))
+    return {kind: sum(costs[kind] for costs in measured) / count for kind in measured[0]}
 
 
 def _measured(chunk: Chunk, geometry: Geometry) -> dict[str, float]:
@@ -102,15 +102,15 @@ def _gridder(data: Visibilities, geometry: Geometry) -> tuple[float, float]:
         seconds, _ = _typical(partial(vis2dirty, own, own.visibility, pixels))
         measured.append((own.weight.size, shape[0] * shape[1] * planes, seconds))
     table = np.array(measured)
-    found = np.linalg.solve(table[:, :2], table[:, 2])
-    return float(found[0]), float(found[1])
+    costs = np.linalg.solve(table[:, :2], table[:, 2])
+    return float(costs[0]), float(costs[1])
 
 
 def _plan(data: Visibilities, geometry: Geometry) -> StripLayout:
     limit = np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max() * data.frequency.max() / SPEED_OF_LIGHT
-    found = layout(covered(data.uvw, data.frequency, float(limit)), geometry, 8)
-    assert found is not None
-    return found
+    plan = layout(covered(data.uvw, data.frequency, float(limit)), geometry, 8)
+    assert plan is not None
+    return plan
 
 
 def _cutting(data: Visibilities, geometry: Geometry) -> float:

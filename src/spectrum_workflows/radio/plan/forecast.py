@@ -101,14 +101,14 @@ def in_strips(
     piece = PROCESS + max(chunk.size for chunk in chunks) * (24 + PACKED)
     shuffle: Work = (("read", size), ("cut", size), *((("weigh", size),) if weighted else ()))
     image = (*call, filtering)
-    found = [
+    stages = [
         Forecast("strips", len(chunks) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
         Forecast("image", len(strips) + blocks, image, samples, task),
         Forecast("psf", len(strips) + blocks, image, samples, task),
         *_minor(layout, item),
         Forecast("major cycle", len(strips) + blocks, (*_times(call, 2), filtering), samples, task),
     ]
-    return tuple(stage for stage in found if psf or stage.name != "psf")
+    return tuple(stage for stage in stages if psf or stage.name != "psf")
 
 
 def _minor(layout: StripLayout, item: int) -> tuple[Forecast, Forecast]:

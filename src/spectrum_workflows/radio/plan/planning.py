@@ -178,13 +178,13 @@ def _stages(
     weighted = spec.weighting.scheme != "natural"
     if layout:
         rows = int(observation.rows_per_time.sum())
-        found = forecast.in_strips(cut, layout, rows=rows, weighted=weighted, psf=psf)
+        stages = forecast.in_strips(cut, layout, rows=rows, weighted=weighted, psf=psf)
     else:
         need = memory.task_bytes(cut, geometry)
-        found = forecast.in_chunks(cut, geometry, coverage, psf=psf, memory=need)
+        stages = forecast.in_chunks(cut, geometry, coverage, psf=psf, memory=need)
     first = (forecast.weights(cut, geometry),) if weighted else ()
     cycles = set(CYCLES) if spec.clean is None else set()
-    return (*first, *(stage for stage in found if stage.name not in cycles))
+    return (*first, *(stage for stage in stages if stage.name not in cycles))
 
 
 def _sampled_chunks(

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def chosen(wanted: int | None, present: Sequence[int], key: str, url: str) -> int:
+def chosen(asked: int | None, present: Sequence[int], key: str, url: str) -> int:
     """The number the spec gives, or the only one there is."""
     listed = ", ".join(map(str, present))
-    if wanted is None and len(present) > 1:
+    if asked is None and len(present) > 1:
         raise SpecError(f"the set holds several of them ({listed})", url, f"choose one: {key} = N")
-    if wanted is not None and wanted not in present:
-        raise SpecError(f"{key} {wanted} is not in the set", url, f"it holds {listed}")
-    return present[0] if wanted is None else wanted
+    if asked is not None and asked not in present:
+        raise SpecError(f"{key} {asked} is not in the set", url, f"it holds {listed}")
+    return present[0] if asked is None else asked
 
 
 def not_corrected() -> str:

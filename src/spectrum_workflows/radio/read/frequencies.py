@@ -51,8 +51,8 @@ def check_frequencies(frequency: NDArray[np.float64], of: str, url: str) -> tupl
     with np.errstate(invalid="ignore"):
         bad = np.flatnonzero(~((frequency > 0) & (frequency < HIGHEST)))
     if len(bad):
-        said = f"CHAN_FREQ {frequency[bad[0]]:g}"
-        what = f"{_listed(bad)} of {of} {'has' if len(bad) == 1 else 'have'} no frequency ({said})"
+        value = f"CHAN_FREQ {frequency[bad[0]]:g}"
+        what = f"{_listed(bad)} of {of} {'has' if len(bad) == 1 else 'have'} no frequency ({value})"
         raise DataError(what, url, "set it, or leave the channel out of the set")
     order = np.argsort(frequency, kind="stable")
     notes = []

@@ -23,5 +23,5 @@ def units_factor(units: Any, unit: str, what: str, url: str) -> float:
         [word] = given
         return float(known.Unit(word).to(unit))
     except ValueError:  # unknown, of another kind, or several
-        said = ", ".join(sorted(given))
-        raise DataError(f"{what} is in {said}, not in {unit}", url, f"give it in {unit}") from None
+        names = ", ".join(sorted(given))
+        raise DataError(f"{what} is in {names}, not in {unit}", url, f"give it in {unit}") from None

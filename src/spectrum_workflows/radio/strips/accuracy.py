@@ -66,16 +66,16 @@ def _strip_error(strip: Strip, layout: StripLayout) -> float:
 
 def _pixels(axis: CoarseAxis, cell: float) -> list[Interpolated]:
     """Pixels at the centre and at the edge that is farther from it."""
-    found = []
+    pixels = []
     for pixel in (*range(NEIGHBOURS), axis.npix // 2):
         at = (pixel - axis.npix // 2) * cell
         if axis.taps:
             first, weights = response(axis, pixel, pixel + 1)
             samples = first[0] + np.arange(axis.taps) - axis.count // 2
-            found.append(Interpolated(at, samples * (cell / axis.ratio), weights[0]))
+            pixels.append(Interpolated(at, samples * (cell / axis.ratio), weights[0]))
         else:
-            found.append(Interpolated(at, np.array([at]), np.ones(1)))
-    return found
+            pixels.append(Interpolated(at, np.array([at]), np.ones(1)))
+    return pixels
 
 
 def _pixel_error(

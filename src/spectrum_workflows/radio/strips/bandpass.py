@@ -48,8 +48,8 @@ def zone(
     number : ndarray of int64
         n, from 1.
     """
-    wanted = (high - gap * (low + high)) / np.maximum(high - low, 1e-12 * high)
-    number = np.maximum(np.floor(wanted), 1).astype(np.int64)
+    widest = (high - gap * (low + high)) / np.maximum(high - low, 1e-12 * high)
+    number = np.maximum(np.floor(widest), 1).astype(np.int64)
     plain, folded = 2 * high / (1 - gap), 2 * (low + high) / (2 * number - 1)
     number = np.where((number > 1) & (folded < plain), number, 1)
     return np.where(number > 1, folded, plain), number
@@ -92,7 +92,7 @@ def axis(
 
 
 def response(
-    found: CoarseAxis, start: int, stop: int
+    axis: CoarseAxis, start: int, stop: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The filter that gives pixels ``start:stop`` from the samples.
 
@@ -103,12 +103,12 @@ def response(
     weight : ndarray of float64, shape (stop - start, taps)
         Weights of that sample and those that follow.
     """
-    at = (np.arange(start, stop) - found.npix // 2) * found.ratio + found.count // 2
-    first = np.floor(at).astype(np.int64) - found.taps // 2 + 1
-    distance = at[:, None] - (first[:, None] + np.arange(found.taps))
-    weight = 2 * found.high * np.sinc(2 * found.high * distance)
-    if found.low:
-        weight -= 2 * found.low * np.sinc(2 * found.low * distance)
-    inside = np.clip(1 - (2 * distance / found.taps) ** 2, 0, None)
-    weight *= i0(found.beta * np.sqrt(inside)) / i0(found.beta)
+    at = (np.arange(start, stop) - axis.npix // 2) * axis.ratio + axis.count // 2
+    first = np.floor(at).astype(np.int64) - axis.taps // 2 + 1
+    distance = at[:, None] - (first[:, None] + np.arange(axis.taps))
+    weight = 2 * axis.high * np.sinc(2 * axis.high * distance)
+    if axis.low:
+        weight -= 2 * axis.low * np.sinc(2 * axis.low * distance)
+    inside = np.clip(1 - (2 * distance / axis.taps) ** 2, 0, None)
+    weight *= i0(axis.beta * np.sqrt(inside)) / i0(axis.beta)
     return first, weight

@@ -74,9 +74,9 @@ def _count(
     uvw: NDArray[np.float64],
     scale: NDArray[np.float64],
     per_wavelength: float,
-    found: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]],
+    bins: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
-    count, w_low, w_high = found
+    count, w_low, w_high = bins
     for row in range(uvw.shape[0]):
         u, w = abs(uvw[row, 0]), abs(uvw[row, 2])
         for chan in range(scale.shape[0]):

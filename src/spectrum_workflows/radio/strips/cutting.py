@@ -34,7 +34,7 @@ def cut(data: Visibilities, layout: StripLayout) -> tuple[StripData, ...]:
     data : Visibilities
         With imaging weights.
     layout : StripLayout
-        Made for all of them, see `fits`.
+        Made for all of them, see `within_layout`.
     """
     scale = data.frequency / SPEED_OF_LIGHT
     edges = np.array([strip.u_start for strip in layout.strips[1:]])

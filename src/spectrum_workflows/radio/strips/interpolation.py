@@ -90,12 +90,12 @@ def filter_blocks(
 ) -> tuple[tuple[slice, int, NDArray[Any]], ...]:
     """Blocks of the filter: which pixels, the first sample, and the weights."""
     first, weight = response(axis, start, stop)
-    found = []
+    blocks = []
     for begin in range(0, stop - start, STEP):
         rows = slice(begin, min(begin + STEP, stop - start))
         own = first[rows] - first[begin]
         matrix = np.zeros((len(own), int(own[-1]) + axis.taps), kind)
         place = own[:, None] + np.arange(axis.taps)
         matrix[np.arange(len(own))[:, None], place] = weight[rows]
-        found.append((rows, int(first[begin]), matrix))
-    return tuple(found)
+        blocks.append((rows, int(first[begin]), matrix))
+    return tuple(blocks)

@@ -116,17 +116,17 @@ def layout(coverage: Coverage, geometry: Geometry, count: int) -> StripLayout | 
     for _ in range(TRIALS):
         if slope(geometry, margin) == math.inf:
             return None
-        found = _layout(coverage, geometry, count, margin)
-        if error_bound(found) <= geometry.epsilon:
-            return found
-        margin = _wider(found, margin)
+        trial = _layout(coverage, geometry, count, margin)
+        if error_bound(trial) <= geometry.epsilon:
+            return trial
+        margin = _wider(trial, margin)
     return None
 
 
-def _wider(found: StripLayout, margin: float) -> float:
+def _wider(layout: StripLayout, margin: float) -> float:
     """A margin on the way to where the outermost samples are, in units of half the image."""
-    outermost = max(reach(axis) for axis in (found.y, *(strip.x for strip in found.strips)))
-    return max(1.1 * margin, (margin + 2 * outermost / found.geometry.npix) / 2)
+    outermost = max(reach(axis) for axis in (layout.y, *(strip.x for strip in layout.strips)))
+    return max(1.1 * margin, (margin + 2 * outermost / layout.geometry.npix) / 2)
 
 
 def _layout(coverage: Coverage, geometry: Geometry, count: int, margin: float) -> StripLayout:
@@ -189,7 +189,7 @@ def _costs(
     used = int(np.flatnonzero(coverage.count)[-1]) + 1
     edges, field = _bin_edges(coverage), geometry.npix * geometry.cell
     a, beta = cost.constants(geometry.epsilon)
-    found = np.full((used + 1, used + 1), np.inf)
+    seconds = np.full((used + 1, used + 1), np.inf)
     for i in range(used):
         low = np.minimum.accumulate(coverage.w_low[i:used])
         high = np.maximum.accumulate(coverage.w_high[i:used])
@@ -197,8 +197,8 @@ def _costs(
         rate, _ = zone(np.maximum(edges[i] - guard, 0), edges[i + 1 : used + 1] + guard, GAP_X)
         planes = cost.planes(high - np.minimum(low, high), field / 2, geometry.epsilon)
         number = np.cumsum(coverage.count[i:used])
-        found[i, i + 1 :] = a * number + beta * rows * (rate * field + 60) * planes
-    return found
+        seconds[i, i + 1 :] = a * number + beta * rows * (rate * field + 60) * planes
+    return seconds
 
 
 def _minimax(costs: NDArray[np.float64], count: int) -> list[int]:

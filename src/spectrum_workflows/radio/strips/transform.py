@@ -104,8 +104,8 @@ def model_samples(model: Components, strip: Strip, layout: StripLayout) -> Coars
         if len(used):
             rows = np.ascontiguousarray(transposed(lines, layout.y, 0, npix).T)
             first, last = span(strip.x, block.start, block.stop)
-            found = transposed(rows, strip.x, block.start, block.stop, where=used)
-            total[first:last, top:bottom] += found
+            samples = transposed(rows, strip.x, block.start, block.stop, where=used)
+            total[first:last, top:bottom] += samples
     return total
 
 

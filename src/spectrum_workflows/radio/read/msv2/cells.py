@@ -37,9 +37,9 @@ class Shapes:
     distinct: tuple[tuple[int, ...], ...]
     which: NDArray[np.int64]
 
-    def other_than(self, *wanted: tuple[int, ...]) -> NDArray[np.int64]:
+    def other_than(self, *shapes: tuple[int, ...]) -> NDArray[np.int64]:
         """Rows whose cell has none of these shapes."""
-        wrong = [n for n, shape in enumerate(self.distinct) if shape not in wanted]
+        wrong = [n for n, shape in enumerate(self.distinct) if shape not in shapes]
         return np.flatnonzero(np.isin(self.which, wrong))
 
     def of(self, row: int) -> tuple[int, ...]:
@@ -56,12 +56,12 @@ def shapes(view: Any, column: str) -> Shapes:
     if not filled.any():
         return Shapes((EMPTY,), np.zeros(nrow, int))
     held = view if filled.all() else view.selectrows(np.flatnonzero(filled))
-    said, which = np.unique(held.getcolshapestring(column), return_inverse=True)
-    found = [tuple(int(n) for n in text.strip("[]").split(",")) for text in said]
-    found = [shape if all(shape) else EMPTY for shape in found]
-    every = np.full(nrow, len(found))
+    texts, which = np.unique(held.getcolshapestring(column), return_inverse=True)
+    distinct = [tuple(int(n) for n in text.strip("[]").split(",")) for text in texts]
+    distinct = [shape if all(shape) else EMPTY for shape in distinct]
+    every = np.full(nrow, len(distinct))
     every[filled] = which
-    return Shapes((*found, EMPTY), every)
+    return Shapes((*distinct, EMPTY), every)
 
 
 def defined(view: Any, column: str) -> NDArray[np.bool_]:
@@ -121,7 +121,7 @@ def _plain(view: Any, window: Window, rows: tuple[int, int]) -> NDArray[np.float
 
 def check_type(view: Any, column: str, *allowed: str, url: str) -> None:
     """Refuse a column of another type of value."""
-    found = view.coldatatype(column)
-    if found not in allowed or view.isscalarcol(column):
-        what = f"single {found} values" if view.isscalarcol(column) else found
+    kind = view.coldatatype(column)
+    if kind not in allowed or view.isscalarcol(column):
+        what = f"single {kind} values" if view.isscalarcol(column) else kind
         raise DataError(f"{column} holds {what}, not arrays of {allowed[0]}", url, "choose another")

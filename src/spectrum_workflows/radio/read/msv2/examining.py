@@ -100,13 +100,13 @@ def check_rows(url: str, asked: Asked) -> None:
 
 def _uniform(table: Any, shape: tuple[int, int]) -> set[str]:
     """Columns whose storage manager has cells of this shape only, wherever it has one."""
-    found: set[str] = set()
+    columns: set[str] = set()
     for manager in table.getdminfo().values():
         cubes = manager["SPEC"].get("HYPERCUBES") if manager["TYPE"].startswith("Tiled") else None
         sizes = {tuple(map(int, cube["CellShape"][::-1])) for cube in (cubes or {}).values()}
         if sizes == {shape}:
-            found |= set(manager["COLUMNS"])
-    return found
+            columns |= set(manager["COLUMNS"])
+    return columns
 
 
 def _check_numbers(

@@ -85,14 +85,14 @@ def _elsewhere(url: str, path: Path) -> list[Path]:
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     """A table's files by name, without those that come and go; links are followed once."""
     seen = {folder.resolve()}
-    found = []
+    paths = []
     for place, folders, names in os.walk(folder, followlinks=True):
         inside = [Path(place, name) for name in folders]
         folders[:] = [p.name for p in inside if not p.is_symlink() or p.resolve() not in seen]
         seen |= {p.resolve() for p in inside}
-        found += [Path(place, name) for name in names if name != LOCK]
-    found = [path for path in found if path.is_file()]
-    return iter(sorted((path.relative_to(folder).as_posix(), path) for path in found))
+        paths += [Path(place, name) for name in names if name != LOCK]
+    paths = [path for path in paths if path.is_file()]
+    return iter(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
 
 
 @dataclass(frozen=True)

@@ -128,8 +128,8 @@ def _doubled(url: str, chosen: tuple[int, int], at: RowIndex) -> tuple[str, ...]
 def _other(column: str, url: str, at: RowIndex) -> tuple[str, ...]:
     """A warning where calibrated data are there, and are not what is imaged."""
     rows = [int(at.first[0]), int(at.last[-1])]
-    there = column == "DATA" and has_values(url, "CORRECTED_DATA", rows)
-    return (not_corrected(),) if there else ()
+    present = column == "DATA" and has_values(url, "CORRECTED_DATA", rows)
+    return (not_corrected(),) if present else ()
 
 
 def _present(table: Any) -> tuple[list[int], list[int]]:
@@ -148,12 +148,12 @@ def check_column(column: str, url: str, at: RowIndex) -> None:
     with opened(url) as table:
         names = table.colnames()
     rows = [int(at.first[0]), int(at.last[-1]), int(at.first[len(at.first) // 2])]
-    there = [name for name in DATA_COLUMNS if has_values(url, name, rows)]
+    filled = [name for name in DATA_COLUMNS if has_values(url, name, rows)]
     if column not in names:
-        remedy = f"it has {', '.join(there) or 'neither DATA nor CORRECTED_DATA'}"
+        remedy = f"it has {', '.join(filled) or 'neither DATA nor CORRECTED_DATA'}"
         raise DataError(f"no column {column}", url, remedy)
-    if column not in there:
-        remedy = f"image {there[0]}" if there else "choose another field or set"
+    if column not in filled:
+        remedy = f"image {filled[0]}" if filled else "choose another field or set"
         raise DataError(f"{column} holds no values", url, remedy)
 
 

@@ -55,9 +55,9 @@ def _walked(url: str, state: str) -> None:  # noqa: ARG001 - a part of the cache
     raise DataError(f"reading it was stopped ({name} at {where})", url, "look at its memory")
 
 
-def _latest(said: str | bytes | None) -> str:
+def _latest(output: str | bytes | None) -> str:
     """Where the walk was."""
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said or ""
+    text = output.decode(errors="replace") if isinstance(output, bytes) else output or ""
     return text.strip().rpartition("\n")[2] or "its beginning"
 
 

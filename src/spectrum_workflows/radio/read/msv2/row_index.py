@@ -106,8 +106,8 @@ def row_index(
     if not pieces:
         return grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
     columns = ("time", "first", "last", "count")
-    found = grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
-    return replace(found, ordered=ordered, doubles=None if backwards or not ordered else doubles)
+    index = grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
+    return replace(index, ordered=ordered, doubles=None if backwards or not ordered else doubles)
 
 
 def _rises(latest: tuple[float, int], time: NDArray[np.float64], baseline: Numbers) -> bool:

@@ -48,24 +48,26 @@ def opened(url: str, subtable: str = "") -> Iterator[Any]:
     except SpectrumError:
         raise
     except MALFORMED as error:
-        said = str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
-        raise _describe(said, url, path, subtable) from error
+        message = (
+            str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
+        )
+        raise _describe(message, url, path, subtable) from error
 
 
-def _describe(said: str, url: str, path: Path, subtable: str) -> DataError | AccessError:
+def _describe(message: str, url: str, path: Path, subtable: str) -> DataError | AccessError:
     """What casacore said, as an error that names the cause as far as it is known."""
-    said = (said.splitlines() or ["no reason given"])[0].replace(str(path), path.name)
+    message = (message.splitlines() or ["no reason given"])[0].replace(str(path), path.name)
     if not (path / "table.dat").is_file():
         return DataError("not a Measurement Set", url, "name a folder that casacore can open")
-    if subtable and ("is unknown" in said or not (path / subtable / "table.dat").is_file()):
+    if subtable and ("is unknown" in message or not (path / subtable / "table.dat").is_file()):
         return DataError(f"it has no {subtable} subtable", url, "copy all of the set")
     if closed := _closed(path):
         return AccessError("the set's files may not be read", closed, "ask for read permission")
-    if "not registered" in said or "is unknown" in said or "shared library" in said:
+    if "not registered" in message or "is unknown" in message or "shared library" in message:
         remedy = "write the set with CASA's standard storage managers (mstransform, DP3)"
-        return DataError(f"casacore here cannot read how it is stored ({said})", url, remedy)
+        return DataError(f"casacore here cannot read how it is stored ({message})", url, remedy)
     remedy = "copy it again, whole; what is still unreadable then is damaged at its source"
-    return DataError(f"{subtable or 'main table'} unreadable ({said})", url, remedy)
+    return DataError(f"{subtable or 'main table'} unreadable ({message})", url, remedy)
 
 
 def _closed(path: Path) -> str:

@@ -73,7 +73,7 @@ def known(url: str, root: str) -> dict[str, str] | None:
     return objects
 
 
-def check(objects: Mapping[str, str], name: str, found: str, url: str) -> None:
+def check(objects: Mapping[str, str], name: str, own: str, url: str) -> None:
     """Refuse an object whose checksum is not the listed one.
 
     Raises
@@ -81,6 +81,6 @@ def check(objects: Mapping[str, str], name: str, found: str, url: str) -> None:
     DataError
         It has changed since it was written, or was not written then.
     """
-    if objects.get(name) != found:
+    if objects.get(name) != own:
         what = "not what was written when the set was converted (its checksum differs)"
         raise DataError(what, storage.join(url, name), REMEDY)

@@ -48,8 +48,8 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         known = stored.parts(root)
         fields = sorted({part.field for part in known})
         field = chosen(spec.field, fields, "field", url)
-        there = sorted({p.data_description for p in known if p.field == field})
-        description = chosen(spec.data_description, there, "data_description", url)
+        descriptions = sorted({p.data_description for p in known if p.field == field})
+        description = chosen(spec.data_description, descriptions, "data_description", url)
         [part, *more] = [p for p in known if (p.field, p.data_description) == (field, description)]
         if more:
             remedy = "convert the Measurement Set with spectrum data convert"
@@ -112,8 +112,8 @@ def _factor(array: zarr.Array[Any], unit: str, name: str, url: str) -> float:
 
 def _other(part: stored.StoredSet, column: str) -> tuple[str, ...]:
     """A warning where calibrated data are there, and are not what is imaged."""
-    there = stored.COLUMNS["CORRECTED_DATA"] in part.group
-    return (not_corrected(),) if there and column == "DATA" else ()
+    present = stored.COLUMNS["CORRECTED_DATA"] in part.group
+    return (not_corrected(),) if present and column == "DATA" else ()
 
 
 def _unverified(objects: Objects) -> tuple[str, ...]:
@@ -128,14 +128,14 @@ def _check_arrays(part: stored.StoredSet, column: str, shape: tuple[int, int], u
     """Refuse arrays that do not fit together."""
     ntime, nbaseline = (part.array(name).shape[0] for name in ("time", "baseline_antenna1_name"))
     cell = (ntime, nbaseline)
-    wanted: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         stored.COLUMNS[column]: (*cell, *shape),
         "FLAG": (*cell, *shape),
     }
-    wanted |= {"WEIGHT": (*cell, *shape), "UVW": (*cell, 3)}
-    for name, axes in wanted.items():
-        if (found := part.array(name).shape) != axes:
-            what = f"{name} has shape {tuple(found)}, not {axes}"
+    shapes |= {"WEIGHT": (*cell, *shape), "UVW": (*cell, 3)}
+    for name, axes in shapes.items():
+        if (own := part.array(name).shape) != axes:
+            what = f"{name} has shape {tuple(own)}, not {axes}"
             raise DataError(what, url, "convert or copy the set again")
     for name, unit in (("UVW", "m"), ("frequency", "Hz")):
         if _factor(part.array(name), unit, name, url) != 1.0:
@@ -147,8 +147,8 @@ def _widths(part: stored.StoredSet, frequency: zarr.Array[Any], nchan: int) -> N
     own = part.own.get("channel_width")
     if own is not None and np.shape(own) == (nchan,):
         return np.asarray(own, np.float64)
-    said: Any = frequency.attrs.get("channel_width")
-    width = abs(float(said["data"])) if isinstance(said, dict) and "data" in said else np.nan
+    stated: Any = frequency.attrs.get("channel_width")
+    width = abs(float(stated["data"])) if isinstance(stated, dict) and "data" in stated else np.nan
     return np.full(nchan, width if width > 0 else np.nan)
 
 
@@ -173,8 +173,8 @@ def _times(part: stored.StoredSet, rows: NDArray[np.int64]) -> NDArray[np.float6
 def _check_column(part: stored.StoredSet, column: str, url: str) -> None:
     names = stored.COLUMNS
     if names[column] not in part.group:
-        there = [name for name in names if names[name] in part.group]
-        remedy = f"it has {', '.join(there) or 'neither DATA nor CORRECTED_DATA'}"
+        present = [name for name in names if names[name] in part.group]
+        remedy = f"it has {', '.join(present) or 'neither DATA nor CORRECTED_DATA'}"
         raise DataError(f"no column {column}", url, remedy)
 
 

@@ -50,9 +50,9 @@ def opened(url: str) -> Iterator[tuple[zarr.Group, Objects]]:
     except (SpectrumError, OSError, MemoryError):
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".strip().splitlines()[0][:160]
+        message = f"{type(error).__name__}: {error}".strip().splitlines()[0][:160]
         remedy = "convert or copy the set again"
-        raise DataError(f"damaged or incomplete Zarr set ({said})", url, remedy) from error
+        raise DataError(f"damaged or incomplete Zarr set ({message})", url, remedy) from error
     finally:
         storage.count(objects.nbytes)
 
@@ -86,24 +86,24 @@ class StoredSet:
         DataError
             There is no such variable.
         """
-        found = self.group.get(name)
-        if not isinstance(found, zarr.Array):
+        variable = self.group.get(name)
+        if not isinstance(variable, zarr.Array):
             raise DataError(f"no {name} in {self.group.path or 'the set'}", "", "convert it again")
-        return found
+        return variable
 
 
 def parts(root: zarr.Group) -> list[StoredSet]:
     """All visibility datasets of a set."""
     groups = [root, *(group for _, group in sorted(root.groups()))]
-    found: list[StoredSet] = []
+    sets: list[StoredSet] = []
     windows: dict[str, int] = {}
     for group in groups:
         if group.attrs.get("type") == "visibility":
             own: Any = group.attrs.get("spectrum_workflows", {})
-            found.append(_identified(StoredSet(group, 0, 0, "", own), windows))
-    if not found:
+            sets.append(_identified(StoredSet(group, 0, 0, "", own), windows))
+    if not sets:
         raise DataError("no visibility dataset in it", "", "name a set in the MSv4 schema")
-    return found
+    return sets
 
 
 def _identified(part: StoredSet, windows: dict[str, int]) -> StoredSet:
@@ -188,8 +188,8 @@ def rows_per_time(part: StoredSet) -> NDArray[np.int64]:
     known = baselines(part)
     array = part.array("TIME_CENTROID" if "TIME_CENTROID" in part.group else "UVW")
     ntime, step = array.shape[0], array.chunks[0]
-    found = [present(part, slice(t, t + step)) for t in range(0, ntime, step)]
-    return np.concatenate([rows[:, known.order[known.cross]].sum(axis=1) for rows in found])
+    blocks = [present(part, slice(t, t + step)) for t in range(0, ntime, step)]
+    return np.concatenate([rows[:, known.order[known.cross]].sum(axis=1) for rows in blocks])
 
 
 def times(part: StoredSet) -> NDArray[np.int64]:
