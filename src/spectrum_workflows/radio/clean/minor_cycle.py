@@ -79,14 +79,14 @@ def _cleaned(
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _strength(value: NDArray[np.float64]) -> float:
-    """See `residual_image.strength`; of one pixel."""
-    if value.shape[0] == 1:
-        return float(abs(value[0]))
+def _strength(values: NDArray[np.float64], k: int, planes: int) -> float:
+    """See `residual_image.strength`; of the k-th pixel."""
+    if planes == 1:
+        return abs(values[k, 0])  # type: ignore[no-any-return]
     total = 0.0
-    for plane in range(value.shape[0]):
-        total += value[plane] * value[plane]
-    return float(np.sqrt(total))
+    for plane in range(planes):
+        total += values[k, plane] * values[k, plane]
+    return np.sqrt(total)  # type: ignore[no-any-return]
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -104,9 +104,9 @@ def _clean_active(
     component = np.zeros(len(psfs))
     peak = 0
     for k in range(values.shape[0]):
-        if _strength(values[k]) > _strength(values[peak]):
+        if _strength(values, k, len(psfs)) > _strength(values, peak, len(psfs)):
             peak = k
-    strongest = _strength(values[peak])
+    strongest = _strength(values, peak, len(psfs))
     used, highest_allowed = 0, GROWN * strongest
     while used < iterations and level < strongest <= highest_allowed:
         row, column = active[peak]
@@ -120,8 +120,8 @@ def _clean_active(
             if 0 <= y < npix and 0 <= x < npix:
                 for plane in range(len(psfs)):
                     values[k, plane] -= component[plane] * psfs[plane][y, x]
-            strength = _strength(values[k])
+            strength = _strength(values, k, len(psfs))
             if strength > highest:
                 best, highest = k, strength
-        peak, strongest = best, _strength(values[best])
+        peak, strongest = best, highest
     return used
