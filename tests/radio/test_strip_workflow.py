@@ -19,6 +19,7 @@ from spectrum_workflows.radio.image.strips import shuffle_into_strips
 from spectrum_workflows.radio.plan import planning
 from spectrum_workflows.radio.read import coordinates, read
 from spectrum_workflows.radio.strips import planner
+from spectrum_workflows.radio.types import Plane
 from spectrum_workflows.record.digest import digest
 
 from .conftest import put, spec_of
@@ -182,7 +183,9 @@ def test_a_strip_that_is_cut_again_from_other_data_is_refused(small: Path):
     strip = plan.groups[0].layout.strips[1]
     data = list(shuffle_into_strips(state, plan.groups[0].layout, None))[strip.number]
     with pytest.raises(DataError, match=r"strip 2 of 3 .* cut again, the strip has other data"):
-        strip_tasks.dirty_pieces(strip, data, {strip.number: 1.0}, plan.groups[0].layout)
+        strip_tasks.dirty_pieces(
+            strip, data, {strip.number: 1.0}, (Plane(),), plan.groups[0].layout
+        )
 
 
 def test_data_are_read_once_besides_the_weights(serial, small: Path):
