@@ -85,20 +85,20 @@ def worst(ours, theirs):
     [("natural", "natural", 1e-5), ("briggs", "briggs0", 2e-4), ("uniform", "uniform", 2e-3)],
 )
 def test_dirty_images(unpacked_radio, wsclean, agrees, scheme, file, allowed):
-    ours = imaged(unpacked_radio, "radio_dirty", scheme).dirty
+    ours = imaged(unpacked_radio, "radio_dirty", scheme).planes[0].dirty
     theirs, _ = wsclean(f"nn_dirty_{file}-dirty")
     agrees(f"{DIRTY}, {scheme}", "WSClean 3.1 w-gridder", WORST, worst(ours, theirs), allowed)
 
 
 @pytest.mark.parametrize(("scheme", "file"), [("natural", "natural"), ("briggs", "briggs0")])
 def test_psfs(unpacked_radio, wsclean, agrees, scheme, file):
-    ours = imaged(unpacked_radio, "radio_dirty", scheme, "sim_vlac_330").psf
+    ours = imaged(unpacked_radio, "radio_dirty", scheme, "sim_vlac_330").planes[0].psf
     theirs, _ = wsclean(f"dirty_{file}-psf")
     agrees(f"its PSF, {scheme}", "WSClean 3.1", WORST, worst(ours, theirs), 1e-3)
 
 
 def test_dirty_image_with_noise(unpacked_radio, wsclean):
-    ours = imaged(unpacked_radio, "radio_dirty", "briggs", "sim_vlac_330").dirty
+    ours = imaged(unpacked_radio, "radio_dirty", "briggs", "sim_vlac_330").planes[0].dirty
     theirs, _ = wsclean("dirty_briggs0-dirty")
     assert worst(ours, theirs) < 2e-4
 
@@ -106,7 +106,7 @@ def test_dirty_image_with_noise(unpacked_radio, wsclean):
 @pytest.mark.parametrize("program", ["WSClean", "CASA"])
 @pytest.mark.parametrize("scheme", ["natural", "uniform", "briggs"])
 def test_beams_lie_between_the_programs(unpacked_radio, agrees, scheme, program):
-    beam = imaged(unpacked_radio, "radio_dirty", scheme).beam
+    beam = imaged(unpacked_radio, "radio_dirty", scheme).planes[0].beam
     bmaj, bmin = BEAMS[scheme][program]
     apart = max(abs(beam.bmaj / bmaj - 1), abs(beam.bmin / bmin - 1))
     agrees("its fitted beam, three weightings", program, "BMAJ and BMIN, relative", apart, 0.15)
@@ -155,14 +155,14 @@ def test_truth_table_is_the_simulation(shared_reference):
 
 
 def test_a_real_calibrator_has_one_jansky_at_the_centre(j1008, agrees):
-    row, column = np.unravel_index(j1008.dirty.argmax(), j1008.dirty.shape)
+    row, column = np.unravel_index(j1008.planes[0].dirty.argmax(), j1008.planes[0].dirty.shape)
     assert (row, column) == (256, 256)
-    apart = abs(j1008.dirty.max() - 1.0)
+    apart = abs(j1008.planes[0].dirty.max() - 1.0)
     agrees("J1008+0730 at 36 GHz (EVLA), dirty", "WSClean 3.1", "peak less 1.00 Jy", apart, 0.01)
 
 
 def test_a_real_calibrator_cleaned(j1008, agrees):
-    corner = j1008.image[20:201, 20:201]
+    corner = j1008.planes[0].image[20:201, 20:201]
     apart = abs(corner.std() - 5.0e-3)
     agrees("the same, CLEAN", "WSClean 3.1", "rms less 5.0 mJy, Jy/beam", apart, 0.5e-3)
     assert j1008.stop.name == "SIGMA"
