@@ -357,6 +357,18 @@ class TestNothingTwice:
         names = f"{tmp_path}/a.root and {tmp_path}/b.root begin with the same events"
         assert [w[: len(names)] for w in said] == [names] * same
 
+    def test_a_variation_may_be_simulated_from_the_same_events(self, spec, tmp_path):
+        x = np.random.default_rng(1).uniform(0, 100, 300)
+        for name, numbers in (("a.root", x), ("b.root", x[:200])):
+            with uproot.recreate(tmp_path / name) as file:
+                file["Events"] = {"x": numbers}
+        samples = {"s": {"files": ["a.root"]}, "t": {"files": ["b.root"]}}
+        for varies, warned in (({}, 1), ({"varies": "s"}, 0)):
+            both = spec.changed(samples={**samples, "t": samples["t"] | varies})
+            _, result, _ = run(both, tmp_path)
+            warnings = [w for w in DOMAIN.warnings(result) if "begin with the same" in w]
+            assert len(warnings) == warned
+
     def test_events_that_repeat_themselves_are_no_copies(self, spec, tmp_path):
         for name in ("a.root", "b.root"):
             with uproot.recreate(tmp_path / name) as file:

@@ -95,18 +95,30 @@ def counted_once(
     return refuse(identified, data=data or ())
 
 
-def begin_alike(files: Mapping[tuple[str, str], FileRead]) -> list[str]:
+def begin_alike(
+    files: Mapping[tuple[str, str], FileRead], varied: Mapping[str, str] | None = None
+) -> list[str]:
     """A warning of files that are not the same and begin with the same events.
 
     One is the other's copy, written anew: converted, compressed otherwise, or skimmed.
+
+    Parameters
+    ----------
+    files : mapping of (sample, url) to FileRead
+        What was read.
+    varied : mapping of str to str, optional
+        Per sample that is a systematic variation, the sample it varies: both may be
+        simulated from the same events, and no total holds both.
     """
-    first_of: dict[str, tuple[str, FileRead]] = {}
+    process = varied or {}
+    first_of: dict[str, tuple[str, str, FileRead]] = {}
     alike = []
-    for (_, url), file in files.items():
+    for (sample, url), file in files.items():
         if not file.beginning:
             continue
-        other, first = first_of.setdefault(file.beginning, (url, file))
-        if other != url and first.content != file.content:
+        one, other, first = first_of.setdefault(file.beginning, (sample, url, file))
+        variation = one != sample and (one in process or sample in process)
+        if other != url and first.content != file.content and not variation:
             alike.append((other, url))
     if not alike:
         return []

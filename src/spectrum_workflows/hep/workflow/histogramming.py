@@ -77,7 +77,8 @@ def _notes(filled: Filled, spec: HepSpec, plan: Plan, workload: Workload) -> Ite
     """
     data = {name for name, sample in spec.samples.items() if sample.data}
     yield from completeness.counted_once(filled.files, data)
-    yield from completeness.begin_alike(filled.files)
+    varied = {name: sample.varies for name, sample in spec.samples.items() if sample.varies}
+    yield from completeness.begin_alike(filled.files, varied)
     yield from _unforeseen(filled, plan, workload)
     weighted = (s for s in spec.samples if workload.requested[s].generator_weighted)
     yield from completeness.not_normalised(filled, weighted)
