@@ -5,11 +5,13 @@ loop without a client, or on Dask workers with one.  For a given ``fan_in``
 both give the same bits, whatever the number of workers.  ``shuffle`` gives
 every part's pieces to values that stay on the workers, for a loop that goes
 over them again and again.  A ``Run`` makes several passes over the same
-partitions, without those that failed in the first.
+partitions, without those that failed in the first.  ``map_reduce`` is the tree
+for anybody's own items, in one call.
 """
 
 from spectrum_workflows.engine.failing import failing
 from spectrum_workflows.engine.limits import Limits, limited
+from spectrum_workflows.engine.map_reduce import map_reduce
 from spectrum_workflows.engine.parts import Parts, each
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.run import Reduction, Run, Shuffle
@@ -27,6 +29,7 @@ __all__ = [
     "each",
     "failing",
     "limited",
+    "map_reduce",
     "merged",
     "one_thread",
     "shuffle",
