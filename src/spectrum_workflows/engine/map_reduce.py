@@ -78,8 +78,8 @@ def map_reduce(
     """
     numbered = [_Item(value, n) for n, value in enumerate(items)]
     parts = each(_Applied(fn), numbered, client=client, label="map-reduce")
-    value, _ = merged(parts, merge, fan_in=fan_in)
-    return value
+    merging = merged(parts, merge, fan_in=fan_in)
+    return merging[0]
 
 
 @dataclass(frozen=True)
