@@ -165,7 +165,7 @@ def test_a_real_calibrator_cleaned(j1008, agrees):
     corner = j1008.planes[0].image[20:201, 20:201]
     apart = abs(corner.std() - 5.0e-3)
     agrees("the same, CLEAN", "WSClean 3.1", "rms less 5.0 mJy, Jy/beam", apart, 0.5e-3)
-    assert j1008.stop.name == "SIGMA"
+    assert j1008.groups[0].stop.name == "SIGMA"
 
 
 def test_every_self_check_holds(unpacked_radio, cleaned, j1008):
