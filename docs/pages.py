@@ -166,8 +166,9 @@ def execute_notebooks(folder: Path) -> None:
 
 def new_environment(home: Path) -> dict[str, str]:
     """Give the environment of somebody who has set nothing."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SPECTRUM_", "XDG_", "CI"))}
-    return kept | {"HOME": str(home), "MPLBACKEND": "agg"}
+    own = ("SPECTRUM_", "XDG_", "CI", "MPLBACKEND")  # Jupyter draws inline unless that is set
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(own)}
+    return kept | {"HOME": str(home)}
 
 
 def _executed(notebook: Path, environment: Mapping[str, str]) -> str:

@@ -91,8 +91,8 @@ def test_every_page_opens_without_an_error_and_fits(
         size = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
         if size[0] > size[1]:
             wide.append(f"{name}: {size[0]} pixels wide")
-        if name.removesuffix(".html") in LOOKED_AT:
-            page.screenshot(path=tmp_path / f"{name.replace('/', '-')}-{width}.png")
+        if (title := name.removesuffix(".html")) in LOOKED_AT:
+            page.screenshot(path=tmp_path / f"{title.replace('/', '-')}-{width}.png")
     page.close()
     assert wrong == []
     assert wide == []
