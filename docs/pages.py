@@ -21,6 +21,7 @@ from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 SURFACE = ROOT / "tests" / "public_surface.txt"
+EXAMPLE = ROOT / "examples" / "gravitational_waves"
 PACKAGE = "spectrum_workflows"
 TIME_LIMIT = 600  # seconds for one notebook, on a busy machine
 AT_ONCE = 2  # notebooks
@@ -58,6 +59,10 @@ def write(folder: Path, *, execute: bool) -> None:
     folder.mkdir()
     (folder / "api.md").write_text(api_page(SURFACE.read_text()))
     (folder / "commands.md").write_text(commands_page())
+    (folder / "contributing.md").write_text(
+        contributing_page((ROOT / "CONTRIBUTING.md").read_text())
+    )
+    shutil.copytree(EXAMPLE, folder / "third_science", ignore=shutil.ignore_patterns("__pycache__"))
     copy_notebooks(ROOT / "workflows", folder / "workflows")
     if execute:
         execute_notebooks(folder / "workflows")
@@ -127,6 +132,11 @@ def commands_page() -> str:
         [*command, "--name", "spectrum"], capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+def contributing_page(text: str) -> str:
+    """Give CONTRIBUTING.md with its link to the example led to the page made of that."""
+    return text.replace("](examples/gravitational_waves/", "](third_science/")
 
 
 # Notebooks

@@ -16,7 +16,8 @@ pytest.importorskip("sphinx", reason="the site's packages are not installed: mak
 
 ROOT = Path(__file__).parents[2]
 NEEDED = (
-    *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "environments", "workflows"),
+    *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "environments", "examples"),
+    "workflows",
     "tests/public_surface.txt",
 )
 LOOKED_AT = ("index", "start/hep", "guide/imaging", "engine/tree", "generated/api", "keys/radio")
