@@ -31,7 +31,7 @@ def test_a_job_that_is_cancelled_between_cycles_changes_nothing(tmp_path: Path) 
     )
     DOMAIN.make(spec, str(tmp_path), size=60_000)
     plan = DOMAIN.plan(spec, str(tmp_path))
-    assert len(plan.layout.strips) == 6
+    assert len(plan.groups[0].layout.strips) == 6
     with threadpool_limits(1):  # as in front.run, and on workers
         serial, _ = DOMAIN.run(spec, plan)
     jobs: list[str] = []
