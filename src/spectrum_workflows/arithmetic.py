@@ -72,8 +72,8 @@ def pin() -> None:
         os.environ[DUCC0] = str(asked)
         _found = Arithmetic(min(here, asked), pinned=min(here, asked) == LEVEL)
     else:
-        found = min(here, _allowed(os.environ.get(DUCC0)))
-        _found = Arithmetic(found, pinned=found == LEVEL)
+        level = min(here, _allowed(os.environ.get(DUCC0)))
+        _found = Arithmetic(level, pinned=level == LEVEL)
     if min(here, asked) == LEVEL:
         os.environ |= _settings(os.environ)
 
@@ -121,11 +121,11 @@ def _reasons(machine: Mapping[str, Any]) -> Iterable[str]:
 
 def _settings(environment: Mapping[str, str]) -> dict[str, str]:
     """For OpenBLAS and NumPy; what somebody else keeps from NumPy stays kept from it."""
-    found = {OPENBLAS: KERNEL}
+    settings = {OPENBLAS: KERNEL}
     if not environment.get(ONLY):
         before = environment.get(WITHOUT, "").replace(",", " ").split()
-        found[WITHOUT] = " ".join(dict.fromkeys([*before, *WIDER]))
-    return found
+        settings[WITHOUT] = " ".join(dict.fromkeys([*before, *WIDER]))
+    return settings
 
 
 def _asked() -> int:

@@ -62,7 +62,7 @@ def convert_data(
             raise SpecError(f"{flag} is no option for {converter.suffix}", source, "leave it out")
     started = time.perf_counter()
     with storage.using(stores or Stores()), progress.shown() as report:
-        said = converter.convert(
+        conversion = converter.convert(
             source,
             target,
             columns=list(dict.fromkeys(columns)),
@@ -70,7 +70,7 @@ def convert_data(
             report=report,
             **(options or {}),
         )
-    return said | {"seconds": time.perf_counter() - started, "peak_memory": peak_memory()}
+    return conversion | {"seconds": time.perf_counter() - started, "peak_memory": peak_memory()}
 
 
 def fetch_data(
@@ -99,10 +99,10 @@ def fetch_data(
     """
     rows = []
     with storage.using(stores or Stores()), progress.shown() as report:
-        found = catalogue.entry(name, data)
-        for file in found.files:
+        entry = catalogue.entry(name, data)
+        for file in entry.files:
             here = partial(report, file.name)
-            place, replica = catalogue.fetch(found, file, data, here, unpacked=unpacked)
+            place, replica = catalogue.fetch(entry, file, data, here, unpacked=unpacked)
             rows.append({"file": place, "replica": storage.shown(replica) if replica else ""})
     return rows
 
@@ -127,12 +127,12 @@ def verify_data(
     rows = []
     with storage.using(stores or Stores()), progress.shown() as report:
         entries = catalogue.catalogue(data)
-        wanted = list(names)
-        for name in wanted or entries:
+        selection = list(names)
+        for name in selection or entries:
             for file in catalogue.entry(name, data).files:
-                if wanted or storage.exists(storage.join(data, file.name)):
-                    state, what = catalogue.verify(file, data)
-                    row = {"entry": name, "file": file.name, "state": state, "what": what}
+                if selection or storage.exists(storage.join(data, file.name)):
+                    state, detail = catalogue.verify(file, data)
+                    row = {"entry": name, "file": file.name, "state": state, "what": detail}
                     rows.append(row)
                     report("verify", len(rows), len(rows))
     return rows

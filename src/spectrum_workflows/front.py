@@ -150,8 +150,8 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         why = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
         raise PartitionError(f"no partition could be computed: {why}")
     driver = time.thread_time() - cpu
-    here, there = machine(science.libraries), _machines(place, science.libraries)
-    doubts = arithmetic.doubts((here, *there))
+    here, worker_machines = machine(science.libraries), _machines(place, science.libraries)
+    doubts = arithmetic.doubts((here, *worker_machines))
     return Outcome(
         spec=spec,
         plan=plan,
@@ -163,7 +163,7 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         cpu_seconds=driver + (metrics.cpu_seconds if place.client else 0.0),
         workers=place.workers,
         machine=here,
-        worker_machines=there,
+        worker_machines=worker_machines,
         expected=expected(spec, plan),
     )
 

@@ -88,5 +88,5 @@ def _limits(key: Schema) -> str:
         "exclusiveMaximum": "<",
         "multipleOf": "a multiple of",
     }
-    said = [f"{sign} {key[name]:g}" for name, sign in signs.items() if name in key]
-    return f" {', '.join(said)}" if said else ""
+    limits = [f"{sign} {key[name]:g}" for name, sign in signs.items() if name in key]
+    return f" {', '.join(limits)}" if limits else ""

@@ -48,9 +48,9 @@ def file_names(names: Iterable[str]) -> list[str]:
     out: list[str] = []
     taken: set[str] = set()
     for name in names:
-        found = _distinct(_safe(name), taken)
-        taken.add(_folded(found))
-        out.append(found)
+        file_name = _distinct(_safe(name), taken)
+        taken.add(_folded(file_name))
+        out.append(file_name)
     return out
 
 
@@ -63,12 +63,12 @@ def _safe(name: str) -> str:
 
 
 def _distinct(name: str, taken: set[str]) -> str:
-    found, k = name, 1
-    while _folded(found) in taken:
+    candidate, k = name, 1
+    while _folded(candidate) in taken:
         k += 1
         stem, dot, ending = name.rpartition(".")
-        found = f"{stem}~{k}{dot}{ending}" if stem else f"{name}~{k}"
-    return found
+        candidate = f"{stem}~{k}{dot}{ending}" if stem else f"{name}~{k}"
+    return candidate
 
 
 def _folded(name: str) -> str:

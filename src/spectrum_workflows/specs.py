@@ -95,12 +95,12 @@ def parse(model: type[M], table: Mapping[str, Any], *, where: str, exact: bool =
     """
     refuse_secrets(table, where)
     try:
-        found = model.model_validate(table)
+        parsed = model.model_validate(table)
     except ValidationError as error:
         raise _explain(error, model, where) from None
     if exact:
-        _refuse_other_kinds(table, found, where)
-    return found
+        _refuse_other_kinds(table, parsed, where)
+    return parsed
 
 
 def refuse_secrets(table: Mapping[str, Any], where: str, *, guess: bool = False) -> None:
@@ -162,8 +162,8 @@ def _refuse_other_kinds(given: Any, found: Any, where: str, at: str = "") -> Non
         was, became = _kind_of(value), _kind_of(taken)
         if was and became and was != became:
             remedy = "write it without quotes" if was == "text" else ""
-            said = f"{_short(here)}: this is {became}, not {was} (got {_short(repr(value))})"
-            raise SpecError(said, where, remedy)
+            message = f"{_short(here)}: this is {became}, not {was} (got {_short(repr(value))})"
+            raise SpecError(message, where, remedy)
         _refuse_other_kinds(value, taken, where, here)
 
 
@@ -205,9 +205,9 @@ def _explain(error: ValidationError, model: type[BaseModel], where: str) -> Spec
         return SpecError(f"unknown key {path!r}{more}", where, closest(word, known))
     if first["type"] == "missing":
         return SpecError(f"missing key {path!r}{more}", where, "add it to the file")
-    said = _short(first["msg"].removeprefix("Value error, "))
+    message = _short(first["msg"].removeprefix("Value error, "))
     given = "" if isinstance(first["input"], Mapping) else f" (got {_short(repr(first['input']))})"
-    return SpecError(f"{path + ': ' if path else ''}{said}{given}{more}", where)
+    return SpecError(f"{path + ': ' if path else ''}{message}{given}{more}", where)
 
 
 def _unlikely(error: Any) -> tuple[bool, bool]:

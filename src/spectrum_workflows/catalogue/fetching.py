@@ -89,8 +89,8 @@ def fetch(
     except OSError as error:
         if isinstance(error, SpectrumError):
             raise
-        said = f"cannot write ({error.strerror or error})"
-        raise OutputError(said, str(path), "choose another place with --data") from error
+        message = f"cannot write ({error.strerror or error})"
+        raise OutputError(message, str(path), "choose another place with --data") from error
     return str(path), replica
 
 
@@ -130,8 +130,8 @@ def _copied(found: CatalogueEntry, file: CatalogueFile, part: Path, progress: Pr
             troubles.append(str(error))
         else:
             return url
-    said = "; ".join(troubles) or "the entry has no replicas"
-    raise DataNotFoundError(f"no replica can be read ({said})", file.name, "try again later")
+    reason = "; ".join(troubles) or "the entry has no replicas"
+    raise DataNotFoundError(f"no replica can be read ({reason})", file.name, "try again later")
 
 
 def _append(url: str, file: CatalogueFile, part: Path, progress: Progress) -> None:
@@ -168,30 +168,30 @@ def _origin(part: Path) -> Path:
 
 def _noted_origin(part: Path) -> dict[str, str]:
     try:
-        found = json.loads(_origin(part).read_bytes())
+        origin = json.loads(_origin(part).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return origin if isinstance(origin, dict) else {}
 
 
 def _check_room(part: Path, needed: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if needed > free:
-        what = f"{needed / 1e9:.2f} GB are to come, and {free / 1e9:.2f} GB are free"
-        raise OutputError(what, str(part.parent), "choose another place with --data")
+        message = f"{needed / 1e9:.2f} GB are to come, and {free / 1e9:.2f} GB are free"
+        raise OutputError(message, str(part.parent), "choose another place with --data")
 
 
 def _check(file: CatalogueFile, path: Path, origin: str) -> None:
     """Compare with what was published; a part that is not that is removed."""
-    size, said = path.stat().st_size, ""
+    size, fault = path.stat().st_size, ""
     if file.size is not None and size != file.size:
-        said = f"{size} bytes, not the {file.size} published"
+        fault = f"{size} bytes, not the {file.size} published"
     elif file.checksum:
-        algorithm, _, wanted = file.checksum.partition(":")
-        if (found := checksum(path, algorithm)) != wanted:
-            said = f"{algorithm} {found}, not the {wanted} published"
-    if said:
+        algorithm, _, published = file.checksum.partition(":")
+        if (actual := checksum(path, algorithm)) != published:
+            fault = f"{algorithm} {actual}, not the {published} published"
+    if fault:
         if path.suffix == ".part":
             path.unlink()
             _origin(path).unlink(missing_ok=True)
-        raise DataError(said, storage.shown(origin), "fetch it again, or from another replica")
+        raise DataError(fault, storage.shown(origin), "fetch it again, or from another replica")

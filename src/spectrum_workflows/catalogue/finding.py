@@ -49,11 +49,11 @@ def catalogue(data: str = "") -> dict[str, CatalogueEntry]:
     SpecError
         A catalogue is not valid.
     """
-    found: dict[str, CatalogueEntry] = {}
+    entries: dict[str, CatalogueEntry] = {}
     for path in sorted(shipped.folder("workflows").glob(f"*/{FILE}")):
-        found |= _read(str(path))
+        entries |= _read(str(path))
     own = storage.join(data, FILE) if data else ""
-    return found | (_read(own) if own and storage.exists(own) else {})
+    return entries | (_read(own) if own and storage.exists(own) else {})
 
 
 def entry(name: str, data: str = "") -> CatalogueEntry:
@@ -90,15 +90,17 @@ def located(reference: str, data: str) -> list[Located]:
     """
     if not reference.startswith(PREFIX):
         return [Located(storage.below(data, reference))]
-    found = entry(reference, data)
-    counted = _counted(found, [file for file in found.files if file.events is not None], data)
+    catalogue_entry = entry(reference, data)
+    counted = _counted(
+        catalogue_entry, [file for file in catalogue_entry.files if file.events is not None], data
+    )
     return [
         Located(
-            _first(found, file, data) if file.events is None else next(counted),
+            _first(catalogue_entry, file, data) if file.events is None else next(counted),
             file.checksum or "",
             file.events,
         )
-        for file in found.files
+        for file in catalogue_entry.files
     ]
 
 
@@ -127,11 +129,11 @@ def stems(reference: str, data: str) -> list[str]:
     """URLs, without suffix, under which a data set may lie, in order."""
     if not reference.startswith(PREFIX):
         return [storage.join(data, reference)]
-    found = entry(reference, data)
-    name = set_name(found.files[0].name)
+    catalogue_entry = entry(reference, data)
+    name = set_name(catalogue_entry.files[0].name)
     for ending in SET_ENDINGS:
         name = name.removesuffix(ending)
-    roots = [data, *ordered(found.replicas)]
+    roots = [data, *ordered(catalogue_entry.replicas)]
     return [storage.join(root, name) for root in roots]
 
 
@@ -144,10 +146,12 @@ def set_name(name: str) -> str:
 
 def ordered(replicas: Sequence[str]) -> list[str]:
     """Replicas in the order in which this site wants them."""
-    wanted = storage.current_stores().replicas
+    prefixes = storage.current_stores().replicas
 
     def place(url: str) -> int:
-        return next((n for n, prefix in enumerate(wanted) if url.startswith(prefix)), len(wanted))
+        return next(
+            (n for n, prefix in enumerate(prefixes) if url.startswith(prefix)), len(prefixes)
+        )
 
     return sorted(replicas, key=place)
 
@@ -158,14 +162,14 @@ def copies(references: Iterable[str], data: str = "") -> tuple[tuple[str, ...], 
     Not of Zarr sets: their objects are read one by one, and two replicas that
     were converted at different times must not be mixed.
     """
-    found = []
+    replica_roots = []
     for name in references:
         named = entry(name, data)
         if any(file.name.endswith(".zarr") for file in named.files):
             continue
         roots = [root for root in ordered(named.replicas) if not storage.is_local(root)]
-        found.append(tuple(root.rstrip("/") for root in roots))
-    return tuple(roots for roots in found if len(roots) > 1)
+        replica_roots.append(tuple(root.rstrip("/") for root in roots))
+    return tuple(roots for roots in replica_roots if len(roots) > 1)
 
 
 def candidates(found: CatalogueEntry, file: CatalogueFile) -> Iterator[str]:
@@ -193,8 +197,8 @@ def _check_here(file: CatalogueFile, url: str) -> None:
     """Refuse a file below a local data root that is no longer what was fetched."""
     if not storage.is_local(url) or not storage.local_path(url).is_file():
         return
-    if said := distrust(file, storage.local_path(url)):
-        raise DataError(said, url, "spectrum data fetch brings it again")
+    if fault := distrust(file, storage.local_path(url)):
+        raise DataError(fault, url, "spectrum data fetch brings it again")
 
 
 def _read(url: str) -> dict[str, CatalogueEntry]:

@@ -46,9 +46,9 @@ def distrust(file: CatalogueFile, path: Path) -> str:
     if before is None or _fits(before, path):
         return ""
     known = file.checksum or before["checksum"]
-    algorithm, _, wanted = known.partition(":")
-    if (found := checksum(path, algorithm)) != wanted:
-        return f"{algorithm} {found}, not {wanted}, which it had when it was fetched"
+    algorithm, _, expected = known.partition(":")
+    if (actual := checksum(path, algorithm)) != expected:
+        return f"{algorithm} {actual}, not {expected}, which it had when it was fetched"
     with suppress(OutputError, OSError):  # a data root that only others write to
         note(file, path)
     return ""
@@ -86,12 +86,12 @@ def _fits(before: dict[str, Any], path: Path) -> bool:
 @lru_cache(maxsize=8)
 def _read(kept: Path, _changed: int) -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads(kept.read_bytes())
+        entries = json.loads(kept.read_bytes())
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(entries, dict):
         return {}
-    return {name: entry for name, entry in found.items() if _is_entry(entry)}
+    return {name: entry for name, entry in entries.items() if _is_entry(entry)}
 
 
 def _is_entry(entry: Any) -> bool:

@@ -160,8 +160,8 @@ def _unpack_all(tar: tarfile.TarFile, name: str, part: Path, limit: int, archive
                 f"it holds {member.name!r}, a hidden file", archive, "unpack it by hand"
             )
         if not (member.isreg() or member.isdir()) or member.issparse():
-            what = "a link, a device or the like"
-            raise DataError(f"it holds {member.name!r}, {what}", archive, _BY_HAND)
+            kind = "a link, a device or the like"
+            raise DataError(f"it holds {member.name!r}, {kind}", archive, _BY_HAND)
         left -= member.size
         if left < 0 and declared:
             raise _too_large(limit, archive)

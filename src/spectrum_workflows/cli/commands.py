@@ -140,11 +140,11 @@ def check_command(
     profile = load_site(site, changes=asked.profile)
     place = Place(profile, data or profile.data, profile.results)
     with data_can_be_made(spec, asked.spec):
-        found = checking.check(asked.spec, place)
+        check = checking.check(asked.spec, place)
     if json:
-        screen.as_json(found.summary)
+        screen.as_json(check.summary)
     else:
-        screen.text(str(found))
+        screen.text(str(check))
 
 
 @app.command("calibrate")
@@ -157,13 +157,13 @@ def calibrate_command(json: Json = False) -> None:
     from spectrum_workflows import checking
     from spectrum_workflows.sites.calibration import calibration_file
 
-    found = checking.calibrate()
+    calibration = checking.calibrate()
     if json:
-        screen.as_json({"costs": found, "file": str(calibration_file())})
+        screen.as_json({"costs": calibration, "file": str(calibration_file())})
         return
     rows = [
         {"science": science, "work": kind, "CPU seconds per unit": f"{seconds:.3g}"}
-        for science, costs in found.items()
+        for science, costs in calibration.items()
         for kind, seconds in costs.items()
     ]
     screen.table(rows, title=f"Costs, kept in {calibration_file()}")
@@ -182,9 +182,9 @@ def compare_command(a: RunA, b: RunB, site: SiteOption = None, json: Json = Fals
 
     remote = site is not None or not (storage.is_local(a) and storage.is_local(b))
     with storage.using(load_site(site).stores if remote else storage.Stores()):
-        found = compare(a, b)
-    screen.comparison(found, json=json)
-    if found.verdict == "different":
+        comparison = compare(a, b)
+    screen.comparison(comparison, json=json)
+    if comparison.verdict == "different":
         raise typer.Exit(1)
 
 

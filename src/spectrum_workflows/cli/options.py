@@ -79,16 +79,16 @@ def changes(given: list[str] | None) -> dict[str, Any]:
     SpecError
         Not of that form.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in given or ():
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise SpecError(f"--set {text}: not KEY=VALUE", remedy="try --set workers.count=4")
         try:
-            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+            values[key.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            found[key.strip()] = value.strip()
-    return found
+            values[key.strip()] = value.strip()
+    return values
 
 
 @dataclass(frozen=True)

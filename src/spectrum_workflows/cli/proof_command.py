@@ -60,7 +60,7 @@ def proof(
     sites = site or list(proofs.SITES)
     variants = [proofs.other_python(one) for one in python or ()]
     variants += proofs.machine_codes() if full else []
-    found = proofs.prove(
+    result = proofs.prove(
         sites,
         notebook or proofs.quick_starts(),
         folder=out,
@@ -69,11 +69,11 @@ def proof(
         variants=variants,
         report=lambda line: screen.note(line, quiet=json),
     )
-    proofs.write(found, out)
+    proofs.write(result, out)
     if json:
-        screen.as_json(found.summary)
+        screen.as_json(result.summary)
     else:
-        screen.table(proofs.shown(found), title="Proof")
-        screen.text("the results are the same" if found.holds else "NOT PROVED")
-    if not found.holds:
+        screen.table(proofs.shown(result), title="Proof")
+        screen.text("the results are the same" if result.holds else "NOT PROVED")
+    if not result.holds:
         raise typer.Exit(1)

@@ -41,15 +41,15 @@ def show(name: Name = None, change: Set = None, json: Json = False) -> None:
     """Show a profile with all it inherits, where each value comes from, and its batch job."""
     from spectrum_workflows.sites import job_script, load_site, resolve
 
-    wanted = changes(change)
-    found = resolve(name, changes=wanted)
-    site = load_site(name, changes=wanted)
+    overrides = changes(change)
+    resolved = resolve(name, changes=overrides)
+    site = load_site(name, changes=overrides)
     script = job_script(site)
     if json:
-        values = {"site": site.model_dump(mode="json"), "origins": found.origins}
-        screen.as_json({"name": found.name, **values, "job_script": script})
+        values = {"site": site.model_dump(mode="json"), "origins": resolved.origins}
+        screen.as_json({"name": resolved.name, **values, "job_script": script})
         return
-    screen.profile(found.name, _flat(site.model_dump(mode="json")), found.origins)
+    screen.profile(resolved.name, _flat(site.model_dump(mode="json")), resolved.origins)
     if script:
         screen.text("\nThe job of each worker (RUN, SCHEDULER and WORKER are new in every run):\n")
         screen.text(script.rstrip())
@@ -62,13 +62,15 @@ def schema(kind: Kind, markdown: Markdown = False) -> None:
     from spectrum_workflows.sites import profile_schema
 
     site = kind == "site"
-    found: dict[str, Any] = profile_schema() if site else domain.get(kind).spec.model_json_schema()
+    json_schema: dict[str, Any] = (
+        profile_schema() if site else domain.get(kind).spec.model_json_schema()
+    )
     if markdown:
         title = "Keys of a site profile" if site else f"Keys of a {kind} spec"
-        screen.text(reference(found, title=title).rstrip())
+        screen.text(reference(json_schema, title=title).rstrip())
         return
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    screen.as_json({"$schema": dialect, **found})
+    screen.as_json({"$schema": dialect, **json_schema})
 
 
 def _flat(table: dict[str, Any], at: str = "") -> dict[str, Any]:

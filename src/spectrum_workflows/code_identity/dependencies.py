@@ -205,26 +205,26 @@ class _Search:
         for names in packages.values():
             base = self.paths[min(names, key=len)].parent.parent
             code = set(self.paths.values())
-            found = named_files(
+            files = named_files(
                 [self.sources[name] for name in names],
                 dict.fromkeys(self.paths[name].parent for name in names),
             )
-            yield from ((path, base) for path in found if path not in code)
+            yield from ((path, base) for path in files if path not in code)
 
 
 def _imported_by(name: str, source: Source, path: Path) -> list[str]:
     """Full names of all that a module may import; some of them are no modules."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    found = []
+    imports = []
     for level, module, names in source.imports:
         base = module
         if level:
             above = package.split(".")[: len(package.split(".")) - level + 1]
             base = ".".join([*above, *([module] if module else [])])
-        found += [base, *(f"{base}.{one}" for one in names if one != "*")]
+        imports += [base, *(f"{base}.{one}" for one in names if one != "*")]
         if "*" in names and (start := file_of(base)) and start.name == "__init__.py":
-            found += modules_below(base)
-    return [one for one in found if one]
+            imports += modules_below(base)
+    return [one for one in imports if one]
 
 
 def _takes_all(name: str, source: Source, path: Path) -> bool:

@@ -50,13 +50,13 @@ def modules_below(package: str) -> list[str]:
     path = file_of(package)
     spec = spec_of(package)
     places = list(spec.submodule_search_locations or []) if spec else []
-    found = [package] if path else []
+    modules = [package] if path else []
     for place in map(Path, places):
         for file in sorted(python_files(place)):
             steps = file.relative_to(place).with_suffix("").parts
             steps = steps[:-1] if steps[-1] == "__init__" else steps
-            found.append(".".join([package, *steps]))
-    return found
+            modules.append(".".join([package, *steps]))
+    return modules
 
 
 @lru_cache(maxsize=1024)

@@ -161,8 +161,8 @@ def parse(content: bytes, path: str) -> ast.Module:
         line = getattr(error, "lineno", None)
         where = f"{path}, line {line}" if line else path
         message = error.msg if isinstance(error, SyntaxError) else str(error)
-        what = f"this code does not run ({type(error).__name__}: {message})"
-        raise SpecError(what, where) from None
+        fault = f"this code does not run ({type(error).__name__}: {message})"
+        raise SpecError(fault, where) from None
 
 
 def _spelt(tree: ast.Module) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -33,8 +33,8 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, SpectrumError):
         return str(error)
     if type(error).__name__ == "KilledWorker":  # distributed's, which is not imported here
-        what = "every worker that tried it died: it may need more memory than a worker has"
-        return f"{what}, or be damaged so that its reader dies"
+        cause = "every worker that tried it died: it may need more memory than a worker has"
+        return f"{cause}, or be damaged so that its reader dies"
     lines = str(error).splitlines() or [""]
     texts = [line.strip() for line in lines if line.strip()] or [""]
     return (

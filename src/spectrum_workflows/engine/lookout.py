@@ -170,8 +170,8 @@ def _looker() -> Callable[..., dict[str, Any]]:
             memory = int(ws.metrics.get("memory", 0))
             spilled = (ws.metrics.get("spilled_bytes") or {}).get("disk", 0)
             moving = (ws.metrics.get("transfer") or {}).get("incoming_bytes", 0)
-            said = (ws.address, ws.status.name, memory >> 24, int(ws.memory_limit or 0))
-            workers.append((*said, int(spilled), int(moving)))
+            row = (ws.address, ws.status.name, memory >> 24, int(ws.memory_limit or 0))
+            workers.append((*row, int(spilled), int(moving)))
         waiting = 0
         if not computing:
             done = ("memory", "erred", "released", "forgotten")
@@ -226,12 +226,12 @@ def _standstill(seen: dict[str, Any], seconds: float) -> SiteError:
         )
     paused = [w for w in workers if w[1] == "paused"]
     most = max(paused or workers, key=lambda w: w[2] / max(1, w[3]))
-    used, there = most[2] * COARSE / 1e9, most[3] / 1e9
+    used, limit = most[2] * COARSE / 1e9, most[3] / 1e9
     if paused:
         return SiteError(
             f"{len(paused)} of {len(workers)} workers are paused for lack of memory, and nothing "
             f"was computed for {describe_duration(seconds)}: one has {used:.2f} GB of its "
-            f"{there:.2f} GB "
+            f"{limit:.2f} GB "
             "in use and cannot let go of them",
             remedy="give workers more memory, take more workers, or smaller partitions",
         )

@@ -31,14 +31,14 @@ class _Current:
 
     def watch(self) -> None:
         """Say which partition is late, and again whenever it has taken twice as long."""
-        said: tuple[str, float] = ("", 0.0)
+        due: tuple[str, float] = ("", 0.0)
         while not self.stopped.wait(self.limits.period):
             where, seconds = self.where, time.monotonic() - self.begun
             average = self.spent / self.finished if self.finished else -1.0
-            if where != said[0]:
-                said = (where, self.limits.of_a_partition(average))
-            if where and seconds > said[1]:
-                said = (where, 2 * seconds)
+            if where != due[0]:
+                due = (where, self.limits.of_a_partition(average))
+            if where and seconds > due[1]:
+                due = (where, 2 * seconds)
                 warnings.warn(
                     f"{where}: has taken {describe_duration(seconds)} so far", stacklevel=1
                 )

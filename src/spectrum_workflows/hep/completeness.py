@@ -37,8 +37,8 @@ def missing(files: Mapping[tuple[str, str], FileRead], planned: Iterable[Any]) -
             incomplete.append(f"{sample}: 0 of {size} events of {url}")
             continue
         if file.read > file.entries:
-            what = f"{file.read} events were counted of {file.entries} in the file"
-            raise DataError(what, url, "this is a mistake of the program; please report it")
+            message = f"{file.read} events were counted of {file.entries} in the file"
+            raise DataError(message, url, "this is a mistake of the program; please report it")
         if file.read < file.entries:
             incomplete.append(f"{sample}: {file.read} of {file.entries} events of {url}")
     return incomplete

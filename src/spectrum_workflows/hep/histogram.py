@@ -139,8 +139,8 @@ def _region(regions: Mapping[str, Observable], region: str, name: str) -> Observ
 def _varied(observable: Observable, region: str, variation: str) -> Observable:
     varied = observable.variations.get(variation)
     if varied is None:
-        what = f"select returns no variation {variation!r} of {region!r}"
-        raise SpecError(what, "variations", closest(variation, list(observable.variations)))
+        message = f"select returns no variation {variation!r} of {region!r}"
+        raise SpecError(message, "variations", closest(variation, list(observable.variations)))
     return varied
 
 
@@ -148,14 +148,14 @@ def _together(name: str, observables: Sequence[Observable]) -> tuple[Observable,
     """The observables of a histogram's axes, which must be of the same events."""
     first = observables[0]
     for other in observables[1:]:
-        for what in ("values", "weights", "index"):
-            a, b = getattr(first, what), getattr(other, what)
+        for attribute in ("values", "weights", "index"):
+            a, b = getattr(first, attribute), getattr(other, attribute)
             same = (a is None) == (b is None) and (a is None or len(a) == len(b))
-            if same and a is not None and what != "values":
+            if same and a is not None and attribute != "values":
                 same = bool(np.array_equal(a, b))
             if not same:
                 raise DataError(
-                    f"the two regions of histogram {name!r} differ in their {what}",
+                    f"the two regions of histogram {name!r} differ in their {attribute}",
                     "select",
                     "return both observables of the same events, with the same weights and index",
                 )
@@ -176,8 +176,8 @@ def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
         try:
             values = values.astype(np.float64)
         except ValueError:
-            what = f"region {axis.observable!r} holds text, which is on no axis of numbers"
-            raise DataError(what, "select", "give this histogram categories, too") from None
+            message = f"region {axis.observable!r} holds text, which is on no axis of numbers"
+            raise DataError(message, "select", "give this histogram categories, too") from None
     if axis.integer:  # as wide as the library counts, whole, and outside where they were
         whole = np.floor(np.asarray(values, np.float64))
         return np.asarray(np.clip(whole, axis.start - 1, axis.stop), np.int32)

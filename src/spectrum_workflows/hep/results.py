@@ -37,7 +37,7 @@ def summary(result: HepResult) -> dict[str, Any]:
     }
     if result.missing:
         out["incomplete"] = list(result.missing)
-    peaks = {name: _in_numbers(found) for name, found in fit_peaks(result).items()}
+    peaks = {name: _in_numbers(peak) for name, peak in fit_peaks(result).items()}
     return out | ({"fit": peaks} if peaks else {}) | _likelihood_in_numbers(result)
 
 

@@ -39,9 +39,9 @@ def _found(result: HepResult) -> Iterator[str]:
             yield f"region {region}: no event is selected in any sample"
     for name in result.spec.histograms:
         yield from (f"histogram {name}: {line}" for line in _contents(result, name))
-    for name, found in fit_peaks(result).items():
-        if isinstance(found, str):
-            yield f"histogram {name}: no peak is fitted: {found}"
+    for name, peak in fit_peaks(result).items():
+        if isinstance(peak, str):
+            yield f"histogram {name}: no peak is fitted: {peak}"
     yield from _likelihood(result)
 
 

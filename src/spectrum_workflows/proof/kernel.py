@@ -111,6 +111,9 @@ def executed(
     except MissingExtraError:
         raise
     except Exception as error:  # of a cell; or not a notebook, a kernel that died, a time-out
-        name, said = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error)
-        return " ".join(f"{name}: {said}".split())
+        name, message = (
+            getattr(error, "ename", type(error).__name__),
+            getattr(error, "evalue", error),
+        )
+        return " ".join(f"{name}: {message}".split())
     return ""

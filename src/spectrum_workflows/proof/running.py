@@ -83,13 +83,13 @@ def prove(
     here = DataStore(FILE, str(root / "data"), str(root / "data"))
     named = {store.name: store for store in (here, *stores)}
     files = {_short_name(notebook): notebook for notebook in notebooks}
-    wanted = rows([*files], sites, [*named.values()])
-    wanted = wanted if full else covering(wanted)
+    choice = rows([*files], sites, [*named.values()])
+    choice = choice if full else covering(choice)
     results = root / "results" / secrets.token_hex(3)
     changed = {variant.name: variant for variant in variants}
-    found: list[Row] = []
+    proof_rows: list[Row] = []
     for name, file in files.items():
-        places = [where for where in wanted if where.notebook == name]
+        places = [where for where in choice if where.notebook == name]
         places += [Where(name, variant, FILE) for variant in changed]
         reference: dict[Key, Path] = {}
         for number, where in enumerate(places):
@@ -99,12 +99,12 @@ def prove(
             if not row.error:
                 row = _compared(row, reference, saved := _runs(own))
                 reference = reference or saved
-            found.append(row)
+            proof_rows.append(row)
             report(f"  {row.error or f'{row.agreement}, {row.digest[:12]}'}")
             if number == 0 and (root / "data").is_dir():
                 names = {w.store for w in places} - {FILE}
                 _fill([named[n] for n in sorted(names)], root / "data", _sets(reference), report)
-    return Proof(tuple(found), frozenset(v.name for v in changed.values() if v.level < LEVEL))
+    return Proof(tuple(proof_rows), frozenset(v.name for v in changed.values() if v.level < LEVEL))
 
 
 def _fill(
@@ -172,11 +172,11 @@ def _compared(row: Row, reference: Mapping[Key, Path], saved: Mapping[Key, Path]
 
 def _runs(results: Path) -> dict[Key, Path]:
     """Every saved run below a results root, by what was asked."""
-    found = {}
+    runs = {}
     for folder in (path.parent for path in sorted(results.glob("*/record.json"))):
         record = read_record(str(folder))
-        found[record["name"], record["spec_digest"]] = folder
-    return found
+        runs[record["name"], record["spec_digest"]] = folder
+    return runs
 
 
 def _short_name(notebook: str) -> str:

@@ -140,9 +140,9 @@ def _gridder_errors() -> Iterator[None]:
     except RuntimeError as error:
         if "too many w planes" not in str(error):
             raise
-        what = "the data need more w planes than the gridder has (65,536) in so wide a field"
+        message = "the data need more w planes than the gridder has (65,536) in so wide a field"
         remedy = "choose smaller or fewer pixels: are the units right?"
-        raise SpecError(what, "image.cell_arcsec", remedy) from None
+        raise SpecError(message, "image.cell_arcsec", remedy) from None
 
 
 def working_type(epsilon: float) -> type[np.float32 | np.float64]:

@@ -102,11 +102,11 @@ def image(spec: RadioSpec, plan: ImagingPlan, group: PlaneGroup, passes: Run[Chu
         try:
             return clean(spec, imager, images, passes)
         except Exception as error:
-            what = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
             if isinstance(error, SpectrumError):
-                what = f"{error.where}: {error.what}"
-            passes.lose("CLEAN", what)
-            errors = (*images.errors, f"CLEAN failed: {what}")
+                reason = f"{error.where}: {error.what}"
+            passes.lose("CLEAN", reason)
+            errors = (*images.errors, f"CLEAN failed: {reason}")
             return replace(images, errors=errors, stop=Stop.LOST)
 
 
@@ -204,8 +204,8 @@ def with_beams(spec: RadioSpec, images: GroupImages) -> GroupImages:
             try:
                 beam = fit_beam(plane.psf, geometry_of(spec).cell)
             except DataError as error:
-                what = "no beam, and no restored image" if spec.clean else "no beam"
-                errors.append(f"{what}: {error}")
+                consequence = "no beam, and no restored image" if spec.clean else "no beam"
+                errors.append(f"{consequence}: {error}")
         fitted = beam is not None and not spec.restore
         planes.append(replace(plane, beam=beam, beam_fitted=fitted))
     return replace(images, planes=tuple(planes), errors=tuple(errors))
@@ -246,11 +246,13 @@ def check_weight(weight_sum: float, unflagged: int, observation: Observation) ->
     """
     url, column = observation.url, observation.weight_column
     if unflagged == 0:
-        what = "every visibility is flagged, in one of its parallel hands at least"
-        raise DataError(what, url, "unflag it or choose other data")
+        message = "every visibility is flagged, in one of its parallel hands at least"
+        raise DataError(message, url, "unflag it or choose other data")
     if not weight_sum > 0:
-        what = f"no unflagged visibility has a positive weight ({column}), a finite value and UVW"
-        raise DataError(what, url, f"look at {column}, {observation.column} and UVW")
+        message = (
+            f"no unflagged visibility has a positive weight ({column}), a finite value and UVW"
+        )
+        raise DataError(message, url, f"look at {column}, {observation.column} and UVW")
 
 
 def name_of_weights(spec: RadioSpec) -> str:

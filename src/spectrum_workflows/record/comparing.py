@@ -81,8 +81,8 @@ def compare(folder_a: str, folder_b: str) -> Comparison:
     for folder, record in ((folder_a, a), (folder_b, b)):
         if record["partial"]:
             notes += (f"{folder} is partial: it holds {record['fraction']:.4%} of its input",)
-    found = compare_arrays(science, science.read(folder_a), science.read(folder_b), notes)
-    return with_axes(found, science.axes(folder_a), science.axes(folder_b))
+    comparison = compare_arrays(science, science.read(folder_a), science.read(folder_b), notes)
+    return with_axes(comparison, science.axes(folder_a), science.axes(folder_b))
 
 
 def with_axes(found: Comparison, a: Mapping[str, Any], b: Mapping[str, Any]) -> Comparison:
@@ -113,14 +113,14 @@ def compare_arrays(
     common = sorted(a.keys() & b.keys())
     shapes = [n for n in common if a[n].shape != b[n].shape]
     notes += tuple(f"{n}: shape {a[n].shape} against {b[n].shape}" for n in shapes)
-    found = {
+    deviations = {
         n: Deviation(*science.deviation(n, a[n], b[n]))
         for n in common
         if n not in shapes and digest({n: a[n]}) != digest({n: b[n]})
     }
     if shapes or a.keys() != b.keys():
-        return Comparison("different", found, notes)
-    if not found:
-        return Comparison("identical", found, notes)
-    close = all(one.found <= one.allowed for one in found.values())
-    return Comparison("equivalent" if close else "different", found, notes)
+        return Comparison("different", deviations, notes)
+    if not deviations:
+        return Comparison("identical", deviations, notes)
+    close = all(one.found <= one.allowed for one in deviations.values())
+    return Comparison("equivalent" if close else "different", deviations, notes)

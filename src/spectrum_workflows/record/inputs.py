@@ -21,13 +21,13 @@ def stamps(urls: Iterable[str]) -> dict[str, str]:
     urls = list(dict.fromkeys(urls))
     local = [url for url in urls if storage.is_local(url)]
     remote = [url for url in urls if not storage.is_local(url)][:MOST]
-    found = {url: _stamp(url, storage.current_stores()) for url in local}
+    versions = {url: _stamp(url, storage.current_stores()) for url in local}
     if remote:
         stores = storage.current_stores()
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             asked = pool.map(lambda url: _stamp(url, stores), remote)
-            found |= dict(zip(remote, asked, strict=True))
-    return {url: said for url, said in found.items() if said}
+            versions |= dict(zip(remote, asked, strict=True))
+    return {url: version for url, version in versions.items() if version}
 
 
 def check_unchanged(before: dict[str, str]) -> None:

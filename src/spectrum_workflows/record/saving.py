@@ -105,7 +105,7 @@ def _told(error: SpectrumError, kept: str) -> OutputError:
 
 def _kept_before(outcome: Outcome, spools: Sequence[str]) -> str:
     """Where this very result is kept since it could not be saved before; empty if nowhere."""
-    wanted = {
+    identity = {
         "digest": outcome.digest,
         "started": outcome.started,
         "spec_digest": spec_digest(outcome.spec),
@@ -113,6 +113,6 @@ def _kept_before(outcome: Outcome, spools: Sequence[str]) -> str:
     for one in spool.spooled(spools):
         with suppress(DataError, OSError):
             record = read_record(one.folder)
-            if all(record.get(word) == value for word, value in wanted.items()):
+            if all(record.get(word) == value for word, value in identity.items()):
                 return one.folder
     return ""

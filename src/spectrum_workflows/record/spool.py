@@ -62,18 +62,18 @@ def check_spool(spools: Sequence[str]) -> None:
     OutputError
         No spool folder can be written to, or none has room.
     """
-    said = []
+    reasons = []
     for spool in spools:
         try:
             _private(Path(spool))
             storage.check_writable(spool)
             if shutil.disk_usage(spool).free >= ROOM:
                 return
-            said.append(f"{spool}: less than {ROOM >> 20} MB free")
+            reasons.append(f"{spool}: less than {ROOM >> 20} MB free")
         except (OSError, SpectrumError) as error:
-            said.append(_in_a_line(error, spool))
+            reasons.append(_in_a_line(error, spool))
     raise OutputError(
-        f"no folder to keep results in until they are in the store ({'; '.join(said)})",
+        f"no folder to keep results in until they are in the store ({'; '.join(reasons)})",
         remedy="name one that has room with spool in the site profile",
     )
 
@@ -100,7 +100,7 @@ def keep(write: Callable[[str], None], name: str, results: str, spools: Sequence
     OutputError
         No spool takes it.
     """
-    said = []
+    reasons = []
     for spool in spools:
         folder, part = Path(spool, name), Path(spool, f".{name}{PARTIAL}")
         try:
@@ -110,11 +110,11 @@ def keep(write: Callable[[str], None], name: str, results: str, spools: Sequence
             storage.write_bytes(str(part / NOTE), json.dumps(note).encode())
             part.rename(folder)
         except (OSError, SpectrumError) as error:
-            said.append(_in_a_line(error, spool))
+            reasons.append(_in_a_line(error, spool))
             shutil.rmtree(part, ignore_errors=True)
         else:
             return str(folder)
-    raise OutputError(f"no spool takes the result ({'; '.join(said) or 'there is none'})")
+    raise OutputError(f"no spool takes the result ({'; '.join(reasons) or 'there is none'})")
 
 
 def note_why(folder: str, why: str) -> None:
@@ -223,19 +223,19 @@ def _in(spool: Path) -> Iterator[Spooled]:
 
 def _noted(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads(folder.joinpath(NOTE).read_bytes())
+        note = json.loads(folder.joinpath(NOTE).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return note if isinstance(note, dict) else {}
 
 
 def _private(spool: Path) -> None:
     """Make the folder for us alone; one that is somebody else's is not used."""
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = spool.lstat()
-    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+    status = spool.lstat()
+    if not stat.S_ISDIR(status.st_mode) or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
         raise OutputError("not a folder of yours", str(spool), "name another with spool")
-    if stat.S_IMODE(found.st_mode) & 0o077:
+    if stat.S_IMODE(status.st_mode) & 0o077:
         spool.chmod(0o700)
 
 
@@ -257,5 +257,5 @@ def find(name: str, spools: Sequence[str]) -> Spooled:
 
 
 def _in_a_line(error: Exception, spool: str) -> str:
-    said = str(error)
-    return said if spool in said else f"{spool}: {said}"
+    text = str(error)
+    return text if spool in text else f"{spool}: {text}"

@@ -71,8 +71,8 @@ def write(outcome: Outcome, folder: str) -> None:
     saving.notes += problems
     for product, data in drawn.items():
         _save_one(folder, product, data, saving.objects, saving.notes)
-    said = {"notes": saving.notes, "lost": saving.lost}
-    record = _record(outcome, saving.objects) | said
+    omissions = {"notes": saving.notes, "lost": saving.lost}
+    record = _record(outcome, saving.objects) | omissions
     storage.write_bytes(storage.join(folder, RECORD), as_json(all_hidden(record)).encode())
 
 
@@ -104,8 +104,8 @@ def _is_of_the_name(cause: BaseException | None) -> bool:
 
 
 def _in_a_line(error: Exception) -> str:
-    said = str(error) if isinstance(error, SpectrumError) else f"{type(error).__name__}: {error}"
-    return " ".join(said.split())
+    text = str(error) if isinstance(error, SpectrumError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
 
 
 def read_record(folder: str) -> dict[str, Any]:

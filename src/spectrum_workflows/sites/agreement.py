@@ -35,13 +35,15 @@ def check_agreement(client: Client, workers: Iterable[str]) -> frozenset[str]:
             client.scheduler.versions, packages=packages, callback_timeout=WITHIN
         )
     except (OSError, TimeoutError) as error:
-        said = str(error) or f"no answer within {WITHIN:g} s"
-        raise ConnectionError(f"the scheduler did not say which software it has: {said}") from error
-    found = versions_of(client, workers, (*packages,))
+        reason = str(error) or f"no answer within {WITHIN:g} s"
+        raise ConnectionError(
+            f"the scheduler did not say which software it has: {reason}"
+        ) from error
+    answers = versions_of(client, workers, (*packages,))
     compare_versions(
-        {"client": get_versions(packages=packages), "scheduler": scheduler, "workers": found}
+        {"client": get_versions(packages=packages), "scheduler": scheduler, "workers": answers}
     )
-    return frozenset(address for address, side in found.items() if isinstance(side, Mapping))
+    return frozenset(address for address, side in answers.items() if isinstance(side, Mapping))
 
 
 def compare_versions(found: Mapping[str, Any]) -> None:
@@ -57,11 +59,11 @@ def compare_versions(found: Mapping[str, Any]) -> None:
     for where, side in others.items():
         if not isinstance(side, Mapping):
             continue  # a worker that has left meanwhile
-        there = _versions(side)
+        versions = _versions(side)
         wrong = [
-            f"{name} {there[name] or 'is missing'} there and {here[name]} here"
+            f"{name} {versions[name] or 'is missing'} there and {here[name]} here"
             for name in COMPARED
-            if there[name] != here[name]
+            if versions[name] != here[name]
         ]
         if wrong:
             who = where if where == "the scheduler" else f"the worker at {where}"
@@ -72,6 +74,6 @@ def compare_versions(found: Mapping[str, Any]) -> None:
 
 def _versions(side: Mapping[str, Any]) -> dict[str, str]:
     packages = side.get("packages", {})
-    found = {name: str(packages.get(name) or "") for name in COMPARED}
-    found["python"] = ".".join(found["python"].split(".")[:2])
-    return found
+    versions = {name: str(packages.get(name) or "") for name in COMPARED}
+    versions["python"] = ".".join(versions["python"].split(".")[:2])
+    return versions

@@ -24,8 +24,8 @@ def asked(client: Client, function: Callable[[], Any], *, within: float = WITHIN
     """
 
     async def one(address: str) -> Any:
-        found = await client.run(function, workers=[address], on_error="return")
-        return found.get(address, TimeoutError())
+        answers = await client.run(function, workers=[address], on_error="return")
+        return answers.get(address, TimeoutError())
 
     try:
         workers = client.sync(client.scheduler.ncores, callback_timeout=within)
@@ -41,8 +41,10 @@ def versions_of(
     message = {"op": "versions", "packages": [*packages]}
 
     async def one(address: str) -> Any:
-        found = await client.scheduler.broadcast(msg=message, workers=[address], on_error="return")
-        return found.get(address, TimeoutError())
+        answers = await client.scheduler.broadcast(
+            msg=message, workers=[address], on_error="return"
+        )
+        return answers.get(address, TimeoutError())
 
     return _gathered(client, one, workers, within)
 
@@ -57,10 +59,10 @@ def _gathered(
         return await asyncio.gather(*waiting, return_exceptions=True)
 
     try:
-        found = client.sync(all_of_them, callback_timeout=within + MARGIN)
+        results = client.sync(all_of_them, callback_timeout=within + MARGIN)
     except (TimeoutError, OSError, RuntimeError):  # the scheduler, or its loop
         return {}
-    answers = zip(addresses, found, strict=True)
+    answers = zip(addresses, results, strict=True)
     return {address: answer for address, answer in answers if not _failed(answer)}
 
 

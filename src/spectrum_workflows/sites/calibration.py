@@ -40,14 +40,14 @@ def save_costs(science: str, costs: dict[str, float]) -> Path:
 
 def costs_of(science: str) -> dict[str, float]:
     """What was measured for a science on this processor; empty where nothing was."""
-    found = _kept().get(processor(), {}).get(science, {})
-    return {str(kind): float(seconds) for kind, seconds in found.items()}
+    costs = _kept().get(processor(), {}).get(science, {})
+    return {str(kind): float(seconds) for kind, seconds in costs.items()}
 
 
 def _kept() -> dict[str, Any]:
     """All that is kept; nothing where the file is absent or damaged."""
     try:
-        found = json.loads(calibration_file().read_text())
+        costs = json.loads(calibration_file().read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return costs if isinstance(costs, dict) else {}

@@ -59,8 +59,8 @@ def load_site(name: str | Path | None = None, *, changes: Mapping[str, Any] | No
     SpecError
         There is no such profile, or it is not valid.
     """
-    found = resolve(name, changes=changes)
-    return parse(Site, found.table, where=f"site {found.name}")
+    resolved = resolve(name, changes=changes)
+    return parse(Site, resolved.table, where=f"site {resolved.name}")
 
 
 def resolve(
@@ -96,11 +96,11 @@ def resolve(
 
 def site_names() -> dict[str, Path]:
     """Profiles that can be named: the user's, the system's, the shipped ones."""
-    found: dict[str, Path] = {}
+    profiles: dict[str, Path] = {}
     for folder in _folders():
         for path in sorted(folder.glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return found
+            profiles.setdefault(path.stem, path)
+    return profiles
 
 
 def _folders() -> Iterator[Path]:
@@ -113,8 +113,8 @@ def _find(name: str, *, without: tuple[Path, ...]) -> Path:
     """A profile's file; ``without`` those that are asking for it."""
     if name.endswith(".toml") or os.sep in name:
         return Path(name).expanduser()
-    wanted = [name] if name else ["site", DEFAULT]
-    for stem in wanted:
+    stems = [name] if name else ["site", DEFAULT]
+    for stem in stems:
         for path in (folder / f"{stem}.toml" for folder in _folders()):
             if path.is_file() and path not in without:
                 return path

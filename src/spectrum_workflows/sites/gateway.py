@@ -80,5 +80,5 @@ def _refused(error: Exception, cluster: Gateway) -> SiteError:
     remedy = remedies.get(
         getattr(error, "status", None), "is the address right, and the server up?"
     )
-    said = " ".join(str(error).split()) or type(error).__name__
-    return SiteError(f"the gateway did not start a cluster ({said})", cluster.address, remedy)
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return SiteError(f"the gateway did not start a cluster ({reason})", cluster.address, remedy)

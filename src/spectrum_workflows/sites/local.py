@@ -93,15 +93,15 @@ def sized(site: Site) -> Size:
     from distributed.deploy.utils import nprocesses_nthreads
 
     options = site.cluster.options if isinstance(site.cluster, Local) else {}
-    wanted, threads = site.workers, options.get("threads_per_worker")
-    count = wanted.max or wanted.count or options.get("n_workers")
+    workers, threads = site.workers, options.get("threads_per_worker")
+    count = workers.max or workers.count or options.get("n_workers")
     if count is None and threads is None:
         alone = not options.get("processes", True)
         count, threads = (1, CPU_COUNT) if alone else nprocesses_nthreads()
     elif count is None:
         count = max(1, CPU_COUNT // threads) if options.get("processes", True) else 1
     threads = threads or max(1, math.ceil(CPU_COUNT / count))
-    return Size(wanted.min if wanted.max else count, count, threads)
+    return Size(workers.min if workers.max else count, count, threads)
 
 
 def _options(site: Site, cluster: Local, scratch: Path, size: Size) -> dict[str, Any]:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 5.0  # seconds between two looks at the queue while something is missing
 LOOK_RARELY = 30.0  # while jobs only wait, or all is well
-FUTILE = 3  # jobs in a row that end of themselves before their worker connects
+FAILED_STARTS = 3  # jobs in a row that end of themselves before their worker connects
 STEADY = 30.0  # seconds without need after which an adaptive pool shrinks
-PAUSES = (5.0, 300.0)  # seconds before the next job after one refused or futile: first, longest
+PAUSES = (5.0, 300.0)  # seconds before the next job after one refused or failed: first, longest
 SUBMITTED_WITHIN = 120.0  # seconds for all that is asked of sbatch and scancel at a time
 CLOSED_WITHIN = 30.0  # seconds that the scheduler may take to end
 FLUSH = 20.0  # seconds that copying results away from a leaving worker may take
@@ -41,7 +41,7 @@ class Pool:
     wanted : Workers
     logs : Path
         Folder of the jobs' output.
-    futile : int
+    failed_starts : int
         Jobs in a row that ended before their worker connected.
     """
 
@@ -77,7 +77,7 @@ class Pool:
         if due and not self._look():
             return
         jobs = self._jobs(busy, known=due)
-        self._count_futile(jobs)
+        self._count_failed_starts(jobs)
         todo = steps(
             jobs,
             count=self._count(),
@@ -132,15 +132,15 @@ class Pool:
     def _jobs(self, busy: Mapping[str, bool], *, known: bool) -> list[Job]:
         """Our jobs; one that a fresh look did not show is over."""
         passed = time.monotonic() - self.looked
-        found = []
+        jobs = []
         for name in list(self.cluster.worker_spec):
             number = getattr(self.cluster.workers.get(name), "job_id", None)
             entry = self.queue.get(str(number), QueueEntry("" if known else "PENDING"))
             entry = replace(entry, left=entry.left - passed)
             if self._hangs(name, entry, connected=name in busy):
                 entry = QueueEntry("")  # over for us; dropping it cancels the job
-            found.append(Job(name, entry, name in busy, busy.get(name, False)))
-        return found
+            jobs.append(Job(name, entry, name in busy, busy.get(name, False)))
+        return jobs
 
     def _hangs(self, name: str, entry: QueueEntry, *, connected: bool) -> bool:
         """Whether a job runs whose worker has gone, or has not come, for too long."""
@@ -165,7 +165,7 @@ class Pool:
     async def _adaptive_target(self) -> int:
         return int(self.cluster.scheduler.adaptive_target())
 
-    def _count_futile(self, jobs: Sequence[Job]) -> None:
+    def _count_failed_starts(self, jobs: Sequence[Job]) -> None:
         """Notice jobs that die of themselves before they are of any use."""
         self.connected |= {job.name for job in jobs if job.connected}
         over = [j for j in jobs if not j.alive and j.entry.state not in NOT_ITS_FAULT]
@@ -176,7 +176,7 @@ class Pool:
             self.failed_starts += new
         if new:
             self._wait_longer()
-        if self.failed_starts >= FUTILE:
+        if self.failed_starts >= FAILED_STARTS:
             raise SiteError(
                 f"{self.failed_starts} jobs in a row ended before their worker connected"
                 f"{self._last_words()}",
@@ -193,8 +193,8 @@ class Pool:
         """The end of the newest job's error output."""
         logs = sorted(self.logs.glob(f"{self.job_name}-*.err"), key=lambda p: p.stat().st_mtime)
         lines = logs[-1].read_text(errors="replace").split("\n") if logs else []
-        said = [line.strip() for line in lines if line.strip()]
-        return f" (its last words: {said[-1]})" if said else ""
+        words = [line.strip() for line in lines if line.strip()]
+        return f" (its last words: {words[-1]})" if words else ""
 
     async def _retire(self, names: Sequence[str]) -> None:
         """Give the workers no more tasks, and copy their results to others.
@@ -202,9 +202,9 @@ class Pool:
         Where nobody could take the results the scheduler leaves a worker as it
         is; it is asked again at the next look.
         """
-        there = await self._busy()
-        retired = await self._flush([n for n in names if n in there])
-        self.retiring |= retired | {n for n in names if n not in there}
+        busy = await self._busy()
+        retired = await self._flush([n for n in names if n in busy])
+        self.retiring |= retired | {n for n in names if n not in busy}
 
     async def _flush(self, names: Sequence[str]) -> set[str]:
         scheduler = self.cluster.scheduler
@@ -240,9 +240,9 @@ class Pool:
         except TimeoutError:
             self.unanswered = f"sbatch and scancel do not answer within {SUBMITTED_WITHIN:g} s"
         except RuntimeError as error:
-            found = re.search(r"stderr:\n(.*)", str(error), re.DOTALL)
-            said = " ".join((found[1] if found else str(error)).split())
-            self.refused = f"SLURM refused the job ({said})"
+            match = re.search(r"stderr:\n(.*)", str(error), re.DOTALL)
+            reason = " ".join((match[1] if match else str(error)).split())
+            self.refused = f"SLURM refused the job ({reason})"
             self._wait_longer()
             if not any(job.job_id for job in self.made):
                 raise SiteError(self.refused, remedy="correct [cluster] in the profile") from None

@@ -76,13 +76,13 @@ class Watch:
             The site was given up.
         """
         console, began = Console(stderr=True), time.monotonic()
-        said = False
+        announced = False
         while not self.agreed:
             if self.error is not None:
                 raise self.error
-            if not said and time.monotonic() - began > QUIET and console.is_terminal:
+            if not announced and time.monotonic() - began > QUIET and console.is_terminal:
                 console.print("waiting for the first worker; Ctrl-C gives up")
-                said = True
+                announced = True
             self.stopped.wait(0.1)
 
     def _watch(self) -> None:
@@ -104,15 +104,15 @@ class Watch:
         try:
             self.deployment.reconcile()
             self.fault = ""
-            there = connected(self.deployment.client)
-            fresh = there - self.agreed
+            workers = connected(self.deployment.client)
+            fresh = workers - self.agreed
             answered = check_agreement(self.deployment.client, fresh) if fresh else frozenset()
         except SiteError:
             raise
         except Exception as error:
             self.fault = f"{type(error).__name__}: {error}"
-            there, answered = connected(self.deployment.client), frozenset()
-        self.agreed = (self.agreed & there) | answered
+            workers, answered = connected(self.deployment.client), frozenset()
+        self.agreed = (self.agreed & workers) | answered
         return bool(self.agreed)
 
     def _nobody(self) -> SiteError:

@@ -43,24 +43,24 @@ def kind_of(error: BaseException, place: Location) -> Kind:
     if isinstance(error, FileNotFoundError) and error.__cause__:
         return kind_of(error.__cause__, place)  # fsspec says this of whatever befell it over http
     if isinstance(error, SpectrumError):
-        found: Kind = "unknown"
+        kind: Kind = "unknown"
     elif any(_about_certificate(e) for e in chain):
-        found = "certificate"
+        kind = "certificate"
     elif isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
-        found = "missing"
+        kind = "missing"
     elif isinstance(error, PermissionError) or any(_code(e) in _DENIED for e in chain):
-        found = "denied"
+        kind = "denied"
     elif place.is_local:
-        found = "permanent" if getattr(error, "errno", None) in _UNREADABLE else "unknown"
+        kind = "permanent" if getattr(error, "errno", None) in _UNREADABLE else "unknown"
     elif not _of_the_network(error):
-        found = "unknown"
+        kind = "unknown"
     elif any(_code(e) in _PASSING for e in chain):
-        found = "passing"
+        kind = "passing"
     elif place.scheme == "root":
-        found = _root_kind(str(error).lower())
+        kind = _root_kind(str(error).lower())
     else:
-        found = _status_kind(next((s for e in chain if (s := _status(e))), 0))
-    return found
+        kind = _status_kind(next((s for e in chain if (s := _status(e))), 0))
+    return kind
 
 
 def is_ours(error: BaseException) -> SpectrumError | None:
@@ -73,15 +73,17 @@ def describe(kind: Kind, error: BaseException, place: Location, fs: Any) -> Base
     if place.is_local:
         here = {"missing": missing(place.url), "denied": _denied_here(place)}
         if isinstance(error, OSError) and error.strerror:
-            what = f"cannot be read ({error.strerror})"
-            here["permanent"] = StoreError(what, place.shown, "check its name and its file system")
+            message = f"cannot be read ({error.strerror})"
+            here["permanent"] = StoreError(
+                message, place.shown, "check its name and its file system"
+            )
         return here.get(kind, error)
     if kind == "missing":
         return _missing_there(place, fs)
-    where, whom, said = place.shown, endpoint(place, fs), f"{_for_bucket(place)} ({_said(error)})"
+    where, whom, cause = place.shown, endpoint(place, fs), f"{_for_bucket(place)} ({_said(error)})"
     words: dict[str, SpectrumError] = {
         "denied": AccessError(
-            f"{whom} refused access{said}",
+            f"{whom} refused access{cause}",
             where,
             "check the credentials that the site profile or the environment refers to",
         ),
@@ -91,9 +93,9 @@ def describe(kind: Kind, error: BaseException, place: Location, fs: Any) -> Base
             "ca_file in the site profile's [storage] names the authority to trust",
         ),
         "passing": StoreError(
-            f"{whom} did not answer{said}", where, "is it up, and is its address right?"
+            f"{whom} did not answer{cause}", where, "is it up, and is its address right?"
         ),
-        "permanent": StoreError(f"{whom} refused{said}", where),
+        "permanent": StoreError(f"{whom} refused{cause}", where),
     }
     return words.get(kind, error)
 
@@ -110,8 +112,8 @@ def endpoint(place: Location, fs: Any) -> str:
     """Whom a URL asks: the S3 service's URL, or the host."""
     if place.scheme in ("s3", "s3a"):
         client = getattr(fs, "_s3", None)
-        found = client.meta.endpoint_url if client else getattr(fs, "endpoint_url", None)
-        return str(found or "the S3 service")
+        url = client.meta.endpoint_url if client else getattr(fs, "endpoint_url", None)
+        return str(url or "the S3 service")
     return "/".join(place.shown.split("/", 3)[:3])
 
 
@@ -130,8 +132,8 @@ def _missing_there(place: Location, fs: Any) -> DataNotFoundError:
         return DataNotFoundError(f"no bucket {bucket!r} at {whom}", place.shown, remedy)
     except Exception:  # what it was asked for is missing all the same
         return DataNotFoundError(f"not found at {whom} for bucket {bucket!r}", place.shown, remedy)
-    what = f"no such object in bucket {bucket!r} at {whom}"
-    return DataNotFoundError(what, place.shown, remedy)
+    message = f"no such object in bucket {bucket!r} at {whom}"
+    return DataNotFoundError(message, place.shown, remedy)
 
 
 def _denied_here(place: Location) -> AccessError:
@@ -146,8 +148,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _exception(kwargs: Any) -> BaseException | None:
-    found = kwargs.get("error") if isinstance(kwargs, dict) else None
-    return found if isinstance(found, BaseException) else None
+    error = kwargs.get("error") if isinstance(kwargs, dict) else None
+    return error if isinstance(error, BaseException) else None
 
 
 def _about_certificate(error: BaseException) -> bool:
@@ -209,5 +211,5 @@ def _said(error: BaseException) -> str:
 
 def _s3_code(error: BaseException) -> str:
     response = getattr(error, "response", None)
-    found = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
-    return str(found)
+    code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+    return str(code)

@@ -82,8 +82,8 @@ def _check_size(planned: str, copy: Location) -> None:
         return
     size = persist(copy, lambda fs, path: fs.info(path)["size"])
     if size != expected:
-        what = f"has {size} bytes, not the {expected} of the replica that was planned"
-        raise DataError(what, copy.shown, "correct the catalogue's replicas")
+        message = f"has {size} bytes, not the {expected} of the replica that was planned"
+        raise DataError(message, copy.shown, "correct the catalogue's replicas")
 
 
 def _is_down(root: str) -> bool:

@@ -29,10 +29,10 @@ def joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     list of (start, stop)
         Rising and disjoint.
     """
-    wanted = sorted({(start, stop) for start, stop in ranges if stop > start})
-    if not wanted:
+    spans = sorted({(start, stop) for start, stop in ranges if stop > start})
+    if not spans:
         return []
-    solid = _bridged(wanted, {0})
+    solid = _bridged(spans, {0})
     budget = int(WASTE * sum(stop - start for start, stop in solid))
     gaps = sorted({b[0] - a[1] for a, b in pairwise(solid)})
     bridged: set[int] = set()

@@ -61,9 +61,9 @@ def stamp_below(url: str) -> str:
         return ""
     path = min(listed, key=len, default="").rpartition("/")[0]
     total = hashlib.sha256()
-    for name, said in sorted(listed.items()):
+    for name, info in sorted(listed.items()):
         if name.rpartition("/")[2] not in _NO_DATA:
-            total.update(f"{name.removeprefix(path)} {_in_a_line(said)}\n".encode(errors="replace"))
+            total.update(f"{name.removeprefix(path)} {_in_a_line(info)}\n".encode(errors="replace"))
     return total.hexdigest() if listed else ""
 
 

@@ -69,10 +69,10 @@ def same_place(url: str) -> str:
         return f"{scheme.lower()}://{host.lower()}/{steps}"
     here = local_path(url)
     try:
-        there = here.stat()
+        status = here.stat()
     except (OSError, ValueError):
         return os.path.normpath(here.absolute())
-    return f"device {there.st_dev} inode {there.st_ino}"
+    return f"device {status.st_dev} inode {status.st_ino}"
 
 
 def _gap(root: str) -> str:
@@ -99,8 +99,8 @@ def check_no_password(url: str) -> None:
     DataError
         It holds one.
     """
-    found = _USER.search(url) if not is_local(url) else None
-    if found and ":" in found[0]:
+    match = _USER.search(url) if not is_local(url) else None
+    if match and ":" in match[0]:
         raise DataError(
             "there is a password in this URL",
             shown(url),
@@ -124,12 +124,12 @@ def check_redirect(url: str, target: str) -> None:
     """
     allowed = {"https": ("https",), "http": ("http", "https")}.get(scheme_of(url), ())
     if scheme_of(target) not in allowed:
-        what = f"it sends readers to another scheme, {scheme_of(target)}"
+        fault = f"it sends readers to another scheme, {scheme_of(target)}"
     elif _is_private(target) and not _is_private(url):
-        what = f"it sends readers to an address of their own network, {urlsplit(target).hostname}"
+        fault = f"it sends readers to an address of their own network, {urlsplit(target).hostname}"
     else:
         return
-    raise StoreError(what, shown(url), "ask its keepers, or take another copy")
+    raise StoreError(fault, shown(url), "ask its keepers, or take another copy")
 
 
 def _is_private(url: str) -> bool:

@@ -92,8 +92,8 @@ def _write(place: Location, action: Callable[[Any, str], None]) -> None:
     except DataNotFoundError as error:
         raise OutputError(f"cannot write: {error.what}", place.shown, _REMEDY) from error
     except OSError as error:
-        said = error.strerror or error
-        raise OutputError(f"cannot write ({said})", place.shown, _REMEDY) from error
+        reason = error.strerror or error
+        raise OutputError(f"cannot write ({reason})", place.shown, _REMEDY) from error
     except ValueError as error:  # a name that no file can have
         if isinstance(error, SpectrumError):
             raise

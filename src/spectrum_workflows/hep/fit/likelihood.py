@@ -102,9 +102,9 @@ def _model(workspace: Mapping[str, Any]) -> tuple[Any, Any, Floats]:
         raise MissingExtraError("the likelihood fit needs pyhf", remedy=remedy) from error
     try:
         with _quiet():
-            found = pyhf.Workspace(workspace)
-            model = found.model()
-            return pyhf, model, np.asarray(found.data(model), np.float64)
+            pyhf_workspace = pyhf.Workspace(workspace)
+            model = pyhf_workspace.model()
+            return pyhf, model, np.asarray(pyhf_workspace.data(model), np.float64)
     except (pyhf.exceptions.InvalidSpecification, pyhf.exceptions.InvalidModel) as error:
         raise DataError(f"not a workspace ({str(error).splitlines()[0]})", "workspace") from error
 

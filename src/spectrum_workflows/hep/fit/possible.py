@@ -34,16 +34,16 @@ def check_region(channel: dict[str, Any], data: list[float], edges: Floats) -> N
     region = channel["name"]
     check_finite(np.asarray(data), f"fit, data, region {region}")
     expected = np.sum([sample["data"] for sample in channel["samples"]], axis=0)
-    for k, (found, hoped) in enumerate(zip(data, expected, strict=True)):
+    for k, (observed, hoped) in enumerate(zip(data, expected, strict=True)):
         where = f"fit, region {region}, bin from {edges[k]:g} to {edges[k + 1]:g}"
-        if found < 0:
-            raise DataError(f"{found:g} events of data; a fit needs counts", where)
+        if observed < 0:
+            raise DataError(f"{observed:g} events of data; a fit needs counts", where)
         if hoped < 0:
             remedy = "merge bins (rebin), or leave this one out (start, stop)"
             raise DataError(f"{hoped:g} events are expected, fewer than none", where, remedy)
-        if hoped == 0 and found > 0:
+        if hoped == 0 and observed > 0:
             remedy = "merge bins (rebin), or leave this one out (start, stop)"
-            raise DataError(f"{found:g} events of data where none is expected", where, remedy)
+            raise DataError(f"{observed:g} events of data where none is expected", where, remedy)
 
 
 def check_finite(contents: Floats, where: str) -> None:
@@ -87,6 +87,6 @@ def ratio(varied: Floats, total: float, where: str) -> float:
     events = float(varied.sum())
     check_finite(varied, where)
     if events <= 0:
-        what = "is empty" if not varied.any() else f"has {events:g} events"
-        raise DataError(f"the template {what} where the sample has {total:g} events", where)
+        fault = "is empty" if not varied.any() else f"has {events:g} events"
+        raise DataError(f"the template {fault} where the sample has {total:g} events", where)
     return float(varied.sum() / total)

@@ -83,8 +83,8 @@ def check_unchanged(tree: OpenTree, events: Events) -> None:
 
 def wrong_count(url: str, entries: int, counted: int) -> DataError:
     """The error for a file that spec or catalogue count otherwise."""
-    what = f"has {entries} events, not {counted} as was said"
-    return DataError(what, url, "correct the number of events of this file")
+    message = f"has {entries} events, not {counted} as was said"
+    return DataError(message, url, "correct the number of events of this file")
 
 
 def read_no_events(tree: OpenTree, columns: Sequence[str]) -> ak.Array:
@@ -166,8 +166,8 @@ def check_branch(branch: Any, tree: OpenTree) -> None:
         raise _not_supported(name, f"group of branches ({inside})", tree.url)
     edges = np.asarray(branch.entry_offsets, np.int64)
     if edges[0] != 0 or edges[-1] != tree.entries or np.any(np.diff(edges) < 0):
-        what = f"damaged: {name} has {edges[-1]} entries, and the tree {tree.entries}"
-        raise DataError(what, tree.url, "copy the file again")
+        message = f"damaged: {name} has {edges[-1]} entries, and the tree {tree.entries}"
+        raise DataError(message, tree.url, "copy the file again")
 
 
 def _not_supported(name: str, kind: str, url: str) -> DataError:

@@ -52,8 +52,8 @@ def check(columns: Mapping[str, ak.Array], counted_by: Mapping[str, str], where:
             if given.ndim == 1 and given.dtype.kind in "iu":
                 other, expected = counter, given.astype(np.int64)
         if expected is not counts and not np.array_equal(expected, counts):
-            what = f"damaged: {name} and {other} do not have the same number of items"
-            raise DataError(what, where, _REMEDY)
+            message = f"damaged: {name} and {other} do not have the same number of items"
+            raise DataError(message, where, _REMEDY)
 
 
 def _counts(column: ak.Array) -> NDArray[np.int64] | None:

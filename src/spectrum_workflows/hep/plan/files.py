@@ -106,8 +106,8 @@ def names_to_make(spec: HepSpec, sample: str) -> list[str]:
     own = names(spec, sample)
     for name in own:
         if name.startswith(catalogue.PREFIX) or patterns.is_pattern(name):
-            what = f"{name!r} names no file that could be made"
-            raise SpecError(what, f"samples.{sample}.files", "give the files' own names")
+            message = f"{name!r} names no file that could be made"
+            raise SpecError(message, f"samples.{sample}.files", "give the files' own names")
     return own
 
 

@@ -78,8 +78,8 @@ def _inside(folder: str, pattern: str, *, folders: bool) -> list[str]:
         return []
     except NotImplementedError:
         remedy = 'name the files, or a list of names: files = ["@LIST"]'
-        what = "a pattern needs a store that can list its folders"
-        raise DataError(what, storage.shown(folder), remedy) from None
+        message = "a pattern needs a store that can list its folders"
+        raise DataError(message, storage.shown(folder), remedy) from None
     names = [
         row["name"].rstrip("/").rpartition("/")[2] for row in rows if _is_folder(row) == folders
     ]

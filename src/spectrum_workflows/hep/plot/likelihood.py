@@ -81,8 +81,8 @@ def pulls(result: HepResult) -> Figure:
         axes.set_xlim(-3, 3)
         axes.set_xlabel(r"$(\hat\theta - \theta_0) / \Delta\theta$")
         poi = fit.names.index(fit.poi)
-        found = f"{fit.poi} = {fit.values[poi]:.3f} ± {fit.errors[poi]:.3f}"
-        axes.set_title(found, loc="left", fontsize="small")
+        header = f"{fit.poi} = {fit.values[poi]:.3f} ± {fit.errors[poi]:.3f}"
+        axes.set_title(header, loc="left", fontsize="small")
         _say(fig, of_fit(result))
     return fig
 

@@ -65,10 +65,10 @@ def _draw(axes: Axes, result: HepResult, name: str, whose: str) -> None:
         maps.draw(axes, result, name, whose)
     else:
         _stack(axes, result, name)
-    said = of_histogram(result, name)
-    if said:
+    lines = of_histogram(result, name)
+    if lines:
         style: Any = {"transform": axes.transAxes, "va": "bottom", "color": "red"}
-        axes.text(0.02, 0.02, "\n".join(said), fontsize="x-small", parse_math=False, **style)
+        axes.text(0.02, 0.02, "\n".join(lines), fontsize="x-small", parse_math=False, **style)
 
 
 def _stack(axes: Axes, result: HepResult, name: str) -> None:

@@ -52,8 +52,8 @@ def good_runs(text: bytes, *, where: str) -> GoodRuns:
         raise DataError(f"not a list of good runs ({error})", where, remedy) from None
     backwards = [(f, last) for f, last in ranges if last < f]
     if backwards or not ranges:
-        what = "holds a range that ends before it begins" if backwards else "is empty"
-        raise DataError(f"the list of good runs {what}", where, "download it again")
+        fault = "holds a range that ends before it begins" if backwards else "is empty"
+        raise DataError(f"the list of good runs {fault}", where, "download it again")
     first, last = np.array(sorted(ranges), np.int64).T
     return GoodRuns(first, np.maximum.accumulate(last))
 

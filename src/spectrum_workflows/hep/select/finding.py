@@ -96,8 +96,8 @@ def _after_events(
     if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
         raise SpecError(f"{name} takes no events", "select", f"write: def {name}(events)")
     if first.kind is first.POSITIONAL_OR_KEYWORD and first.name in words:
-        what = f"{first.name!r} is what {name} calls the events"
-        raise SpecError(what, f"cuts.{first.name}", "rename it")
+        message = f"{first.name!r} is what {name} calls the events"
+        raise SpecError(message, f"cuts.{first.name}", "rename it")
     return list(parameters if first.kind is first.VAR_POSITIONAL else parameters[1:])
 
 

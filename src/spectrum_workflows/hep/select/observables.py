@@ -54,12 +54,12 @@ def check_regions(
     """
     remedy = 'return a dict of regions, such as {"met": events.MET_pt}'
     if not isinstance(returned, Mapping):
-        what = "nothing (None)" if returned is None else f"a {type(returned).__name__}"
-        raise DataError(f"select returned {what}, not a dict of regions", "select", remedy)
+        kind = "nothing (None)" if returned is None else f"a {type(returned).__name__}"
+        raise DataError(f"select returned {kind}, not a dict of regions", "select", remedy)
     for name in returned:
         if not isinstance(name, str):
-            what = f"select returned a region called {name!r}, which is not text"
-            raise DataError(what, "select", remedy)
+            message = f"select returned a region called {name!r}, which is not text"
+            raise DataError(message, "select", remedy)
     return {
         name: check_region(name, value, seen=seen, text=name in text)
         for name, value in returned.items()
@@ -95,9 +95,9 @@ def check_region(
         weights = _weights(returned.weights, region)
     if returned.index is not None:
         index = _index(returned.index, region, seen)
-    for what, array in (("weights", weights), ("index", index)):
+    for attribute, array in (("weights", weights), ("index", index)):
         if array is not None and array.shape != values.shape:
-            shapes = f"shape {values.shape}, {what} {array.shape}"
+            shapes = f"shape {values.shape}, {attribute} {array.shape}"
             remedy = "return one number per selected event"
             raise DataError(f"region {region!r} has {shapes}", "select", remedy)
     if not isinstance(returned.variations, Mapping):
@@ -164,25 +164,25 @@ def _weights(given: Any, region: str) -> NDArray[Any]:
     weights = _numbers(given, f"weights of region {region!r}")
     beyond = int(np.count_nonzero(np.abs(weights.astype(np.float64)) > LARGEST_WEIGHT))
     if beyond:
-        what = f"weights of region {region!r} hold {beyond} numbers beyond {LARGEST_WEIGHT:g}"
-        raise DataError(what, "select", "their squares cannot be summed")
+        message = f"weights of region {region!r} hold {beyond} numbers beyond {LARGEST_WEIGHT:g}"
+        raise DataError(message, "select", "their squares cannot be summed")
     return weights
 
 
 def _index(given: Any, region: str, seen: int | None) -> NDArray[Any]:
     """Positions of events; one may be there several times, with as many values."""
-    what = f"index of region {region!r}"
+    name = f"index of region {region!r}"
     remedy = "positions count from 0 in what select was given: numpy.flatnonzero(mask)"
-    array = _array(given, what)
+    array = _array(given, name)
     if array.dtype.kind not in "iu" and array.size:
         kind = _KINDS.get(array.dtype.kind, str(array.dtype))
-        raise DataError(f"{what} holds {kind}, no whole numbers", "select", remedy)
+        raise DataError(f"{name} holds {kind}, no whole numbers", "select", remedy)
     index = array.astype(np.int64)
     low, high = int(index.min(initial=0)), int(index.max(initial=-1))
     if low < 0 or (seen is not None and high >= seen):
         bad = low if low < 0 else high
         count = "" if seen is None else f", of {seen} events"
-        raise DataError(f"{what} holds {bad}{count}", "select", remedy)
+        raise DataError(f"{name} holds {bad}{count}", "select", remedy)
     return index
 
 

@@ -79,8 +79,8 @@ def module_of(source: Source) -> ModuleType:
         path = os.path.join(source.origin, file)  # noqa: PTH118
         absent = isinstance(error, ModuleNotFoundError)
         remedy = "install it on both sides, or put it beside this file" if absent else ""
-        what = f"this code does not run ({first_line(error)})"
-        raise SpecError(what, f"{path}{line}", remedy) from error
+        message = f"this code does not run ({first_line(error)})"
+        raise SpecError(message, f"{path}{line}", remedy) from error
     confirm(source.elsewhere)
     return module
 

@@ -43,10 +43,10 @@ def run(
     workload = load_workload(spec)
     if plan.code and workload.digest != plan.code:
         raise DataError("the code has changed since the run was planned", spec.select, "run again")
-    state = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
+    passes = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
-        filled = state.over("select", Reduction(fill, histogram.merge), workload)
-        state.metrics += Metrics(warnings=doubts())
+        filled = passes.over("select", Reduction(fill, histogram.merge), workload)
+        passes.metrics += Metrics(warnings=doubts())
     notes = tuple(_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
@@ -55,7 +55,7 @@ def run(
         report("fit", 0, 1)
         result = replace(result, likelihood=fit(result))
         report("fit", 1, 1)
-    return result, state.metrics
+    return result, passes.metrics
 
 
 def _watched(

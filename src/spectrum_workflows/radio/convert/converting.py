@@ -98,23 +98,23 @@ def convert(
     chosen = data_columns(source, columns)
     job = {"form": FORM, "source": stamp(source), "columns": chosen}
     job |= {"output_channels": output_channels}
-    there = begun(target, job, overwrite=overwrite)
+    destination = begun(target, job, overwrite=overwrite)
     with opened(source) as table:
         check_columns(table, source)
-        found = grids(table)
-        if not found:
+        all_grids = grids(table)
+        if not all_grids:
             raise DataError("the set has no rows", source, "name another one")
-    parts = [part_of(source, grid, chosen, output_channels, n) for n, grid in enumerate(found)]
+    parts = [part_of(source, grid, chosen, output_channels, n) for n, grid in enumerate(all_grids)]
     total = sum(part.cut.visibilities for part in parts)
-    said = {"url": target, "parts": len(parts), "visibilities": total}
-    said |= {"left_out": [] if columns else left_out(source, chosen)}
-    if there is None:
-        return said | {"bytes": 0, "kept": sum(1 for p in parts for _ in blocks(p.cut))}
-    kept = _filled(source, parts, there, report)
+    summary = {"url": target, "parts": len(parts), "visibilities": total}
+    summary |= {"left_out": [] if columns else left_out(source, chosen)}
+    if destination is None:
+        return summary | {"bytes": 0, "kept": sum(1 for p in parts for _ in blocks(p.cut))}
+    kept = _filled(source, parts, destination, report)
     for part in parts:
-        _described(source, part, there)
-    there.commit({"type": "processing_set", "spectrum_workflows": {"job": job}})
-    return said | {"bytes": there.nbytes, "kept": kept}
+        _described(source, part, destination)
+    destination.commit({"type": "processing_set", "spectrum_workflows": {"job": job}})
+    return summary | {"bytes": destination.nbytes, "kept": kept}
 
 
 def _filled(
@@ -123,9 +123,9 @@ def _filled(
     """Store every chunk that is not there yet; returns the number of blocks that were."""
     total, done, kept = sum(part.cut.visibilities for part in parts), 0, 0
     for part in parts:
-        for name, what in part.variables.items():
-            shape, chunks = axes(part.cut, what)
-            there.create(f"{part.group}/{name}", shape, chunks, what)
+        for name, variable in part.variables.items():
+            shape, chunks = axes(part.cut, variable)
+            there.create(f"{part.group}/{name}", shape, chunks, variable)
         for block in blocks(part.cut):
             missing = [name for name in part.variables if not stored(part, name, block, there)]
             if missing:
@@ -142,25 +142,25 @@ def _copy(
     table: Any, source: str, part: VisibilitySet, block: Block, missing: tuple[list[str], Target]
 ) -> None:
     """Read one block and store the variables that are missing, one after the other."""
-    names, there = missing
+    names, destination = missing
     times = slice(block.time_start, block.time_stop)
     rows = cells(table, part.grid, times, source)
     shape = (block.shape[0], part.cut.shape[1], part.cut.shape[3])
-    found = read.Source(source, table, rows, block, shape)
+    block_source = read.Source(source, table, rows, block, shape)
     window = (times, slice(None), slice(block.chan_start, block.chan_stop), slice(None))
-    if wanted := [name for name in names if name in COORDINATES]:
-        values = read.coordinates(found)
-        for name in wanted:
-            there.put(f"{part.group}/{name}", window[: values[name].ndim][:2], values[name])
+    if coordinates := [name for name in names if name in COORDINATES]:
+        values = read.coordinates(block_source)
+        for name in coordinates:
+            destination.put(f"{part.group}/{name}", window[: values[name].ndim][:2], values[name])
     by_name = {name: column for column, name in schema.DATA.items()}
     for name in names:
         path = f"{part.group}/{name}"
         if name == "FLAG":
-            there.put(path, window, read.flags(found))
+            destination.put(path, window, read.flags(block_source))
         elif name == "WEIGHT":
-            there.put(path, window, read.weights(found))
+            destination.put(path, window, read.weights(block_source))
         elif name in by_name:
-            there.put(path, window, read.visibilities(found, by_name[name]))
+            destination.put(path, window, read.visibilities(block_source, by_name[name]))
 
 
 def _described(source: str, part: VisibilitySet, there: Target) -> None:

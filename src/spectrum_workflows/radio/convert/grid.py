@@ -59,7 +59,7 @@ class Cells:
 
 def grids(table: Any) -> tuple[Grid, ...]:
     """One grid for each field and data description of a main table, in that order."""
-    found: dict[tuple[int, int], list[tuple[RowIndex, Numbers]]] = {}
+    groups: dict[tuple[int, int], list[tuple[RowIndex, Numbers]]] = {}
     for start in range(0, table.nrows(), ROWS):
         count = min(ROWS, table.nrows() - start)
         field, description, time, pair = _identifiers(table, start, count)
@@ -68,9 +68,9 @@ def grids(table: Any) -> tuple[Grid, ...]:
             here = np.flatnonzero(chosen == key)
             rows = start + here
             at = grouped(time[here], rows, rows, np.ones_like(rows))
-            pieces = found.setdefault((key >> 32, key & 0xFFFFFFFF), [])
+            pieces = groups.setdefault((key >> 32, key & 0xFFFFFFFF), [])
             pieces.append((at, np.unique(pair[here])))
-    return tuple(_joined(key, pieces) for key, pieces in sorted(found.items()))
+    return tuple(_joined(key, pieces) for key, pieces in sorted(groups.items()))
 
 
 def cells(table: Any, grid: Grid, times: slice, where: str) -> Cells:
@@ -88,21 +88,21 @@ def cells(table: Any, grid: Grid, times: slice, where: str) -> Cells:
             "image the Measurement Set itself, which takes every row,"
             " or split it by ARRAY_ID, FEED1 or SCAN_NUMBER first"
         )
-        what = "several rows of the same time and baseline, of which a Zarr set has one cell"
-        raise DataError(what, where, remedy)
+        message = "several rows of the same time and baseline, of which a Zarr set has one cell"
+        raise DataError(message, where, remedy)
     return Cells(row, cell)
 
 
 def _located(table: Any, grid: Grid, times: slice) -> Iterator[tuple[Numbers, Numbers]]:
     at, known = grid.at, (grid.antenna1 << 16) | grid.antenna2
-    wanted = at.time[times]
+    instants = at.time[times]
     first, stop = int(at.first[times].min()), int(at.last[times].max()) + 1
     for start in range(first, stop, ROWS):
         count = min(ROWS, stop - start)
         field, description, time, pair = _identifiers(table, start, count)
         keep = (field == grid.field) & (description == grid.data_description)
-        keep &= (time >= wanted[0]) & (time <= wanted[-1])
-        cell = np.searchsorted(wanted, time[keep]) * len(known)
+        keep &= (time >= instants[0]) & (time <= instants[-1])
+        cell = np.searchsorted(instants, time[keep]) * len(known)
         yield start + np.flatnonzero(keep), cell + np.searchsorted(known, pair[keep])
 
 

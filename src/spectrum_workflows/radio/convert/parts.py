@@ -78,8 +78,8 @@ def part_of(
     first, last = int(grid.at.first[0]), int(grid.at.last[-1])
     held = tuple(name for name in columns if has_values(source, name, (first, last)))
     if not held:
-        what = f"{', '.join(columns)} of field {grid.field} holds no values"
-        raise DataError(what, source, "leave the field or the column out")
+        message = f"{', '.join(columns)} of field {grid.field} holds no values"
+        raise DataError(message, source, "leave the field or the column out")
     shape = (len(window.frequency), len(window.types))
     check_rows(source, Asked(grid.field, grid.data_description, held, shape, True))
     _check_filling(grid, source)
@@ -97,12 +97,14 @@ def _check_filling(grid: Grid, source: str) -> None:
     ntime, nbaseline = grid.shape
     rows = int(grid.at.count.sum())
     if ntime * nbaseline > FULLEST * rows:
-        what = f"{ntime:,} times × {nbaseline:,} baselines for {rows:,} rows: most would be empty"
+        message = (
+            f"{ntime:,} times × {nbaseline:,} baselines for {rows:,} rows: most would be empty"
+        )
         remedy = (
             "image the Measurement Set itself, which takes every row,"
             " or give rows of one integration one TIME"
         )
-        raise DataError(what, source, remedy)
+        raise DataError(message, source, remedy)
 
 
 def axes(cut: ZarrLayout, what: schema.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -130,15 +132,15 @@ def data_columns(source: str, wanted: Sequence[str]) -> list[str]:
         )
     if absent := [name for name in wanted if name not in have]:
         raise DataError(f"no column {absent[0]}", source, "leave it out")
-    found = [name for name in schema.DATA if name in (wanted or have) and name in have]
+    columns = [name for name in schema.DATA if name in (wanted or have) and name in have]
     if wanted:
-        return found
-    filled = [name for name in found if _is_filled(source, name)]
-    found = filled or [name for name in found if has_values(source, name, _looks(nrow))]
-    if not found:
-        what = f"no data column holds values ({', '.join(schema.DATA)} may)"
-        raise DataError(what, source, "name another set")
-    return found
+        return columns
+    filled = [name for name in columns if _is_filled(source, name)]
+    columns = filled or [name for name in columns if has_values(source, name, _looks(nrow))]
+    if not columns:
+        message = f"no data column holds values ({', '.join(schema.DATA)} may)"
+        raise DataError(message, source, "name another set")
+    return columns
 
 
 def left_out(source: str, chosen: Sequence[str]) -> list[str]:

@@ -141,8 +141,8 @@ class Target:
 
         names = list(keys)
         with ThreadPoolExecutor(TOGETHER) as pool:
-            for name, (found, nbytes) in zip(names, pool.map(move, names), strict=True):
-                self.checksums[name] = found
+            for name, (digest, nbytes) in zip(names, pool.map(move, names), strict=True):
+                self.checksums[name] = digest
                 self.nbytes += nbytes
         for name in names:
             del self.objects[name]
@@ -179,8 +179,8 @@ def begun(url: str, job: dict[str, Any], *, overwrite: bool) -> Target | None:
         return Target(url, _names(url))
     if complete or before is not None:
         if not overwrite:
-            what = "another set is here" if complete else "another conversion was begun here"
-            raise DataError(what, url, "--overwrite replaces it")
+            message = "another set is here" if complete else "another conversion was begun here"
+            raise DataError(message, url, "--overwrite replaces it")
         _removed(url)
     elif _names(url):
         raise DataError("something else is here", url, "choose another name")
@@ -191,19 +191,19 @@ def begun(url: str, job: dict[str, Any], *, overwrite: bool) -> Target | None:
 def converted_from(url: str) -> dict[str, Any] | None:
     """The job that a complete set says it comes from."""
     attributes = json.loads(storage.read_bytes(storage.join(url, ROOT))).get("attributes", {})
-    found = attributes.get("spectrum_workflows", {}).get("job")
-    return found if isinstance(found, dict) else None
+    job = attributes.get("spectrum_workflows", {}).get("job")
+    return job if isinstance(job, dict) else None
 
 
 def _removed(url: str) -> None:
     """Remove all but the note, which says so meanwhile; first what makes it readable."""
     storage.write_bytes(storage.join(url, NOTE), b'{"removing": true}')
     storage.remove(storage.join(url, ROOT))
-    for name in {found.partition("/")[0] for found in _names(url)} - {NOTE}:
+    for name in {key.partition("/")[0] for key in _names(url)} - {NOTE}:
         storage.remove(storage.join(url, name))
 
 
 def _names(url: str) -> set[str]:
     """Objects below a URL, relative to it."""
     prefix = storage.locate(url)[1].rstrip("/") + "/"
-    return {found.rpartition(prefix)[2] for found in storage.files_below(url)}
+    return {path.rpartition(prefix)[2] for path in storage.files_below(url)}

@@ -49,10 +49,10 @@ def warnings(result: ImagingResult) -> tuple[str, ...]:
         lines += group.errors
         for number, plane in enumerate(group.planes):
             about = f"{plane.plane.where}: " if len(result.planes) > 1 else ""
-            found = [*_not_finite(plane), *_implausible(result, plane), *_inaccurate(plane)]
-            found += _unused(result, group) if number == 0 else ()
-            found += (*_beam(result, plane), *_clean(group, plane))
-            lines += (f"{about}{line}" for line in found)
+            remarks = [*_not_finite(plane), *_implausible(result, plane), *_inaccurate(plane)]
+            remarks += _unused(result, group) if number == 0 else ()
+            remarks += (*_beam(result, plane), *_clean(group, plane))
+            lines += (f"{about}{line}" for line in remarks)
     return tuple(lines)
 
 

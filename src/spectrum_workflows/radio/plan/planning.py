@@ -160,8 +160,8 @@ def _method(layout: StripLayout | None) -> str:
         return "one call of the gridder per chunk and image"
     strips, blocks = len(layout.strips), len(layout.blocks)
     rows, columns = layout.y.count, max(strip.x.count for strip in layout.strips)
-    what = f"{strips} uv strips of at most {columns} × {rows} coarse pixels"
-    return f"{what}, joined in {blocks} blocks of columns"
+    summary = f"{strips} uv strips of at most {columns} × {rows} coarse pixels"
+    return f"{summary}, joined in {blocks} blocks of columns"
 
 
 def _stages(
@@ -233,15 +233,15 @@ def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> StripLay
     if count == 1 or not coverage.u_high > 0:
         return None
     if not below_horizon(geometry):
-        what = "strips need a margin around the image, which reaches beyond the horizon"
-        raise SpecError(what, "strips.count", 'use 1 or "auto"')
+        message = "strips need a margin around the image, which reaches beyond the horizon"
+        raise SpecError(message, "strips.count", 'use 1 or "auto"')
     layout = layout_of(coverage, geometry, count)
     if layout is None and asked != "auto":
-        what = (
+        message = (
             f"uv strips would not keep the accuracy of {geometry.epsilon:g}: "
             "the baselines are short for so wide a field"
         )
-        raise SpecError(what, "strips.count", 'use 1 or "auto"')
+        raise SpecError(message, "strips.count", 'use 1 or "auto"')
     return layout
 
 

@@ -60,12 +60,14 @@ def _missing(stem: str) -> DataError | DataNotFoundError:
             remedy = "convert the Measurement Set with spectrum data convert"
             return DataError("a set in version 2 of Zarr; version 3 is read", older, remedy)
     if storage.is_local(stem) and storage.exists(stem):
-        what = "it is there, but neither a Measurement Set (table.dat) nor a Zarr set (zarr.json)"
-        return DataError(what, stem, "check data_set")
+        message = (
+            "it is there, but neither a Measurement Set (table.dat) nor a Zarr set (zarr.json)"
+        )
+        return DataError(message, stem, "check data_set")
     remedy = "check data_set, or say where the data is with --data"
     if storage.exists(url):
-        what = "it is there, but no Zarr set (it has no zarr.json)"
-        return DataError(what, url, "convert or copy the set again, whole")
+        message = "it is there, but no Zarr set (it has no zarr.json)"
+        return DataError(message, url, "convert or copy the set again, whole")
     if storage.is_local(stem):
         return DataNotFoundError("no such data set", f"{stem}{MADE}", remedy)
     return DataNotFoundError("no such data set (remote sets are in Zarr form)", url, remedy)

@@ -52,8 +52,10 @@ def check_frequencies(frequency: NDArray[np.float64], of: str, url: str) -> tupl
         bad = np.flatnonzero(~((frequency > 0) & (frequency < HIGHEST)))
     if len(bad):
         value = f"CHAN_FREQ {frequency[bad[0]]:g}"
-        what = f"{_listed(bad)} of {of} {'has' if len(bad) == 1 else 'have'} no frequency ({value})"
-        raise DataError(what, url, "set it, or leave the channel out of the set")
+        message = (
+            f"{_listed(bad)} of {of} {'has' if len(bad) == 1 else 'have'} no frequency ({value})"
+        )
+        raise DataError(message, url, "set it, or leave the channel out of the set")
     order = np.argsort(frequency, kind="stable")
     notes = []
     step = np.diff(frequency)
@@ -67,8 +69,8 @@ def check_frequencies(frequency: NDArray[np.float64], of: str, url: str) -> tupl
     low, high = PLAUSIBLE
     if frequency.min() < low or frequency.max() > high:
         channel = int(np.argmin(frequency) if frequency.min() < low else np.argmax(frequency))
-        what = f"channel {channel} of {of} is at {frequency[channel]:g} Hz: is that right?"
-        notes.append(what)
+        message = f"channel {channel} of {of} is at {frequency[channel]:g} Hz: is that right?"
+        notes.append(message)
     return tuple(notes)
 
 

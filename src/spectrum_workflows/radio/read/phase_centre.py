@@ -31,13 +31,13 @@ def still(path: NDArray[np.float64], beam: float, field: str, url: str) -> tuple
     """
     ra, dec = (float(value) for value in path[len(path) // 2])
     if not np.isfinite(path).all() or not abs(dec) <= np.pi / 2:
-        what = f"phase centre of {field} is no direction (declination {np.degrees(dec):g} deg)"
-        raise DataError(what, url, "set PHASE_DIR")
+        message = f"phase centre of {field} is no direction (declination {np.degrees(dec):g} deg)"
+        raise DataError(message, url, "set PHASE_DIR")
     moved = float(np.max(_separation(path, path[len(path) // 2])))
     if 2 * moved > STILL * beam:
-        what = f"the phase centre of {field} moves by {2 * moved / ARCSEC:.3g} arcsec meanwhile"
+        message = f"the phase centre of {field} moves by {2 * moved / ARCSEC:.3g} arcsec meanwhile"
         remedy = "shift the data to one direction first (CASA's phaseshift or fixvis)"
-        raise DataError(what, url, remedy)
+        raise DataError(message, url, remedy)
     return ra % (2 * np.pi), dec
 
 

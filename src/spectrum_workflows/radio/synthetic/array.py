@@ -139,8 +139,8 @@ def _meerkat() -> NDArray[np.float64]:
     rng = np.random.default_rng(_MEERKAT_SEED)
     placed: list[NDArray[np.float64]] = []
     for count, dispersion, limit in _MEERKAT:
-        wanted = len(placed) + count
-        while len(placed) < wanted:
+        total = len(placed) + count
+        while len(placed) < total:
             spot = rng.normal(0.0, dispersion, 2)
             near = any(np.hypot(*(spot - other)) < _SHORTEST for other in placed)
             if np.hypot(*spot) <= limit and not near:

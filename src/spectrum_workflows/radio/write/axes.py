@@ -49,8 +49,8 @@ def axes_of(planes: tuple[Plane, ...]) -> PlaneAxes:
     stokes = tuple(dict.fromkeys(plane.stokes for plane in planes))
     channels = tuple(dict.fromkeys(plane.channels for plane in planes))
     if [(plane.stokes, plane.channels) for plane in planes] != [*product(stokes, channels)]:
-        what = "planes are not every Stokes parameter in every range of channels, in this order"
-        raise DataError(what, "planes", "write them in several runs")
+        message = "planes are not every Stokes parameter in every range of channels, in this order"
+        raise DataError(message, "planes", "write them in several runs")
     return PlaneAxes(stokes, channels)
 
 

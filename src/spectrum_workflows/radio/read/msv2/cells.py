@@ -123,5 +123,7 @@ def check_type(view: Any, column: str, *allowed: str, url: str) -> None:
     """Refuse a column of another type of value."""
     kind = view.coldatatype(column)
     if kind not in allowed or view.isscalarcol(column):
-        what = f"single {kind} values" if view.isscalarcol(column) else kind
-        raise DataError(f"{column} holds {what}, not arrays of {allowed[0]}", url, "choose another")
+        contents = f"single {kind} values" if view.isscalarcol(column) else kind
+        raise DataError(
+            f"{column} holds {contents}, not arrays of {allowed[0]}", url, "choose another"
+        )

@@ -122,8 +122,10 @@ def _check_numbers(
         wrong = (number < 0) | (number >= nantenna)
         if wrong.any():
             row, value = rows[wrong][0], number[wrong][0]
-            what = f"{name} is {value} in row {row}, but the ANTENNA subtable has {nantenna} rows"
-            raise DataError(what, url, CONTRADICTION)
+            message = (
+                f"{name} is {value} in row {row}, but the ANTENNA subtable has {nantenna} rows"
+            )
+            raise DataError(message, url, CONTRADICTION)
     if not np.isfinite(time).all():
         row = rows[~np.isfinite(time)][0]
         raise DataError(f"TIME is not a number in row {row}", url, "set it or leave the row out")
@@ -138,20 +140,20 @@ def _check_cells(
     spectrum = np.zeros(len(rows), np.bool_)
     if "WEIGHT_SPECTRUM" in names:
         check_type(view, "WEIGHT_SPECTRUM", "float", "double", url=url)
-        found = _shapes(view, "WEIGHT_SPECTRUM", asked.shape, uniform)
-        spectrum[found.other_than(EMPTY)] = True
-        _refuse(found, "WEIGHT_SPECTRUM", asked.shape, rows, url, EMPTY)
+        cell_shapes = _shapes(view, "WEIGHT_SPECTRUM", asked.shape, uniform)
+        spectrum[cell_shapes.other_than(EMPTY)] = True
+        _refuse(cell_shapes, "WEIGHT_SPECTRUM", asked.shape, rows, url, EMPTY)
     plain = np.flatnonzero(~spectrum)
     if len(plain):
-        found = shapes(view.selectrows(plain), "WEIGHT")
-        _refuse(found, "WEIGHT", asked.shape[1:], rows[plain], url)
+        cell_shapes = shapes(view.selectrows(plain), "WEIGHT")
+        _refuse(cell_shapes, "WEIGHT", asked.shape[1:], rows[plain], url)
     _refuse(shapes(view, "UVW"), "UVW", (3,), rows, url)
     with np.errstate(invalid="ignore"):
         far = (np.abs(np.asarray(view.getcol("UVW"))) > FARTHEST).any(axis=1)
     far &= np.isfinite(np.asarray(view.getcol("UVW"))).all(axis=1)
     if far.any():
-        what = f"UVW of row {rows[far][0]} is larger than any baseline"
-        raise DataError(what, url, "set it, or leave the row out")
+        message = f"UVW of row {rows[far][0]} is larger than any baseline"
+        raise DataError(message, url, "set it, or leave the row out")
 
 
 def _shapes(view: Any, name: str, shape: tuple[int, int], uniform: set[str]) -> Shapes:
@@ -175,8 +177,8 @@ def _refuse(
         return
     is_shape, row = found.of(int(wrong[0])), rows[wrong[0]]
     if is_shape != EMPTY:
-        what = f"{name} has shape {is_shape} in row {row}, not {shape}"
-        raise DataError(what, url, CONTRADICTION)
+        message = f"{name} has shape {is_shape} in row {row}, not {shape}"
+        raise DataError(message, url, CONTRADICTION)
     many = f"{len(wrong)} rows, the first of them row {row}" if len(wrong) > 1 else f"row {row}"
     raise DataError(f"{name} holds no value in {many}", url, "fill it or leave these rows out")
 

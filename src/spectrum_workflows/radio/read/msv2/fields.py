@@ -56,11 +56,11 @@ def field_of(url: str, field: int, span: Span) -> Field:
         name = str(table.getcell("NAME", field)) if "NAME" in names else ""
         scale = factor(table, "PHASE_DIR", "rad", url)
     if terms.ndim != 2 or terms.shape[1] != 2 or not 0 <= order < len(terms):
-        what = f"PHASE_DIR of field {field} has shape {terms.shape}, NUM_POLY is {order}"
-        raise DataError(what, url, CONTRADICTION)
+        message = f"PHASE_DIR of field {field} has shape {terms.shape}, NUM_POLY is {order}"
+        raise DataError(message, url, CONTRADICTION)
     if terms[order + 1 :].any():
-        what = f"PHASE_DIR of field {field} has {len(terms) - 1} orders, NUM_POLY says {order}"
-        raise DataError(what, url, CONTRADICTION)
+        message = f"PHASE_DIR of field {field} has {len(terms) - 1} orders, NUM_POLY says {order}"
+        raise DataError(message, url, CONTRADICTION)
     terms = scale * terms[: order + 1]
     times = np.linspace(span.begin, span.end, 5) - start if order else np.zeros(5)
     path = np.array([sum(c * t**n for n, c in enumerate(terms)) for t in times])
@@ -86,6 +86,6 @@ def _check_ephemeris(table: Any, field: int, url: str) -> None:
         return
     number = int(table.getcell("EPHEMERIS_ID", field))
     if number >= 0:
-        what = f"field {field} follows ephemeris {number}: its phase centre moves over the sky"
+        message = f"field {field} follows ephemeris {number}: its phase centre moves over the sky"
         remedy = "shift the data to one direction first (CASA's phaseshift or fixvis)"
-        raise DataError(what, url, remedy)
+        raise DataError(message, url, remedy)

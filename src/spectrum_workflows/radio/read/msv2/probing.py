@@ -44,8 +44,8 @@ def _walked(url: str, state: str) -> None:  # noqa: ARG001 - a part of the cache
         )
     except subprocess.TimeoutExpired as error:
         where = _latest(error.stdout)
-        what = f"casacore does not get through it in {SECONDS:.0f} s (at {where})"
-        raise DataError(what, url, remedy) from None
+        message = f"casacore does not get through it in {SECONDS:.0f} s (at {where})"
+        raise DataError(message, url, remedy) from None
     if done.returncode >= 0:
         return
     name = _name(-done.returncode)

@@ -101,8 +101,8 @@ def cell(table: Any, column: str, row: int, where: tuple[str, str, str]) -> Any:
     """
     url, name, pointer = where
     if not 0 <= row < table.nrows():
-        what = f"{pointer} is {row}, but the {name} subtable has {table.nrows()} rows"
-        raise DataError(what, url, CONTRADICTION)
+        message = f"{pointer} is {row}, but the {name} subtable has {table.nrows()} rows"
+        raise DataError(message, url, CONTRADICTION)
     if column not in table.colnames():
         raise DataError(f"the {name} subtable has no column {column}", url, CONTRADICTION)
     if not table.iscelldefined(column, row):

@@ -132,7 +132,7 @@ def read(chunk: Chunk) -> Visibilities:
         unflagged = 0
         step = max(1, BLOCK_BYTES // (8 * shape[1] * len(hand)))
         for start in range(0, len(rows), step):
-            block = tuple(np.asarray(what[start : start + step]) for what in (rows, place))
+            block = tuple(np.asarray(array[start : start + step]) for array in (rows, place))
             unflagged += _read_block(table, chunk, hand, block, times, out)
     storage.count(chunk.size * visibility_bytes(len(types)))
     return rising(replace(out, unflagged=unflagged))

@@ -82,5 +82,5 @@ def check(objects: Mapping[str, str], name: str, own: str, url: str) -> None:
         It has changed since it was written, or was not written then.
     """
     if objects.get(name) != own:
-        what = "not what was written when the set was converted (its checksum differs)"
-        raise DataError(what, storage.join(url, name), REMEDY)
+        message = "not what was written when the set was converted (its checksum differs)"
+        raise DataError(message, storage.join(url, name), REMEDY)

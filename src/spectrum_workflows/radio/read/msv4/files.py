@@ -38,6 +38,6 @@ def older(url: str) -> tuple[str, ...]:
     if content != files.structure(path):
         return (f"{path.name} is not the set that {made.name} was made from; {here}",)
     if files.changed(path) > int(changed):
-        what = f"{path.name} was written after {made.name} was made from it"
-        return (f"{what}; {here} if the data changed",)
+        message = f"{path.name} was written after {made.name} was made from it"
+        return (f"{message}; {here} if the data changed",)
     return ()

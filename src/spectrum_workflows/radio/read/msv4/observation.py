@@ -120,8 +120,8 @@ def _unverified(objects: Objects) -> tuple[str, ...]:
     """A warning for a set in which damage would pass."""
     if objects.checksums is not None:
         return ()
-    what = "the Zarr set carries no checksums: damage in it may pass"
-    return (f"{what}; spectrum data convert writes them",)
+    message = "the Zarr set carries no checksums: damage in it may pass"
+    return (f"{message}; spectrum data convert writes them",)
 
 
 def _check_arrays(part: stored.StoredSet, column: str, shape: tuple[int, int], url: str) -> None:
@@ -135,8 +135,8 @@ def _check_arrays(part: stored.StoredSet, column: str, shape: tuple[int, int], u
     shapes |= {"WEIGHT": (*cell, *shape), "UVW": (*cell, 3)}
     for name, axes in shapes.items():
         if (own := part.array(name).shape) != axes:
-            what = f"{name} has shape {tuple(own)}, not {axes}"
-            raise DataError(what, url, "convert or copy the set again")
+            message = f"{name} has shape {tuple(own)}, not {axes}"
+            raise DataError(message, url, "convert or copy the set again")
     for name, unit in (("UVW", "m"), ("frequency", "Hz")):
         if _factor(part.array(name), unit, name, url) != 1.0:
             raise DataError(f"{name} is not in {unit}", url, "convert it again")

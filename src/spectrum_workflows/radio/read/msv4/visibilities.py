@@ -78,10 +78,10 @@ def read(chunk: Chunk) -> Visibilities:
         part = stored.chosen(root, objects, chunk)
         hand = stokes.hands(stored.types(part), chunk.url)
         cells = _cells(part, chunk)
-        times, order, there = cells.times, cells.baselines.order, cells.present
-        nrow, nchan = np.count_nonzero(there), chunk.chan_stop - chunk.chan_start
-        row = np.cumsum(there).reshape(there.shape) - 1
-        uvw = np.asarray(part.array("UVW")[times])[:, order][there]
+        times, order, present = cells.times, cells.baselines.order, cells.present
+        nrow, nchan = np.count_nonzero(present), chunk.chan_stop - chunk.chan_start
+        row = np.cumsum(present).reshape(present.shape) - 1
+        uvw = np.asarray(part.array("UVW")[times])[:, order][present]
         out = Visibilities(
             uvw=np.nan_to_num(uvw, posinf=0.0, neginf=0.0),
             frequency=_frequency(part, chunk),
@@ -94,7 +94,7 @@ def read(chunk: Chunk) -> Visibilities:
         unflagged = 0
         for window in _windows(part.array(stored.COLUMNS[chunk.column]), times, chunk, hand):
             here = slice(window.times.start - times.start, window.times.stop - times.start)
-            time, place = np.nonzero(there[here])
+            time, place = np.nonzero(present[here])
             source = time * len(order) + order[place]
             target = row[here][time, place]
             block = _decoded(part, chunk.column, window)
