@@ -42,7 +42,7 @@ PROCESSOR, ENOUGH = "/proc/cpuinfo", 1 << 14
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What this process computes with.
+    """Machine code that a process computes with.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ def pin() -> None:
 
 
 def arithmetic() -> dict[str, Any]:
-    """What this process computes with, ready for a record."""
+    """The machine code that this process computes with, ready for a record."""
     return asdict(_found)
 
 
@@ -93,7 +93,7 @@ def shell() -> list[str]:
 
 
 def doubts(machines: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Why results of some machines need not be those of others to the bit; each in one line.
+    """Reasons why results of some machines may differ from others' in the bits; a line each.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from spectrum_workflows.stages import Stage
 
 @dataclass(frozen=True, repr=False)
 class Check:
-    """What a run would do; printing it shows the plan in words.
+    """Preview of a run; printing it shows the plan in words.
 
     Attributes
     ----------

@@ -93,7 +93,7 @@ Found = tuple[str, tuple[int, int]]
 
 
 def found_in(text: str, *, guess: bool = False) -> str:
-    """What kind of secret a text holds; empty if none.
+    """The kind of secret a text holds; empty if none.
 
     Parameters
     ----------

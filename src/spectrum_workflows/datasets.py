@@ -153,12 +153,12 @@ def columns_of(spec: Any) -> list[str]:
 
 
 def converter_of(source: str) -> Converter:
-    """What converts such data.
+    """The converter of such data.
 
     Raises
     ------
     SpecError
-        Nothing does, of the sciences that are installed.
+        There is none, of the sciences that are installed.
     """
     name = source.rstrip("/")
     known = [science.converter for science in domain.installed() if science.converter]

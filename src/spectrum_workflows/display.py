@@ -1,4 +1,4 @@
-"""How objects show themselves: numbers as lines of text, small tables of HTML for notebooks.
+"""Display of objects: numbers as lines of text, small tables of HTML for notebooks.
 
 Nothing here knows what it shows; objects give their own title and rows.
 """

@@ -211,7 +211,7 @@ def _site_error_first(place: Place) -> Iterator[None]:
 
 
 def machine(libraries: Sequence[str] = ()) -> dict[str, Any]:
-    """What this process is: see `record.machine`, and which machine code it computes with."""
+    """Description of this process, see `record.machine`, and of its machine code."""
     return record.machine(libraries) | {"arithmetic": arithmetic.arithmetic()}
 
 

@@ -43,7 +43,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a stage will do, whatever the machine: see `Stage`.
+    """Forecast of a stage, whatever the machine: see `Stage`.
 
     ``work`` pairs the domain's kinds of work with their amounts; seconds follow
     from a machine's cost per unit of each.

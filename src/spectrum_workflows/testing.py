@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What `check_domain` has seen, for what a science's own tests ask further.
+    """Evidence that `check_domain` has seen, for what a science's own tests ask further.
 
     Attributes
     ----------

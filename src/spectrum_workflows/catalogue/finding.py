@@ -29,7 +29,7 @@ ARCHIVES = (".tgz", ".tar.gz", ".tar")
 
 @dataclass(frozen=True)
 class Located:
-    """Where a file of a spec is read, and what was published of it: checksum and events."""
+    """Place where a file of a spec is read, with its published checksum and number of events."""
 
     url: str
     checksum: str = ""
@@ -79,7 +79,7 @@ def places(reference: str, data: str) -> list[str]:
 
 
 def located(reference: str, data: str) -> list[Located]:
-    """Where to read what a spec names: a file, or all files of an entry.
+    """The places to read what a spec names: a file, or all files of an entry.
 
     Raises
     ------

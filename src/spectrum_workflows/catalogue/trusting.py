@@ -1,4 +1,4 @@
-"""Whether a file below the data root is still what was fetched, at the cost of a look."""
+"""A check that a file below the data root is still what was fetched, at the cost of a look."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def checksum(path: Path, algorithm: str) -> str:
 
 
 def distrust(file: CatalogueFile, path: Path) -> str:
-    """What is wrong with a file that is there; empty if nothing is.
+    """The fault of a file that is there; empty if it has none.
 
     Its size is compared with the published one.  What was fetched is read again
     if it has changed since; what came otherwise is read by `verify` only.
@@ -55,7 +55,7 @@ def distrust(file: CatalogueFile, path: Path) -> str:
 
 
 def notes(path: Path) -> dict[str, dict[str, Any]]:
-    """What was noted of the files beside this one, as far as it can be believed."""
+    """Notes on the files beside this one, as far as they can be believed."""
     kept = path.with_name(NOTES)
     try:
         return _read(kept, kept.stat().st_mtime_ns)

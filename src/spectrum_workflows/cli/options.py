@@ -16,7 +16,7 @@ from spectrum_workflows.errors import DataNotFoundError, SpecError
 
 
 class OnErrorChoice(StrEnum):
-    """What to do when a partition fails."""
+    """Choice for a partition that fails."""
 
     RAISE = "raise"
     KEEP = "keep"
@@ -128,7 +128,7 @@ def question(
 
 @contextmanager
 def data_can_be_made(source: str, spec: Any) -> Iterator[None]:
-    """Where input is missing that the spec describes how to make: say which command does it."""
+    """Name the command that makes the missing input, where the spec describes how to make it."""
     try:
         yield
     except DataNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What the sciences add to the command line: options, and words of the help.
+"""The sciences' additions to the command line: options, and words of the help.
 
 A science says it in a file ``command_line.toml`` beside the module of its entry
 point, which is read without importing the science: that would take seconds.
@@ -49,7 +49,7 @@ class Option:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What all sciences together add.
+    """Additions of all sciences together.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class CommandLine:
 
 
 def command_line() -> CommandLine:
-    """What the registered sciences add; a warning names one whose file cannot be used."""
+    """Additions of the registered sciences; a warning names one whose file cannot be used."""
     tables = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:

@@ -1,4 +1,4 @@
-"""Which code decides a result: one digest over every module that it depends on.
+"""The identity of the code that decides a result: one digest over every module it depends on.
 
 What counts
 -----------

@@ -72,7 +72,7 @@ def _is_meant(entry: os.DirEntry[str], fits: Sequence[str], *, listed: bool) -> 
 
 
 def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What lies in a folder, as far as it can be listed and is not hidden."""
+    """Entries of a folder, as far as it can be listed and they are not hidden."""
     try:
         with os.scandir(folder) as listed:
             for number, entry in enumerate(listed):

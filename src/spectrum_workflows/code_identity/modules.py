@@ -1,4 +1,4 @@
-"""Where modules are, and which of them are of a released distribution; nothing is run."""
+"""Places of modules, and which of them are of a released distribution; nothing is run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def spec_of(name: str) -> ModuleSpec | None:
-    """Where a module is, without running anything."""
+    """The import system's spec of a module, without running anything."""
     loaded = getattr(sys.modules.get(name), "__spec__", None)
     if loaded is not None:
         return loaded  # type: ignore[no-any-return]

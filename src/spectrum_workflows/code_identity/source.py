@@ -1,4 +1,4 @@
-"""What a file of code says: what it imports, which names and paths it uses."""
+"""The source of a module: its imports, and the names and paths it uses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_FILES = ("/proc/", "/sys/", "/dev/")
 
 @dataclass(frozen=True)
 class Source:
-    """What one file of code says.
+    """Imports, names and paths of one file of code.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Source:
 
 
 def source_at(name: str, path: Path) -> Source:
-    """What the file of a module says; of one that is not source, only which content it has."""
+    """The source of a module's file; of one that is not source, only which content it has."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -69,7 +69,7 @@ def source_at(name: str, path: Path) -> Source:
 
 @lru_cache(maxsize=4096)
 def parsed(content: bytes, path: str) -> Source:
-    """What a file of code says; parsed once for every content."""
+    """The source of a file of code, parsed once for every content."""
     if not path.endswith(".py"):
         return Source(sha256(content), sha256(content))
     tree = parse(content, path)
@@ -77,7 +77,7 @@ def parsed(content: bytes, path: str) -> Source:
 
 
 def source_of(content: bytes, tree: ast.Module) -> Source:
-    """What a file of code says, from its text and tree."""
+    """The source of a file of code, from its text and tree."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):

@@ -1,4 +1,4 @@
-"""What a science is to the rest of the package, and the words that both share.
+"""The contract between a science and the rest of the package, and the words that both share.
 
 A science ("domain") is a value: ``DOMAIN = Domain(...)`` in a module of its own
 or of another package, named by one line under the entry-point group

@@ -1,4 +1,4 @@
-"""How a science writes its data in another form."""
+"""The converter of a science, which writes its data in another form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _no_remarks(_numbers: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Converter:
-    """How one science writes its data in the form that is best read from a store.
+    """Converter of one science's data to the form that is best read from a store.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How far two arrays are apart."""
+"""The deviation of one array from another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Deviation(NamedTuple):
-    """How far two arrays are apart, and how far they may be to count as equivalent."""
+    """Distance between two arrays, and the one up to which they count as equivalent."""
 
     found: float
     allowed: float

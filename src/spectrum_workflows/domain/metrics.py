@@ -1,4 +1,4 @@
-"""What a run took."""
+"""The cost of a run, and its failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spectrum_workflows.stages import Stage
 
 @dataclass(frozen=True)
 class Metrics:
-    """What it took to compute some partitions.
+    """Cost of computing some partitions, and the failures among them.
 
     Attributes
     ----------

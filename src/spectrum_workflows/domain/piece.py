@@ -30,5 +30,5 @@ class Piece:
 
     @property
     def source(self) -> str:
-        """What must be opened: neighbours in one file are computed beside each other."""
+        """The file that must be opened: neighbours in one are computed beside each other."""
         return self.url

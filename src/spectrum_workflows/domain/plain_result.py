@@ -1,4 +1,4 @@
-"""What a science need not write itself, where its result is a dataclass of arrays and numbers."""
+"""Defaults for a science whose result is a dataclass of arrays and numbers."""
 
 from __future__ import annotations
 

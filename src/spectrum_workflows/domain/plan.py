@@ -34,7 +34,7 @@ class Partition(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be planned or computed: a value, never a silence.
+    """Input or partition that could not be planned or computed: a value, never a silence.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Failure:
 
 @dataclass(frozen=True, repr=False)
 class Plan:
-    """What a run is going to do, known before anything is computed.
+    """Plan of a run, known before anything is computed.
 
     Attributes
     ----------

@@ -62,7 +62,7 @@ def installed() -> Iterator[Domain[Any, Any]]:
 
 
 def remedy_for(point: EntryPoint) -> str:
-    """How to install what a science needs: by the extra of its name, if there is one."""
+    """The command that installs what a science needs: by the extra of its name, if there is one."""
     if point.dist is None:
         return ""
     if point.name in (point.dist.metadata.get_all("Provides-Extra") or ()):

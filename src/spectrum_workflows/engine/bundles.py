@@ -1,4 +1,4 @@
-"""Which parts of a shuffle are cut together, so that their pieces make few tasks."""
+"""Groups of a shuffle's parts that are cut together, so that their pieces make few tasks."""
 
 from __future__ import annotations
 

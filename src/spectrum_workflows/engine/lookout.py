@@ -106,7 +106,7 @@ class Lookout:
             raise self.error
 
     def explained(self, key: str, error: BaseException, where: str) -> BaseException:
-        """What befell a partition: it may be that it took too long."""
+        """The error of a partition, or another if the cause is that it took too long."""
         limit = self.overdue.get(key)
         if limit is None:
             return error

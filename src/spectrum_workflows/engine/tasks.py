@@ -51,7 +51,7 @@ def columns(shared: list[Any], numbers: list[int]) -> list[list[Any]]:
 
 @lru_cache(maxsize=32)
 def loaded(by_value: bytes) -> Any:
-    """What was pickled on the client, once per worker process.
+    """The function that was pickled on the client, loaded once per worker process.
 
     Dask's own pickling prefers a reference to a module, which on a worker may
     be an older one than the user has just edited.  The native libraries that it
@@ -69,6 +69,6 @@ def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
 
 
 def task_of(parts: Parts[Any]) -> Callable[..., Part[Any]]:
-    """What runs on a worker for one item."""
+    """The function that runs on a worker for one item."""
     by_value = cloudpickle.dumps((parts.fn, parts.on_error, storage.current_stores()))
     return partial(_compute, by_value)

@@ -1,4 +1,4 @@
-"""What the rest of the package asks of a spec without knowing this science."""
+"""Declarations of a spec to the rest of the package, which does not know this science."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def references(spec: HepSpec) -> list[str]:
 
 
 def recipe(spec: HepSpec) -> dict[str, Any]:
-    """What decides the synthetic samples, besides the number of events."""
+    """The settings that decide the synthetic samples, besides the number of events."""
     return {
         "synthetic": spec.synthetic.model_dump(mode="json") if spec.synthetic else None,
         "samples": {

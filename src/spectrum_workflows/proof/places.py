@@ -1,4 +1,4 @@
-"""Where a proof runs: stores that hold the data, and the rows of site and store."""
+"""Places of a proof: stores that hold the data, and the rows of site and store."""
 
 from __future__ import annotations
 

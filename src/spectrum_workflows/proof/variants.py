@@ -48,7 +48,7 @@ class Variant:
 
 
 def machine_codes() -> list[Variant]:
-    """What an environment can ask ducc0 and OpenBLAS for."""
+    """Variants that ask ducc0 and OpenBLAS for other machine code through the environment."""
     levels = [
         Variant(f"{SITE}, ducc0 at most v{n}", {DUCC0: str(n)}, level=min(n, LEVEL))
         for n in (2, 3, 4)

@@ -1,4 +1,4 @@
-"""What the rest of the package asks of a spec and of its data without knowing this science."""
+"""Declarations of a spec and its data to the rest of the package, which knows no science."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_there(url: str) -> bool:
 
 
 def remarks(numbers: Mapping[str, Any]) -> str:
-    """What was there before a conversion, and what it left out."""
+    """Remarks on a conversion: what was there before, and what it left out."""
     left_out = ", ".join(numbers.get("left_out", ()))
     line = f", {numbers['kept']} blocks were there" if numbers.get("kept") else ""
     return line + (f"; left out, not filled in every row: {left_out}" if left_out else "")

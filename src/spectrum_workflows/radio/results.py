@@ -113,7 +113,7 @@ def _number(value: float) -> float | int | None:
 
 
 def warnings(result: ImagingResult) -> tuple[str, ...]:
-    """What the result shows about itself: see `gate`."""
+    """Warnings of a result about itself: see `gate`."""
     return result.warnings
 
 
@@ -124,7 +124,7 @@ def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:
 
 
 def pictures(result: ImagingResult) -> Iterator[tuple[str, Figure]]:
-    """What is drawn beside them: the image, and the images it came from."""
+    """Pictures beside the numbers: the image, and the images it came from."""
     yield "image.png", plot(result)
     yield "panels.png", plot_panels(result)
 
@@ -140,7 +140,7 @@ def read(folder: str) -> dict[str, NDArray[np.float64]]:
 
 
 def axes(folder: str) -> dict[str, Any]:
-    """Where the pixels of a run's images lie, which two runs must agree in."""
+    """Positions of the pixels of a run's images, which two runs must agree in."""
     url = storage.join(folder, "dirty.fits")
     return fits.sky(storage.read_bytes(url)) if storage.exists(url) else {}
 

@@ -23,7 +23,7 @@ PADDING = 1.2
 
 @dataclass(frozen=True)
 class Weighting:
-    """How the data's own weights become imaging weights.
+    """Density and coefficients that turn the data's own weights into imaging weights.
 
     Attributes
     ----------

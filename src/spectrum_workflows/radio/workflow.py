@@ -212,7 +212,7 @@ def with_beams(spec: RadioSpec, images: GroupImages) -> GroupImages:
 
 
 def count_use(passes: Run[Chunk], sums: Sums, weighting: Weighting | None) -> Use:
-    """Which of the visibilities in the chunks that are left the images hold."""
+    """Count the visibilities that the images hold of those in the chunks that are left."""
     planned = sum(chunk.size for chunk in passes.partitions)
     known = weighting is not None and not passes.metrics.failures  # else of lost chunks, too
     usable = weighting.usable if weighting and known else sums.used

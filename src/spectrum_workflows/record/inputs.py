@@ -1,4 +1,4 @@
-"""Whether the input is at the end of a run what it was at its beginning."""
+"""A check that the input is at the end of a run what it was at its beginning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HASTE = {"patience": 0.0, "timeout": 5.0}
 
 
 def stamps(urls: Iterable[str]) -> dict[str, str]:
-    """What tells the inputs' versions, by URL; without those that cannot be asked."""
+    """Texts that tell the inputs' versions, by URL; without those that cannot be asked."""
     urls = list(dict.fromkeys(urls))
     local = [url for url in urls if storage.is_local(url)]
     remote = [url for url in urls if not storage.is_local(url)][:MOST]

@@ -68,12 +68,12 @@ class Outcome:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """What is missing: inputs that could not be planned, partitions that failed."""
+        """Inputs that could not be planned, and partitions that failed."""
         return (*self.plan.failures, *self.metrics.failures)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user should know of the input, the run and the result, each said once."""
+        """Warnings about the input, the run and the result, each said once."""
         try:
             shown = self.domain.warnings(self.result)
         except Exception as error:  # a finished run is not lost over a remark
@@ -88,7 +88,7 @@ class Outcome:
 
     @property
     def stages(self) -> list[dict[str, Any]]:
-        """What each stage took, beside what had been expected of it.
+        """Cost of each stage, beside what had been expected of it.
 
         Stages that are repeated, such as major cycles, are expected to take the
         same each time.

@@ -125,7 +125,7 @@ def note_why(folder: str, why: str) -> None:
 
 
 def spooled(spools: Sequence[str]) -> list[Spooled]:
-    """What is kept in the spools, in order of name."""
+    """Results that are kept in the spools, in order of name."""
     return sorted((one for spool in spools for one in _in(Path(spool))), key=lambda one: one.name)
 
 

@@ -1,4 +1,4 @@
-"""Where to compute: a site profile becomes a place with a Dask client."""
+"""Sites to compute at: a site profile becomes a place with a Dask client."""
 
 from __future__ import annotations
 

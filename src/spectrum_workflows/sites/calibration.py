@@ -13,7 +13,7 @@ from spectrum_workflows.record import processor
 
 
 def calibration_file() -> Path:
-    """Where the costs are kept, per processor model: a cache may be on a shared file system."""
+    """File of the costs, per processor model: a cache may be on a shared file system."""
     return user_cache_path("spectrum-workflows") / "calibration.json"
 
 
@@ -39,7 +39,7 @@ def save_costs(science: str, costs: dict[str, float]) -> Path:
 
 
 def costs_of(science: str) -> dict[str, float]:
-    """What was measured for a science on this processor; empty where nothing was."""
+    """Costs measured for a science on this processor; empty where nothing was."""
     costs = _kept().get(processor(), {}).get(science, {})
     return {str(kind): float(seconds) for kind, seconds in costs.items()}
 

@@ -37,7 +37,7 @@ ENDING = LIVE | {"COMPLETING"}
 
 @dataclass(frozen=True)
 class Caretaker:
-    """What is left to do when a run is over.
+    """Cleanup that is left when a run is over.
 
     Attributes
     ----------

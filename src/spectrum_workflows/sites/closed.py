@@ -69,7 +69,7 @@ def _served_not(*_: Any, **__: Any) -> None:
 
 
 class Closed:
-    """What a cluster object of Dask's needs besides: its scheduler is made by `scheduler`."""
+    """Base class beside one of Dask's cluster classes, whose scheduler is made by `scheduler`."""
 
     http_prefix = ""
 

@@ -1,4 +1,4 @@
-"""Where a browser finds Dask's dashboard: directly, or through the notebook server."""
+"""The address of Dask's dashboard for a browser: direct, or through the notebook server."""
 
 from __future__ import annotations
 

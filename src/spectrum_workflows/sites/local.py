@@ -38,7 +38,7 @@ STARTS_WITHIN = 60.0  # seconds that a worker process may always take to start
 
 @dataclass(frozen=True)
 class Size:
-    """How many workers there are at first and at the most, and their threads."""
+    """Number of workers at first and at the most, and their threads."""
 
     first: int
     most: int
@@ -88,7 +88,7 @@ def start_local(site: Site, cluster: Local) -> Deployment:
 
 
 def sized(site: Site) -> Size:
-    """What `distributed.LocalCluster` would start of itself, or what the profile wants."""
+    """The size that `distributed.LocalCluster` would have of itself, or that the profile wants."""
     from dask.system import CPU_COUNT
     from distributed.deploy.utils import nprocesses_nthreads
 

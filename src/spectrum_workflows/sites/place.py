@@ -58,12 +58,12 @@ class Place:
 
     @property
     def error(self) -> SiteError | None:
-        """Why the workers were given up, if they were."""
+        """The error for which the workers were given up, if they were."""
         return self.watch.error if self.watch else None
 
     @property
     def dashboard(self) -> str:
-        """Where a browser sees the tasks; through jupyter-server-proxy where there is a hub."""
+        """Address of the tasks for a browser; through jupyter-server-proxy where there is a hub."""
         return dashboard_link(self.client) if self.client else ""
 
     def __repr__(self) -> str:

@@ -93,7 +93,7 @@ class Pool:
             self._change(gone, more)
 
     def diagnose(self) -> str:
-        """Why there is no worker: what squeue says of our jobs, else SLURM's last refusal."""
+        """The reason why there is no worker: squeue's of our jobs, else SLURM's last refusal."""
         self._look()
         live = [(n, e) for n, e in self.queue.items() if e.state in LIVE]
         words = [f"job {n} is {e.state} ({e.reason or 'no reason given'})" for n, e in live[:3]]

@@ -75,7 +75,7 @@ def check_owned(folder: Path) -> None:
 
 
 def open_to_others(path: Path) -> str:
-    """Who else can change what is at a path, if anybody; ACLs are not looked at."""
+    """Others who can change what is at a path; empty if none can. ACLs are not looked at."""
     if not hasattr(os, "getuid"):  # Windows: a user's folders are private by default
         return ""
     state = path.stat()

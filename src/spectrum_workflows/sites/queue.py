@@ -77,7 +77,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Steps:
-    """What to do next.
+    """Next steps with the jobs of a run.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ class LocalPool:
             self.cluster.scale(len(self.cluster.worker_spec))  # opens what is not there
 
     def diagnose(self) -> str:
-        """Why there is no worker."""
+        """The reason why there is no worker."""
         return f"{self.lost} workers had to be started anew" if self.lost else ""
 
     def close(self) -> None:

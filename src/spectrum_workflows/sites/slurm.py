@@ -120,7 +120,7 @@ def _scheduler(name: str, options: dict[str, Any], prefix: str) -> Any:
 
 
 def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
-    """What `dask_jobqueue.SLURMCluster` is given, certificates and folders apart.
+    """Options of `dask_jobqueue.SLURMCluster`, certificates and folders apart.
 
     Raises
     ------

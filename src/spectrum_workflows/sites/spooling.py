@@ -1,4 +1,4 @@
-"""Where on this machine results are kept until they are where they should go."""
+"""Folders of this machine that keep results until they are where they should go."""
 
 from __future__ import annotations
 

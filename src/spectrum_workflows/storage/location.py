@@ -1,4 +1,4 @@
-"""Where data lies: a URL, parsed once, with what a site says of its store."""
+"""The location of data: a URL, parsed once, with what a site says of its store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Location:
     options: tuple[tuple[str, Any], ...] = ()
 
     def option(self, name: str, default: Any = None) -> Any:
-        """What the site profile says, or else the default."""
+        """An option that the site profile gives, or else the default."""
         return dict(self.options).get(name, default)
 
     @property

@@ -31,7 +31,7 @@ class Stores:
     copies: tuple[tuple[str, ...], ...] = ()
 
     def copies_of(self, url: str) -> list[tuple[str, str]]:
-        """Where a file lies besides, itself first: root and URL; empty where nowhere else.
+        """Copies of a file, itself first: root and URL; empty where there is no other.
 
         Of several roots that fit, the longest is taken.
         """

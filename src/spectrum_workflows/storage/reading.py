@@ -26,7 +26,7 @@ class TruncatedError(OSError):
 
 
 def info(url: str | Location) -> dict[str, Any]:
-    """What the store says of a file: ``size``, ``type``, and what it has of time or tag.
+    """The store's description of a file: ``size``, ``type``, and what it has of time or tag.
 
     Raises
     ------

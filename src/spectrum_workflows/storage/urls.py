@@ -58,7 +58,7 @@ def absolute(url: str) -> str:
 
 
 def same_place(url: str) -> str:
-    """What two URLs of one place have in common, as far as that can be told without asking anybody.
+    """A text that URLs of one place share, as far as can be told without asking anybody.
 
     Of a local file it is the file itself, whatever link leads to it.
     """

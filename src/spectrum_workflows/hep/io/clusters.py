@@ -19,7 +19,7 @@ EXPANSION = 3
 
 @dataclass(frozen=True)
 class Clusters:
-    """Where some columns of a file can be cut, and what it costs to read them.
+    """Places where some columns of a file can be cut, and the bytes it costs to read them.
 
     Attributes
     ----------

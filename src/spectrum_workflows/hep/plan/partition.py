@@ -1,4 +1,4 @@
-"""Where a file is cut into partitions: a pure rule over entry numbers."""
+"""The cuts of a file into partitions: a pure rule over entry numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a selection's code is, and its module in this process: the same in any process."""
+"""The source of a selection's code, and its module in this process: the same in any process."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Active:
 
     @property
     def strength(self) -> NDArray[np.float64]:
-        """How strong each is, see `strength`."""
+        """Strength of each pixel, see `strength`."""
         return np.asarray(strength(list(self.value.T)))
 
     def thinned(self, level: float) -> bool:
@@ -69,7 +69,7 @@ class Active:
 
 
 def strength(planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """What the peak is searched in: the absolute value of one plane, the norm of several.
+    """Strength that the peak is searched in: the absolute value of one plane, the norm of several.
 
     The root of the sum of squares is what WSClean, too, searches in where it joins planes of
     different Stokes parameters.

@@ -46,7 +46,7 @@ class ZarrLayout:
 
 @dataclass(frozen=True)
 class Block:
-    """What is read and written at a time: one row of chunks, or a part of it."""
+    """Unit of reading and writing: one row of chunks, or a part of it."""
 
     time_start: int
     time_stop: int

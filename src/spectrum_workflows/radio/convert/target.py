@@ -40,7 +40,7 @@ TOGETHER = 8
 
 @dataclass
 class Target:
-    """Where a set is written to, what is there already, and what waits in memory.
+    """Set that is being written: its place, what is there already, and what waits in memory.
 
     Attributes
     ----------

@@ -83,7 +83,7 @@ def fit_beam(psf: Image, cell: float) -> Beam:
 
 
 def departure(psf: Image, beam: Beam, cell: float) -> float:
-    """How far the PSF's half-power contour is from a beam's, as a factor minus 1.
+    """Departure of the PSF's half-power contour from a beam's, as a factor minus 1.
 
     The contour is where lines from the peak in `DIRECTIONS` directions first fall to half of
     it, between pixels by the line's own linear interpolation; the factor is the typical (root

@@ -43,7 +43,7 @@ def finite(values: NDArray[Any], what: str, where: str) -> NDArray[Any]:
 
 
 def warnings(result: ImagingResult) -> tuple[str, ...]:
-    """What the result shows about itself: inaccurate, diverged, odd, unused."""
+    """Warnings of a result about itself: inaccurate, diverged, odd, unused."""
     lines: list[str] = []
     for group in result.groups:
         lines += group.errors

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is made besides the dirty images.
+    """Images that are made besides the dirty ones.
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlaneCounts:
-    """What the image of one plane of some strips is the sum of; see `imager.PlaneSums`."""
+    """Weight and visibilities in the image of one plane of some strips; see `imager.PlaneSums`."""
 
     weight_sum: float
     used: int
@@ -45,7 +45,7 @@ class PlaneCounts:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the images of some strips are the sum of; see `imager.Sums`.
+    """Weights and visibilities in the images of some strips; see `imager.Sums`.
 
     ``of_strips`` is the sum of all weights of each, ``planes`` what is of each plane.
     """

@@ -1,1 +1,1 @@
-"""What an image will take: chunks, strips, work, bytes and memory, before anything is computed."""
+"""The plan of an image: chunks, strips, work, bytes and memory, before anything is computed."""

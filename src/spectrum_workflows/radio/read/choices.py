@@ -1,4 +1,4 @@
-"""What of a set the spec chooses, where the set leaves a choice."""
+"""The spec's choices in a set that holds several of a kind."""
 
 from __future__ import annotations
 

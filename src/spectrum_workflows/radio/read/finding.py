@@ -1,4 +1,4 @@
-"""Where a data set is, and in which form."""
+"""The search for a data set: its place and its form."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reader:
-    """How sets of one format are recognised and read.
+    """Reader of one format: how its sets are recognised and read.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ UNIX_EPOCH = 40_587 * 86_400
 
 
 def units_factor(units: Any, unit: str, what: str, url: str) -> float:
-    """What values in some units, all alike, are multiplied with to be in another."""
+    """The factor that brings values in some units, all alike, to another."""
     given = {str(word) for word in np.ravel(units)} - {""}
     if given <= {unit}:
         return 1.0

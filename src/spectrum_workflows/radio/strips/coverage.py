@@ -1,4 +1,4 @@
-"""Where in the uv plane the visibilities of a data set lie."""
+"""Coverage of the uv plane by the visibilities of a data set."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def transposed(
     *,
     where: NDArray[np.int64] | None = None,
 ) -> Coarse:
-    """What pixels ``start:stop`` give to the samples in their `span`.
+    """Contribution of pixels ``start:stop`` to the samples in their `span`.
 
     The transpose of `interpolated`: shape (stop - start, m) to (last - first, m).
     Where most pixels are 0, ``where`` counts the others from ``start``, rising, and

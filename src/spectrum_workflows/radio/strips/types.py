@@ -102,7 +102,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class StripLayout:
-    """How one image is cut: strips of the uv plane, blocks of columns of the image.
+    """Cuts of one image: strips of the uv plane, blocks of columns of the image.
 
     Attributes
     ----------

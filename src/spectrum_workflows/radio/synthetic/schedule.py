@@ -53,7 +53,7 @@ class Schedule:
 
     @property
     def time(self) -> NDArray[np.float64]:
-        """When the hour angles occur on the first day of 2024, MJD s."""
+        """Times at which the hour angles occur on the first day of 2024, MJD s."""
         sidereal = np.degrees(self.hour_angle + self.right_ascension - self.telescope.longitude)
         at_start = 280.460_618_37 + SIDEREAL * (START_MJD - J2000_MJD)
         turned = (sidereal[0] - at_start) % 360 + sidereal - sidereal[0]

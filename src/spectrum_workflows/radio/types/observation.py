@@ -75,7 +75,7 @@ class Antennas:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a data set says about itself.
+    """Description of a data set, as it gives it itself.
 
     Attributes
     ----------

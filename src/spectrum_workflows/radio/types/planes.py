@@ -20,7 +20,7 @@ class Channels:
     stop_hz: float = math.inf
 
     def hold(self, frequency: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which of some channel centres (Hz) lie in the range."""
+        """Mask of the channel centres (Hz) that lie in the range."""
         return np.asarray((frequency >= self.start_hz) & (frequency < self.stop_hz))
 
 

@@ -1,4 +1,4 @@
-"""What a run makes: images, plane by plane, and what is known of them."""
+"""The result of a run: images, plane by plane, and what is known of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Stop(Enum):
-    """Why CLEAN stopped."""
+    """Reason why CLEAN stopped."""
 
     NOT_CLEANED = "no [clean] table: dirty image only"
     THRESHOLD = "residual peak at or below the threshold"

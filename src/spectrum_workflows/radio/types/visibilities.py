@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """Which time and which baseline each row of visibilities is of.
+    """Time and baseline of each row of visibilities.
 
     Attributes
     ----------

@@ -80,7 +80,7 @@ def decode(data: bytes, where: str) -> NDArray[np.float64]:
 
 
 def sky(data: bytes) -> dict[str, Any]:
-    """Where and at which frequency the pixels of a file made by `encode` lie."""
+    """Position and frequency of the pixels of a file made by `encode`."""
     from astropy.io import fits
 
     header = fits.Header.fromstring(data[: len(data) - len(data) % 80])

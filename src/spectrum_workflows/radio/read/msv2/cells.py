@@ -65,7 +65,7 @@ def shapes(view: Any, column: str) -> Shapes:
 
 
 def defined(view: Any, column: str) -> NDArray[np.bool_]:
-    """Which rows have a cell."""
+    """Mask of the rows that have a cell."""
     import casacore.tables as casa
 
     return np.asarray(casa.taql(f"calc isdefined({column}) from $1", tables=[view]), np.bool_)

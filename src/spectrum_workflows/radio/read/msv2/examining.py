@@ -31,7 +31,7 @@ TOGETHER = 1 << 24
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a set is looked at.
+    """Part of a set that is looked at.
 
     Attributes
     ----------

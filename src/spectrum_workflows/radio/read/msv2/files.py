@@ -1,4 +1,4 @@
-"""Which folders are Measurement Sets, and what tells one state of them from another."""
+"""Measurement Sets as folders of files, told from others, and one state from another."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def stamp(source: str) -> str:
 
 
 def changed(path: Path) -> int:
-    """When a file of a set was last written, ns."""
+    """Time at which a file of a set was last written, ns."""
     return max(file.stat().st_mtime_ns for file in _files(path))
 
 

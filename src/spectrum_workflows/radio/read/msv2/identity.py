@@ -1,4 +1,4 @@
-"""Which content a Measurement Set has: a text that changes whenever a byte of it may have.
+"""Identity of a Measurement Set's content: a text that changes whenever a byte of it may have.
 
 A set is edited in place: flags and calibrated data change, and neither ``table.dat`` nor the
 size of any file does.  So the content of a set of at most `SMALL_BYTES` is read, and it is the

@@ -1,4 +1,4 @@
-"""Whether casacore survives a set: looked at where its death is an error, not the session's end."""
+"""A trial reading of a set by casacore, in a process whose death is an error and no more."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def cell(table: Any, column: str, row: int, where: tuple[str, str, str]) -> Any:
 
 
 def factor(table: Any, column: str, unit: str, url: str) -> float:
-    """What the values of a column are multiplied with to be in a unit.
+    """The factor that brings the values of a column to a unit.
 
     Raises
     ------

@@ -32,7 +32,7 @@ def index(url: str, chosen: tuple[int, int]) -> RowIndex:
 
 @dataclass(frozen=True)
 class SpectralWindow:
-    """What the subtables say of a data description's visibilities.
+    """Channels and correlations of a data description, as the subtables give them.
 
     Attributes
     ----------

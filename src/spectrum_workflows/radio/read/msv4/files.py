@@ -1,4 +1,4 @@
-"""Which URLs are Zarr sets, and whether one is older than what it was made from."""
+"""Zarr sets by their URL, and whether one is older than what it was made from."""
 
 from __future__ import annotations
 

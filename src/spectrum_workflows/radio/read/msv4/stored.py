@@ -177,7 +177,7 @@ def baselines(part: StoredSet) -> Baselines:
 
 
 def present(part: StoredSet, times: slice) -> NDArray[np.bool_]:
-    """Which cells of (time, baseline), in the set's order, have a row."""
+    """Mask of the cells of (time, baseline), in the set's order, that have a row."""
     name = "TIME_CENTROID" if "TIME_CENTROID" in part.group else "UVW"
     finite = np.isfinite(np.asarray(part.array(name)[times]))
     return np.asarray(finite if finite.ndim == 2 else finite.any(axis=2))
