@@ -21,11 +21,13 @@ QUIET = {
 os.environ |= QUIET | os.environ  # Dask reads it when it is imported
 
 from distributed import Client, LocalCluster
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import spectrum_workflows  # noqa: F401  before NumPy, see `arithmetic`
 
-settings.register_profile("house", deadline=None, derandomize=True)
+LOADED = [HealthCheck.too_slow]
+"""Drawing is slow where other tests take the cores; nothing is said of what is drawn."""
+settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=LOADED)
 settings.register_profile("long", deadline=None, max_examples=500)
 settings.load_profile("house")
 
