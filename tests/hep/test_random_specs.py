@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep import DOMAIN, histogram, workflow
+from spectrum_workflows.hep import DOMAIN, histogram
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Observable
+from spectrum_workflows.hep.workflow.histogramming import fit
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.specs import parse
 
@@ -164,7 +165,7 @@ def test_a_random_spec_is_refused_in_a_line_or_gives_numpys_numbers(table, x, ra
     if spec.fit:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = replace(result, likelihood=workflow.fitted(result))
+            result = replace(result, likelihood=fit(result))
     arrays = histogram.arrays(result)
     for sample, name in product(spec.samples, spec.histograms):
         axes = spec.histograms[name].axes(name)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from spectrum_workflows.domain import Metrics, Plan
-from spectrum_workflows.hep import DOMAIN, histogram, workflow
+from spectrum_workflows.hep import DOMAIN, histogram
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Observable
+from spectrum_workflows.hep.workflow.histogramming import fit
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.record import Outcome, digest, machine, read_record, save
 from spectrum_workflows.specs import parse
@@ -57,7 +58,7 @@ def result(of=None, **contents):
         )
         total = filled if total is None else histogram.merge(total, filled)
     made = histogram.normalised(total, of)
-    return replace(made, likelihood=workflow.fitted(made)) if of.fit else made
+    return replace(made, likelihood=fit(made)) if of.fit else made
 
 
 def outcome(found):
@@ -137,7 +138,7 @@ def test_contents_that_are_not_finite_are_saved_and_said(where, bad, tmp_path):
     h = found.histograms[where, "h"].copy()
     h.view(flow=True).value[2] = bad
     found = replace(found, histograms={**found.histograms, (where, "h"): h})
-    found = replace(found, likelihood=workflow.fitted(found))
+    found = replace(found, likelihood=fit(found))
     record = saved(found, tmp_path)
     assert f"histogram h: not finite in {where}" in record["warnings"]
     assert "bins that are not finite" in record["likelihood"]["no_fit"]
