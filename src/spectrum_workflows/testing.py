@@ -1,8 +1,11 @@
 """The proof that a science keeps its contract, for its own tests: ours, or another package's.
 
->>> from spectrum_workflows import load_spec
->>> from spectrum_workflows.testing import check_domain
->>> check_domain(load_spec("example.toml"), tmp_path)
+::
+
+    from spectrum_workflows import load_spec
+    from spectrum_workflows.testing import check_domain
+
+    check_domain(load_spec("example.toml"), tmp_path)
 """
 
 from __future__ import annotations
