@@ -358,7 +358,8 @@ def test_a_killed_conversion_goes_on_where_it_was(larger, tmp_path, monkeypatch)
     assert not stray.exists()
     assert not (target / "conversion.json").exists()
     whole = [p for p in before if p.suffix == "" and "c" in p.parts]
-    assert [p for p in whole if p.stat().st_mtime_ns != before[p]] == []
+    again = [p for p in whole if p.stat().st_mtime_ns != before[p]]
+    assert len(again) <= 4, "more than the arrays of the block in whose middle it was killed"
     assert said["url"] == str(target)
     a, b = (describe(spec, str(url)) for url in (larger, target))
     one, two = (chunks(o, 10**6)[-1] for o in (a, b))

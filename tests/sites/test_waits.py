@@ -96,6 +96,7 @@ def stop():
 if __name__ == "__main__":
     site = load_site("laptop", changes={"workers.count": 2})
     with connect(site, data=sys.argv[2]) as place:
+        run(workload.spec(0.0), place)  # libraries that are imported may swallow an interrupt
         before = place.client.run(os.getpid)
         threading.Thread(target=stop).start()
         try:

@@ -93,12 +93,14 @@ def plan(
     known: str = "",  # noqa: ARG001
     report: Report = lambda *_: None,
     preflight: bool = False,
-    on_error: OnError = "raise",  # noqa: ARG001
+    on_error: OnError = "raise",
 ) -> ImagingPlan:
     """Look at the data set, cut it into chunks and lay out strips; no visibility is read.
 
     The coordinates, if they are wanted, are read on the workers; for a preflight,
-    few of them in this process.  Nothing is kept for later (``known``).
+    few of them in this process.  Nothing is kept for later (``known``).  With
+    ``on_error="keep"`` strips are laid out without the chunks that cannot be read; they
+    stay in the plan, and the run counts them.
 
     Raises
     ------
@@ -112,7 +114,9 @@ def plan(
     _check_memory(geometry_of(spec))
     observation = describe(spec, find(spec, data))
     one_plane = ((Plane(),),)
-    return plan_planes(spec, observation, one_plane, client, report, preflight=preflight)
+    return plan_planes(
+        spec, observation, one_plane, client, report, preflight=preflight, on_error=on_error
+    )
 
 
 def plan_planes(
@@ -123,6 +127,7 @@ def plan_planes(
     report: Report = lambda *_: None,
     *,
     preflight: bool = False,
+    on_error: OnError = "raise",
 ) -> ImagingPlan:
     """The plan for images of some planes, which are numbered through all groups.
 
@@ -134,7 +139,8 @@ def plan_planes(
     stages: list[Forecast] = []
     for cut in cuts:
         sampled = _sampled_chunks(spec, observation, cut, few=preflight)
-        coverage = _coverage(sampled, observation, client, report) if sampled else None
+        passes = Run(tuple(sampled), client, on_error, report, "radio")
+        coverage = _coverage(passes, observation) if sampled else None
         layouts.append(None if coverage is None else _layout(spec, geometry, coverage))
         stages += _stages(spec, observation, cut, coverage, layouts[-1])
     every = tuple(chunk for cut in cuts for chunk in cut)
@@ -210,14 +216,12 @@ def _longest(observation: Observation) -> float:
     return observation.longest_baseline * float(observation.frequency.max()) / SPEED_OF_LIGHT
 
 
-def _coverage(
-    cut: Sequence[Chunk], observation: Observation, client: Client | None, report: Report
-) -> Coverage:
+def _coverage(passes: Run[Chunk], observation: Observation) -> Coverage:
     """Where the data of some chunks lie."""
-    run = Run(tuple(cut), client, "raise", report, "radio")
-    coverage: Coverage = run.over("look", Reduction(_covered, operator.add), _longest(observation))
-    if client is not None:  # what is read in this process is counted already
-        storage.count(run.metrics.bytes_read)
+    summing = Reduction(_covered, operator.add)
+    coverage: Coverage = passes.over("look", summing, _longest(observation))
+    if passes.client is not None:  # what is read in this process is counted already
+        storage.count(passes.metrics.bytes_read)
     return coverage
 
 
