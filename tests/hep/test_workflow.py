@@ -12,6 +12,7 @@ import uproot
 from spectrum_workflows.errors import DataError, DataNotFoundError, PartitionError, SpecError
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.record import digest
+from spectrum_workflows.specs import parse
 
 
 def run(spec, data, client=None, on_error="raise"):
@@ -279,3 +280,55 @@ def test_an_edited_selection_is_another_run_with_another_answer(
         pt = file["Events"]["Jet_pt"].array().layout.content.data
     assert answers == [int(np.sum(pt > least)) for least in (30, 60)]
     assert codes[0] != codes[1]
+
+
+class TestCodeThatChangesAfterThePlan:
+    @pytest.fixture
+    def own(self, ttbar_spec, tmp_path):
+        """A selection that writes a log by its full path, with a module beside it."""
+        with uproot.recreate(tmp_path / "a.root") as file:
+            file["Events"] = {"x": np.arange(10.0)}
+        (tmp_path / "beside.py").write_text("SHIFT = 0\n")
+        (tmp_path / "mine.py").write_text(
+            "import beside\n"
+            "def select(events):\n"
+            f"    with open({str(tmp_path / 'log.txt')!r}, 'a') as log:\n"
+            "        log.write('called\\n')\n"
+            "    return {'h': events.x + beside.SHIFT}\n"
+        )
+        table = {
+            "workflow": "hep",
+            "name": "own",
+            "folder": str(tmp_path),
+            "select": "mine.py:select",
+            "columns": ["x"],
+            "normalisation": "none",
+            "samples": {"s": {"files": ["a.root"]}},
+            "histograms": {"h": {"bins": 10, "start": 0.0, "stop": 10.0}},
+        }
+        return parse(type(ttbar_spec), table, where="own")
+
+    def test_a_log_that_it_writes_is_warned_of(self, own, tmp_path):
+        (tmp_path / "log.txt").write_text("before\n")
+        _, result, _ = run(own, tmp_path)
+        [warning] = [w for w in DOMAIN.warnings(result) if "changed after the run" in w]
+        assert warning.startswith("mine.py:select: a file that it names by full path")
+        assert DOMAIN.arrays(result)["s/h/values"].sum() == 10
+
+    @pytest.mark.parametrize("file", ["mine.py", "beside.py"])
+    def test_a_file_of_its_own_that_is_edited_ends_the_run(self, own, tmp_path, file):
+        plan = DOMAIN.plan(own, str(tmp_path))
+        path = tmp_path / file
+        path.write_text(f"{path.read_text()}ANOTHER = 3\n")
+        with pytest.raises(DataError, match="the code has changed since the run was planned"):
+            DOMAIN.run(own, plan, client=None, on_error="raise", report=lambda *_: None)
+
+    def test_a_comment_beside_it_is_no_change(self, own, tmp_path):
+        (tmp_path / "mine.py").write_text(
+            "import beside\ndef select(events): return {'h': events.x + beside.SHIFT}\n"
+        )
+        plan = DOMAIN.plan(own, str(tmp_path))
+        path = tmp_path / "beside.py"
+        path.write_text(f"# a comment\n{path.read_text()}")
+        result, _ = DOMAIN.run(own, plan, client=None, on_error="raise", report=lambda *_: None)
+        assert not any("changed after the run" in w for w in DOMAIN.warnings(result))

@@ -61,6 +61,8 @@ class Bundle:
         Those modules; they must be the same where it runs.
     origin : str
         The common folder; no part of the identity.
+    named : frozenset of str
+        Those of the files that the code names by their full path: it may write them.
     """
 
     entry: str
@@ -71,6 +73,7 @@ class Bundle:
     digest: str
     elsewhere: Code = field(repr=False)
     origin: str = field(default="", compare=False)
+    named: frozenset[str] = field(default=frozenset(), compare=False)
 
     @cached_property
     def identity(self) -> str:
@@ -117,6 +120,7 @@ def gathered(path: Path, folder: Path) -> Bundle:
         if root in data.parents:  # what is named by its full path stays where it is
             search.take(data)
     elsewhere = code_of(*search.elsewhere)
+    named = {path for path in named_files(sources, ()) if path in search.files}
     return Bundle(
         path.relative_to(root).as_posix(),
         ".".join(path.relative_to(base).with_suffix("").parts),
@@ -126,6 +130,7 @@ def gathered(path: Path, folder: Path) -> Bundle:
         _digest(search, sources, root, elsewhere),
         elsewhere,
         str(root),
+        frozenset(path.relative_to(root).as_posix() for path in named - search.trees.keys()),
     )
 
 

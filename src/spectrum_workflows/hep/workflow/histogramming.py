@@ -12,6 +12,7 @@ from spectrum_workflows.domain import Metrics, OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import columns, completeness, histogram
+from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
@@ -41,13 +42,12 @@ def run(
         A partition failed, and failures are not kept.
     """
     workload = load_workload(spec)
-    if plan.code and workload.digest != plan.code:
-        raise DataError("the code has changed since the run was planned", spec.select, "run again")
+    changed = _changed_code(spec, plan, workload)
     passes = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
         filled = passes.over("select", Reduction(fill, histogram.merge), workload)
         passes.metrics += Metrics(warnings=doubts())
-    notes = tuple(_notes(filled, spec, plan, workload))
+    notes = (*changed, *_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
     result = replace(histogram.normalised(filled, spec, missing), notes=notes)
@@ -56,6 +56,28 @@ def run(
         result = replace(result, likelihood=fit(result))
         report("fit", 1, 1)
     return result, passes.metrics
+
+
+def _changed_code(spec: HepSpec, plan: Plan, workload: Workload) -> tuple[str, ...]:
+    """A warning of files that the user's code names by full path and that have changed.
+
+    The code may write them itself, a log for one, which is no reason to stop.  The other files
+    that travel with the code are listed in the plan, and none of them may be another.
+
+    Raises
+    ------
+    DataError
+        The code, or a file that it brings, is not the one that was planned.
+    """
+    if not plan.code or workload.digest == plan.code:
+        return ()
+    source = workload.selection.source
+    named = source.named if isinstance(source, Bundle) else frozenset()
+    own = {(name, content) for name, content in workload.inputs if name not in named}
+    if not spec.user_code or not own <= {*plan.inputs}:
+        raise DataError("the code has changed since the run was planned", spec.select, "run again")
+    what = "a file that it names by full path, or a module that it imports from elsewhere, changed"
+    return (f"{spec.select}: {what} after the run was planned; the recorded code is that before",)
 
 
 def _watched(
