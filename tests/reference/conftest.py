@@ -2,12 +2,25 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-ROWS = pytest.StashKey[list[dict[str, object]]]()
+
+@dataclass
+class Agreement:
+    """One quantity, how far it lies from the other program's at most, and what is allowed."""
+
+    what: str
+    against: str
+    quantity: str
+    measured: float
+    allowed: float
+
+
+ROWS = pytest.StashKey[dict[tuple[str, str, str], Agreement]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[ROWS] = []
+    config.stash[ROWS] = {}
 
 
 @pytest.fixture(scope="session")
@@ -27,13 +40,10 @@ def agrees(pytestconfig: pytest.Config) -> Callable[..., None]:
     rows = pytestconfig.stash[ROWS]
 
     def agrees(what: str, against: str, quantity: str, measured: float, allowed: float) -> None:
-        key = {"what": what, "against": against, "quantity": quantity}
-        row = next((row for row in rows if row.items() >= key.items()), None)
-        if row is None:
-            rows.append(key | {"measured": float(measured), "allowed": float(allowed)})
-        else:
-            row["measured"] = max(float(measured), row["measured"])  # type: ignore[call-overload]
-        assert measured <= allowed, (key, measured, allowed)
+        new = Agreement(what, against, quantity, float(measured), float(allowed))
+        row = rows.setdefault((what, against, quantity), new)
+        row.measured = max(row.measured, new.measured)
+        assert new.measured <= new.allowed, new
 
     return agrees
 
@@ -46,7 +56,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     lines = info.read_text().splitlines() if info.exists() else []
     model = next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "?")
     told = {
-        "rows": session.config.stash[ROWS],
+        "rows": [asdict(row) for row in session.config.stash[ROWS].values()],
         "holds": exitstatus == 0,
         "machine": model,
         "date": datetime.now(UTC).date().isoformat(),

@@ -16,7 +16,9 @@ from spectrum_workflows.radio.strips import transform
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked, within_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from spectrum_workflows.radio.clean import Components
     from spectrum_workflows.radio.strips.types import Coarse, Strip, StripData, StripLayout
@@ -131,13 +133,12 @@ def dirty_pieces(
     layout: StripLayout,
 ) -> tuple[Slices, ...]:
     """A strip's dirty images, coarse, in slices for the blocks of columns."""
+
+    def measured(_: int, own: Visibilities) -> NDArray[np.complex64]:
+        return own.visibility
+
     whole = _checked(strip, data, of_strips)
-    samples = []
-    for plane in planes:
-        own = visibilities_of(plane, whole)
-        image = transform.sampled(own, own.visibility, strip, layout)
-        samples.append(finite(image, "the dirty image", strip.where))
-    return _slices(samples, strip, layout)
+    return _inverted("the dirty image", measured, strip, whole, planes, layout)
 
 
 def psf_pieces(
@@ -148,14 +149,12 @@ def psf_pieces(
     layout: StripLayout,
 ) -> tuple[Slices, ...]:
     """The same for a point source of 1 Jy at the phase centre."""
+
+    def ones(_: int, own: Visibilities) -> NDArray[np.complex64]:
+        return np.broadcast_to(np.complex64(1), own.visibility.shape)
+
     whole = _checked(strip, data, of_strips)
-    samples = []
-    for plane in planes:
-        own = visibilities_of(plane, whole)
-        ones = np.broadcast_to(np.complex64(1), own.visibility.shape)
-        image = transform.sampled(own, ones, strip, layout)
-        samples.append(finite(image, "the PSF", strip.where))
-    return _slices(samples, strip, layout)
+    return _inverted("the PSF", ones, strip, whole, planes, layout)
 
 
 def residual_pieces(
@@ -167,15 +166,13 @@ def residual_pieces(
     layout: StripLayout,
 ) -> tuple[Slices, ...]:
     """Major cycle within a strip: predict each plane's model, subtract, grid what is left."""
-    whole = _checked(strip, data, of_strips)
-    samples = []
-    for number, plane in enumerate(planes):
-        own = visibilities_of(plane, whole)
+
+    def left(number: int, own: Visibilities) -> NDArray[np.complex64]:
         coarse = transform.model_samples(model.plane(number), strip, layout)
-        left = own.visibility - transform.visible(coarse, own, strip, layout)
-        image = transform.sampled(own, left, strip, layout)
-        samples.append(finite(image, "the residual", strip.where))
-    return _slices(samples, strip, layout)
+        return own.visibility - transform.visible(coarse, own, strip, layout)
+
+    whole = _checked(strip, data, of_strips)
+    return _inverted("the residual", left, strip, whole, planes, layout)
 
 
 def block_of(layout: StripLayout, number: int, pieces: list[Slices]) -> Slices:
@@ -184,6 +181,23 @@ def block_of(layout: StripLayout, number: int, pieces: list[Slices]) -> Slices:
     return tuple(
         transform.column_block(plane, block, layout) for plane in zip(*pieces, strict=True)
     )
+
+
+def _inverted(
+    what: str,
+    visibility_of: Callable[[int, Visibilities], NDArray[np.complex64]],
+    strip: Strip,
+    whole: Visibilities,
+    planes: tuple[Plane, ...],
+    layout: StripLayout,
+) -> tuple[Slices, ...]:
+    """Coarse images of a strip, one per plane, in slices for the blocks of columns."""
+    samples = []
+    for number, plane in enumerate(planes):
+        own = visibilities_of(plane, whole)
+        image = transform.sampled(own, visibility_of(number, own), strip, layout)
+        samples.append(finite(image, what, strip.where))
+    return _slices(samples, strip, layout)
 
 
 def _slices(samples: Sequence[Coarse], strip: Strip, layout: StripLayout) -> tuple[Slices, ...]:
