@@ -6,8 +6,10 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
 LOCK := environments/requirements.lock
-DOCS_LOCK := environments/docs.lock
+DEV_LOCK := environments/developers.lock
+UPGRADE ?= --upgrade
 SERVICES := environments/services.txt
 # Two test processes use both cores of a small machine, and a third mostly waits for the batch
 # system; PYTEST_ARGS= runs all in one.
@@ -19,23 +21,24 @@ PYTEST_ARGS ?= -n 3 --dist loadgroup
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-env: $(READY)  ## make .venv from the lock (needs Python >= 3.11 with venv)
+env: $(READY)  ## make .venv with what the workflows need (needs Python >= 3.11 with venv)
+	@echo "ready: source $(BIN)/activate, then spectrum --help, or make demo"
 
-demo: env  ## run both workflows on small generated data
+demo: $(READY)  ## run both workflows on small generated data
 	@$(BIN)/spectrum demo
 
-test: env lint $(VENV)/.docs  ## check style and types, then run every test
+test: lint  ## check style and types, then run every test
 	@$(BIN)/python -m pytest -m "not cases" $(PYTEST_ARGS)
 
-cases: env  ## run the small inputs that once failed, a line for each
+cases: $(TOOLS)  ## run the small inputs that once failed, a line for each
 	@$(BIN)/python -m pytest tests/cases -v
 
-lint: env  ## ruff and mypy
+lint: $(TOOLS)  ## ruff and mypy
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 
-docs: $(VENV)/.docs  ## build the documentation site, notebooks executed: build/docs/index.html
+docs: $(TOOLS)  ## build the documentation site, notebooks executed: build/docs/index.html
 	@rm -rf build/docs
 	@$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
@@ -53,33 +56,33 @@ OTHERS := $(addprefix .venv-,$(notdir $(PYTHONS)))
 $(if $(filter-out $(words $(sort $(OTHERS))),$(words $(OTHERS))),$(error PYTHONS: two of one name; give python3.12 and python3.13))
 
 .venv-%/.ready: $(LOCK) pyproject.toml
-	@$(MAKE) --no-print-directory env VENV=.venv-$* PYTHON="$(firstword $(filter $* %/$*,$(PYTHONS)))"
+	@$(MAKE) --no-print-directory $@ VENV=.venv-$* PYTHON="$(firstword $(filter $* %/$*,$(PYTHONS)))"
 
-proof: env $(OTHERS:%=%/.ready)  ## run the notebooks at every site, from every store, with real services on this machine
+proof: $(TOOLS) $(OTHERS:%=%/.ready)  ## run the notebooks at every site, from every store, with real services on this machine
 	@$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
 	  sh -c '$(BIN)/spectrum proof --full $(OTHERS:%=--python %/bin/python) --stores "$$SPECTRUM_STORES"'
 	@cp spectrum-proof/proof.json docs/evidence/proof.json && $(BIN)/python benchmarks/evidence.py
 
-evidence: env  ## compare with the fields' own programs, and render docs/evidence.md from docs/evidence
+evidence: $(TOOLS)  ## compare with the fields' own programs, and render docs/evidence.md from docs/evidence
 	@$(BIN)/python -m pytest -q tests/reference --agreement docs/evidence/agreement.json
 	@$(BIN)/python benchmarks/evidence.py
 
-cluster: env  ## open a shell in which this machine has a real SLURM and Dask Gateway
+cluster: $(TOOLS)  ## open a shell in which this machine has a real SLURM and Dask Gateway
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}
 
-mutants: env  ## change the kernels one thing at a time and see whether a test notices (ROOM=radio/weights)
+mutants: $(TOOLS)  ## change the kernels one thing at a time and see whether a test notices (ROOM=radio/weights)
 	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --group mutants
 	@$(BIN)/python tests/mutants.py $(ROOM)
 
-lock: $(BIN)/uv  ## resolve the dependencies anew
-	@$(BIN)/uv --no-config pip compile pyproject.toml --all-extras --group test --group dev \
-	  --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
-	  --no-emit-index-url --custom-compile-command "make lock" --output-file $(LOCK)
-	@$(BIN)/uv --no-config pip compile --group docs --constraint $(LOCK) \
-	  --universal --python-version 3.11 --generate-hashes --quiet --no-annotate \
-	  --no-emit-index-url --custom-compile-command "make lock" --output-file $(DOCS_LOCK)
+lock: $(BIN)/uv  ## resolve the dependencies anew (UPGRADE= keeps the versions that still fit)
+	@$(COMPILE) $(UPGRADE) --group dev --output-file $(DEV_LOCK)
+	@$(COMPILE) --group build --constraint $(DEV_LOCK) --output-file $(LOCK)
 	@sh environments/conda_from_lock.sh $(LOCK) > environments/environment.yml
-	@echo "wrote $(LOCK), $(DOCS_LOCK) and environments/environment.yml"
+	@echo "wrote $(DEV_LOCK), $(LOCK) and environments/environment.yml"
+
+COMPILE = $(BIN)/uv --no-config pip compile pyproject.toml --all-extras --universal \
+  --python-version 3.11 --generate-hashes --quiet --no-emit-index-url \
+  --custom-compile-command "make lock"
 
 clean:  ## remove .venv and what the tools leave behind
 	rm -rf $(VENV) .venv-* build dist docs/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -93,16 +96,19 @@ $(BIN)/uv:
 	  echo "make: $$("$(PYTHON)" --version) is too old; Python 3.11 or newer is needed: make PYTHON=python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "make: $(PYTHON) has no venv; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making $(VENV) with $$("$(PYTHON)" --version)"
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(READY): $(LOCK) pyproject.toml | $(BIN)/uv
+	@echo "installing the $$(grep -c '^[a-z].*==' $(LOCK)) packages of $(LOCK) into $(VENV)"
 	@$(BIN)/uv --no-config pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK)
 	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The site's own packages, on top of what the lock installs; `make env` takes them out again when
-# the lock has changed.
-$(VENV)/.docs: $(DOCS_LOCK) $(READY)
-	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --require-hashes --requirement $(DOCS_LOCK)
+# What tests, linters and the documentation need besides: the same versions, and more packages.
+# `make env` takes them out again when the lock has changed.
+$(TOOLS): $(DEV_LOCK) $(READY)
+	@echo "installing the tools of developers from $(DEV_LOCK) into $(VENV)"
+	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --require-hashes --requirement $(DEV_LOCK)
 	@touch $@

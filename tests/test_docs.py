@@ -164,18 +164,6 @@ def test_links_to_notebooks_lead_to_their_pages_and_back(tmp_path: Path) -> None
     assert (tmp_path / "out" / "radio" / "a.ipynb").read_text() == "[how](/strips.md)"
 
 
-def test_the_site_needs_few_packages_and_no_place() -> None:
-    lock = (ROOT / "environments" / "docs.lock").read_text()
-    pins = dict(re.findall(r"^([a-z0-9-]+)==([\w.]+)", lock, re.M))
-    whole = (ROOT / "environments" / "requirements.lock").read_text()
-    both = {n: v for n, v in pins.items() if f"\n{n}==" in whole}
-    assert {"sphinx", "myst-nb", "pydata-sphinx-theme"} <= pins.keys()
-    assert len(pins) - len(both) < 30  # what the site needs besides
-    assert [n for n, v in both.items() if f"\n{n}=={v}" not in whole] == []
-    assert "://" not in lock
-    assert [line for line in lock.splitlines() if line.lstrip("# ").startswith("/")] == []
-
-
 # Examples
 
 

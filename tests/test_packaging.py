@@ -17,20 +17,21 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "environments" / "requirements.lock"
+DEV_LOCK = ROOT / "environments" / "developers.lock"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def locked() -> list[Requirement]:
-    """The requirements of the lock file."""
-    pins = re.findall(r"^([a-z0-9].*?) \\$", LOCK.read_text(), flags=re.MULTILINE)
+def locked(lock: Path = LOCK) -> list[Requirement]:
+    """The requirements of a lock file."""
+    pins = re.findall(r"^([a-z0-9].*?) \\$", lock.read_text(), flags=re.MULTILINE)
     return [Requirement(pin) for pin in pins]
 
 
-def declared() -> list[Requirement]:
-    """What pyproject.toml asks for: dependencies, extras, the groups test and dev."""
-    project, groups = PROJECT["project"], PROJECT["dependency-groups"]
+def declared(*groups: str) -> list[Requirement]:
+    """What pyproject.toml asks for: dependencies, extras, and the groups named."""
+    project = PROJECT["project"]
     extras = [r for extra in project["optional-dependencies"].values() for r in extra]
-    grouped = [r for r in groups["test"] + groups["dev"] if isinstance(r, str)]
+    grouped = [r for g in groups for r in PROJECT["dependency-groups"][g] if isinstance(r, str)]
     texts = project["dependencies"] + extras + grouped
     return [Requirement(t) for t in texts if not t.startswith(project["name"])]
 
@@ -38,14 +39,16 @@ def declared() -> list[Requirement]:
 # The lock, and what is made from it
 
 
-def test_every_package_of_the_lock_has_a_hash() -> None:
-    blocks = re.split(r"\n(?=[a-z0-9])", LOCK.read_text())[1:]
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.stem)
+def test_every_package_of_a_lock_has_a_hash(lock: Path) -> None:
+    blocks = re.split(r"\n(?=[a-z0-9])", lock.read_text())[1:]
     assert len(blocks) > 100
     assert [b.splitlines()[0] for b in blocks if "--hash=sha256:" not in b] == []
 
 
-def test_the_lock_names_no_place() -> None:
-    text = LOCK.read_text()
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.stem)
+def test_a_lock_names_no_place(lock: Path) -> None:
+    text = lock.read_text()
     assert "://" not in text
     assert "--index-url" not in text
     assert "--find-links" not in text
@@ -53,17 +56,30 @@ def test_the_lock_names_no_place() -> None:
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
-def test_the_lock_satisfies_what_is_declared(python: str) -> None:
+@pytest.mark.parametrize(
+    ("lock", "groups"), [(LOCK, ["build"]), (DEV_LOCK, ["build", "test", "dev", "docs"])]
+)
+def test_a_lock_satisfies_what_is_declared(lock: Path, groups: list[str], python: str) -> None:
     machine = default_environment() | {"python_version": python, "python_full_version": python}
     pins = {
         pin.name: str(pin.specifier).removeprefix("==")
-        for pin in locked()
+        for pin in locked(lock)
         if pin.marker is None or pin.marker.evaluate(machine)
     }
-    wanted = [r for r in declared() if r.marker is None or r.marker.evaluate(machine)]
+    wanted = [r for r in declared(*groups) if r.marker is None or r.marker.evaluate(machine)]
     assert len(wanted) > 20
     missing = [str(r) for r in wanted if not r.specifier.contains(pins.get(r.name, "0"))]
     assert missing == [], "run `make lock`"
+
+
+def test_developers_have_what_users_have_and_users_no_tools() -> None:
+    users, developers = (
+        {f"{r.name}{r.specifier}" for r in locked(lock)} for lock in (LOCK, DEV_LOCK)
+    )
+    assert users <= developers
+    tools = {r.name for r in declared("test", "dev", "docs")} - {r.name for r in declared("build")}
+    assert {"pytest", "ruff", "mypy", "sphinx", "playwright"} <= tools
+    assert tools & {r.name for r in locked()} == set()
 
 
 def test_the_conda_environment_holds_the_versions_of_the_lock() -> None:
