@@ -1,13 +1,32 @@
-"""Radio interferometric imaging: visibilities to a deconvolved image."""
+"""Radio interferometric imaging: visibilities to a deconvolved image.
+
+For a pipeline of one's own there are functions of visibilities and images in memory, which
+need no spec, file or site: `open`, `visibilities`, `imaging_weights`, `dirty_image`, `psf`,
+`predict`, `clean`, `fit_beam`, `restore`, and `image`, which is all of them in turn.
+"""
 
 from spectrum_workflows import shipped
 from spectrum_workflows.domain import Converter, Domain
 from spectrum_workflows.radio import declarations
 from spectrum_workflows.radio.convert import convert
+
+# `clean`, `image` and others hide the rooms of their names, whose modules are imported in full.
+from spectrum_workflows.radio.library import (
+    clean,
+    dirty_image,
+    fit_beam,
+    image,
+    imaging_weights,
+    predict,
+    psf,
+    restore,
+)
 from spectrum_workflows.radio.plan import costs, planning
 from spectrum_workflows.radio.plan.forecast import COSTS
 from spectrum_workflows.radio.plot import plot
 from spectrum_workflows.radio.read import inputs, is_measurement_set
+from spectrum_workflows.radio.read.dataset import visibilities
+from spectrum_workflows.radio.read.opening import open  # noqa: A004
 from spectrum_workflows.radio.results import (
     arrays,
     axes,
@@ -20,7 +39,23 @@ from spectrum_workflows.radio.results import (
 )
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import make
+from spectrum_workflows.radio.types import Beam
 from spectrum_workflows.radio.workflow import run
+
+__all__ = [
+    "DOMAIN",
+    "Beam",
+    "clean",
+    "dirty_image",
+    "fit_beam",
+    "image",
+    "imaging_weights",
+    "open",
+    "predict",
+    "psf",
+    "restore",
+    "visibilities",
+]
 
 DOMAIN = Domain(
     name="radio",

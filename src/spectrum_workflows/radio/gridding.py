@@ -9,6 +9,7 @@ not divided by n: so that images equal WSClean's.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,6 +74,13 @@ def predict(model: Image, data: Visibilities, geometry: Geometry) -> NDArray[np.
         Jy.
     """
     return dirty2vis(model.T.astype(working_type(geometry.epsilon)), data, _pixels(geometry))
+
+
+def invert_residual(data: Visibilities, model: Image, geometry: Geometry) -> Image:
+    """Weighted dirty image of one chunk minus a model (Jy/pixel), not normalised; see `invert`."""
+    left = predict(model, data, geometry)
+    np.subtract(data.visibility, left, out=left)
+    return invert(replace(data, visibility=left), geometry)
 
 
 def vis2dirty(data: Visibilities, vis: NDArray[np.complex64], pixels: Pixels) -> NDArray[Any]:

@@ -118,16 +118,28 @@ def weigh(spec: RadioSpec, plan: ImagingPlan, passes: Run[Chunk]) -> Weighting |
     DataError
         No visibility has a weight, or none lies on the grid.
     """
-    scheme = spec.weighting.scheme
-    if scheme == "natural":
+    if spec.weighting.scheme == "natural":
         return None
     summing = Reduction(chunk_tasks.density_of, chunk_tasks.add_density)
     density = passes.over("weights", summing, geometry_of(spec))
-    check_weight(density.weight_sum, density.unflagged, plan.observation)
+    return weighting_of(spec, density, plan.observation)
+
+
+def weighting_of(
+    spec: RadioSpec, density: chunk_tasks.Density, observation: Observation
+) -> Weighting:
+    """Uniform or Briggs weighting from the density of all data.
+
+    Raises
+    ------
+    DataError
+        No visibility has a weight, or none lies on the grid.
+    """
+    check_weight(density.weight_sum, density.unflagged, observation)
     if not density.grid.any():
         remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
-        raise DataError("all visibilities lie beyond the uv grid", plan.observation.url, remedy)
-    coefficients = robustness(scheme, spec.weighting.robust, density.grid)
+        raise DataError("all visibilities lie beyond the uv grid", observation.url, remedy)
+    coefficients = robustness(spec.weighting.scheme, spec.weighting.robust, density.grid)
     return Weighting(density.grid, coefficients, density.usable)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from spectrum_workflows.radio.gridding import invert, invert_psf, predict
+from spectrum_workflows.radio.gridding import invert, invert_psf, invert_residual
 from spectrum_workflows.radio.image.gate import finite
 from spectrum_workflows.radio.image.imager import PlaneSums, Sums, visibilities_of
 from spectrum_workflows.radio.image.self_check import VISIBILITIES, sample
@@ -37,7 +37,11 @@ class Density:
 
 def density_of(chunk: Chunk, geometry: Geometry) -> Density:
     """First pass, for uniform and Briggs weights only."""
-    data = read(chunk)
+    return density_in(read(chunk), geometry)
+
+
+def density_in(data: Visibilities, geometry: Geometry) -> Density:
+    """The density of some visibilities."""
     weight_sum = float(data.weight.sum(dtype=np.float64))
     usable = int(np.count_nonzero(data.weight))
     return Density(density(data, geometry), weight_sum, data.unflagged, usable)
@@ -61,7 +65,17 @@ def imaged(
     outputs: Outputs,
 ) -> Sums:
     """Imaging pass: dirty image, PSF, sum of weights and the self-check's sample of each plane."""
-    data = read_weighted(chunk, geometry, weighting)
+    return sums_of(read_weighted(chunk, geometry, weighting), chunk, planes, geometry, outputs)
+
+
+def sums_of(
+    data: Visibilities,
+    chunk: Chunk,
+    planes: tuple[Plane, ...],
+    geometry: Geometry,
+    outputs: Outputs,
+) -> Sums:
+    """The same of a chunk's visibilities with their imaging weights."""
     fed = [plane for plane in planes if plane.number in chunk.planes]
     return Sums(
         planes={plane.number: _imaged(plane, data, chunk, geometry, outputs) for plane in fed},
@@ -105,9 +119,7 @@ def residual(
     for plane, model in zip(planes, models, strict=True):
         if plane.number in chunk.planes:
             own = visibilities_of(plane, data)
-            left = predict(model, own, geometry)
-            np.subtract(own.visibility, left, out=left)
-            image = invert(replace(own, visibility=left), geometry)
+            image = invert_residual(own, model, geometry)
             images[plane.number] = finite(image, "the residual", chunk.where)
     return images
 

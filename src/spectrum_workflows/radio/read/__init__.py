@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.read.reader import Choice
     from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
 
 __all__ = ["coordinates", "describe", "find", "inputs", "is_measurement_set", "read"]
 
 
-def describe(spec: RadioSpec, url: str) -> Observation:
+def describe(choice: Choice, url: str) -> Observation:
     """Read everything about a data set but its visibilities.
 
     Raises
@@ -28,7 +28,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     SpecError
         The spec must choose, or chooses what the set does not hold.
     """
-    return reader_of(url).describe(spec, url)
+    return reader_of(url).describe(choice, url)
 
 
 def read(chunk: Chunk) -> Visibilities:

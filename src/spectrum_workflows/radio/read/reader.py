@@ -4,14 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.spec import RadioSpec
     from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
+
+Column = Literal["DATA", "CORRECTED_DATA"]
+"""Visibilities of a set, by their name in a Measurement Set."""
+
+
+class Choice(Protocol):
+    """What is read of a set that may hold several of a kind: a spec, or a `Chosen`."""
+
+    @property
+    def column(self) -> Column:
+        """Visibilities."""
+
+    @property
+    def field(self) -> int | None:
+        """Row of the FIELD table; needed where there are several."""
+
+    @property
+    def data_description(self) -> int | None:
+        """Row of the DATA_DESCRIPTION table; needed where there are several."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A `Choice` without a spec around it."""
+
+    column: Column = "DATA"
+    field: int | None = None
+    data_description: int | None = None
 
 
 @dataclass(frozen=True)
@@ -30,8 +57,8 @@ class Reader:
     recognises : callable
         ``recognises(url)``: whether the set there is in this format.
     describe : callable
-        ``describe(spec, url)``: everything about a set but its visibilities.  Raises
-        `DataError` where it cannot be imaged, `SpecError` where the spec must choose.
+        ``describe(choice, url)``: everything about a set but its visibilities.  Raises
+        `DataError` where it cannot be imaged, `SpecError` where more must be chosen.
     coordinates : callable
         ``coordinates(chunk)``: baseline coordinates (m) of a chunk's rows, in any order, and
         its frequencies (Hz).
@@ -44,6 +71,6 @@ class Reader:
     remote: bool
     locate: Callable[[str], str | None]
     recognises: Callable[[str], bool]
-    describe: Callable[[RadioSpec, str], Observation]
+    describe: Callable[[Choice, str], Observation]
     coordinates: Callable[[Chunk], tuple[NDArray[np.float64], NDArray[np.float64]]]
     read: Callable[[Chunk], Visibilities]

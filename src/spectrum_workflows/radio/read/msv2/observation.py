@@ -34,7 +34,7 @@ from spectrum_workflows.radio.read.phase_centre import beam_of
 from spectrum_workflows.radio.types import Observation
 
 if TYPE_CHECKING:
-    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.read.reader import Choice
 
 
 DATA_COLUMNS = ("DATA", "CORRECTED_DATA")
@@ -49,7 +49,7 @@ TIME_SCALES = {"UTC": "UTC", "TAI": "TAI", "TT": "TT", "TDT": "TT", "TDB": "TDB"
 """casacore's MEpoch types and FITS' TIMESYS."""
 
 
-def describe(spec: RadioSpec, url: str) -> Observation:
+def describe(choice: Choice, url: str) -> Observation:
     """Read everything about a Measurement Set but its visibilities.
 
     Raises
@@ -57,7 +57,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     DataError
         It is not a Measurement Set, or cannot be imaged.
     SpecError
-        The spec must choose, or chooses what the set does not hold.
+        More must be chosen, or chooses what the set does not hold.
     """
     probe(url)
     with opened(url) as table:
@@ -65,8 +65,8 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         fields, descriptions = _present(table)
     if not fields:
         raise DataError("the set has no rows", url, "name another one")
-    field = chosen(spec.field, fields, "field", url)
-    description = chosen(spec.data_description, descriptions, "data_description", url)
+    field = chosen(choice.field, fields, "field", url)
+    description = chosen(choice.data_description, descriptions, "data_description", url)
     window = window_of(url, description)
     stokes.hands(window.types.tolist(), url)
     notes = check_frequencies(window.frequency, f"spectral window {window.number}", url)
@@ -74,15 +74,15 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     if not len(at.time):
         remedy = "choose another field or data_description"
         raise DataError("no cross-correlations of this field", url, remedy)
-    check_column(spec.column, url, at)
+    check_column(choice.column, url, at)
     shape = (len(window.frequency), len(window.types))
-    check_rows(url, Asked(field, description, (spec.column,), shape))
+    check_rows(url, Asked(field, description, (choice.column,), shape))
     longest = longest_baseline(url)
     span = Span(float(at.time[0]), float(at.time[-1]), beam_of(longest, window.frequency))
     where = field_of(url, field, span)
     return Observation(
         url=url,
-        column=spec.column,
+        column=choice.column,
         telescope=telescope(url),
         object_name=where.name,
         field=field,
@@ -104,7 +104,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
             *notes,
             *beside(url),
             *_doubled(url, (field, description), at),
-            *_other(spec.column, url, at),
+            *_other(choice.column, url, at),
         ),
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.read.msv4.objects import Objects
-    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.read.reader import Choice
 
 FRAMES = {"fk5": "FK5", "icrs": "ICRS"}
 """Direction frames that can be imaged, and FITS' RADESYS."""
@@ -34,7 +34,7 @@ SPECTRAL_FRAMES |= {"CMB": "CMBDIPOL"}
 """MSv4's spectral frames and FITS' SPECSYS."""
 
 
-def describe(spec: RadioSpec, url: str) -> Observation:
+def describe(choice: Choice, url: str) -> Observation:
     """Read everything about a Zarr set but its visibilities.
 
     Raises
@@ -42,14 +42,14 @@ def describe(spec: RadioSpec, url: str) -> Observation:
     DataError
         It is not a complete set in the MSv4 schema, or cannot be imaged.
     SpecError
-        The spec must choose, or chooses what the set does not hold.
+        More must be chosen, or chooses what the set does not hold.
     """
     with stored.opened(url) as (root, objects):
         known = stored.parts(root)
         fields = sorted({part.field for part in known})
-        field = chosen(spec.field, fields, "field", url)
+        field = chosen(choice.field, fields, "field", url)
         descriptions = sorted({p.data_description for p in known if p.field == field})
-        description = chosen(spec.data_description, descriptions, "data_description", url)
+        description = chosen(choice.data_description, descriptions, "data_description", url)
         [part, *more] = [p for p in known if (p.field, p.data_description) == (field, description)]
         if more:
             remedy = "convert the Measurement Set with spectrum data convert"
@@ -57,7 +57,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         objects.strict = stored.is_whole(part)
         types = stored.types(part)
         stokes.hands(types, url)
-        _check_column(part, spec.column, url)
+        _check_column(part, choice.column, url)
         rows = stored.rows_per_time(part)
         if not rows.any():
             remedy = "choose another field or data_description"
@@ -66,13 +66,13 @@ def describe(spec: RadioSpec, url: str) -> Observation:
         hertz = np.asarray(frequency[:], np.float64)
         window = str(frequency.attrs.get("spectral_window_name", description))
         notes = check_frequencies(hertz, f"spectral window {window}", url)
-        _check_arrays(part, spec.column, (len(hertz), len(types)), url)
+        _check_arrays(part, choice.column, (len(hertz), len(types)), url)
         longest = _longest_baseline(part)
         centre, frame = _direction(part, beam_of(longest, hertz), url)
         antennas: Any = part.group["antenna_xds"].attrs
         return Observation(
             url=url,
-            column=spec.column,
+            column=choice.column,
             telescope=str(antennas.get("overall_telescope_name", "")),
             object_name=part.field_name,
             field=field,
@@ -89,7 +89,7 @@ def describe(spec: RadioSpec, url: str) -> Observation:
             times=_times(part, rows),
             antennas=_antennas(part),
             time_scale=str(part.array("time").attrs.get("scale", "utc")).upper(),
-            notes=(*notes, *_other(part, spec.column), *_unverified(objects), *older(url)),
+            notes=(*notes, *_other(part, choice.column), *_unverified(objects), *older(url)),
         )
 
 

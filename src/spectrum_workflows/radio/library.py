@@ -1,0 +1,630 @@
+"""Imaging for anybody's pipeline: functions of visibilities and images in memory.
+
+No spec, file or site: each takes an xarray dataset with MSv4's names (`radio.open`,
+`radio.visibilities`, xradio's own) and calls the kernels that the workflow calls.
+Images are arrays with the dimensions m and l; where one is taken, a plain array in the
+same orientation (rows Dec going up, columns RA going down) will do, with its ``cell``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from spectrum_workflows.engine import Run, one_thread
+from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.radio import gridding, workflow
+from spectrum_workflows.radio.clean import components, cotton_schwab
+from spectrum_workflows.radio.clean.restoration import restored
+from spectrum_workflows.radio.image import beam as beams
+from spectrum_workflows.radio.image import chunk_tasks as tasks
+from spectrum_workflows.radio.image import gate
+from spectrum_workflows.radio.image.imager import Outputs, Sums, normalised
+from spectrum_workflows.radio.image.residual import LocalResidual, local_residual
+from spectrum_workflows.radio.plan.planning import PlaneGroup, geometry_of
+from spectrum_workflows.radio.read.dataset import HERE, observation_of, stokes_i_of
+from spectrum_workflows.radio.spec import RadioSpec
+from spectrum_workflows.radio.types import (
+    ARCSEC,
+    Beam,
+    Chunk,
+    Geometry,
+    GroupImages,
+    ImagingResult,
+    Plane,
+    Visibilities,
+)
+from spectrum_workflows.radio.weights import Weighting, weighted
+from spectrum_workflows.radio.write.dataset import dataset_of, image_array
+from spectrum_workflows.specs import parse
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.clean import Components
+    from spectrum_workflows.radio.types import Observation
+
+    Scheme = Literal["natural", "uniform", "briggs"]
+
+    Visible = xr.Dataset | xr.DataTree
+    """Visibilities: a dataset, or a tree with one at its root."""
+
+    AnImage = xr.DataArray | NDArray[np.floating[Any]]
+
+EPSILON = 1e-4
+"""Gridding accuracy that is asked for unless another one is."""
+
+
+# Of visibilities
+
+
+def dirty_image(vis: Visible, *, npix: int, cell: float, epsilon: float = EPSILON) -> xr.DataArray:
+    """Dirty image of Stokes I: the weighted visibilities, gridded and transformed.
+
+    Parameters
+    ----------
+    vis : xarray.Dataset or xarray.DataTree
+        ``VISIBILITY``, ``WEIGHT``, ``FLAG`` and ``UVW``; the weights are taken as they are, see
+        `imaging_weights`.
+    npix : int
+        Pixels per side, even.
+    cell : float
+        Size of a pixel at the phase centre, arcsec.
+    epsilon : float
+        Accuracy asked of gridding, relative.
+
+    Returns
+    -------
+    xarray.DataArray, shape (npix, npix)
+        Jy/beam, with dimensions m and l.
+
+    Raises
+    ------
+    DataError
+        Something is missing in the dataset, or nothing in it has a weight.
+    SpecError
+        No such image can be made.
+
+    Examples
+    --------
+    A source of 2 Jy at the phase centre is the PSF, twice:
+
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> rng = np.random.default_rng(1)
+    >>> uvw = rng.normal(0.0, 300.0, (500, 3))
+    >>> vis = radio.visibilities(uvw, [1.4e9], np.full((500, 1), 2.0))
+    >>> dirty = radio.dirty_image(vis, npix=64, cell=20.0)
+    >>> dirty.dims, round(float(dirty.sel(l=0, m=0)), 3), dirty.units
+    (('m', 'l'), 2.0, 'Jy/beam')
+    """
+    return _gridded(vis, "dirty", npix, cell, epsilon)
+
+
+def psf(vis: Visible, *, npix: int, cell: float, epsilon: float = EPSILON) -> xr.DataArray:
+    """Point spread function: the dirty image of a source of 1 Jy at the phase centre.
+
+    Parameters
+    ----------
+    vis : xarray.Dataset or xarray.DataTree
+        As for `dirty_image`; only coordinates, weights and flags count.
+    npix : int
+        Pixels per side, even.
+    cell : float
+        Size of a pixel at the phase centre, arcsec.
+    epsilon : float
+        Accuracy asked of gridding, relative.
+
+    Returns
+    -------
+    xarray.DataArray, shape (npix, npix)
+        1 at its peak, in the middle: l = m = 0.
+
+    Raises
+    ------
+    DataError
+        Something is missing in the dataset, or nothing in it has a weight.
+    SpecError
+        No such image can be made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> uvw = np.random.default_rng(1).normal(0.0, 300.0, (500, 3))
+    >>> vis = radio.visibilities(uvw, [1.4e9], np.zeros((500, 1)))
+    >>> response = radio.psf(vis, npix=64, cell=20.0)
+    >>> round(float(response.sel(l=0, m=0)), 3)
+    1.0
+    """
+    return _gridded(vis, "psf", npix, cell, epsilon)
+
+
+def _gridded(vis: Visible, name: str, npix: int, cell: float, epsilon: float) -> xr.DataArray:
+    """Dirty image or PSF, in Jy/beam."""
+    geometry, data = _geometry(npix, cell, epsilon), stokes_i_of(vis).data
+    observation = observation_of(vis, data)
+    weight_sum = float(data.weight.sum(dtype=np.float64))
+    workflow.check_weight(weight_sum, data.unflagged, observation)
+    with one_thread():
+        make = gridding.invert if name == "dirty" else gridding.invert_psf
+        image = gate.finite(make(data, geometry), f"the {name} image", HERE)
+    return image_array(image / weight_sum, name, geometry, observation)
+
+
+def predict(
+    model: AnImage, vis: Visible, *, cell: float | None = None, epsilon: float = EPSILON
+) -> xr.DataArray:
+    """Visibilities of a model image, at the coordinates of some visibilities.
+
+    Parameters
+    ----------
+    model : xarray.DataArray or ndarray, shape (npix, npix)
+        Jy/pixel.
+    vis : xarray.Dataset or xarray.DataTree
+        Its ``UVW`` and ``frequency`` are used; weights and flags do not count.
+    cell : float, optional
+        Size of a pixel, arcsec; for an image without coordinates.
+    epsilon : float
+        Accuracy asked of gridding, relative.
+
+    Returns
+    -------
+    xarray.DataArray
+        Jy, with the dimensions of ``vis.VISIBILITY``; NaN where UVW is not finite.
+
+    Raises
+    ------
+    DataError
+        Something is missing in the dataset or the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> uvw = np.random.default_rng(1).normal(0.0, 300.0, (500, 3))
+    >>> vis = radio.visibilities(uvw, [1.4e9], np.zeros((500, 1)))
+    >>> model = np.zeros((64, 64))
+    >>> model[32, 32] = 1.5  # Jy, in the middle
+    >>> found = radio.predict(model, vis, cell=20.0)
+    >>> found.dims, bool(np.allclose(found, 1.5, atol=1e-3))
+    (('row', 'frequency', 'polarization'), True)
+    """
+    rows = stokes_i_of(vis)
+    geometry, data = _geometry_of(model, cell, epsilon), rows.data
+    everywhere = replace(data, weight=np.ones_like(data.weight))
+    with one_thread():
+        found = gridding.predict(_pixels(model), everywhere, geometry)
+    found[~rows.known] = np.nan
+    return rows.array(found, vis, {"units": "Jy"})
+
+
+def imaging_weights(
+    vis: Visible,
+    *,
+    npix: int,
+    cell: float,
+    weighting: Scheme = "briggs",
+    robust: float = 0.0,
+) -> xr.DataArray:
+    """Imaging weights of Stokes I for an image, from the visibilities' own.
+
+    ``vis.assign(WEIGHT=imaging_weights(vis, ...))`` is what the other functions then take.
+
+    Parameters
+    ----------
+    vis : xarray.Dataset or xarray.DataTree
+        With all the data of the image: the density of the uv plane is that of all of them.
+    npix : int
+        Pixels per side of the image, even.
+    cell : float
+        Size of a pixel, arcsec.
+    weighting : {"natural", "uniform", "briggs"}
+        Briggs 1995, PhD thesis, New Mexico Tech; grid and formula as WSClean's.
+    robust : float
+        Briggs' parameter, from -2 (about uniform) to 2 (about natural).
+
+    Returns
+    -------
+    xarray.DataArray
+        With the dimensions of ``vis.WEIGHT``; 0 for what is not used.
+
+    Raises
+    ------
+    DataError
+        Nothing has a weight, or lies on the grid of the weights.
+    SpecError
+        No such weighting or image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> uvw = np.random.default_rng(1).normal(0.0, 300.0, (500, 3))
+    >>> vis = radio.visibilities(uvw, [1.4e9], np.ones((500, 1)))
+    >>> uniform = radio.imaging_weights(vis, npix=64, cell=20.0, weighting="uniform")
+    >>> bool(uniform.max() == 1), bool(uniform.min() < 0.2)  # alone in its uv cell, or not
+    (True, True)
+    """
+    spec = _spec(npix, cell, EPSILON, weighting=weighting, robust=robust)
+    rows = stokes_i_of(vis)
+    data, _ = _weighted(rows.data, spec, observation_of(vis, rows.data))
+    return rows.array(data.weight, vis, {"units": "1/Jy**2"})
+
+
+def clean(
+    vis: Visible,
+    *,
+    npix: int,
+    cell: float,
+    epsilon: float = EPSILON,
+    iterations: int = 50_000,
+    gain: float = 0.1,
+    mgain: float = 0.8,
+    threshold: float | None = None,
+    sigma: float | None = None,
+    max_major: int = 20,
+) -> xr.Dataset:
+    """Deconvolve with Cotton–Schwab CLEAN; the residual is computed from the data every time.
+
+    Parameters
+    ----------
+    vis : xarray.Dataset or xarray.DataTree
+        As for `dirty_image`.
+    npix : int
+        Pixels per side, even.
+    cell : float
+        Size of a pixel at the phase centre, arcsec.
+    epsilon : float
+        Accuracy asked of gridding, relative.
+    iterations : int
+        Most components.
+    gain : float
+        Part of the peak that one component takes.
+    mgain : float
+        Part of the peak by which one major cycle lowers the residual.
+    threshold : float, optional
+        Stop where the residual's peak is below it, Jy/beam.
+    sigma : float, optional
+        Stop where the residual's peak is below so many times its rms.
+    max_major : int
+        Most major cycles.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``SKY_MODEL`` (Jy/pixel) and ``SKY_RESIDUAL`` (Jy/beam), with dimensions m and l; its
+        attributes say how it stopped.
+
+    Raises
+    ------
+    DataError
+        Something is missing in the dataset, or nothing in it has a weight.
+    SpecError
+        No such image can be made, or a value is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> uvw = np.random.default_rng(1).normal(0.0, 300.0, (500, 3))
+    >>> vis = radio.visibilities(uvw, [1.4e9], np.full((500, 1), 2.0))
+    >>> found = radio.clean(vis, npix=64, cell=20.0, threshold=0.01)
+    >>> round(float(found.SKY_MODEL.sum()), 1), found.attrs["stop"]
+    (2.0, 'threshold')
+    """
+    control = {"iterations": iterations, "gain": gain, "mgain": mgain, "max_major": max_major}
+    given = {"threshold": threshold, "sigma": sigma}
+    control |= {name: value for name, value in given.items() if value is not None}
+    spec = _spec(npix, cell, epsilon, clean=control)
+    assert spec.clean is not None
+    geometry, data = geometry_of(spec), stokes_i_of(vis).data
+    observation = observation_of(vis, data)
+    with one_thread(), closing(_InMemory(data, geometry, Outputs(True, True, 0))) as imager:
+        plane = imager.sums().planes[0]
+        workflow.check_weight(plane.weight_sum, data.unflagged, observation)
+        assert plane.psf is not None
+        cleaned = cotton_schwab(imager, (plane.psf,), spec.clean)
+    [residual], [model] = cleaned.residual.gathered(), cleaned.model.dense(npix, npix)
+    how = {"stop": cleaned.stop.name.lower(), "major_cycles": cleaned.major}
+    how |= {"iterations": cleaned.iterations, "threshold": cleaned.threshold}
+    arrays = {"model": model, "residual": residual}
+    images = [image_array(array, n, geometry, observation) for n, array in arrays.items()]
+    return xr.Dataset({image.name: image for image in images}, attrs=how)
+
+
+def image(
+    vis: Visible,
+    *,
+    npix: int,
+    cell: float,
+    weighting: Scheme = "natural",
+    robust: float = 0.0,
+    epsilon: float = EPSILON,
+    clean: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Make an image of Stokes I: weights, dirty image, PSF and beam; CLEAN and restore if asked.
+
+    Parameters
+    ----------
+    vis : xarray.Dataset or xarray.DataTree
+        As for `dirty_image`.
+    npix : int
+        Pixels per side, even.
+    cell : float
+        Size of a pixel at the phase centre, arcsec.
+    weighting : {"natural", "uniform", "briggs"}
+        Imaging weights; see `imaging_weights`.
+    robust : float
+        Briggs' parameter; for ``"briggs"`` only.
+    epsilon : float
+        Accuracy asked of gridding, relative.
+    clean : mapping, optional
+        Keyword arguments of `clean` after ``epsilon``: ``{"sigma": 3}``; ``{}`` takes the
+        defaults.  No CLEAN if left out.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``SKY_DIRTY``, ``POINT_SPREAD_FUNCTION`` and the beam; with CLEAN also ``SKY``,
+        ``SKY_MODEL`` and ``SKY_RESIDUAL``.  Names, dimensions (time, frequency, polarization,
+        l, m) and coordinates are those of xradio's image schema.  The attributes hold the
+        accuracy that gridding reached, how CLEAN stopped, and ``warnings``.
+
+    Raises
+    ------
+    DataError
+        Something is missing in the dataset, or nothing in it has a weight.
+    SpecError
+        No such image can be made, or an unknown key of ``clean``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> uvw = np.random.default_rng(1).normal(0.0, 300.0, (500, 3))
+    >>> vis = radio.visibilities(
+    ...     uvw, [1.4e9], np.full((500, 1), 2.0), phase_centre=(3.0, 0.5)
+    ... )
+    >>> found = radio.image(vis, npix=64, cell=20.0, clean={"threshold": 0.01})
+    >>> peak = found.SKY.squeeze().sel(l=0, m=0)
+    >>> round(float(peak), 2), round(float(peak.right_ascension), 6)
+    (2.0, 3.0)
+    """
+    spec = _spec(npix, cell, epsilon, weighting=weighting, robust=robust, clean=clean)
+    natural = stokes_i_of(vis).data
+    observation = observation_of(vis, natural)
+    data, weights = _weighted(natural, spec, observation)
+    outputs = Outputs(True, clean is not None, data.weight.size if spec.checks_itself else 0)
+    group, passes = PlaneGroup((Plane(),)), _passes(data)
+    with one_thread(), closing(_InMemory(data, geometry_of(spec), outputs)) as imager:
+        sums = imager.sums()
+        workflow.check_weight(sums.weight_sum, sums.unflagged, observation)
+        use = workflow.count_use(passes, sums, weights)
+        planes = (workflow.before_clean(spec, group, Plane(), sums),)
+        images = workflow.with_beams(spec, GroupImages(planes, use=use))
+        if clean is not None:
+            images = workflow.clean(spec, imager, images, passes)
+    result = ImagingResult(
+        name=spec.name,
+        observation=observation,
+        geometry=geometry_of(spec),
+        weighting=workflow.name_of_weights(spec),
+        groups=(images,),
+    )
+    return dataset_of(replace(result, warnings=gate.warnings(result)))
+
+
+# Of images
+
+
+def fit_beam(psf: AnImage, *, cell: float | None = None) -> Beam:
+    """Fit an elliptical Gaussian to the main lobe of a PSF: the restoring beam.
+
+    Parameters
+    ----------
+    psf : xarray.DataArray or ndarray, shape (npix, npix)
+        With its peak in the middle.
+    cell : float, optional
+        Size of a pixel, arcsec; for an image without coordinates.
+
+    Returns
+    -------
+    Beam
+        Full widths at half maximum ``bmaj`` and ``bmin`` in arcsec, position angle ``bpa`` in
+        degrees from north through east.
+
+    Raises
+    ------
+    DataError
+        The main lobe is too small or too odd for a fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> north, east = np.mgrid[-32:32, 32:-32:-1]
+    >>> lobe = np.exp(-4 * np.log(2) * ((north / 8) ** 2 + (east / 6) ** 2))
+    >>> radio.fit_beam(lobe, cell=2.0)
+    Beam(bmaj=16.0, bmin=12.0, bpa=0.0)
+    """
+    pixels = _pixels(psf)
+    return beams.fit_beam(pixels, _cell_of(psf, cell))
+
+
+def restore(
+    model: AnImage, residual: AnImage, beam: Beam, *, cell: float | None = None
+) -> xr.DataArray:
+    """Convolve a model with the restoring beam, and add the residual.
+
+    Parameters
+    ----------
+    model : xarray.DataArray or ndarray, shape (npix, npix)
+        Jy/pixel.
+    residual : xarray.DataArray or ndarray, shape (npix, npix)
+        Jy/beam.
+    beam : Beam
+        From `fit_beam`, or another one.
+    cell : float, optional
+        Size of a pixel, arcsec; for images without coordinates.
+
+    Returns
+    -------
+    xarray.DataArray, shape (npix, npix)
+        Jy/beam, with the coordinates of the residual.
+
+    Raises
+    ------
+    DataError
+        The images differ in size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import radio
+    >>> model = np.zeros((64, 64))
+    >>> model[20, 40] = 1.5
+    >>> restored = radio.restore(model, np.zeros((64, 64)), radio.Beam(9.0, 6.0, 30.0), cell=2.0)
+    >>> float(restored[20, 40]), restored.units
+    (1.5, 'Jy/beam')
+    """
+    pixels, left = _pixels(model), _pixels(residual)
+    if pixels.shape != left.shape:
+        message = f"the model has {pixels.shape} pixels, the residual {left.shape}"
+        raise DataError(message, "restore", "give images of the same size")
+    size = _cell_of(residual, cell)
+    if isinstance(model, xr.DataArray) and not np.isclose(_cell_of(model, cell), size):
+        raise DataError("model and residual have other pixels", "restore", "give the same ones")
+    found = restored(components.of(pixels), left, beam, size)
+    if isinstance(residual, xr.DataArray):
+        source = residual.squeeze(drop=False).transpose("m", "l")
+        about = {**source.attrs, "units": "Jy/beam"}
+        return xr.DataArray(found, source.coords, ("m", "l"), "SKY", about)
+    return image_array(found, "image", Geometry(len(found), size, EPSILON))
+
+
+# What they share
+
+
+def _spec(npix: int, cell: float, epsilon: float, **more: Any) -> RadioSpec:
+    """The options as a spec says them, so that they are checked as there.
+
+    Raises
+    ------
+    SpecError
+        One of them is out of its range, or not known.
+    """
+    table: dict[str, Any] = {"name": HERE.replace(" ", "-"), "data_set": HERE}
+    table["image"] = {"npix": npix, "cell_arcsec": cell, "epsilon": epsilon}
+    if scheme := more.get("weighting"):
+        table["weighting"] = {"scheme": scheme, "robust": more["robust"]}
+    if more.get("clean") is not None:
+        table["clean"] = dict(more["clean"])
+    return parse(RadioSpec, table, where="radio")
+
+
+def _geometry(npix: int, cell: float, epsilon: float) -> Geometry:
+    return geometry_of(_spec(npix, cell, epsilon))
+
+
+def _geometry_of(model: AnImage, cell: float | None, epsilon: float) -> Geometry:
+    """The geometry of an image that is given."""
+    return _geometry(len(_pixels(model)), _cell_of(model, cell) / ARCSEC, epsilon)
+
+
+def _pixels(image: AnImage) -> NDArray[np.float64]:
+    """The pixels of one image in FITS orientation.
+
+    Raises
+    ------
+    DataError
+        It is not one square image of finite numbers.
+    """
+    if isinstance(image, xr.DataArray):
+        single = image.squeeze(drop=True)
+        if {*single.dims} != {"l", "m"}:
+            remedy = "choose one plane: image.isel(frequency=0)"
+            raise DataError(f"an image of dimensions {image.dims}", HERE, remedy)
+        image = single.transpose("m", "l").values
+    pixels = np.ascontiguousarray(image, np.float64)
+    if pixels.ndim != 2 or pixels.shape[0] != pixels.shape[1]:
+        raise DataError(f"an image of shape {pixels.shape}", HERE, "give a square one")
+    return gate.finite(pixels, "the image", HERE)
+
+
+def _cell_of(image: AnImage, cell: float | None) -> float:
+    """Size of a pixel, rad: that of the coordinates, or the one that is given (arcsec).
+
+    Raises
+    ------
+    SpecError
+        There is none, or two.
+    """
+    if not isinstance(image, xr.DataArray) or "l" not in image.coords:
+        if cell is None:
+            raise SpecError("the image has no coordinates", "cell", "give the pixel size, arcsec")
+        return float(cell) * ARCSEC
+    if cell is not None:
+        raise SpecError("the image has its own coordinates", "cell", "leave it out")
+    size = float(image["l"][0] - image["l"][-1]) / (image.sizes["l"] - 1)
+    if not size > 0 or not np.isclose(float(image["m"][1] - image["m"][0]), size):
+        raise DataError("l must fall and m rise in equal steps", HERE, "sort or interpolate it")
+    return size
+
+
+def _weighted(
+    data: Visibilities, spec: RadioSpec, observation: Observation
+) -> tuple[Visibilities, Weighting | None]:
+    """The visibilities with imaging weights."""
+    if spec.weighting.scheme == "natural":
+        return data, None
+    geometry = geometry_of(spec)
+    weights = workflow.weighting_of(spec, tasks.density_in(data, geometry), observation)
+    return weighted(data, geometry, weights.grid, weights.coefficients), weights
+
+
+def _passes(data: Visibilities) -> Run[Chunk]:
+    """A run whose only partition is what is in memory."""
+    nrow, nchan = data.weight.shape
+    chunk = Chunk(HERE, "VISIBILITY", 0, 0, 0, nrow, 0, nchan, nrow * nchan)
+    return Run((chunk,), None, "raise", lambda *_: None, "radio")
+
+
+@dataclass
+class _InMemory:
+    """An `Imager` of one plane whose weighted visibilities are in memory."""
+
+    data: Visibilities
+    geometry: Geometry
+    outputs: Outputs
+    _dirty: LocalResidual | None = field(default=None, init=False)
+    _weight_sum: float = field(default=0.0, init=False)
+
+    def sums(self) -> Sums:
+        """Dirty image and PSF, in Jy/beam unless no visibility has a weight."""
+        [chunk] = _passes(self.data).partitions
+        sums = normalised(tasks.sums_of(self.data, chunk, (Plane(),), self.geometry, self.outputs))
+        plane = sums.planes[0]
+        self._weight_sum = plane.weight_sum
+        if plane.psf is not None:
+            self._dirty = local_residual((plane.dirty,), (plane.psf,))
+        return sums
+
+    def residual(self, model: Components, cycle: int) -> LocalResidual:
+        """The dirty image of the data minus a model; see `Imager.residual`."""
+        assert self._dirty is not None
+        if cycle == 0:
+            return self._dirty
+        [dense] = model.dense(self.geometry.npix, self.geometry.npix)
+        left = gridding.invert_residual(self.data, dense, self.geometry) / self._weight_sum
+        return replace(self._dirty, images=(gate.finite(left, "the residual", HERE),))
+
+    def close(self) -> None:
+        """Do nothing: the caller holds what there is."""
