@@ -30,7 +30,7 @@ STRIPS = (
     "one_process",
 )
 
-IMAGES = ("beam", "gate", "imager", "noise", "self_check")
+IMAGES = ("beam", "gate", "imager", "noise", "preview", "self_check")
 """Of the rooms of imaging, those that submit no tasks."""
 
 LAYERS = {
@@ -113,6 +113,8 @@ LAYERS = {
         "checking",
         "examples",
         "front",
+        "live",
+        "watching",
         "cli",
         "cli.*",
         "progress",

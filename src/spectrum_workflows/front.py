@@ -105,7 +105,9 @@ def preflight(spec: Any, place: Place, *, on_error: OnError = "raise") -> None:
         )
 
 
-def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
+def run(
+    spec: Any, place: Place, *, on_error: OnError = "raise", watch: progress.Watch = None
+) -> Outcome:
     """Run a spec at a place, with progress.
 
     Parameters
@@ -117,6 +119,12 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     on_error : {"raise", "keep"}
         Stop at the first partition that fails, or finish the others: the
         outcome then says which are missing and what fraction it holds.
+    watch : callable, False or None
+        Whoever watches: ``watch(event)`` is called with a `RunEvent` at every step, in this
+        thread.  An error of it does not end the run, and no result depends on it.  By default
+        one view that stays in a notebook, with what there is so far as a picture; in a
+        terminal bars, and a line whenever a major cycle or the like is done; nothing
+        elsewhere, and nowhere with False.
 
     Raises
     ------
@@ -129,7 +137,15 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
     science = domain.get(spec.workflow)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))
-    with storage.using(place.stores), limits, threadpool_limits(1), progress.shown() as report:
+    watched = progress.watched(watch, title=spec.name, plot=science.plot_progress)
+    with (
+        storage.using(place.stores),
+        limits,
+        threadpool_limits(1),
+        watched as watching,
+        engine.observed(watching or engine.Nobody()),
+    ):
+        report = watching.report if watching else _silent
         with _site_error_first(place), storage.metering() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(
@@ -166,6 +182,10 @@ def run(spec: Any, place: Place, *, on_error: OnError = "raise") -> Outcome:
         worker_machines=worker_machines,
         expected=expected(spec, plan),
     )
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
 
 
 def _limits(place: Place) -> engine.Limits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -170,6 +170,11 @@ class Domain(Generic[S, R]):
     pictures : callable
         ``pictures(result)`` yields ``(name, figure)`` for what is drawn beside
         the numbers.  By default that of ``plot``.
+    plot_progress : callable, optional
+        ``plot_progress(snapshots)``: a small figure of a run that goes on, from the snapshots
+        that its observer was shown so far (``engine.Sketch``, ``engine.current_observer``).
+        A snapshot is a frozen value of the science's own; has it a text ``line``, that is
+        written in a terminal.
     deviation : callable
         ``deviation(name, a, b) -> Deviation``: when two arrays of the same shape
         count as equivalent.  By default within rounding of the largest number.
@@ -214,6 +219,7 @@ class Domain(Generic[S, R]):
     read: Callable[[str], Arrays] = plain_result.read
     plot: Callable[[R], Figure] = _follows
     pictures: Callable[[R], Iterator[tuple[str, Figure]]] = _follows
+    plot_progress: Callable[[Sequence[Any]], Figure] | None = None
     deviation: Callable[[str, NDArray[np.float64], NDArray[np.float64]], Deviation] = _deviation
     axes: Callable[[str], Mapping[str, Any]] = _no_axes
     warnings: Callable[[R], tuple[str, ...]] = _no_warnings

@@ -12,6 +12,7 @@ for anybody's own items, in one call.
 from spectrum_workflows.engine.failing import failing
 from spectrum_workflows.engine.limits import Limits, limited
 from spectrum_workflows.engine.map_reduce import map_reduce
+from spectrum_workflows.engine.observer import Nobody, Observer, Sketch, current_observer, observed
 from spectrum_workflows.engine.parts import Parts, each
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.run import Reduction, Run, Shuffle
@@ -21,16 +22,21 @@ from spectrum_workflows.engine.tree import merged
 
 __all__ = [
     "Limits",
+    "Nobody",
+    "Observer",
     "Parts",
     "Persisted",
     "Reduction",
     "Run",
     "Shuffle",
+    "Sketch",
+    "current_observer",
     "each",
     "failing",
     "limited",
     "map_reduce",
     "merged",
+    "observed",
     "one_thread",
     "shuffle",
 ]

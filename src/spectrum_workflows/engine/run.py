@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from spectrum_workflows.domain import Failure, Metrics, Partition
-from spectrum_workflows.engine.parts import Parts, each
+from spectrum_workflows.engine.observer import Observer, Sketch, Sketching, current_observer
+from spectrum_workflows.engine.parts import Part, Parts, each
 from spectrum_workflows.engine.shuffle import shuffle
 from spectrum_workflows.engine.tree import merged
 from spectrum_workflows.errors import DataError
@@ -27,10 +29,14 @@ T = TypeVar("T", bound=Partition)
 
 @dataclass(frozen=True)
 class Reduction(Generic[R]):
-    """A value of every partition, and how two of them become one; see `merged`."""
+    """A value of every partition, and how two of them become one; see `merged`.
+
+    ``sketch`` says how those who watch are shown what is merged so far.
+    """
 
     fn: Callable[..., R]
     merge: Callable[[R, R], R]
+    sketch: Sketch[R] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Run(Generic[T]):
         Values merged at a time: the order of every sum follows from it.
     metrics : Metrics
         What it took so far, by stage.
+    observer : Observer
+        Whoever watches; by default whoever is in force, see `observed`.
     """
 
     partitions: tuple[T, ...]
@@ -74,6 +82,7 @@ class Run(Generic[T]):
     label: str
     fan_in: int = 8
     metrics: Metrics = field(default_factory=Metrics)
+    observer: Observer = field(default_factory=current_observer)
 
     def over(self, stage: str, what: Reduction[R], *shared: Any) -> R:
         """One pass over the partitions.
@@ -110,6 +119,11 @@ class Run(Generic[T]):
         """The same of other items, which must all succeed."""
         return self._shuffle(stage, what, items, shared, "raise")
 
+    def look(self, what: Reduction[R], items: Sequence[Partition], *shared: Any) -> R:
+        """A small reduction for whoever watches: it is in no stage and in no cost."""
+        parts = each(what.fn, items, *shared, client=self.client, label=f"{self.label}-look")
+        return cast("R", merged(parts, what.merge, fan_in=self.fan_in)[0])
+
     def lose(self, what: str, error: str) -> None:
         """Note that something after the passes failed: what there is, is partial."""
         lost = Failure(what, 0, error, 1)
@@ -125,8 +139,13 @@ class Run(Generic[T]):
     ) -> tuple[R, Metrics]:
         parts = self._parts(stage, what.fn, items, shared, on_error)
         done = self._progress(stage, len(items))
-        merging = merged(parts, what.merge, fan_in=self.fan_in, done=done)
+        sketching = None
+        if what.sketch is not None:
+            sketching = Sketching(what.sketch, what.merge, self.observer, self.metrics)
+        merging = merged(parts, what.merge, fan_in=self.fan_in, done=done, sketching=sketching)
         self._count(stage, len(items), merging[1])
+        if sketching is not None:
+            self.observer.attempt(partial(sketching.end, Part(*merging)))
         return cast("tuple[R, Metrics]", merging)
 
     def _shuffle(
@@ -165,6 +184,7 @@ class Run(Generic[T]):
         stages = {earlier.name: earlier for earlier in self.metrics.stages}
         stages[name] = stages[name] + stage if name in stages else stage
         self.metrics = replace(self.metrics + metrics, stages=tuple(stages.values()))
+        self.observer.count(self.metrics)
 
     def _drop(self, metrics: Metrics) -> None:
         """Leave the partitions that failed out of all later passes, which must then succeed."""

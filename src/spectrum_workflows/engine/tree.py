@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Metrics, Partition
+from spectrum_workflows.engine.observer import Sketching
 from spectrum_workflows.engine.parts import Part, Parts, compute, fold, own_shared
 from spectrum_workflows.engine.patience import patient
 
@@ -21,6 +22,7 @@ def merged(
     *,
     fan_in: int = 8,
     done: Callable[[int], None] | None = None,
+    sketching: Sketching[R] | None = None,
 ) -> tuple[R | None, Metrics]:
     """Compute the parts and merge them in a fixed tree, in item order.
 
@@ -39,6 +41,8 @@ def merged(
         Children per node, at least 2.
     done : callable, optional
         ``done(n)`` whenever n partitions in all have finished.
+    sketching : Sketching, optional
+        Shows somebody what is merged so far; the value does not depend on it.
 
     Returns
     -------
@@ -57,11 +61,11 @@ def merged(
     report = done or (lambda _: None)
     if parts.client is None:
         with patient() as begin:
-            root = _streamed(parts, merge, fan_in, begin, report)
+            root = _streamed(parts, merge, fan_in, begin, report, sketching)
     else:
         from spectrum_workflows.engine.tree_dask import submitted
 
-        root = submitted(parts, merge, fan_in, report)
+        root = submitted(parts, merge, fan_in, report, sketching)
     return root.value, root.metrics
 
 
@@ -71,6 +75,7 @@ def _streamed(
     fan_in: int,
     begin: Callable[[str], None],
     done: Callable[[int], None],
+    sketching: Sketching[R] | None,
 ) -> Part[R]:
     """The tree as nested lazy streams: one unfinished node per level is alive."""
     stores, width = storage.current_stores(), len(parts.items)
@@ -79,6 +84,8 @@ def _streamed(
         begin(item.where)
         part = compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n - 1))
         done(n)
+        if sketching is not None:
+            sketching.observer.attempt(partial(sketching.add, part))
         return part
 
     level: Iterator[Part[R]] = starmap(leaf, enumerate(parts.items, start=1))

@@ -17,6 +17,7 @@ from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error, failure
 from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.nearness import shares
+from spectrum_workflows.engine.observer import Sketching
 from spectrum_workflows.engine.parts import Part, Parts, fold
 from spectrum_workflows.engine.tasks import columns, loaded, scatter, scatter_shared, task_of
 from spectrum_workflows.engine.window import Window
@@ -29,6 +30,13 @@ R = TypeVar("R")
 
 MERGE_PRIORITY = 10
 HISTORY = 512  # partitions that the scheduler remembers below a finished merge, at most
+
+
+SKETCH = -2
+"""Level of a sketch of what is merged so far: beside the tree."""
+
+MOST_SINGLE = 32
+"""Partitions that are sketched one by one, before they are merged."""
 
 
 @dataclass
@@ -47,12 +55,14 @@ class RunningTree(Generic[R]):
     parts: Parts[R]
     merge: Callable[[R, R], R]
     fan_in: int
+    sketching: Sketching[R] | None = None
     nonce: str = field(default_factory=lambda: f"0x{secrets.token_hex(3)}")
     merges: Iterator[int] = field(default_factory=count)
     shared: list[Any] = field(default_factory=list)
     groups: dict[int, Group] = field(default_factory=dict)
     nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
     watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
+    sketches: list[Future] = field(default_factory=list)  # under way
     lookout: Lookout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,13 +85,17 @@ class RunningTree(Generic[R]):
 
 
 def submitted(
-    parts: Parts[R], merge: Callable[[R, R], R], fan_in: int, done: Callable[[int], None]
+    parts: Parts[R],
+    merge: Callable[[R, R], R],
+    fan_in: int,
+    done: Callable[[int], None],
+    sketching: Sketching[R] | None = None,
 ) -> Part[R]:
     """Compute the tree of `merged` on the workers of ``parts.client``."""
     assert parts.client is not None
     if not parts.items:
         return Part(None, Metrics())
-    run = RunningTree(parts.client, parts, merge, fan_in)
+    run = RunningTree(parts.client, parts, merge, fan_in, sketching)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
         run.shared = scatter_shared(run.client, parts, partial(run.key, "shared"))
         try:
@@ -93,7 +107,7 @@ def submitted(
             value: Part[R] = root.result()
         finally:
             alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
-            run.client.cancel([*alive, *run.nodes.values()], force=True)
+            run.client.cancel([*alive, *run.nodes.values(), *run.sketches], force=True)
     return value
 
 
@@ -113,11 +127,15 @@ def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
                 raise as_spectrum_error(future.exception(), run.parts.items[index])
             finished += 1
             done(finished)
+            events.update(_submit_sketches(run))
         elif level > 0:
             fresh = _grow(run, level, index, future)
             if fresh is None:
                 return future
             events.update(fresh)
+            events.update(_submit_sketches(run))
+        elif level == SKETCH:
+            _show_sketches(run)
 
 
 def may_be_retried(parts: Parts[Any], error: BaseException) -> bool:
@@ -207,6 +225,50 @@ def _without_history(run: RunningTree[R], level: int, node: Future) -> Future:
     if run.fan_in**level < HISTORY:
         return node
     return scatter(run.client, node.result(), run.key("held", next(run.merges)))
+
+
+def _sketched(by_value: bytes, part: Part[Any]) -> Part[Any]:
+    return loaded(by_value).of(part)  # type: ignore[no-any-return]
+
+
+def _submit_sketches(run: RunningTree[R]) -> list[Future]:
+    """Ask for small values of all that is done so far, if it is time to show them."""
+    if run.sketching is None or run.sketches or not run.sketching.observer.due():
+        return []
+    done = _done_so_far(run)
+    keys = [run.key("sketch", next(run.merges)) for _ in done]
+    task = partial(_sketched, cloudpickle.dumps(run.sketching.sketch))
+    run.sketches = run.client.map(task, done, key=keys, priority=MERGE_PRIORITY) if done else []
+    run.watched |= {key: (SKETCH, n) for n, key in enumerate(keys)}
+    return run.sketches
+
+
+def _done_so_far(run: RunningTree[R]) -> list[Future]:
+    """Merges that are done, and single partitions that are in none of them, in item order."""
+    at = {index * run.fan_in**level: node for (level, index), node in run.nodes.items()}
+    waiting = (
+        (group * run.fan_in + n, leaf)
+        for group, members in run.groups.items()
+        for n, leaf in enumerate(members.leaves)
+        if leaf.status == "finished"
+    )
+    at |= dict(islice(waiting, MOST_SINGLE))
+    return [at[number] for number in sorted(at)]
+
+
+def _show_sketches(run: RunningTree[R]) -> None:
+    """Show them when all are there; if some are lost with a worker, others come later."""
+    states = {sketch.status for sketch in run.sketches}
+    lost = bool(states & {"lost", "cancelled"})
+    if run.sketching is None or ("pending" in states and not lost):
+        return
+    parts, sketching, run.sketches = run.sketches, run.sketching, []
+    if parts and not lost:
+        sketching.observer.attempt(partial(_show, sketching, parts))
+
+
+def _show(sketching: Sketching[R], parts: list[Future]) -> None:
+    sketching.show([part.result() for part in parts], picture=True)
 
 
 def _stand_in(run: RunningTree[R], number: int, failed: Future) -> Future:

@@ -23,6 +23,7 @@ DOMAIN = Domain(
     read=results.read,
     deviation=results.deviation,
     plot=results.plot,
+    plot_progress=results.plot_progress,
     make=synthetic.make,
     warnings=results.warnings,
     recipe=declarations.recipe,

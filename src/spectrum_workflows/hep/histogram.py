@@ -212,7 +212,7 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     has fewer events.  Samples without a processed event give empty histograms,
     and those of which what is left has no positive sum of weights none of numbers.
     """
-    weights = {name: _weight(name, total, spec) for name in spec.samples}
+    weights = {name: weight_of(name, total, spec) for name in spec.samples}
     histograms = {}
     for sample in spec.samples:
         for name, axis in spec.templates_of(sample):
@@ -265,7 +265,8 @@ def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Devi
     return Deviation(float(np.max(relative, initial=0.0)), 1e-12)
 
 
-def _weight(name: str, total: Filled, spec: HepSpec) -> float:
+def weight_of(name: str, total: Filled, spec: HepSpec) -> float:
+    """The factor that a sample is multiplied by; see `normalised`."""
     sample, events = spec.samples[name], total.events.get(name, 0)
     genweight = spec.normalisation == "genweight"
     read = any(key[0] == name for key in total.files) if genweight else events

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spectrum_workflows.hep.histogram import arrays, deviation
-from spectrum_workflows.hep.types import FitResult, HepResult
+from spectrum_workflows.hep.types import FitResult, HepResult, PartialHistograms
 
 __all__ = [
     "arrays",
@@ -14,6 +14,7 @@ __all__ = [
     "files",
     "pictures",
     "plot",
+    "plot_progress",
     "read",
     "summary",
     "warnings",
@@ -98,3 +99,10 @@ def _likelihood_in_numbers(result: HepResult) -> dict[str, Any]:
     interest = {fit.poi: value, f"{fit.poi}_error": error, "chi2": fit.chi2, "ndf": fit.ndf}
     pulls = {n: {"pull": parameters[n][0], "pull_error": parameters[n][1]} for n in fit.nuisances}
     return {"likelihood": interest, "pulls": pulls}
+
+
+def plot_progress(snapshots: Sequence[PartialHistograms]) -> Any:
+    """The histograms that are filled so far."""
+    from spectrum_workflows.hep.plot import progress
+
+    return progress.figure(snapshots[-1])

@@ -23,7 +23,7 @@ from spectrum_workflows.radio.library import (
 )
 from spectrum_workflows.radio.plan import costs, planning
 from spectrum_workflows.radio.plan.forecast import COSTS
-from spectrum_workflows.radio.plot import plot
+from spectrum_workflows.radio.plot import plot, plot_progress
 from spectrum_workflows.radio.read import inputs, is_measurement_set
 from spectrum_workflows.radio.read.dataset import visibilities
 from spectrum_workflows.radio.read.opening import open  # noqa: A004
@@ -71,6 +71,7 @@ DOMAIN = Domain(
     deviation=deviation,
     axes=axes,
     plot=plot,
+    plot_progress=plot_progress,
     make=make,
     warnings=warnings,
     is_there=declarations.is_there,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine import Reduction, Run, one_thread
@@ -16,14 +20,17 @@ from spectrum_workflows.radio.image import chunk_tasks, gate
 from spectrum_workflows.radio.image.beam import fit_beam
 from spectrum_workflows.radio.image.imager import Outputs
 from spectrum_workflows.radio.image.local import LocalImager
+from spectrum_workflows.radio.image.noise import robust_rms
 from spectrum_workflows.radio.image.self_check import PIXELS, compare
 from spectrum_workflows.radio.image.strips import StripImager, shuffle_into_strips
 from spectrum_workflows.radio.plan.planning import ImagingPlan, PlaneGroup, geometry_of
 from spectrum_workflows.radio.types import (
+    ARCSEC,
     Beam,
     Chunk,
     GroupImages,
     ImagingResult,
+    MajorCycle,
     PlaneImages,
     SelfCheck,
     Stop,
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from spectrum_workflows.domain import OnError, Plan, Report
+    from spectrum_workflows.engine import Observer
+    from spectrum_workflows.radio.clean.cotton_schwab import Deconvolved
     from spectrum_workflows.radio.image.imager import Imager, Sums
     from spectrum_workflows.radio.image.self_check import Sample
     from spectrum_workflows.radio.spec import RadioSpec
@@ -178,14 +187,15 @@ def clean(spec: RadioSpec, imager: Imager, images: GroupImages, passes: Run[Chun
     """Deconvolve, and restore where there is a beam."""
     assert spec.clean is not None
     psfs = tuple(plane.psf for plane in images.planes if plane.psf is not None)
-    cleaned = cotton_schwab(imager, psfs, spec.clean)
+    geometry = geometry_of(spec)
+    seen = partial(show_cycle, passes.observer, images.planes[0].plane.where, geometry)
+    cleaned = cotton_schwab(imager, psfs, spec.clean, seen=seen)
     with closing(cleaned.residual) as left:
         residuals = left.gathered()
     errors = images.errors
     if cleaned.error:
         passes.lose("CLEAN", cleaned.error)
         errors = (*errors, f"CLEAN ended after major cycle {cleaned.major}: {cleaned.error}")
-    geometry = geometry_of(spec)
     models = cleaned.model.dense(geometry.npix, geometry.npix)
     planes = []
     for number, plane in enumerate(images.planes):
@@ -202,6 +212,24 @@ def clean(spec: RadioSpec, imager: Imager, images: GroupImages, passes: Run[Chun
         threshold=cleaned.threshold,
         errors=errors,
     )
+
+
+def show_cycle(
+    observer: Observer, where: str, geometry: Geometry, now: Deconvolved, peak: float, rms: float
+) -> None:
+    """Tell whoever watches of a major cycle, with its residual where there is time for that."""
+
+    def show() -> None:
+        residual, noise, picture = None, rms, observer.due()
+        if picture:
+            small = now.residual.preview()
+            residual = small.strongest
+            noise = robust_rms(small.sample.astype(np.float64)) if math.isnan(rms) else rms
+        flux, field = float(now.model.flux[:, 0].sum()), geometry.npix * geometry.cell / ARCSEC
+        cycle = MajorCycle(where, now.major, peak, noise, flux, field, residual)
+        observer.see(cycle, picture=picture)
+
+    observer.attempt(show)
 
 
 def with_beams(spec: RadioSpec, images: GroupImages) -> GroupImages:

@@ -2,6 +2,7 @@
 
 from spectrum_workflows.hep.types.events import Events, FileRead, Filled, Observable
 from spectrum_workflows.hep.types.fits import FitResult, LikelihoodFit, Templates
+from spectrum_workflows.hep.types.progress import PartialHistograms
 from spectrum_workflows.hep.types.result import HepResult
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "HepResult",
     "LikelihoodFit",
     "Observable",
+    "PartialHistograms",
     "Templates",
 ]

@@ -18,6 +18,7 @@ from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
 from spectrum_workflows.hep.workflow.event_tasks import fill
 from spectrum_workflows.hep.workflow.repeatability import watched
+from spectrum_workflows.hep.workflow.sketching import sketch
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,7 +46,7 @@ def run(
     changed = _changed_code(spec, plan, workload)
     passes = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
-        filled = passes.over("select", Reduction(fill, histogram.merge), workload)
+        filled = passes.over("select", Reduction(fill, histogram.merge, sketch(spec)), workload)
         passes.metrics += Metrics(warnings=doubts())
     notes = (*changed, *_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)

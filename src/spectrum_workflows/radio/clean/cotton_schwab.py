@@ -14,10 +14,14 @@ from spectrum_workflows.radio.clean.minor_cycle import minor_cycle
 from spectrum_workflows.radio.types import Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spectrum_workflows.radio.clean.residual_image import ResidualImage
     from spectrum_workflows.radio.image.imager import Imager
     from spectrum_workflows.radio.spec import CleanSpec
     from spectrum_workflows.radio.types import Image
+
+    Seen = Callable[["Deconvolved", float, float], None]
 
 GROWTH = 1.2
 """CLEAN diverges when a major cycle leaves a peak larger than before by this factor."""
@@ -36,7 +40,13 @@ class Deconvolved:
     error: str = ""
 
 
-def cotton_schwab(imager: Imager, psfs: tuple[Image, ...], clean: CleanSpec) -> Deconvolved:
+def _unseen(_now: Deconvolved, _peak: float, _rms: float) -> None:
+    """Nobody watches."""
+
+
+def cotton_schwab(
+    imager: Imager, psfs: tuple[Image, ...], clean: CleanSpec, *, seen: Seen = _unseen
+) -> Deconvolved:
     """Deconvolve; after every minor cycle the residual is computed from the data.
 
     A minor cycle stops at (1 - mgain) of the peak it started from, or at the
@@ -60,17 +70,20 @@ def cotton_schwab(imager: Imager, psfs: tuple[Image, ...], clean: CleanSpec) -> 
     psfs : tuple of ndarray of float64, shape (npix, npix)
         Of every plane; peak 1 at their centre.
     clean : CleanSpec
+    seen : callable
+        ``seen(now, peak, rms)``: called with the dirty image and after every major cycle, with
+        the peak of the residual and its rms; NaN where CLEAN does not ask for it.
     """
     nothing = none(len(psfs))
     dirty = imager.residual(nothing, 0)
     now = Deconvolved(nothing, dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
     if clean.residual == "psf":
-        now = _cycles(now, psfs, clean, imager, approximate=dirty)
+        now = _cycles(now, psfs, clean, imager, seen, approximate=dirty)
         if now.major == 0:
             return now
         exact = _residual(imager, now.model, now.major + 1, now.residual)
         now = replace(now, residual=exact, major=now.major + 1)
-    return _cycles(now, psfs, clean, imager)
+    return _cycles(now, psfs, clean, imager, seen)
 
 
 def _residual(
@@ -92,6 +105,7 @@ def _cycles(
     psfs: tuple[Image, ...],
     clean: CleanSpec,
     imager: Imager,
+    seen: Seen,
     approximate: ResidualImage | None = None,
 ) -> Deconvolved:
     """Minor cycles from some state on, each followed by a new residual, until CLEAN stops.
@@ -102,12 +116,13 @@ def _cycles(
     held: tuple[float, Stop] | None = None
     while True:
         peak = now.residual.peak()
+        rms = now.residual.rms() if clean.sigma and peak <= allowed else math.nan
+        seen(now, peak, rms)
         if not peak <= allowed:  # also where it is not a number
             if before.residual.closed:
                 again = _residual(imager, before.model, before.major, now.residual)
                 before = replace(before, residual=again)
             return replace(before, stop=Stop.DIVERGED)
-        rms = now.residual.rms() if clean.sigma else 0.0
         threshold, at_threshold = _threshold(clean, rms)
         if held and peak <= highest_of_noise(now.residual.pixels) * rms:
             threshold, at_threshold = held
@@ -139,7 +154,7 @@ def highest_of_noise(samples: int) -> float:
 
 def _threshold(clean: CleanSpec, rms: float) -> tuple[float, Stop]:
     """The level to reach, Jy/beam, and what to call reaching it."""
-    fixed, noise = clean.threshold or 0.0, (clean.sigma or 0.0) * rms
+    fixed, noise = clean.threshold or 0.0, clean.sigma * rms if clean.sigma else 0.0
     return (noise, Stop.SIGMA) if noise > fixed else (fixed, Stop.THRESHOLD)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.clean.components import Components
+    from spectrum_workflows.radio.image.preview import Preview
     from spectrum_workflows.radio.types import Image
 
 
@@ -105,6 +106,9 @@ class ResidualImage(Protocol):
 
     def without(self, model: Components) -> ResidualImage:
         """The image after subtracting the PSF, known out to half the image, at every component."""
+
+    def preview(self) -> Preview:
+        """A small view of the first plane, for those who watch."""
 
     def gathered(self) -> tuple[Image, ...]:
         """All pixels of every plane, in this process."""

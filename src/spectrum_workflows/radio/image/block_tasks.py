@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrum_workflows.radio.clean import sidelobes
 from spectrum_workflows.radio.clean.residual_image import Active, active, strength
+from spectrum_workflows.radio.image.preview import Preview, preview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,17 @@ def active_of(
 def both(level: float, a: Active, b: Active) -> Active:
     """The active pixels of two neighbours."""
     return (a + b).strongest(level)
+
+
+def preview_of(block: Columns, data: Planes, removed: Planes | None, scales: Scales) -> Preview:
+    """A small view of a block of the first plane."""
+    first = None if removed is None else removed[:1]
+    return preview(subtracted(data[:1], first, scales[:1])[0], block.start)
+
+
+def beside(a: Preview, b: Preview) -> Preview:
+    """The small views of two neighbours."""
+    return a + b
 
 
 def component_pieces(

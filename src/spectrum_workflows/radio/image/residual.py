@@ -16,6 +16,7 @@ from spectrum_workflows.radio.clean.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.image import block_tasks as tasks
 from spectrum_workflows.radio.image.noise import rms_of
+from spectrum_workflows.radio.image.preview import preview
 from spectrum_workflows.radio.strips.one_process import assembled
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.engine import Persisted, Run
     from spectrum_workflows.radio.clean.components import Components
     from spectrum_workflows.radio.clean.residual_image import Active
+    from spectrum_workflows.radio.image.preview import Preview
     from spectrum_workflows.radio.strips.types import Coarse, StripLayout
     from spectrum_workflows.radio.types import Chunk, Image
 
@@ -67,6 +69,10 @@ class LocalResidual:
         planes = zip(self.images, models, self.spectra(), strict=True)
         left = tuple(image - filtered(dense, spectrum) for image, dense, spectrum in planes)
         return LocalResidual(left, self.spectra)
+
+    def preview(self) -> Preview:
+        """A small view of the first plane, for those who watch."""
+        return preview(self.images[0])
 
     def gathered(self) -> tuple[Image, ...]:
         """All pixels of every plane, in this process."""
@@ -189,6 +195,12 @@ class DistributedResidual:
             shared = (lines, kernel, layout.blocks)
             removed = self.run.shuffle_items(self._stage, back, into, *shared)
         return replace(self, subtracted=total, removed=removed)
+
+    def preview(self) -> Preview:
+        """A small view of the first plane, made where the blocks are."""
+        shared = (self.data, self.removed, self.distributed_psf.scales)
+        looking = Reduction(tasks.preview_of, tasks.beside)
+        return self.run.look(looking, self.layout.blocks, *shared)
 
     def gathered(self) -> tuple[Image, ...]:
         """All pixels of every plane, in this process."""

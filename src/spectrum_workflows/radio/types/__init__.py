@@ -12,6 +12,7 @@ from spectrum_workflows.radio.types.geometry import (
 )
 from spectrum_workflows.radio.types.observation import Antennas, Chunk, Observation
 from spectrum_workflows.radio.types.planes import Channels, Plane
+from spectrum_workflows.radio.types.progress import MajorCycle
 from spectrum_workflows.radio.types.result import (
     GroupImages,
     ImagingResult,
@@ -36,6 +37,7 @@ __all__ = [
     "Geometry",
     "GroupImages",
     "ImagingResult",
+    "MajorCycle",
     "Observation",
     "Pixels",
     "Plane",
