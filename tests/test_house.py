@@ -166,7 +166,7 @@ def test_files_are_named_after_a_subject(path: Path) -> None:
 
 CORE = (
     *("domain", "record", "cli", "proof", "front.py", "examples.py", "checking.py"),
-    *("datasets.py", "testing.py", "progress.py", "stages.py", "keys.py"),
+    *("datasets.py", "testing.py", "progress.py", "stages.py", "keys.py", "watching.py"),
 )
 WORD_OF_A_SCIENCE = re.compile(
     r"(?i:\b(events?|visibilit(y|ies)|hep|radio|histograms?|quarks?|jets?|muons?|pixels?|beams?|"

@@ -14,7 +14,7 @@ from spectrum_workflows.examples import make_data
 from spectrum_workflows.live import view
 from spectrum_workflows.progress import watched
 from spectrum_workflows.radio.image.preview import SIDE, preview
-from spectrum_workflows.watching import EVERY, RunEvent, Watching
+from spectrum_workflows.watching import EVERY, RunState, Watching
 
 sys.path.insert(0, str(Path(__file__).parent / "engine"))
 import items as kit
@@ -37,7 +37,7 @@ class Eager(Watching):
 
 @pytest.mark.parametrize("workers", [False, True])
 def test_what_is_merged_so_far_is_shown_and_the_value_is_the_same(dask_client, workers) -> None:
-    seen: list[RunEvent] = []
+    seen: list[RunState] = []
     counting = Reduction(one, operator.add, Sketch(doubled, str))
     with observed(eager := Eager(seen.append)):
         client = dask_client if workers else None
@@ -53,7 +53,7 @@ def test_what_is_merged_so_far_is_shown_and_the_value_is_the_same(dask_client, w
 def test_an_error_of_a_watcher_is_a_warning_and_then_it_is_off() -> None:
     told = []
 
-    def watcher(event: RunEvent) -> None:
+    def watcher(event: RunState) -> None:
         told.append(event)
         raise RuntimeError("no <more>")
 
@@ -77,10 +77,10 @@ def test_a_picture_is_not_due_again_at_once() -> None:
 
 
 def test_an_event_tells_rate_and_remaining_time() -> None:
-    event = RunEvent("s", 3, 12, seconds=10.0, stage_seconds=6.0)
+    event = RunState("s", 3, 12, seconds=10.0, stage_seconds=6.0)
     assert event.remaining == 18.0
     assert event.rate == 0.5
-    assert RunEvent("s", 0, 12, 1.0, 1.0).remaining is None
+    assert RunState("s", 0, 12, 1.0, 1.0).remaining is None
 
 
 def test_nobody_watches_where_nobody_sees_it(capsys) -> None:

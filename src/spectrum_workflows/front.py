@@ -120,7 +120,7 @@ def run(
         Stop at the first partition that fails, or finish the others: the
         outcome then says which are missing and what fraction it holds.
     watch : callable, False or None
-        Whoever watches: ``watch(event)`` is called with a `RunEvent` at every step, in this
+        Whoever watches: ``watch(state)`` is called with a `RunState` at every step, in this
         thread.  An error of it does not end the run, and no result depends on it.  By default
         one view that stays in a notebook, with what there is so far as a picture; in a
         terminal bars, and a line whenever a major cycle or the like is done; nothing

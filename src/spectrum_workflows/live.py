@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows import display
-from spectrum_workflows.watching import PAUSE, USUAL, RunEvent, Watcher
+from spectrum_workflows.watching import PAUSE, USUAL, RunState, Watcher
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ class View:
     title: str
     plot: Callable[[Sequence[Any]], Figure] | None = None
     begun: float = field(default_factory=time.perf_counter)
-    last: RunEvent | None = None
+    last: RunState | None = None
     stages: dict[str, float] = field(default_factory=dict)
     snapshots: deque[Any] = field(default_factory=lambda: deque(maxlen=MOST_SNAPSHOTS))
     webp: bytes = b""
@@ -51,13 +51,13 @@ class View:
     _most: float = USUAL
     _stale: bool = False
 
-    def __call__(self, event: RunEvent) -> None:
-        """Take an event."""
-        self.last, self.stages[event.stage] = event, event.stage_seconds
-        if event.snapshot is not None:
-            self.snapshots.append(event.snapshot)
+    def __call__(self, state: RunState) -> None:
+        """Take a state."""
+        self.last, self.stages[state.stage] = state, state.stage_seconds
+        if state.snapshot is not None:
+            self.snapshots.append(state.snapshot)
             self._stale = True
-            if event.picture:
+            if state.picture:
                 self._draw()
 
     def end(self, how: str) -> None:
@@ -88,15 +88,15 @@ class View:
             self._most = math.inf
 
     def _rows(self, seconds: float) -> list[tuple[str, str]]:
-        event = self.last
-        if event is None:
+        state = self.last
+        if state is None:
             return []
-        left = f", about {_time(event.remaining)} left" if event.remaining else ""
-        rows = [("stage", f"{event.stage}: {event.done:,} of {event.total:,}{left}")]
-        speed = [f"{event.rate:.3g} per second"] if event.done else []
-        if event.bytes_read:
-            rate = event.bytes_read / seconds / 1e6
-            speed.append(f"{event.bytes_read / 1e6:,.1f} MB read, {rate:.3g} MB/s")
+        left = f", about {_time(state.remaining)} left" if state.remaining else ""
+        rows = [("stage", f"{state.stage}: {state.done:,} of {state.total:,}{left}")]
+        speed = [f"{state.rate:.3g} per second"] if state.done else []
+        if state.bytes_read:
+            rate = state.bytes_read / seconds / 1e6
+            speed.append(f"{state.bytes_read / 1e6:,.1f} MB read, {rate:.3g} MB/s")
         if speed:
             rows.append(("throughput", "; ".join(speed)))
         return rows + self._said()

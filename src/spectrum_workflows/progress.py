@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from spectrum_workflows.domain import Report
 from spectrum_workflows.live import view
-from spectrum_workflows.watching import RunEvent, Watcher, Watching
+from spectrum_workflows.watching import RunState, Watcher, Watching
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,11 +72,11 @@ def bars(console: Console) -> Iterator[Watcher]:
     with Progress(*columns, TimeRemainingColumn(), console=console) as drawn:
         tasks: dict[str, Any] = {}
 
-        def watcher(event: RunEvent) -> None:
-            if event.stage not in tasks:
-                tasks[event.stage] = drawn.add_task(event.stage, total=event.total)
-            drawn.update(tasks[event.stage], completed=event.done, total=event.total)
-            if line := getattr(event.snapshot, "line", ""):
+        def watcher(state: RunState) -> None:
+            if state.stage not in tasks:
+                tasks[state.stage] = drawn.add_task(state.stage, total=state.total)
+            drawn.update(tasks[state.stage], completed=state.done, total=state.total)
+            if line := getattr(state.snapshot, "line", ""):
                 console.print(line, markup=False, highlight=False)
 
         yield watcher

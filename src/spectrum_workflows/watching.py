@@ -25,7 +25,7 @@ USUAL = 0.15
 
 
 @dataclass(frozen=True)
-class RunEvent:
+class RunState:
     """What is known of a run that goes on; whoever watches gets one at every step.
 
     Attributes
@@ -40,8 +40,7 @@ class RunEvent:
     failures : int
         Partitions that failed, as far as it is known.
     snapshot : object or None
-        The science's own value of what there is so far, where there is a new one: histograms
-        of the partitions that are merged, or a major cycle with its residual image.
+        The science's own value of what there is so far, where there is a new one.
     picture : bool
         Whether there is time for something costly with it, such as to draw it.
     """
@@ -69,8 +68,8 @@ class RunEvent:
         return self.done / self.stage_seconds if self.stage_seconds > 0 else 0.0
 
 
-Watcher = Callable[[RunEvent], object]
-"""``watcher(event)``, called in the session between two steps of the run."""
+Watcher = Callable[[RunState], object]
+"""``watcher(state)``, called in the session between two steps of the run."""
 
 
 @dataclass
@@ -136,7 +135,7 @@ class Watching:
     def _tell(self, snapshot: Any) -> None:
         now = time.perf_counter()
         self.watcher(
-            RunEvent(
+            RunState(
                 self._stage,
                 self._done,
                 self._total,
