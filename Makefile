@@ -16,7 +16,7 @@ SERVICES := environments/services.txt
 PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test cases lint docs services proof evidence cluster mutants lock clean
+.PHONY: help env demo test long cases lint docs services proof evidence cluster mutants lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -27,8 +27,11 @@ env: $(READY)  ## make .venv with what the workflows need (needs Python >= 3.11 
 demo: $(READY)  ## run both workflows on small generated data
 	@$(BIN)/spectrum demo
 
-test: lint  ## check style and types, then run every test
-	@$(BIN)/python -m pytest -m "not cases" $(PYTEST_ARGS)
+test: lint  ## check style and types, then run every test that does not take minutes
+	@$(BIN)/python -m pytest -m "not cases and not long" $(PYTEST_ARGS)
+
+long: $(TOOLS)  ## run the tests that take minutes each, one after the other
+	@$(BIN)/python -m pytest -m long
 
 cases: $(TOOLS)  ## run the small inputs that once failed, a line for each
 	@$(BIN)/python -m pytest tests/cases -v

@@ -28,7 +28,7 @@ import spectrum_workflows  # noqa: F401  before NumPy, see `arithmetic`
 LOADED = [HealthCheck.too_slow]
 """Drawing is slow where other tests take the cores; nothing is said of what is drawn."""
 settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=LOADED)
-settings.register_profile("long", deadline=None, max_examples=500)
+settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("house")
 
 

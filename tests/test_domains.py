@@ -24,7 +24,11 @@ FINER = {
 """What is changed in shipped specs for these tests: two partitions or more, and no large image."""
 
 SPECS = [
-    pytest.param(path, id=f"{name}-{path.stem}")
+    pytest.param(
+        path,
+        id=f"{name}-{path.stem}",
+        marks=[pytest.mark.long] if path.stem == "large" else [],
+    )
     for name in domain.names()
     for path in sorted((shipped.folder("workflows") / name).glob("*.toml"))
     if path.name != "catalogue.toml"

@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.xdist_group("proof"),
     pytest.mark.usefixtures("slurm_up", "gateway_up"),
     pytest.mark.timeout(1200),
+    pytest.mark.long,
 ]
 
 SMALL = {"hep/quickstart": 10_000, "hep/dimuon": 10_000, "radio/vla_sim": 60_000}

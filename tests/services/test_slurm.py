@@ -104,7 +104,7 @@ def cancel(numbers: list[str]) -> None:
     subprocess.run(["scancel", *numbers], check=True)
 
 
-@pytest.mark.parametrize("victims", [1, 4])
+@pytest.mark.parametrize("victims", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_cancelled_jobs_are_replaced(data: Path, digest: str, victims: int) -> None:
     with connect(site(), data=str(data)) as place:
         thread, times = sabotaged(lambda jobs: cancel(jobs[:victims]))

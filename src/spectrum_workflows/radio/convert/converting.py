@@ -13,7 +13,7 @@ from spectrum_workflows.errors import DataError, DataNotFoundError, SpecError
 from spectrum_workflows.radio.convert import columns as read
 from spectrum_workflows.radio.convert import schema
 from spectrum_workflows.radio.convert.grid import cells, grids
-from spectrum_workflows.radio.convert.layout import OUTPUT_CHANNELS, Block, blocks
+from spectrum_workflows.radio.convert.layout import Block, blocks
 from spectrum_workflows.radio.convert.parts import (
     VisibilitySet,
     axes,
@@ -41,53 +41,16 @@ FORM = 2
 COORDINATES = ("UVW", "TIME_CENTROID", "EFFECTIVE_INTEGRATION_TIME")
 
 
-def convert(
+def write(
     source: str,
     target: str,
     *,
-    columns: Sequence[str] = (),
-    output_channels: int = OUTPUT_CHANNELS,
-    overwrite: bool = False,
-    report: Report | None = None,
+    columns: Sequence[str],
+    output_channels: int,
+    overwrite: bool,
+    report: Report | None,
 ) -> dict[str, Any]:
-    """Write a Measurement Set as a Zarr set in the MSv4 schema.
-
-    Memory does not grow with the set: one block of at most `layout.BLOCK_BYTES`
-    of visibilities is held at a time.  A conversion that was interrupted goes
-    on where it was; until it is complete nothing can open the target.
-
-    Parameters
-    ----------
-    source : str
-        A Measurement Set on a local file system.
-    target : str
-        URL ending in ``.zarr``.
-    columns : sequence of str
-        Data columns; all that the set has if none are given.
-    output_channels : int
-        Pieces the frequency axis is cut into: a reader of one such piece moves
-        nothing of the others.
-    overwrite : bool
-        Replace what is at the target.
-    report : callable, optional
-        ``report("convert", done, total)`` in visibilities.
-
-    Returns
-    -------
-    dict
-        ``url``, ``left_out``: data columns without a value in some row, ``bytes`` stored by
-        this call, ``parts``, ``visibilities``, and
-        ``kept``: blocks that an earlier call had stored.
-
-    Raises
-    ------
-    DataNotFoundError, DataError
-        The source cannot be converted, or something else is at the target.
-    SpecError
-        A column or number that makes no sense.
-    OutputError
-        The target cannot be written to.
-    """
+    """Convert a set, block by block: see `radio.convert.convert`."""
     if not target.rstrip("/").endswith(".zarr"):
         raise SpecError("the target's name must end in .zarr", target, "readers look for that")
     if output_channels < 1:

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from spectrum_workflows.radio.read.msv4 import files, observation, visibilities
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.radio.read.msv4 import files
 from spectrum_workflows.radio.read.reader import Reader
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.read.reader import Choice
+    from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
+
+# zarr-python is imported when a set is read: whoever reads none does not wait for it.
+
+
+def _describe(choice: Choice, url: str) -> Observation:
+    from spectrum_workflows.radio.read.msv4 import observation
+
+    return observation.describe(choice, url)
+
+
+def _coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from spectrum_workflows.radio.read.msv4 import visibilities
+
+    return visibilities.coordinates(chunk)
+
+
+def _read(chunk: Chunk) -> Visibilities:
+    from spectrum_workflows.radio.read.msv4 import visibilities
+
+    return visibilities.read(chunk)
+
 
 MSV4 = Reader(
     name="Zarr (MSv4 schema)",
     remote=True,
     locate=files.locate,
     recognises=files.is_zarr,
-    describe=observation.describe,
-    coordinates=visibilities.coordinates,
-    read=visibilities.read,
+    describe=_describe,
+    coordinates=_coordinates,
+    read=_read,
 )
