@@ -259,7 +259,7 @@ def test_a_spec_that_brings_code_says_so_and_can_be_refused_before_any_of_it_run
     text = (shipped.folder("workflows") / "hep" / "adl" / "q1.toml").read_text()
     text = text.replace("spectrum_workflows.hep.analyses.adl:q1", "mine.py:select")
     spec = tmp_path / "mine.toml"
-    spec.write_text(text.replace("Run2012B_SingleMu", "adl_Run2012B_SingleMu_1000"))
+    spec.write_text(text.replace("adl_generated", "adl_Run2012B_SingleMu_1000"))
     (tmp_path / "mine.py").write_text(f"FOLDER = {str(tmp_path)!r}\n" + CODE)
     convert = ["data", "convert", "IN.root", tmp_path / "OUT.root", "--spec", spec]
     reading = ("--data", shared_hep)

@@ -11,8 +11,10 @@ from typing import Any
 from spectrum_workflows import catalogue, domain, progress, storage
 from spectrum_workflows.domain import Converter
 from spectrum_workflows.engine.memory import peak_memory
-from spectrum_workflows.errors import SpecError
+from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.storage import Stores
+
+GENERATED = "generated data lies under this name, not what was published"
 
 
 def convert_data(
@@ -94,13 +96,14 @@ def fetch_data(
     Raises
     ------
     SpectrumError
-        There is no such entry, no replica answers, or what came is not what
-        was published.
+        There is no such entry, no replica answers, what came is not what was
+        published, or generated data lies under the name of a file.
     """
     rows = []
     with storage.using(stores or Stores()), progress.shown() as report:
         entry = catalogue.entry(name, data)
         for file in entry.files:
+            _check_published(file, data)
             here = partial(report, file.name)
             place, replica = catalogue.fetch(entry, file, data, here, unpacked=unpacked)
             rows.append({"file": place, "replica": storage.shown(replica) if replica else ""})
@@ -132,10 +135,26 @@ def verify_data(
             for file in catalogue.entry(name, data).files:
                 if selection or storage.exists(storage.join(data, file.name)):
                     state, detail = catalogue.verify(file, data)
+                    if state != "missing" and _generated(file, data):
+                        state, detail = "different", GENERATED
                     row = {"entry": name, "file": file.name, "state": state, "what": detail}
                     rows.append(row)
                     report("verify", len(rows), len(rows))
     return rows
+
+
+def _generated(file: catalogue.CatalogueFile, data: str) -> str:
+    """What lies under the name of a catalogued file and was generated here, if anything is."""
+    names = dict.fromkeys((file.name, catalogue.set_name(file.name)))
+    urls = [storage.join(data, name) for name in names]
+    sciences = [*domain.installed()]
+    return next((url for url in urls if any(s.is_synthetic(url) for s in sciences)), "")
+
+
+def _check_published(file: catalogue.CatalogueFile, data: str) -> None:
+    """Refuse to take generated data for what was published."""
+    if url := _generated(file, data):
+        raise DataError(GENERATED, url, "move it away, or give another folder with --data")
 
 
 def columns_of(spec: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from spectrum_workflows import domain, progress, storage
+from spectrum_workflows import catalogue, domain, progress, storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.sites import Place
 
@@ -37,7 +37,8 @@ def make_data(
     Raises
     ------
     DataError
-        Input is there that was not made here, or made by another recipe.
+        Input is there that was not made here, or made by another recipe; or a file would
+        have the name of a published one.
     OutputError
         The data root cannot be written to.
     """
@@ -45,6 +46,7 @@ def make_data(
     note = storage.join(place.data, f"{spec.name}.synthetic.json")
     with storage.using(place.stores), progress.shown() as report:
         inputs = science.inputs(spec, place.data)
+        _check_unpublished(inputs, place.data)
         before = json.loads(storage.read_bytes(note)) if storage.exists(note) else {}
         existing = [url for url in inputs if science.is_there(url)]
         _check_own(existing, before, place.data)
@@ -79,6 +81,18 @@ def _name(url: str, data: str) -> str:
 def _stem(name: str) -> str:
     """A name without its suffix: what was made is the same in another form."""
     return name.rpartition(".")[0]
+
+
+def _check_unpublished(inputs: list[str], data: str) -> None:
+    """Refuse to make a file that anybody would take for a published one."""
+    published = catalogue.published(data)
+    for url in inputs:
+        if entry := published.get(catalogue.plain_name(url.rpartition("/")[2])):
+            raise DataError(
+                f"this is the name of a published file, of {catalogue.PREFIX}{entry}",
+                url,
+                "give generated data another name in the spec",
+            )
 
 
 def _check_own(existing: list[str], before: dict[str, Any], data: str) -> None:

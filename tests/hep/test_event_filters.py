@@ -61,7 +61,7 @@ def test_one_trigger_of_several_is_enough():
 
 @pytest.fixture
 def spec(tmp_path):
-    text = (WORKFLOWS / "adl" / "q1.toml").read_text().replace("Run2012B_SingleMu.root", FILE)
+    text = (WORKFLOWS / "adl" / "q1.toml").read_text().replace("adl_generated.root", FILE)
     (tmp_path / "q1.toml").write_text(text)
     return load_spec(tmp_path / "q1.toml").changed(partition={"max_events": 300})
 

@@ -12,6 +12,9 @@ from spectrum_workflows.catalogue.finding import (
     entry,
     located,
     places,
+    plain_name,
+    published,
+    set_name,
     stems,
 )
 
@@ -27,6 +30,9 @@ __all__ = [
     "fetch",
     "located",
     "places",
+    "plain_name",
+    "published",
+    "set_name",
     "stems",
     "verify",
 ]

@@ -137,6 +137,27 @@ def stems(reference: str, data: str) -> list[str]:
     return [storage.join(root, name) for root in roots]
 
 
+def published(data: str = "") -> dict[str, str]:
+    """The entry that a name below the data root belongs to, by the name without its endings."""
+    return {
+        plain_name(file.name): name
+        for name, found in catalogue(data).items()
+        for file in found.files
+    }
+
+
+def plain_name(name: str) -> str:
+    """The name of a file or set without the endings of archives and forms.
+
+    >>> plain_name("3c391.ms.tgz"), plain_name("3c391.zarr"), plain_name("Run2012B.root")
+    ('3c391', '3c391', 'Run2012B')
+    """
+    name = set_name(name)
+    for ending in (*SET_ENDINGS, ".root"):
+        name = name.removesuffix(ending)
+    return name
+
+
 def set_name(name: str) -> str:
     """The name of what an archive holds."""
     for ending in ARCHIVES:

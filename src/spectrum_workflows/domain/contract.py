@@ -88,6 +88,10 @@ def _synthetic_table(spec: Any) -> dict[str, Any]:
     return {"synthetic": table.model_dump(mode="json") if table else None}
 
 
+def _not_synthetic(_url: str) -> bool:
+    return False
+
+
 def _no_references(_spec: Any) -> tuple[str, ...]:
     return ()
 
@@ -189,6 +193,8 @@ class Domain(Generic[S, R]):
         besides the size.  By default the table ``synthetic`` of the spec.
     is_there : callable
         ``is_there(url)``: whether an input exists.
+    is_synthetic : callable
+        ``is_synthetic(url)``: whether what lies there was made by ``make``, under whatever name.
     references : callable
         ``references(spec)``: input as the spec names it, where that may be an
         entry of the catalogue, which may have copies.
@@ -225,6 +231,7 @@ class Domain(Generic[S, R]):
     warnings: Callable[[R], tuple[str, ...]] = _no_warnings
     recipe: Callable[[S], dict[str, Any]] = _synthetic_table
     is_there: Callable[[str], bool] = storage.exists
+    is_synthetic: Callable[[str], bool] = _not_synthetic
     references: Callable[[S], Iterable[str]] = _no_references
     user_code: Callable[[S], str] = _no_code
     libraries: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ DOMAIN = Domain(
     make=synthetic.make,
     warnings=results.warnings,
     recipe=declarations.recipe,
+    is_synthetic=declarations.is_synthetic,
     references=declarations.references,
     user_code=declarations.user_code,
     libraries=declarations.LIBRARIES,

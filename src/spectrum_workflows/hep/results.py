@@ -36,6 +36,8 @@ def summary(result: HepResult) -> dict[str, Any]:
             for sample in result.spec.samples
         },
     }
+    if result.synthetic:
+        out["generated_events"] = ", ".join(result.synthetic)
     if result.missing:
         out["incomplete"] = list(result.missing)
     peaks = {name: _in_numbers(peak) for name, peak in fit_peaks(result).items()}

@@ -75,6 +75,7 @@ DOMAIN = Domain(
     make=make,
     warnings=warnings,
     is_there=declarations.is_there,
+    is_synthetic=declarations.is_synthetic,
     references=declarations.references,
     libraries=declarations.LIBRARIES,
     converter=Converter(

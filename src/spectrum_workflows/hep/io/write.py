@@ -27,6 +27,9 @@ ROOT_NAME = "histograms.root"
 WORKSPACE_NAME = "workspace.json"
 FIT_NAME = "fit.json"
 
+GENERATED_KEY = "generated events"
+"""In the ROOT file, where there are such; no sample has a name with spaces."""
+
 WARNINGS_KEY = "warnings of this run"
 """In the ROOT file; no sample has a name with spaces."""
 
@@ -110,6 +113,7 @@ def as_table(result: HepResult) -> dict[str, Any]:
                 "cross_section": sample.cross_section,
                 "events": result.events[name],
                 "weight": result.weights[name],
+                **({"generated_events": True} if name in result.synthetic else {}),
             }
             for name, sample in spec.samples.items()
         },
@@ -185,6 +189,8 @@ def _root(result: HepResult) -> bytes:
     with uproot.recreate(out, uuid_function=lambda: identity) as file:
         for (sample, name), h in result.histograms.items():
             file[f"{folders[sample]}/{keys[name]}"] = _as_root_has_it(h)
+        if result.synthetic:
+            file[GENERATED_KEY] = ", ".join(result.synthetic)
         if warnings := review.warnings(result):
             file[WARNINGS_KEY] = "\n".join(warnings)
         file.file.sink.flush()

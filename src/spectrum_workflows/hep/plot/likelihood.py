@@ -83,6 +83,7 @@ def pulls(result: HepResult) -> Figure:
         poi = fit.names.index(fit.poi)
         header = f"{fit.poi} = {fit.values[poi]:.3f} ± {fit.errors[poi]:.3f}"
         axes.set_title(header, loc="left", fontsize="small")
+        axes.set_title(result.origin, loc="right", fontsize="small")
         _say(fig, of_fit(result))
     return fig
 
@@ -109,6 +110,7 @@ def correlations(result: HepResult) -> Figure:
             axes.text(column, row, f"{value:.2f}", color=ink, **style)
         bar = fig.colorbar(image, ax=axes, shrink=0.8)
         bar.set_label("correlation", fontsize="small")
+        axes.set_title(result.origin, loc="left", fontsize="small")
         _say(fig, of_fit(result))
     return fig
 
@@ -155,7 +157,8 @@ def _region(axes: Any, result: HepResult, stage: str, region: str) -> None:
     widths, axis = np.diff(edges), spec.histograms[region].axes(region)[0]
     even = bool(np.allclose(widths, widths[0]))
     main.set_ylabel(per_bin(axis.label, float(widths.mean())) if even else "Events / bin")
-    main.set_title(f"{region}, {STAGES[stage]}", loc="left", fontsize="small")
+    where = ", ".join(filter(None, (region, STAGES[stage], result.origin)))
+    main.set_title(where, loc="left", fontsize="small")
     main.set_title(luminosity(spec), loc="right", fontsize="small")
     main.tick_params(labelbottom=False)
     main.legend(loc="upper right", reverse=True, ncols=2, fontsize="x-small")

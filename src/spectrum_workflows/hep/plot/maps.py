@@ -38,5 +38,5 @@ def draw(axes: Axes, result: HepResult, name: str, whose: str) -> None:
     axes.set_ylim(y.start, y.stop)
     categories(axes.xaxis, x)
     categories(axes.yaxis, y)
-    axes.set_title(f"{spec.name}: {whose}", loc="left", fontsize="small")
+    axes.set_title(f"{spec.name}: {result.origin or whose}", loc="left", fontsize="small")
     axes.set_title(luminosity(spec), loc="right", fontsize="small")

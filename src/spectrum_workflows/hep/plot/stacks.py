@@ -134,7 +134,7 @@ def _decorate(axes: Axes, result: HepResult, axis: Axis) -> None:
         axes.set_ylim(1.2 * min(low, 0.0), 1.45 * high if high > 0 else 1.0)
     spec = result.spec
     generated = "simulation" if not all(s.data for s in spec.samples.values()) else "data"
-    axes.set_title(f"{spec.name}: {generated}", loc="left", fontsize="small")
+    axes.set_title(f"{spec.name}: {result.origin or generated}", loc="left", fontsize="small")
     axes.set_title(luminosity(spec), loc="right", fontsize="small")
 
 

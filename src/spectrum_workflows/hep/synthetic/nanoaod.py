@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.io.atomic_write import atomic_write
+from spectrum_workflows.hep.io.rootfile import SYNTHETIC
 from spectrum_workflows.hep.synthetic import detector
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest
@@ -137,7 +138,7 @@ def write_sample(
                 chunk = _without_truth(chunk)
             if tree is None:
                 types = {name: column.type for name, column in chunk.items()}
-                tree = file.mktree("Events", types, title="generated events, not a measurement")
+                tree = file.mktree("Events", types, title=SYNTHETIC)
             tree.extend(chunk)
             if done:
                 done(start + n)

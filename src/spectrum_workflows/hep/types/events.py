@@ -98,6 +98,8 @@ class FileRead:
     beginning : str
         Digest of its first events, whatever file they are in; empty where there
         are too few to tell.
+    synthetic : bool
+        Whether this package generated its events.
     """
 
     read: int
@@ -106,6 +108,7 @@ class FileRead:
     content: str = ""
     fallbacks_used: tuple[str, ...] = ()
     beginning: str = ""
+    synthetic: bool = False
 
     def __add__(self, other: FileRead) -> FileRead:
         return FileRead(
@@ -115,6 +118,7 @@ class FileRead:
             self.content or other.content,
             self.fallbacks_used or other.fallbacks_used,
             self.beginning or other.beginning,
+            self.synthetic or other.synthetic,
         )
 
 

@@ -32,6 +32,8 @@ class HepResult:
         The fit the spec asks for, or why there is none.
     notes : tuple of str
         What was noticed while it was made, each in a line.
+    synthetic : tuple of str
+        Samples of events that this package generated: no measurement, and nobody's simulation.
     """
 
     spec: HepSpec
@@ -42,6 +44,15 @@ class HepResult:
     missing: tuple[str, ...] = ()
     likelihood: LikelihoodFit | str = ""
     notes: tuple[str, ...] = ()
+    synthetic: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """``generated events`` or ``partly generated events``, if this package made them."""
+        if not self.synthetic:
+            return ""
+        others = {name for name, n in self.events.items() if n} - {*self.synthetic}
+        return "partly generated events" if others else "generated events"
 
     @cached_property
     def counts(self) -> dict[str, int]:

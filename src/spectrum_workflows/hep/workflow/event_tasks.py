@@ -67,4 +67,5 @@ def _file_read(tree: OpenTree, events: Events, workload: Workload) -> FileRead:
         sum_of_weights=total,
         content=f"{tree.uuid} {tree.nbytes}",
         fallbacks_used=requested.fallbacks_used(tree.names) if events.size else (),
+        synthetic=tree.synthetic,
     )

@@ -51,7 +51,8 @@ def run(
     notes = (*changed, *_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
-    result = replace(histogram.normalised(filled, spec, missing), notes=notes)
+    synthetic = tuple(dict.fromkeys(s for (s, _), file in filled.files.items() if file.synthetic))
+    result = replace(histogram.normalised(filled, spec, missing), notes=notes, synthetic=synthetic)
     if spec.fit is not None:
         report("fit", 0, 1)
         result = replace(result, likelihood=fit(result))

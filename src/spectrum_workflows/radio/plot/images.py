@@ -46,7 +46,8 @@ def plot_panels(result: ImagingResult, plane: int = 0) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     shown = result.planes[plane]
-    panels = [("dirty image", shown.dirty)]
+    whose = result.observation.object_name or result.name
+    panels = [(f"{whose}: dirty image", shown.dirty)]
     if shown.residual is not None:
         panels.append(("residual", shown.residual))
     count = len(panels) + (shown.psf is not None)

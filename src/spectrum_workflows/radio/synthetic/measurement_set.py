@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.synthetic.schedule import Schedule
 
+SIMULATED = "simulated"
+"""Observer and project of a set that is made here; its field has the same name in capitals."""
+
 TILE_BYTES = 1 << 20
 SLOW_COLUMNS = (
     *("ARRAY_ID", "EXPOSURE", "FEED1", "FEED2", "FIELD_ID", "FLAG_ROW", "INTERVAL"),
@@ -114,13 +117,13 @@ def _fill_subtables(path: Path, plan: Schedule, feeds: str) -> None:
     """Fill the subtables that the standard requires."""
     direction = np.array([[plan.right_ascension, plan.declination]])
     time = plan.time
-    field = {"NAME": "SIMULATED", "TIME": time[0], "SOURCE_ID": -1}
+    field = {"NAME": SIMULATED.upper(), "TIME": time[0], "SOURCE_ID": -1}
     field |= {f"{kind}_DIR": direction for kind in ("DELAY", "PHASE", "REFERENCE")}
     observation = {
         "TELESCOPE_NAME": plan.telescope.name,
         "TIME_RANGE": np.array([time[0], time[-1]]),
-        "OBSERVER": "simulated",
-        "PROJECT": "simulated",
+        "OBSERVER": SIMULATED,
+        "PROJECT": SIMULATED,
         "RELEASE_DATE": time[-1],
     }
     polarization = {
