@@ -8,12 +8,12 @@ the scheduler only below a path that is made anew for every run and that nobody 
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import parent_process, resource_tracker
+from collections.abc import Awaitable, Callable
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.security import is_loopback, warn_insecure
 
 if TYPE_CHECKING:
+    from bokeh.resources import Resources
     from distributed import Scheduler
     from distributed import Worker as DaskWorker
 
@@ -42,6 +43,9 @@ def scheduler(**options: Any) -> Scheduler:
 
     made = Scheduler(**options)
     application, below = made.http_application, f"{options['http_prefix']}/".encode()
+    for pages in application.applications:
+        if hasattr(pages, "resources"):
+            pages.resources = _beside_the_page
     routed = application.find_handler
 
     def find_handler(request: Any, **more: Any) -> Any:
@@ -53,6 +57,18 @@ def scheduler(**options: Any) -> Scheduler:
     return made
 
 
+def _beside_the_page(absolute_url: str | bool | None = None) -> Resources:
+    """Bokeh's scripts under relative addresses, as Dask's own pages have theirs.
+
+    By itself Bokeh asks for them at the root of the server, where a proxy has other things.
+    """
+    from bokeh.resources import Resources
+    from bokeh.server.views.static_handler import StaticHandler
+
+    del absolute_url
+    return Resources(mode="server", root_url="", path_versioner=StaticHandler.append_version)
+
+
 def worker(*address: str, **options: Any) -> DaskWorker:
     """A worker without an HTTP server, which leaves Ctrl-C to the process that waits for it."""
     from distributed import Worker
@@ -61,7 +77,19 @@ def worker(*address: str, **options: Any) -> DaskWorker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     made = Worker(*address, **options | {"dashboard": False})  # dask worker asks for one
     made.start_http_server = _served_not
+    made.close = _quietly(made.close)
     return made
+
+
+def _quietly(close: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
+    """End a worker without its last words: whatever it is talking to may end before it."""
+
+    async def closed_quietly(*args: Any, **options: Any) -> str:
+        for handler in logging.getLogger("distributed").handlers:
+            handler.setLevel(logging.CRITICAL)
+        return await close(*args, **options)
+
+    return closed_quietly
 
 
 def _served_not(*_: Any, **__: Any) -> None:
@@ -116,21 +144,3 @@ def check_dashboard(address: Any, *, insecure: bool) -> None:
             'write dashboard_address = "127.0.0.1:0" and use an SSH tunnel or jupyter-server-proxy',
         )
     warn_insecure("the dashboard")
-
-
-@contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Threads begun here, and processes begun by them, never see Ctrl-C.
-
-    The terminal, and a notebook's Stop, sends it to a whole group of
-    processes; it is meant for the one in which the person waits.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # it unblocks the signal in whichever thread starts it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -14,10 +14,10 @@ from spectrum_workflows.sites.closed import (
     check_dashboard,
     closed,
     secret_path,
-    without_interrupts,
     worker,
 )
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options
+from spectrum_workflows.sites.interrupts import without_interrupts
 from spectrum_workflows.sites.private import Scratch
 from spectrum_workflows.sites.profile import Existing, Local, Site
 from spectrum_workflows.sites.reconciling import LocalPool

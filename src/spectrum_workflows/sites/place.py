@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,7 @@ from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.dashboard import dashboard_link, memory_of
 from spectrum_workflows.sites.deployment import Deployment
+from spectrum_workflows.sites.interrupts import interrupted_later
 from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
 from spectrum_workflows.sites.spooling import spools
 from spectrum_workflows.sites.watch import Watch, connected
@@ -103,8 +105,9 @@ class Place:
     def close(self) -> None:
         """Give the workers back."""
         if self.watch is not None:
-            self.watch.stop()
-            self.watch.deployment.close()
+            with interrupted_later():
+                self.watch.stop()
+                self.watch.deployment.close()
 
     def __enter__(self) -> Self:
         return self
@@ -135,13 +138,16 @@ def connect(site: Site, *, data: str | None = None, results: str | None = None) 
     data, results = data or site.data, results or site.results
     if site.cluster is None:
         return Place(site, data, results)
-    watch = Watch(_started(site), site.workers.patience)
-    place = Place(site, data, results, watch.deployment.client, watch)
+    place = None
     try:
+        with interrupted_later() if isinstance(site.cluster, Local) else nullcontext():
+            watch = Watch(_started(site), site.workers.patience)
+            place = Place(site, data, results, watch.deployment.client, watch)
         watch.start()
         watch.await_first()
     except BaseException:
-        place.close()
+        if place is not None:
+            place.close()
         raise
     return place
 

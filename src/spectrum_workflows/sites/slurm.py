@@ -21,10 +21,10 @@ from spectrum_workflows.sites.closed import (
     check_dashboard,
     closed,
     secret_path,
-    without_interrupts,
     worker,
 )
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options, missing
+from spectrum_workflows.sites.interrupts import without_interrupts
 from spectrum_workflows.sites.pool import Pool
 from spectrum_workflows.sites.profile import Site, Slurm, Software
 from spectrum_workflows.sites.security import certificate_files, warn_insecure

@@ -1,0 +1,55 @@
+"""Ctrl-C and a notebook's Stop: who sees them, and when."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from types import FrameType
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Threads begun here, and processes begun by them, never see Ctrl-C.
+
+    The terminal, and a notebook's Stop, sends it to a whole group of
+    processes; it is meant for the one in which the person waits.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it unblocks the signal in whichever thread starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def interrupted_later() -> Iterator[None]:
+    """Ctrl-C in this block counts at its end, so that no half of it is done; a second one at once.
+
+    Elsewhere than in the main thread nothing is changed: Python interrupts that one only.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    pressed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            before(number, frame)
+        pressed = True
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            before(signal.SIGINT, None)
