@@ -142,7 +142,7 @@ MAY_TOUCH = {
     "engine": DASK | {"cloudpickle", "numpy", "threadpoolctl", "rich"},
     "workflow": PURE | EDGES | DASK,
     "sites": DASK
-    | {"cryptography", "dask_gateway", "dask_jobqueue", "platformdirs", "pydantic", "rich"}
+    | {"bokeh", "cryptography", "dask_gateway", "dask_jobqueue", "platformdirs", "pydantic", "rich"}
     | {"tornado"},
     "front": {"*"},
 }

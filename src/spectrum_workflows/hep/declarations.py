@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spectrum_workflows.errors import SpectrumError
-
 if TYPE_CHECKING:
     from spectrum_workflows.hep.spec import HepSpec
 
@@ -37,16 +35,6 @@ def recipe(spec: HepSpec) -> dict[str, Any]:
             for name, sample in spec.samples.items()
         },
     }
-
-
-def is_synthetic(url: str) -> bool:
-    """Whether a file holds events that this package generated."""
-    from spectrum_workflows.hep.io.rootfile import open_tree
-
-    try:
-        return url.endswith(".root") and open_tree(url, "Events").synthetic
-    except SpectrumError:  # something else, or nothing
-        return False
 
 
 def user_code(spec: HepSpec) -> str:

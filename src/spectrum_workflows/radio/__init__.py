@@ -38,7 +38,7 @@ from spectrum_workflows.radio.results import (
     warnings,
 )
 from spectrum_workflows.radio.spec import RadioSpec
-from spectrum_workflows.radio.synthetic import make
+from spectrum_workflows.radio.synthetic import is_synthetic, make
 from spectrum_workflows.radio.types import Beam
 from spectrum_workflows.radio.workflow import run
 
@@ -75,7 +75,7 @@ DOMAIN = Domain(
     make=make,
     warnings=warnings,
     is_there=declarations.is_there,
-    is_synthetic=declarations.is_synthetic,
+    is_synthetic=is_synthetic,
     references=declarations.references,
     libraries=declarations.LIBRARIES,
     converter=Converter(

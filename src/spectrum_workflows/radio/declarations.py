@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import SpectrumError
 
 if TYPE_CHECKING:
     from spectrum_workflows.radio.spec import RadioSpec
@@ -23,21 +22,6 @@ def references(spec: RadioSpec) -> tuple[str, ...]:
 def is_there(url: str) -> bool:
     """Whether a set exists; of a Zarr set its metadata: not every store has folders."""
     return storage.exists(f"{url}/zarr.json" if url.endswith(".zarr") else url)
-
-
-def is_synthetic(url: str) -> bool:
-    """Whether a Measurement Set holds visibilities that this package simulated."""
-    from spectrum_workflows.radio.read.msv2.files import is_measurement_set
-    from spectrum_workflows.radio.read.msv2.tables import opened
-    from spectrum_workflows.radio.synthetic.measurement_set import SIMULATED
-
-    try:
-        if not (storage.is_local(url) and is_measurement_set(url)):
-            return False
-        with opened(url, "OBSERVATION") as table:
-            return table.nrows() > 0 and str(table.getcell("PROJECT", 0)) == SIMULATED
-    except (SpectrumError, RuntimeError):  # something else, or nothing
-        return False
 
 
 def remarks(numbers: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.plan.files import names_to_make
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.synthetic.nanoaod import generate, write_sample
+from spectrum_workflows.hep.synthetic.nanoaod import generate, is_synthetic, write_sample
 
-__all__ = ["generate", "make", "write_sample"]
+__all__ = ["generate", "is_synthetic", "make", "write_sample"]
 
 
 def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[str]:

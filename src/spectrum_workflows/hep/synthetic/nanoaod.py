@@ -13,9 +13,9 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from spectrum_workflows.errors import SpecError
+from spectrum_workflows.errors import SpecError, SpectrumError
 from spectrum_workflows.hep.io.atomic_write import atomic_write
-from spectrum_workflows.hep.io.rootfile import SYNTHETIC
+from spectrum_workflows.hep.io.rootfile import SYNTHETIC, open_tree
 from spectrum_workflows.hep.synthetic import detector
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest
@@ -143,6 +143,14 @@ def write_sample(
             if done:
                 done(start + n)
         file["Runs"] = {"run": np.ones(1, np.uint32)} if data else _runs(weights)
+
+
+def is_synthetic(url: str) -> bool:
+    """Whether a file holds events that were generated here, under whatever name."""
+    try:
+        return url.endswith(".root") and open_tree(url, "Events").synthetic
+    except SpectrumError:  # something else, or nothing
+        return False
 
 
 def _words(stream: str) -> list[int]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import OutputError, SpecError
+from spectrum_workflows.errors import OutputError, SpecError, SpectrumError
+from spectrum_workflows.radio.read.msv2.files import is_measurement_set
+from spectrum_workflows.radio.read.msv2.tables import opened
 from spectrum_workflows.radio.synthetic import array, measurement_set, sky
 from spectrum_workflows.radio.synthetic.schedule import Schedule, schedule
 
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 48 << 20
 """Correlated data held in memory at a time."""
+
+
+def is_synthetic(url: str) -> bool:
+    """Whether a Measurement Set holds visibilities simulated here, under whatever name."""
+    try:
+        if not (storage.is_local(url) and is_measurement_set(url)):
+            return False
+        with opened(url, "OBSERVATION") as table:
+            return bool(table.nrows() and table.getcell("PROJECT", 0) == measurement_set.SIMULATED)
+    except (SpectrumError, RuntimeError):  # something else, or nothing
+        return False
 
 
 def make(
