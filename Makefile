@@ -107,7 +107,12 @@ $(READY): $(LOCK) pyproject.toml | $(BIN)/uv
 	@echo "installing the $$(grep -c '^[a-z].*==' $(LOCK)) packages of $(LOCK) into $(VENV)"
 	@$(BIN)/uv --no-config pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK)
 	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@if git rev-parse --git-dir >/dev/null 2>&1; then $(CLEAN); echo "$(CLEANED)"; fi
 	@touch $@
+
+# Notebooks that were run are not changed in the eyes of git: a filter takes their outputs out.
+CLEAN := git config filter.notebook.clean "python3 environments/clean_notebook.py"
+CLEANED := git leaves the outputs of notebooks out (filter.notebook in .git/config)
 
 # What tests, linters and the documentation need besides: the same versions, and more packages.
 # `make env` takes them out again when the lock has changed.

@@ -272,3 +272,28 @@ def test_a_killed_worker_process_comes_back() -> None:
         os.kill(pid, signal.SIGKILL)
         assert place.client.submit(int, "7").result(timeout=30) == 7
         assert place.error is None
+
+
+@pytest.mark.parametrize(("gigabytes", "cores", "expected"), [(2, 64, 2), (0.5, 8, 1), (64, 4, 4)])
+@pytest.mark.parametrize("profile", ["laptop", "plain"])
+def test_memory_bounds_the_number_of_workers(
+    gigabytes: float, cores: int, expected: int, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub's container sees all cores, and has the memory of a few workers."""
+    import dask.system
+    import distributed.system
+    from distributed.deploy import utils
+
+    from spectrum_workflows.sites.local import sized
+
+    monkeypatch.setattr(dask.system, "CPU_COUNT", cores)
+    monkeypatch.setattr(utils, "CPU_COUNT", cores)
+    monkeypatch.setattr(distributed.system, "MEMORY_LIMIT", int(gigabytes * 2**30))
+    site = load_site("laptop")
+    if profile == "plain":
+        site = site.model_copy(update={"cluster": site.cluster.model_copy(update={"options": {}})})
+        assert sized(site).most <= expected
+    else:
+        assert sized(site).most == expected
+        asked = load_site("laptop", changes={"workers.count": 3})
+        assert sized(asked).most == 3

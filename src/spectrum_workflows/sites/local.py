@@ -33,6 +33,9 @@ OURS = {
     "loop": "leave it out",
     "asynchronous": "leave it out",
 }
+SHARE = 1_000_000_000
+"""Bytes of memory for which there is a worker; one takes 0.3 GB before it has read anything."""
+
 STARTS_WITHIN = 60.0  # seconds that a worker process may always take to start
 
 
@@ -88,8 +91,13 @@ def start_local(site: Site, cluster: Local) -> Deployment:
 
 
 def sized(site: Site) -> Size:
-    """The size that `distributed.LocalCluster` would have of itself, or that the profile wants."""
+    """The size that the profile wants, or else that cores and memory allow.
+
+    A container may see all cores of its machine and have little of its memory: without a
+    number in the profile there is a worker for every `SHARE` of memory at the most.
+    """
     from dask.system import CPU_COUNT
+    from distributed import system
     from distributed.deploy.utils import nprocesses_nthreads
 
     options = site.cluster.options if isinstance(site.cluster, Local) else {}
@@ -100,6 +108,8 @@ def sized(site: Site) -> Size:
         count, threads = (1, CPU_COUNT) if alone else nprocesses_nthreads()
     elif count is None:
         count = max(1, CPU_COUNT // threads) if options.get("processes", True) else 1
+    if not (workers.max or workers.count or options.get("n_workers")):
+        count = max(1, min(count, system.MEMORY_LIMIT // SHARE))
     threads = threads or max(1, math.ceil(CPU_COUNT / count))
     return Size(workers.min if workers.max else count, count, threads)
 
