@@ -125,6 +125,33 @@ def test_binder_makes_the_data_of_specs_that_exist() -> None:
     assert [name for name in names if not (ROOT / name).is_file()] == []
 
 
+def test_the_start_page_of_binder_leads_to_notebooks_that_exist() -> None:
+    page = ROOT / "binder" / "welcome.md"
+    links = re.findall(r"\]\((\S+?)\)", page.read_text())
+    assert len(links) >= 3
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+    assert "Markdown Preview" in (ROOT / "binder" / "postBuild").read_text()
+
+
+def test_git_leaves_out_what_a_run_writes_into_a_notebook() -> None:
+    assert (ROOT / ".gitattributes").read_text() == "*.ipynb filter=notebook\n"
+    command = [sys.executable, ROOT / "environments" / "clean_notebook.py"]
+    paths = sorted((ROOT / "workflows").rglob("*.ipynb"))
+    assert len(paths) > 3
+    for path in paths:
+        notebook = json.loads(path.read_text())
+        cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+        output = {"name": "stdout", "output_type": "stream", "text": ["é\n"]}
+        for number, cell in enumerate(cells, start=1):
+            cell |= {"execution_count": number, "outputs": [output], "metadata": {"trusted": True}}
+        notebook["metadata"]["language_info"] |= {"version": "3.11.7", "pygments_lexer": "python"}
+        text = json.dumps(notebook, indent=1, ensure_ascii=False).encode()
+        done = subprocess.run(command, input=text, capture_output=True, check=True)
+        assert done.stdout == path.read_bytes(), path
+    done = subprocess.run(command, input=b"no notebook", capture_output=True, check=True)
+    assert done.stdout == b"no notebook"
+
+
 def test_repo2docker_accepts_the_repository() -> None:
     pytest.importorskip("repo2docker")
     command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
