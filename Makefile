@@ -16,7 +16,7 @@ SERVICES := environments/services.txt
 PYTEST_ARGS ?= -n 3 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test long cases lint docs services proof evidence cluster mutants lock clean
+.PHONY: help env demo lab test long cases lint docs services proof evidence cluster mutants lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,10 @@ env: $(READY)  ## make .venv with what the workflows need (needs Python >= 3.11 
 
 demo: $(READY)  ## run both workflows on small generated data
 	@$(BIN)/spectrum demo
+
+lab: $(READY)  ## open JupyterLab on a copy of the notebooks, in notebooks/
+	@test -d notebooks || $(BIN)/spectrum notebooks notebooks
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 test: lint  ## check style and types, then run every test that does not take minutes
 	@$(BIN)/python -m pytest -m "not cases and not long" $(PYTEST_ARGS)
@@ -107,12 +111,7 @@ $(READY): $(LOCK) pyproject.toml | $(BIN)/uv
 	@echo "installing the $$(grep -c '^[a-z].*==' $(LOCK)) packages of $(LOCK) into $(VENV)"
 	@$(BIN)/uv --no-config pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK)
 	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@if git rev-parse --git-dir >/dev/null 2>&1; then $(CLEAN); echo "$(CLEANED)"; fi
 	@touch $@
-
-# Notebooks that were run are not changed in the eyes of git: a filter takes their outputs out.
-CLEAN := git config filter.notebook.clean "python3 environments/clean_notebook.py"
-CLEANED := git leaves the outputs of notebooks out (filter.notebook in .git/config)
 
 # What tests, linters and the documentation need besides: the same versions, and more packages.
 # `make env` takes them out again when the lock has changed.
