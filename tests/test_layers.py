@@ -100,7 +100,8 @@ LAYERS = {
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": (
-        *("hep", "hep.plan.planning", "hep.plan.survey", "radio", "radio.library"),
+        *("hep", "hep.plan.planning", "hep.plan.survey", "hep.library"),
+        *("radio", "radio.library"),
         *("*.planning", "*.workflow", "*.workflow.*"),
         *("radio.image.*_tasks", "radio.image.local", "radio.image.residual"),
         *("radio.image.strips", "radio.plan.costs"),

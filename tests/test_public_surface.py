@@ -5,16 +5,28 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import spectrum_workflows
+from spectrum_workflows import hep, radio
 from spectrum_workflows.domain import Domain, Plan
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
 
 PINNED = Path(__file__).with_name("public_surface.txt")
+
+LIBRARY = {
+    "engine": ("map_reduce",),
+    "hep": tuple(name for name in hep.__all__ if name != "DOMAIN"),
+    "hep.analyses.adl": tuple(f"q{number}" for number in range(1, 9)),
+    "hep.analyses.dimuon": ("select",),
+    "hep.analyses.ttbar": ("select",),
+    "radio": tuple(name for name in radio.__all__ if name != "DOMAIN"),
+}
+"""What other pipelines import, by room."""
 
 HEAVY = (
     *("astropy", "awkward", "bokeh", "casacore", "dask", "distributed", "ducc0", "fsspec", "hist"),
@@ -37,6 +49,9 @@ def surface() -> str:
     """Give the whole surface as text, one line per callable or attribute."""
     public = {name: getattr(spectrum_workflows, name) for name in spectrum_workflows.__all__}
     public |= {kind.__name__: kind for kind in (Domain, Outcome, Place, Plan)}
+    for room, names in LIBRARY.items():
+        module = import_module(f"spectrum_workflows.{room}")
+        public |= {f"{room}.{name}": getattr(module, name) for name in names}
     return "".join(f"{line}\n" for name in sorted(public) for line in described(name, public[name]))
 
 
@@ -50,6 +65,14 @@ def test_every_public_name_is_documented(name: str) -> None:
     doc = inspect.getdoc(getattr(spectrum_workflows, name))
     assert doc
     assert not doc.startswith(f"{name}(")  # what a dataclass writes by itself
+
+
+@pytest.mark.parametrize("room", LIBRARY)
+def test_every_function_of_the_library_has_an_example(room: str) -> None:
+    module = import_module(f"spectrum_workflows.{room}")
+    functions = [f for f in (getattr(module, n) for n in LIBRARY[room]) if not inspect.isclass(f)]
+    assert [f.__name__ for f in functions if ">>> " not in (inspect.getdoc(f) or "")] == []
+    assert functions
 
 
 def modules_after(statement: str) -> set[str]:

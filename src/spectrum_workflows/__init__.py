@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.checking import calibrate, check
     from spectrum_workflows.errors import SpectrumError
     from spectrum_workflows.examples import make_data
-    from spectrum_workflows.front import load_spec, plot, run, save
+    from spectrum_workflows.front import load, load_spec, plot, run, save
     from spectrum_workflows.record import compare
     from spectrum_workflows.sites import connect, load_site
 
@@ -32,6 +32,7 @@ _HOME = {
     "check": "checking",
     "compare": "record",
     "connect": "sites",
+    "load": "front",
     "load_site": "sites",
     "load_spec": "front",
     "make_data": "examples",
@@ -46,6 +47,7 @@ __all__ = [
     "check",
     "compare",
     "connect",
+    "load",
     "load_site",
     "load_spec",
     "make_data",

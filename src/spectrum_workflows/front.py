@@ -287,6 +287,47 @@ def save(outcome: Outcome, place: Place) -> str:
         return record.save(outcome, place.results, spools=place.spools)
 
 
+def load(folder: str | Path, *, site: Site | str | None = None) -> Outcome:
+    """Bring a saved run back: its result, its numbers, and how it came about.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run's own folder, on this file system or in a store, as `save` gives it.
+    site : Site or str, optional
+        Whose storage options reach a URL: a profile, or its name; the default site's,
+        if left out.
+
+    Returns
+    -------
+    Outcome
+        With the same result to the bit, so that `plot`, ``to_xarray()`` and ``digest`` are those
+        of the run; of its plan and its stages what the record holds.
+
+    Raises
+    ------
+    DataNotFoundError
+        There is no finished run in the folder.
+    DataError
+        What is there is damaged, was not saved whole, or was written by another version.
+
+    Examples
+    --------
+    >>> from spectrum_workflows import SpectrumError, load
+    >>> try:
+    ...     load("nowhere")
+    ... except SpectrumError as error:
+    ...     print(error.what)
+    no record.json: not a run, or one that did not finish
+    """
+    where = str(folder)
+    stores = storage.current_stores()
+    if not storage.is_local(where):
+        stores = (site if isinstance(site, Site) else load_site(site)).stores
+    with storage.using(stores):
+        return record.load(where)
+
+
 def check_results(place: Place) -> None:
     """Try now what `save` will do at the end of a run.
 

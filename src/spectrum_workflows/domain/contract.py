@@ -188,6 +188,16 @@ class Domain(Generic[S, R]):
     warnings : callable
         ``warnings(result)``: what the result shows about itself and a user
         should know, each in one line: not finite, inaccurate, diverged, unused.
+    dataset : callable
+        ``dataset(result)``: an xarray dataset or tree of the arrays, with coordinates and units.
+        By default the arrays with dimensions of their own.
+    table : callable
+        ``table(result)``: records, each a dict of numbers and texts with the same keys.  By
+        default one, of the ``summary``'s own numbers and texts.
+    load : callable
+        ``load(folder, spec, summary)``: the result back from what ``files`` made and from what
+        ``summary`` and ``warnings`` said, so that ``arrays`` gives the same bits.  By default
+        the arrays and the summary's numbers and texts, as a dataclass.
     recipe : callable
         ``recipe(spec)``: JSON-ready values that decide what ``make`` writes,
         besides the size.  By default the table ``synthetic`` of the spec.
@@ -229,6 +239,9 @@ class Domain(Generic[S, R]):
     deviation: Callable[[str, NDArray[np.float64], NDArray[np.float64]], Deviation] = _deviation
     axes: Callable[[str], Mapping[str, Any]] = _no_axes
     warnings: Callable[[R], tuple[str, ...]] = _no_warnings
+    dataset: Callable[[R], Any] = _follows
+    table: Callable[[R], list[dict[str, Any]]] = _follows
+    load: Callable[[str, S, Mapping[str, Any]], R] = _follows
     recipe: Callable[[S], dict[str, Any]] = _synthetic_table
     is_there: Callable[[str], bool] = storage.exists
     is_synthetic: Callable[[str], bool] = _not_synthetic
@@ -244,6 +257,9 @@ class Domain(Generic[S, R]):
         if (self.files is _follows) != (self.read is plain_result.read):
             raise TypeError(f"{self.name}: a science gives both files and read, or neither")
         self._derive("files", plain_result.files, self.arrays)
+        self._derive("dataset", plain_result.dataset, self.arrays)
+        self._derive("table", plain_result.table, self.summary)
+        self._derive("load", plain_result.load, self.read)
         self._derive("plot", plain_result.plot, self.arrays)
         self._derive("pictures", plain_result.pictures, self.plot)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError
+from spectrum_workflows.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,6 +67,40 @@ def read(folder: str) -> Arrays:
             return dict(stored)
     except (ValueError, EOFError) as error:
         raise DataError(f"not a file of arrays ({error})", url) from None
+
+
+def load(read: Callable[[str], Arrays], folder: str, _spec: Any, summary: Mapping[str, Any]) -> Any:
+    """The arrays of a saved run and the numbers and texts of its summary, as a dataclass."""
+    numbers = {name: v for name, v in summary.items() if isinstance(v, str | int | float)}
+    values = {**numbers, **read(folder)}
+    named = {name: value for name, value in values.items() if name.isidentifier()}
+    return make_dataclass("SavedResult", [*named], frozen=True)(**named)
+
+
+def dataset(arrays: Callable[[Any], Arrays], result: Any) -> Any:
+    """The arrays, each with dimensions of its own.
+
+    Raises
+    ------
+    MissingExtraError
+        xarray is not installed.
+    """
+    try:
+        import xarray as xr
+    except ImportError as error:
+        raise MissingExtraError("to_xarray needs xarray", remedy="pip install xarray") from error
+    return xr.Dataset(
+        {
+            name: (tuple(f"{name}_{n}" for n in range(array.ndim)), array)
+            for name, array in arrays(result).items()
+        }
+    )
+
+
+def table(summary: Callable[[Any], Mapping[str, Any]], result: Any) -> list[dict[str, Any]]:
+    """One record: the numbers and texts of the summary."""
+    values = summary(result).items()
+    return [{name: value for name, value in values if isinstance(value, str | int | float)}]
 
 
 def plot(arrays: Callable[[Any], Arrays], result: Any) -> Figure:

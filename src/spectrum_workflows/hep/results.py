@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.types import FitResult, HepResult, PartialHistograms
 
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.spec import HepSpec
+
 __all__ = [
     "arrays",
+    "dataset",
     "deviation",
     "files",
+    "load",
     "pictures",
     "plot",
     "plot_progress",
     "read",
     "summary",
+    "table",
     "warnings",
 ]
 
@@ -70,6 +76,27 @@ def read(folder: str) -> dict[str, Any]:
     from spectrum_workflows.hep.io import write
 
     return write.read(folder)
+
+
+def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
+    """The result back from such a folder; see `reading_back.load`."""
+    from spectrum_workflows.hep.io import reading_back
+
+    return reading_back.load(folder, spec, summary)
+
+
+def dataset(result: HepResult) -> Any:
+    """The histograms as an xarray tree; see `dataset.dataset_of`."""
+    from spectrum_workflows.hep.io.dataset import dataset_of
+
+    return dataset_of(result)
+
+
+def table(result: HepResult) -> list[dict[str, Any]]:
+    """The yields as records; see `dataset.table_of`."""
+    from spectrum_workflows.hep.io.dataset import table_of
+
+    return table_of(result)
 
 
 def plot(result: HepResult) -> Any:

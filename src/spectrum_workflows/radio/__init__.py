@@ -35,12 +35,15 @@ from spectrum_workflows.radio.results import (
     pictures,
     read,
     summary,
+    table,
     warnings,
 )
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import is_synthetic, make
 from spectrum_workflows.radio.types import Beam
 from spectrum_workflows.radio.workflow import run
+from spectrum_workflows.radio.write.dataset import dataset_of
+from spectrum_workflows.radio.write.reading_back import load
 
 __all__ = [
     "DOMAIN",
@@ -74,6 +77,9 @@ DOMAIN = Domain(
     plot_progress=plot_progress,
     make=make,
     warnings=warnings,
+    dataset=dataset_of,
+    table=table,
+    load=load,
     is_there=declarations.is_there,
     is_synthetic=is_synthetic,
     references=declarations.references,

@@ -112,6 +112,22 @@ def _number(value: float) -> float | int | None:
     return float(value) if np.isfinite(value) else None
 
 
+def table(result: ImagingResult) -> list[dict[str, Any]]:
+    """A record for every plane: what `summary` says of it, in one level."""
+    rows = []
+    for group in result.groups:
+        for plane in group.planes:
+            numbers = _summary(result, group, plane)
+            row, column = numbers.pop("peak_pixel")
+            nested = {name: numbers.pop(name) or {} for name in ("beam", "use", "self_check")}
+            record = {"plane": plane.plane.where, "peak_row": row, "peak_column": column}
+            record |= numbers | nested["beam"]
+            for name in ("use", "self_check"):
+                record |= {f"{name}_{key}": value for key, value in nested[name].items()}
+            rows.append(record)
+    return rows
+
+
 def warnings(result: ImagingResult) -> tuple[str, ...]:
     """Warnings of a result about itself: see `gate`."""
     return result.warnings

@@ -3,6 +3,7 @@
 from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.inputs import check_unchanged, stamps
+from spectrum_workflows.record.loading import load
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.saving import save
@@ -20,6 +21,7 @@ __all__ = [
     "digest",
     "discard",
     "find",
+    "load",
     "machine",
     "processor",
     "read_record",

@@ -122,6 +122,33 @@ class Outcome:
             "share_of_data_read": self.share_read,
         }
 
+    def to_xarray(self) -> Any:
+        """The result for xarray, with the coordinates and units of its science.
+
+        Returns
+        -------
+        xarray.Dataset or xarray.DataTree
+            With units, and name and digest of the run in its attributes.
+
+        Raises
+        ------
+        MissingExtraError
+            xarray is not installed.
+        """
+        found = self.domain.dataset(self.result)
+        found.attrs.update(workflow=self.spec.workflow, name=self.spec.name, digest=self.digest)
+        return found
+
+    def to_table(self) -> list[dict[str, Any]]:
+        """The result's numbers as records, one for each thing that its science counts.
+
+        Returns
+        -------
+        list of dict
+            All with the same keys, as ``pandas.DataFrame`` takes them.
+        """
+        return self.domain.table(self.result)
+
     def __repr__(self) -> str:
         partial = f", PARTIAL: {self.fraction:.4%}" if self.failures else ""
         spec = self.spec

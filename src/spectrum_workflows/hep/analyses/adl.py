@@ -30,23 +30,95 @@ Found = dict[str, Any]
 
 
 def q1(events: Events) -> Found:
-    """Q1, a number per event: the missing transverse momentum of all events."""
+    """Q1, a number per event: the missing transverse momentum of all events.
+
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``MET_pt``.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``met``: one per event, GeV.
+
+    Examples
+    --------
+    >>> events = ak.Array([{"MET_pt": 20.0}, {"MET_pt": 35.0}])
+    >>> q1(events)["met"].tolist()
+    [20.0, 35.0]
+    """
     return {"met": events.MET_pt}
 
 
 def q2(events: Events) -> Found:
-    """Q2, a list per event: the pt of all jets."""
+    """Q2, a list per event: the pt of all jets.
+
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``Jet_pt``.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``jet_pt``: one per jet, GeV.
+
+    Examples
+    --------
+    >>> events = ak.Array([{"Jet_pt": [50.0, 30.0]}, {"Jet_pt": []}, {"Jet_pt": [25.0]}])
+    >>> q2(events)["jet_pt"].tolist()
+    [50.0, 30.0, 25.0]
+    """
     return {"jet_pt": ak.flatten(events.Jet_pt)}
 
 
 def q3(events: Events, *, jet_eta: float = 1.0) -> Found:
-    """Q3, choose from a list: the pt of jets with |eta| below ``jet_eta``."""
+    """Q3, choose from a list: the pt of jets with |eta| below ``jet_eta``.
+
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``Jet_pt`` and ``Jet_eta``.
+    jet_eta : float
+        Absolute pseudorapidities are below.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``jet_pt``: one per jet that is chosen, GeV.
+
+    Examples
+    --------
+    >>> events = ak.Array([{"Jet_pt": [50.0, 30.0], "Jet_eta": [0.3, -2.0]}])
+    >>> q3(events)["jet_pt"].tolist()
+    [50.0]
+    """
     central = abs(events.Jet_eta) < jet_eta
     return {"jet_pt": ak.flatten(events.Jet_pt[central])}
 
 
 def q4(events: Events, *, jet_pt: float = 40.0) -> Found:
-    """Q4, choose events: missing transverse momentum beside two jets above ``jet_pt``."""
+    """Q4, choose events: missing transverse momentum beside two jets above ``jet_pt``.
+
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``MET_pt`` and ``Jet_pt``.
+    jet_pt : float
+        Two jets at least have more, GeV.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``met``: one per event that is chosen, GeV.
+
+    Examples
+    --------
+    >>> events = ak.Array([{"MET_pt": 20.0, "Jet_pt": [50.0, 45.0]}, {"MET_pt": 9.0, "Jet_pt": []}])
+    >>> q4(events)["met"].tolist()
+    [20.0]
+    """
     hard = ak.num(events.Jet_pt[events.Jet_pt > jet_pt])
     return {"met": events.MET_pt[hard >= 2]}
 
@@ -56,6 +128,25 @@ def q5(events: Events, *, low: float = 60.0, high: float = 120.0) -> Found:
 
     The two muons have opposite charge and a mass between ``low`` and ``high``;
     one such pair is enough.
+
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``MET_pt``, ``Muon_pt``, ``_eta``, ``_phi``, ``_mass`` and ``_charge``.
+    low, high : float
+        Between which the mass of the pair is, GeV.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``met``: one per event that is chosen, GeV.
+
+    Examples
+    --------
+    >>> event = {"MET_pt": 20.0, "Muon_pt": [45.6, 45.6], "Muon_eta": [0.0, 0.0]}
+    >>> event |= {"Muon_phi": [0.0, 3.1416], "Muon_mass": [0.1, 0.1], "Muon_charge": [1, -1]}
+    >>> q5(ak.Array([event]))["met"].tolist(), q5(ak.Array([event]), low=100.0)["met"].tolist()
+    ([20.0], [])
     """
     muons = collection(events, "Muon", "pt", "eta", "phi", "mass", "charge")
     a, b = ak.unzip(ak.combinations(muons, 2))
@@ -67,8 +158,26 @@ def q5(events: Events, *, low: float = 60.0, high: float = 120.0) -> Found:
 def q6(events: Events, *, top_mass: float = 172.5) -> Found:
     """Q6, the best of all triples: three jets of a mass closest to the top quark's.
 
-    ``trijet_pt`` is the transverse momentum of their sum, ``btag`` their
-    largest b-tagging discriminant (no unit).
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``Jet_pt``, ``_eta``, ``_phi``, ``_mass`` and ``_btag``.
+    top_mass : float
+        GeV.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``trijet_pt``: transverse momentum of their sum, GeV; ``btag``: their largest b-tagging
+        discriminant (no unit).
+
+    Examples
+    --------
+    >>> event = {"Jet_pt": [90.0, 80.0, 40.0], "Jet_eta": [0.0] * 3, "Jet_phi": [0.0, 1.0, 2.0]}
+    >>> event |= {"Jet_mass": [9.0, 8.0, 4.0], "Jet_btag": [0.1, 0.8, 0.3]}
+    >>> found = q6(ak.Array([event]))
+    >>> round(float(found["trijet_pt"][0]), 1), found["btag"].tolist()
+    (156.0, [0.8])
     """
     jets = collection(events, "Jet", "pt", "eta", "phi", "mass", "btag")
     jets = jets[ak.num(jets) >= 3]
@@ -86,6 +195,28 @@ def q7(
 
     Jets above ``jet_pt`` with no electron or muon above ``lepton_pt`` within
     ``distance`` in ΔR; events without such a jet are not filled.
+
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``_pt``, ``_eta`` and ``_phi`` of ``Jet``, ``Electron`` and ``Muon``.
+    jet_pt, lepton_pt : float
+        Jets and leptons have more, GeV.
+    distance : float
+        In pseudorapidity and azimuth.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``jet_pt_sum``: one per event that is chosen, GeV.
+
+    Examples
+    --------
+    >>> event = {"Jet_pt": [50.0, 40.0], "Jet_eta": [0.0, 2.0], "Jet_phi": [0.0, 0.0]}
+    >>> event |= {"Muon_pt": [20.0], "Muon_eta": [2.1], "Muon_phi": [0.1]}
+    >>> event |= {"Electron_pt": [0.0], "Electron_eta": [0.0], "Electron_phi": [0.0]}
+    >>> q7(ak.Array([event]))["jet_pt_sum"].tolist()
+    [50.0]
     """
     jets = collection(events, "Jet", "pt", "eta", "phi")
     leptons = _leptons(events, "pt", "eta", "phi")
@@ -101,6 +232,29 @@ def q8(events: Events, *, z_mass: float = 91.2) -> Found:
     Of three or more electrons and muons, the pair of one flavour and opposite
     charge with the mass closest to the Z's is set aside; the transverse mass
     is that of the remaining lepton of largest pt with the missing momentum.
+
+    Parameters
+    ----------
+    events : ak.Array, shape (n_events,)
+        With ``_pt``, ``_eta``, ``_phi``, ``_mass`` and ``_charge`` of ``Electron`` and ``Muon``,
+        ``MET_pt`` and ``MET_phi``.
+    z_mass : float
+        GeV.
+
+    Returns
+    -------
+    dict of ak.Array
+        ``mt``: one per event that is chosen, GeV.
+
+    Examples
+    --------
+    >>> event = {"MET_pt": 40.0, "MET_phi": 3.141592653589793}
+    >>> event |= {"Muon_pt": [45.6, 45.6], "Muon_eta": [0.0, 0.0], "Muon_phi": [0.5, 3.64]}
+    >>> event |= {"Muon_mass": [0.1, 0.1], "Muon_charge": [1, -1], "Electron_pt": [40.0]}
+    >>> event |= {"Electron_eta": [0.0], "Electron_phi": [0.0], "Electron_mass": [0.0]}
+    >>> event |= {"Electron_charge": [1]}
+    >>> round(float(q8(ak.Array([event]))["mt"][0]), 6)
+    80.0
     """
     leptons = _leptons(events, "pt", "eta", "phi", "mass", "charge")
     i, j = ak.unzip(ak.argcombinations(leptons, 2))

@@ -25,6 +25,14 @@ def select(events: Any, *, muon_pt: float = 0.0) -> dict[str, Observable]:
     -------
     dict of Observable
         ``dimuon``: the mass of the pair in GeV.
+
+    Examples
+    --------
+    >>> import awkward as ak
+    >>> pair = {"Muon_pt": [45.6, 45.6], "Muon_eta": [0.0, 0.0], "Muon_phi": [0.0, 3.1415927]}
+    >>> pair |= {"Muon_mass": [0.1057, 0.1057], "Muon_charge": [1, -1]}
+    >>> select(ak.Array([pair]))["dimuon"].values.round(2)
+    array([91.2])
     """
     events = events[ak.num(events.Muon_pt) == 2]
     events = events[ak.sum(events.Muon_charge, axis=1) == 0]

@@ -57,6 +57,23 @@ def fit_workspace(
     ------
     DataError
         The workspace is not one, or the fit does not converge.
+
+    Examples
+    --------
+    >>> import hist
+    >>> from spectrum_workflows import hep
+    >>> axis = hist.axis.Regular(2, 0, 2, name="x")
+    >>> described = hep.workspace(
+    ...     {
+    ...         ("top", "4j"): hep.fill([0.5] * 100 + [1.5] * 300, axis),
+    ...         ("other", "4j"): hep.fill([0.5] * 900 + [1.5] * 100, axis),
+    ...         ("data", "4j"): hep.fill([0.5] * 1_100 + [1.5] * 700, axis),
+    ...     },
+    ...     signal="top",
+    ... )
+    >>> fit = hep.fit_workspace(described)
+    >>> fit.poi, round(float(fit.values[fit.names.index(fit.poi)]), 2)
+    ('top_norm', 2.0)
     """
     pyhf, model, data = _model(workspace)
     values, errors, correlations, twice_nll = _minimised(pyhf, model, data)

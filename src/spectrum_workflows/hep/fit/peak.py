@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 from scipy.special import voigt_profile
 
-from spectrum_workflows.errors import DataError
+from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.types import FitResult, HepResult
+from spectrum_workflows.specs import closest
 
 Floats = NDArray[np.float64]
 
@@ -101,7 +102,22 @@ def fit_peak(edges: Floats, values: Floats, variances: Floats, *, kind: str) -> 
     ------
     DataError
         Too few bins or events, or no peak is found.
+    SpecError
+        There is no such kind of peak.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectrum_workflows import hep
+    >>> rng = np.random.default_rng(1)
+    >>> mass = np.append(rng.normal(91.2, 2.0, 20_000), rng.uniform(60.0, 120.0, 5_000))
+    >>> values, edges = np.histogram(mass, bins=60, range=(60.0, 120.0))
+    >>> found = hep.fit_peak(edges, values, values, kind="z")
+    >>> round(found.values["mass"], 1), found.errors["mass"] < 0.1
+    (91.2, True)
     """
+    if kind not in PEAKS:
+        raise SpecError(f"there is no peak {kind!r}", "fit_peak", closest(kind, [*PEAKS]))
     peak = PEAKS[kind]
     centre = (edges[1:] + edges[:-1]) / 2
     used = (centre > peak.window[0]) & (centre < peak.window[1])

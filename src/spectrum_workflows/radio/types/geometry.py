@@ -49,10 +49,14 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Beam:
-    """An elliptical Gaussian: full widths at half maximum in arcsec.
+    """An elliptical Gaussian.
 
-    ``bpa`` is the position angle of the major axis in degrees, from north
-    through east, in [-90, 90).
+    Attributes
+    ----------
+    bmaj, bmin : float
+        Full widths at half maximum along the major and the minor axis, arcsec.
+    bpa : float
+        Position angle of the major axis in degrees, from north through east, in [-90, 90).
     """
 
     bmaj: float

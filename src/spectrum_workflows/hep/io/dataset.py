@@ -1,0 +1,114 @@
+"""Histograms as xarray trees, and yields as records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows.errors import MissingExtraError
+from spectrum_workflows.hep.types import HepResult
+
+if TYPE_CHECKING:
+    import hist
+    import xarray as xr
+
+
+def dataset_of(result: HepResult) -> xr.DataTree:
+    """All histograms of a result, a dataset for each.
+
+    Returns
+    -------
+    xarray.DataTree
+        At its root the number of ``events`` processed and the ``weight`` of every sample, and
+        ``selected`` events of every sample and region.  Below, by the histogram's name,
+        ``values`` and ``variances`` with dimensions sample and x (and y): bin centres, with the
+        edges beside them.  Flow bins of one axis are ``underflow`` and ``overflow``.
+
+    Raises
+    ------
+    MissingExtraError
+        xarray is not installed.
+    """
+    try:
+        import xarray as xr
+    except ImportError as error:
+        raise MissingExtraError("to_xarray needs xarray", remedy="pip install xarray") from error
+    samples = list(result.spec.samples)
+    regions = list(dict.fromkeys(region for _, region in result.selected))
+    selected = [[result.selected.get((s, r), 0) for r in regions] for s in samples]
+    root = xr.Dataset(
+        {
+            "events": ("sample", [result.events[s] for s in samples]),
+            "weight": ("sample", [result.weights[s] for s in samples]),
+            "selected": (("sample", "region"), np.array(selected).reshape(len(samples), -1)),
+        },
+        {"sample": samples, "region": regions},
+    )
+    titles: dict[str, dict[str, hist.Hist]] = {}
+    for (sample, title), h in result.histograms.items():
+        titles.setdefault(title, {})[sample] = h
+    nodes = {f"/{title}": _dataset(title, of) for title, of in titles.items()}
+    tree: xr.DataTree = xr.DataTree.from_dict(nodes)
+    tree.dataset = root.rename(sample="every_sample")
+    return tree
+
+
+def _dataset(title: str, histograms: dict[str, hist.Hist]) -> xr.Dataset:
+    """One histogram of several samples."""
+    import xarray as xr
+
+    first = next(iter(histograms.values()))
+    dims = ("sample", *(axis.name for axis in first.axes))
+    coordinates: dict[str, Any] = {"sample": list(histograms)}
+    for axis in first.axes:
+        about = {"long_name": axis.label}
+        if axis.traits.ordered:
+            coordinates[axis.name] = (axis.name, np.asarray(axis.centers), about)
+            edges = np.asarray(axis.edges)
+            coordinates[f"{axis.name}_low"] = (axis.name, edges[:-1], about)
+            coordinates[f"{axis.name}_high"] = (axis.name, edges[1:], about)
+        else:
+            coordinates[axis.name] = (axis.name, [str(text) for text in axis], about)
+    variables: dict[str, Any] = {
+        "values": (dims, np.array([h.values() for h in histograms.values()])),
+        "variances": (dims, np.array([h.variances() for h in histograms.values()])),
+    }
+    if len(first.axes) == 1:
+        ends = {"underflow": 0, "overflow": -1}
+        traits = first.axes[0].traits
+        for name, place in ends.items():
+            if getattr(traits, name):
+                flow = [float(h.values(flow=True)[place]) for h in histograms.values()]
+                variables[name] = ("sample", flow)
+    return xr.Dataset(variables, coordinates, {"name": title})
+
+
+def table_of(result: HepResult) -> list[dict[str, Any]]:
+    """The yields of a result: a record for every sample and histogram.
+
+    Returns
+    -------
+    list of dict
+        ``sample``, ``label``, ``histogram``, ``data``, ``events`` processed, ``entries`` selected
+        for it (of the region on its first axis), ``yield``: the sum of weights with what lies
+        outside the axis, and its statistical ``error``.
+    """
+    spec, rows = result.spec, []
+    for sample, described in spec.samples.items():
+        for name, histogram in spec.histograms.items():
+            h = result.histograms[sample, name]
+            region = histogram.axes(name)[0].observable
+            rows.append(
+                {
+                    "sample": sample,
+                    "label": described.label or sample,
+                    "histogram": name,
+                    "data": described.data,
+                    "events": result.events[sample],
+                    "entries": result.selected.get((sample, region), 0),
+                    "yield": float(h.values(flow=True).sum()),
+                    "error": float(np.sqrt(h.variances(flow=True).sum())),
+                }
+            )
+    return rows

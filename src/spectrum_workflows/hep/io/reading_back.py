@@ -1,0 +1,123 @@
+"""The result of a run back from the files that were saved of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep.io.write import FIT_NAME, JSON_NAME, WORKSPACE_NAME, read
+from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
+
+ENTRIES = "/entries"
+
+
+def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
+    """The result, with the same bits.
+
+    Parameters
+    ----------
+    folder : str
+        URL of the run's folder.
+    spec : HepSpec
+        What was asked.
+    summary : mapping
+        The result's own numbers in the record.
+
+    Raises
+    ------
+    DataNotFoundError
+        A file is not there.
+    DataError
+        A file is not one of ours, or not of this spec.
+    """
+    arrays, table = read(folder), _json(folder, JSON_NAME)
+    try:
+        return HepResult(
+            spec=spec,
+            histograms=_histograms(arrays, spec),
+            selected=_selected(arrays, spec),
+            events={name: int(arrays[f"{name}/events"][0]) for name in spec.samples},
+            weights={name: float(table["samples"][name]["weight"]) for name in spec.samples},
+            missing=tuple(summary.get("incomplete", ())),
+            likelihood=_likelihood(folder, spec, summary),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        message = f"not a saved result of this spec ({type(error).__name__}: {error})"
+        raise DataError(message, storage.join(folder, JSON_NAME), "run it again") from error
+
+
+def _histograms(
+    arrays: Mapping[str, NDArray[np.float64]], spec: HepSpec
+) -> dict[tuple[str, str], Any]:
+    histograms = {}
+    for sample in spec.samples:
+        for title, axis in spec.templates_of(sample):
+            h = histogram.empty(title, spec.histograms[axis])
+            view = h.view(flow=True)
+            view["value"] = arrays[f"{sample}/{title}/values"].reshape(view.shape)
+            view["variance"] = arrays[f"{sample}/{title}/variances"].reshape(view.shape)
+            histograms[sample, title] = h
+    return histograms
+
+
+def _selected(
+    arrays: Mapping[str, NDArray[np.float64]], spec: HepSpec
+) -> dict[tuple[str, str], int]:
+    """Events selected; of two samples that begin alike the longer name is meant."""
+    selected = {}
+    for name, array in arrays.items():
+        if name.endswith(ENTRIES):
+            sample = max((s for s in spec.samples if name.startswith(f"{s}/")), key=len)
+            selected[sample, name[len(sample) + 1 : -len(ENTRIES)]] = int(array[0])
+    return selected
+
+
+def _likelihood(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> LikelihoodFit | str:
+    if spec.fit is None:
+        return ""
+    if "no_fit" in summary["likelihood"]:
+        return str(summary["likelihood"]["no_fit"])
+    fit, regions = _json(folder, FIT_NAME), _json(folder, FIT_NAME)["regions"]
+    return LikelihoodFit(
+        workspace=_json(folder, WORKSPACE_NAME),
+        poi=fit["parameter_of_interest"],
+        names=tuple(fit["parameters"]),
+        values=np.array([p["value"] for p in fit["parameters"].values()], np.float64),
+        errors=np.array([p["error"] for p in fit["parameters"].values()], np.float64),
+        correlations=np.array(fit["correlations"], np.float64),
+        twice_nll=fit["twice_nll"],
+        chi2=fit["chi2"],
+        ndf=fit["ndf"],
+        prefit=_templates(regions, "prefit"),
+        postfit=_templates(regions, "postfit"),
+        data={region: np.array(of["data"], np.float64) for region, of in regions.items()},
+    )
+
+
+def _templates(regions: Mapping[str, Any], stage: str) -> Templates:
+    return Templates(
+        edges={region: np.array(of["edges"], np.float64) for region, of in regions.items()},
+        yields={
+            region: {name: np.array(y, np.float64) for name, y in of[stage]["yields"].items()}
+            for region, of in regions.items()
+        },
+        errors={
+            region: np.array(of[stage]["total_error"], np.float64) for region, of in regions.items()
+        },
+    )
+
+
+def _json(folder: str, name: str) -> Any:
+    url = storage.join(folder, name)
+    try:
+        return json.loads(storage.read_bytes(url))
+    except ValueError as error:
+        raise DataError(f"not a saved result ({error})", url, "run it again") from None
