@@ -48,6 +48,7 @@ def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
             weights={name: float(table["samples"][name]["weight"]) for name in spec.samples},
             missing=tuple(summary.get("incomplete", ())),
             likelihood=_likelihood(folder, spec, summary),
+            synthetic=_names(summary.get("generated_events", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"not a saved result of this spec ({type(error).__name__}: {error})"
@@ -78,6 +79,10 @@ def _selected(
             sample = max((s for s in spec.samples if name.startswith(f"{s}/")), key=len)
             selected[sample, name[len(sample) + 1 : -len(ENTRIES)]] = int(array[0])
     return selected
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split(", ")) if joined else ()
 
 
 def _likelihood(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> LikelihoodFit | str:
