@@ -2,7 +2,9 @@
 
 import signal
 import sys
-from typing import NoReturn
+import threading
+from _thread import interrupt_main
+from types import FrameType
 
 __all__ = ["main"]
 
@@ -16,7 +18,19 @@ def main() -> None:
     commands.main()
 
 
-def _interrupted(*_: object) -> NoReturn:
+def _interrupted(_number: int, frame: FrameType | None) -> None:
     """End with one line on Ctrl-C; what is open is closed on the way."""
+    if _is_deaf(frame):
+        threading.Timer(0.05, interrupt_main).start()
+        return
     sys.stderr.write("spectrum: interrupted\n")
     sys.exit(130)
+
+
+def _is_deaf(frame: FrameType | None) -> bool:
+    """Whether Python is where it only notes an exception and goes on: in the collector."""
+    while frame is not None:
+        if frame.f_code.co_name in {"_gc_callback", "__del__"}:
+            return True
+        frame = frame.f_back
+    return False

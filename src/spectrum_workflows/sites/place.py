@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -103,9 +104,11 @@ class Place:
             return storage.read_bytes(storage.join(self.data, name))
 
     def close(self) -> None:
-        """Give the workers back."""
+        """Give the workers back; Dask has nothing to say about how they end."""
         if self.watch is not None:
-            with interrupted_later():
+            from distributed.utils import silence_logging_cmgr
+
+            with interrupted_later(), silence_logging_cmgr(logging.CRITICAL):
                 self.watch.stop()
                 self.watch.deployment.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import time
@@ -64,15 +63,9 @@ class LocalPool:
         return f"{self.lost} workers had to be started anew" if self.lost else ""
 
     def close(self) -> None:
-        """End the workers and the scheduler, whatever state they are in, without a word."""
-        from distributed.utils import silence_logging_cmgr
-
+        """End the workers and the scheduler, whatever state they are in."""
         if self.cluster.status.name in ("closed", "closing"):
             return
-        with silence_logging_cmgr(logging.CRITICAL):
-            self._close()
-
-    def _close(self) -> None:
         with suppress(Exception):  # whatever is left is killed below
             self.cluster.sync(self._end_workers, callback_timeout=CLOSED_WITHIN)
         for pid in {p for pids in self.made.values() for p in pids}:
