@@ -43,6 +43,7 @@ LAYERS = {
             "domain.converter",
             "domain.deviation",
             "domain.metrics",
+            "domain.panel",
             "domain.piece",
             "domain.plan",
             "keys",
@@ -115,6 +116,8 @@ LAYERS = {
         "examples",
         "front",
         "live",
+        "showing",
+        "varying",
         "watching",
         "cli",
         "cli.*",
@@ -132,7 +135,7 @@ PURE = {
 }
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec"),
-    *("matplotlib", "mplhep", "numcodecs", "pydantic"),
+    *("bokeh", "matplotlib", "mplhep", "numcodecs", "pydantic"),
     *("uproot", "xarray", "xxhash", "zarr"),
 }
 DASK = {"dask", "distributed"}

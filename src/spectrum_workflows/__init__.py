@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.front import load, load_spec, plot, run, save
     from spectrum_workflows.record import compare
+    from spectrum_workflows.showing import explore, show
     from spectrum_workflows.sites import connect, load_site
+    from spectrum_workflows.varying import vary
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,7 @@ _HOME = {
     "check": "checking",
     "compare": "record",
     "connect": "sites",
+    "explore": "showing",
     "load": "front",
     "load_site": "sites",
     "load_spec": "front",
@@ -39,6 +42,8 @@ _HOME = {
     "plot": "front",
     "run": "front",
     "save": "front",
+    "show": "showing",
+    "vary": "varying",
 }
 
 __all__ = [
@@ -47,6 +52,7 @@ __all__ = [
     "check",
     "compare",
     "connect",
+    "explore",
     "load",
     "load_site",
     "load_spec",
@@ -54,6 +60,8 @@ __all__ = [
     "plot",
     "run",
     "save",
+    "show",
+    "vary",
 ]
 
 

@@ -15,6 +15,7 @@ from spectrum_workflows import load_spec
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import DOMAIN, review
 from spectrum_workflows.hep.fit import fit_workspace, likelihood, workspace
+from spectrum_workflows.hep.fit.scan import REACH, scan
 from spectrum_workflows.record import digest
 
 ROOT = Path(__file__).parents[2]
@@ -157,7 +158,14 @@ def test_everything_is_saved_and_pyhf_finds_the_same_best_fit(result, tmp_path):
 def test_there_are_pictures_before_and_after_the_fit(result):
     drawn = dict(DOMAIN.pictures(result))
     stages = [f"{r}_{s}.png" for s in ("prefit", "postfit") for r in ("4j1b", "4j2b")]
-    assert [*drawn] == ["4j1b.png", "4j2b.png", *stages, "pulls.png", "correlations.png"]
+    assert [*drawn] == [
+        "4j1b.png",
+        "4j2b.png",
+        *stages,
+        "pulls.png",
+        "ranking.png",
+        "correlations.png",
+    ]
     for name in ("4j2b_postfit.png", "correlations.png"):
         drawn[name].savefig(buffer := io.BytesIO(), format="png")
         assert len(buffer.getvalue()) > 10_000
@@ -218,3 +226,18 @@ def test_a_few_toys(result):
     assert np.isfinite(pulls).all()
     assert (np.abs(pulls) < 4).all()
     assert pulls[0] != pulls[1]
+
+
+def test_the_scan_is_lowest_at_the_best_fit_and_rises_as_the_error_says(result):
+    scanned = scan(result.likelihood, points=3)
+    assert scanned.values[1] == pytest.approx(scanned.best)
+    assert scanned.twice_delta_nll[1] == pytest.approx(0.0, abs=0.01)
+    assert scanned.twice_delta_nll[[0, 2]] == pytest.approx(REACH**2, rel=0.5)
+
+
+def test_no_impact_is_larger_than_the_error(result):
+    fit = result.likelihood
+    impacts = fit.impacts
+    assert impacts.keys() == {*fit.nuisances}
+    error = fit.errors[fit.names.index(fit.poi)]
+    assert 0 < max(abs(shift) for shift in impacts.values()) < error

@@ -10,6 +10,7 @@ from spectrum_workflows.domain.contract import Arrays, Domain
 from spectrum_workflows.domain.converter import Converter
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.domain.metrics import Metrics
+from spectrum_workflows.domain.panel import Panel
 from spectrum_workflows.domain.piece import Piece
 from spectrum_workflows.domain.plan import (
     Failure,
@@ -31,6 +32,7 @@ __all__ = [
     "LeftOutWarning",
     "Metrics",
     "OnError",
+    "Panel",
     "Partition",
     "Piece",
     "Plan",

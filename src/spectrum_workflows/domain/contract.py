@@ -15,6 +15,7 @@ from spectrum_workflows.domain import plain_result
 from spectrum_workflows.domain.converter import Converter
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.domain.metrics import Metrics
+from spectrum_workflows.domain.panel import Panel
 from spectrum_workflows.domain.plan import OnError, Plan, Report
 from spectrum_workflows.errors import SpecError
 
@@ -32,6 +33,7 @@ R = TypeVar("R")
 """A science's own result."""
 
 S_contra = TypeVar("S_contra", contravariant=True)
+P = TypeVar("P")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -67,6 +69,20 @@ class Running(Protocol[S_contra, R_co]):
         report: Report,
     ) -> tuple[R_co | None, Metrics]:
         """Compute the partitions of a plan."""
+
+
+class Showing(Protocol[P]):
+    """``show``: see `Domain`."""
+
+    def __call__(
+        self,
+        panels: Sequence[Panel[P]],
+        /,
+        *,
+        region: tuple[float, ...] | None,
+        common: bool,
+    ) -> Figure:
+        """Draw panels side by side."""
 
 
 class Making(Protocol[S_contra]):
@@ -117,6 +133,10 @@ def _deviation(_name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> De
     largest = max(np.max(np.abs(a), initial=0.0), np.max(np.abs(b), initial=0.0))
     apart = np.max(np.abs(a - b), initial=0.0)
     return Deviation(float(apart / largest) if largest else 0.0, plain_result.ROUNDING)
+
+
+def _names(arrays: Callable[[Any], Arrays], result: Any) -> tuple[str, ...]:
+    return tuple(arrays(result))
 
 
 def _follows(*_: Any) -> Any:
@@ -179,6 +199,14 @@ class Domain(Generic[S, R]):
         that its observer was shown so far (``engine.Sketch``, ``engine.current_observer``).
         A snapshot is a frozen value of the science's own; has it a text ``line``, that is
         written in a terminal.
+    shown : callable
+        ``shown(result)``: the names of what can be shown and explored, the first what people
+        look at first.  By default those of the arrays.
+    show : callable, optional
+        ``show(panels, *, region, common)``: a figure of named parts, see `Panel`, of one or
+        several results, on a common scale where that is asked; ``region`` says which part.
+    explore : callable, optional
+        ``explore(result, name)``: a Bokeh model of one of them.
     deviation : callable
         ``deviation(name, a, b) -> Deviation``: when two arrays of the same shape
         count as equivalent.  By default within rounding of the largest number.
@@ -236,6 +264,9 @@ class Domain(Generic[S, R]):
     plot: Callable[[R], Figure] = _follows
     pictures: Callable[[R], Iterator[tuple[str, Figure]]] = _follows
     plot_progress: Callable[[Sequence[Any]], Figure] | None = None
+    shown: Callable[[R], Sequence[str]] = _follows
+    show: Showing[R] | None = None
+    explore: Callable[[R, str], Any] | None = None
     deviation: Callable[[str, NDArray[np.float64], NDArray[np.float64]], Deviation] = _deviation
     axes: Callable[[str], Mapping[str, Any]] = _no_axes
     warnings: Callable[[R], tuple[str, ...]] = _no_warnings
@@ -261,6 +292,7 @@ class Domain(Generic[S, R]):
         self._derive("table", plain_result.table, self.summary)
         self._derive("load", plain_result.load, self.read)
         self._derive("plot", plain_result.plot, self.arrays)
+        self._derive("shown", _names, self.arrays)
         self._derive("pictures", plain_result.pictures, self.plot)
 
     def _derive(self, name: str, function: Callable[..., Any], source: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows.domain import Panel
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.types import FitResult, HepResult, PartialHistograms
 
@@ -15,12 +16,15 @@ __all__ = [
     "arrays",
     "dataset",
     "deviation",
+    "explore",
     "files",
     "load",
     "pictures",
     "plot",
     "plot_progress",
     "read",
+    "show",
+    "shown",
     "summary",
     "table",
     "warnings",
@@ -135,3 +139,26 @@ def plot_progress(snapshots: Sequence[PartialHistograms]) -> Any:
     from spectrum_workflows.hep.plot import progress
 
     return progress.figure(snapshots[-1])
+
+
+def shown(result: HepResult) -> tuple[str, ...]:
+    """The names of what can be shown: histograms, and the pictures of the likelihood fit."""
+    from spectrum_workflows.hep.plot import showing
+
+    return showing.shown(result)
+
+
+def show(
+    panels: Sequence[Panel[HepResult]], *, region: tuple[float, ...] | None, common: bool
+) -> Any:
+    """Histograms side by side, or one picture of the fit."""
+    from spectrum_workflows.hep.plot import showing
+
+    return showing.show(panels, region=region, common=common)
+
+
+def explore(result: HepResult, name: str) -> Any:
+    """A Bokeh figure of a histogram."""
+    from spectrum_workflows.hep.plot import exploring
+
+    return exploring.explore(result, name)

@@ -23,7 +23,7 @@ from spectrum_workflows.radio.library import (
 )
 from spectrum_workflows.radio.plan import costs, planning
 from spectrum_workflows.radio.plan.forecast import COSTS
-from spectrum_workflows.radio.plot import plot, plot_progress
+from spectrum_workflows.radio.plot import explore, plot, plot_progress, show, shown
 from spectrum_workflows.radio.read import inputs, is_measurement_set
 from spectrum_workflows.radio.read.dataset import visibilities
 from spectrum_workflows.radio.read.opening import open  # noqa: A004
@@ -75,6 +75,9 @@ DOMAIN = Domain(
     axes=axes,
     plot=plot,
     plot_progress=plot_progress,
+    shown=shown,
+    show=show,
+    explore=explore,
     make=make,
     warnings=warnings,
     dataset=dataset_of,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,8 +127,40 @@ def _model(workspace: Mapping[str, Any]) -> tuple[Any, Any, Floats]:
         raise DataError(f"not a workspace ({str(error).splitlines()[0]})", "workspace") from error
 
 
+def conditional(workspace: Mapping[str, Any], values: Floats) -> Floats:
+    """Twice the negative log likelihood with the parameter of interest held at some values.
+
+    Raises
+    ------
+    DataError
+        A fit does not converge.
+    """
+    pyhf, model, data = _model(workspace)
+
+    def at(value: float) -> float:
+        fit = partial(pyhf.infer.mle.fixed_poi_fit, value, data, model, return_fitted_val=True)
+        return float(_converged(pyhf, fit)[1])
+
+    return np.array([at(float(value)) for value in values])
+
+
 def _minimised(pyhf: Any, model: Any, data: Floats) -> tuple[Floats, Floats, Floats, float]:
     """Values, errors, correlations and twice the negative log likelihood."""
+    fit = partial(
+        pyhf.infer.mle.fit,
+        data,
+        model,
+        return_uncertainties=True,
+        return_correlations=True,
+        return_fitted_val=True,
+    )
+    fitted, correlations, value = _converged(pyhf, fit)
+    values, errors = np.asarray(fitted, np.float64).T
+    return values, errors, np.asarray(correlations, np.float64), float(value)
+
+
+def _converged(pyhf: Any, fit: Callable[[], Any]) -> Any:
+    """What a fit of pyhf's gives with the first settings of MINUIT that converge."""
     before = pyhf.get_backend()
     with _quiet():
         try:
@@ -135,23 +168,13 @@ def _minimised(pyhf: Any, model: Any, data: Floats) -> tuple[Floats, Floats, Flo
                 optimizer = pyhf.optimize.minuit_optimizer(strategy=strategy, tolerance=tolerance)
                 pyhf.set_backend("numpy", optimizer)
                 try:
-                    fitted, correlations, value = pyhf.infer.mle.fit(
-                        data,
-                        model,
-                        return_uncertainties=True,
-                        return_correlations=True,
-                        return_fitted_val=True,
-                    )
-                    break
+                    return fit()
                 except pyhf.exceptions.FailedMinimization:
                     continue
-            else:
-                remedy = "look for empty bins and for variations without events"
-                raise DataError("the minimisation does not converge", "fit", remedy)
         finally:
             pyhf.set_backend(*before)
-    values, errors = np.asarray(fitted, np.float64).T
-    return values, errors, np.asarray(correlations, np.float64), float(value)
+    remedy = "look for empty bins and for variations without events"
+    raise DataError("the minimisation does not converge", "fit", remedy)
 
 
 @contextmanager

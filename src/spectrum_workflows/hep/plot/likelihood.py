@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spectrum_workflows.hep.fit.scan import scan
 from spectrum_workflows.hep.plot.style import categories, colour, luminosity, per_bin, styled, title
 from spectrum_workflows.hep.review import of_fit
 from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
@@ -51,8 +52,14 @@ def drawings(result: HepResult) -> list[tuple[str, Callable[[], Figure]]]:
     return [
         *regions,
         ("pulls", partial(pulls, result)),
+        ("ranking", partial(ranking, result)),
         ("correlations", partial(correlations, result)),
     ]
+
+
+def on_request(result: HepResult) -> list[tuple[str, Callable[[], Figure]]]:
+    """The same, and the scan, which takes a fit per point."""
+    return [*drawings(result), ("scan", partial(likelihood_scan, result))]
 
 
 def one_region(result: HepResult, stage: str, region: str) -> Figure:
@@ -84,6 +91,62 @@ def pulls(result: HepResult) -> Figure:
         header = f"{fit.poi} = {fit.values[poi]:.3f} ± {fit.errors[poi]:.3f}"
         axes.set_title(header, loc="left", fontsize="small")
         axes.set_title(result.origin, loc="right", fontsize="small")
+        _say(fig, of_fit(result))
+    return fig
+
+
+def ranking(result: HepResult) -> Figure:
+    """Nuisance parameters by their impact on the parameter of interest, and their pulls."""
+    fit = _fit(result)
+    impacts = fit.impacts
+    names = sorted(impacts, key=lambda name: -abs(impacts[name]))
+    y = np.arange(len(names))[::-1]
+    at = [fit.names.index(name) for name in names]
+    shifts = np.array([impacts[name] for name in names])
+    with styled():
+        fig = Figure(figsize=(7.6, 2.4 + 0.38 * len(names)), layout="constrained")
+        axes = fig.subplots()
+        axes.barh(y, shifts, height=0.7, color="#3f90da", label="θ one standard deviation up")
+        axes.barh(y, -shifts, height=0.7, fc="none", ec="#3f90da", hatch="///", label="down")
+        axes.set_yticks(y, [_label(result, name) for name in names], fontsize="small")
+        axes.minorticks_off()
+        reach = 1.15 * float(np.abs(shifts).max(initial=1e-6))
+        axes.set_xlim(-reach, reach)
+        axes.set_ylim(-0.7, len(names) - 0.3)
+        axes.set_xlabel(f"shift of {fit.poi}, from the Hesse matrix")
+        pulled = axes.twiny()
+        pulled.errorbar(fit.values[at], y, xerr=fit.errors[at], fmt="o", color="black", ms=5)
+        pulled.axvline(0.0, color="grey", linewidth=1)
+        pulled.set_xlim(-3, 3)
+        pulled.set_xlabel(r"$(\hat\theta - \theta_0) / \Delta\theta$ (points)")
+        pulled.minorticks_off()
+        axes.legend(loc="lower right", fontsize="x-small")
+        _say(fig, of_fit(result))
+    return fig
+
+
+def likelihood_scan(result: HepResult) -> Figure:
+    """The profile likelihood of the parameter of interest, and the Hesse matrix's parabola."""
+    scanned = scan(_fit(result))
+    parabola = ((scanned.values - scanned.best) / scanned.error) ** 2
+    with styled():
+        fig = Figure(figsize=(7.2, 5.6), layout="constrained")
+        axes = fig.subplots()
+        style: Any = {"color": "#3f90da", "label": "profile likelihood"}
+        axes.plot(scanned.values, scanned.twice_delta_nll, "o-", **style)
+        axes.plot(scanned.values, parabola, "--", color="#717581", label="Hesse matrix")
+        for level, name in ((1.0, "68 %"), (4.0, "95 %")):
+            axes.axhline(level, color="grey", linewidth=1)
+            axes.text(scanned.values[0], level, f" {name}", va="bottom", fontsize="x-small")
+        axes.set_ylim(bottom=0.0)
+        axes.set_xlabel(scanned.poi)
+        axes.set_ylabel(r"$-2\,\Delta\ln L$")
+        axes.set_title(
+            f"{scanned.poi} = {scanned.best:.3f} ± {scanned.error:.3f}",
+            loc="left",
+            fontsize="small",
+        )
+        axes.legend(loc="upper center", fontsize="small")
         _say(fig, of_fit(result))
     return fig
 

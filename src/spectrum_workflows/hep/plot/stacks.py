@@ -32,27 +32,27 @@ MOST_POINTS = 200
 def figure(result: HepResult) -> Figure:
     """All histograms of a result side by side; two-dimensional ones as maps."""
     spec = result.spec
-    drawn = [(name, whose) for name in spec.histograms for whose in _panels(result, name)]
+    drawn = [(name, whose) for name in spec.histograms for whose in panels(result, name)]
     with styled():
         fig = Figure(figsize=(7.2 * len(drawn), 5.6), layout="constrained")
         row = np.ravel(fig.subplots(1, len(drawn)))
         for axes, (name, whose) in zip(row, drawn, strict=True):
-            _draw(axes, result, name, whose)
+            draw(axes, result, name, whose)
     return fig
 
 
 def panel(result: HepResult, name: str) -> Figure:
     """One histogram of a result."""
-    whose = _panels(result, name)
+    whose = panels(result, name)
     with styled():
         fig = Figure(figsize=(7.2 * len(whose), 5.6), layout="constrained")
         for axes, which in zip(np.ravel(fig.subplots(1, len(whose))), whose, strict=True):
-            _draw(axes, result, name, which)
+            draw(axes, result, name, which)
     return fig
 
 
-def _panels(result: HepResult, name: str) -> list[str]:
-    """One for all; of two dimensions one for simulation and one for data."""
+def panels(result: HepResult, name: str) -> list[str]:
+    """Panels of a histogram: one for all; of two dimensions one for simulation and one for data."""
     spec = result.spec
     if len(spec.histograms[name].axes(name)) == 1:
         return [""]
@@ -60,7 +60,8 @@ def _panels(result: HepResult, name: str) -> list[str]:
     return ["simulation"] * bool(simulated(spec)) + ["data"] * measured
 
 
-def _draw(axes: Axes, result: HepResult, name: str, whose: str) -> None:
+def draw(axes: Axes, result: HepResult, name: str, whose: str) -> None:
+    """Draw one panel of a histogram, see `panels`, with what must be known of it."""
     if whose:
         maps.draw(axes, result, name, whose)
     else:
@@ -86,6 +87,7 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
             color=[colour(spec, n) for n in order],
             flow="none",
         )
+        _band(axes, [shown[n] for n in order])
     if measured:
         total: Any = sum(shown[n] for n in measured)
         label = " + ".join(title(spec, n) for n in measured)
@@ -101,6 +103,16 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
         _draw_fit(axes, fitted)
     _marks(axes, result, name)
     axes.legend(loc="upper right", reverse=True)
+
+
+def _band(axes: Axes, stacked: list[hist.Hist]) -> None:
+    """The statistical uncertainty of a stack: the root of the sum of the squared weights."""
+    total: Any = sum(stacked)
+    error = np.sqrt(total.variances())
+    style: Any = {"fill": True, "facecolor": "none", "edgecolor": "#444444", "linewidth": 0}
+    low, high = np.maximum(total.values() - error, 0.0), total.values() + error
+    label = "statistical uncertainty"
+    axes.stairs(high, total.axes[0].edges, baseline=low, hatch="////", label=label, **style)
 
 
 def _drawable(h: hist.Hist, axis: Axis) -> hist.Hist:

@@ -66,9 +66,10 @@ def categories(drawn: Any, axis: Axis) -> None:
 
 
 def luminosity(spec: HepSpec) -> str:
-    """The luminosity in words, or nothing where nothing is scaled to it."""
+    """Luminosity and energy in words; no luminosity where nothing is scaled to it."""
+    energy = f"({spec.energy:g} TeV)" if spec.energy else ""
     if not spec.luminosity or spec.normalisation == "none":
-        return ""
+        return energy
     large = spec.luminosity >= 100
     size = f"{spec.luminosity / 1000:.3g} fb" if large else f"{spec.luminosity:.3g} pb"
-    return f"{size}$^{{-1}}$"
+    return f"{size}$^{{-1}}$ {energy}".strip()

@@ -71,6 +71,8 @@ class HepSpec(FrozenModel):
     ``Runs`` trees; or count events."""
     luminosity: PositiveFloat | None = None
     """Integrated luminosity in 1/pb."""
+    energy: PositiveFloat | None = None
+    """Energy of the collisions in TeV, which pictures name."""
     cuts: dict[str, Cut] = Field(default_factory=dict)
     """Numbers, text, true or false, or lists of them, passed to ``select`` as keyword arguments
     with the types they have in the file."""

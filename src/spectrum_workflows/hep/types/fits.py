@@ -97,6 +97,17 @@ class LikelihoodFit:
     data: Mapping[str, NDArray[np.float64]]
 
     @property
+    def impacts(self) -> Mapping[str, float]:
+        """Shift of the parameter of interest with each nuisance one standard deviation up.
+
+        From the Hesse matrix: its error times the correlation coefficient, what a fit with the
+        nuisance held there gives where the likelihood is a parabola.
+        """
+        poi = self.names.index(self.poi)
+        shifts = self.errors[poi] * self.correlations[poi]
+        return {name: float(shifts[self.names.index(name)]) for name in self.nuisances}
+
+    @property
     def nuisances(self) -> tuple[str, ...]:
         """Parameters that are neither of interest nor of the statistics of single bins."""
         bins = {
@@ -108,3 +119,26 @@ class LikelihoodFit:
         }
         single = {n for n in self.names if n in bins or n.rpartition("[")[0] in bins}
         return tuple(n for n in self.names if n != self.poi and n not in single)
+
+
+@dataclass(frozen=True)
+class LikelihoodScan:
+    """The profile likelihood along the parameter of interest.
+
+    Attributes
+    ----------
+    poi : str
+    best, error : float
+        Best fit, and its standard deviation from the Hesse matrix.
+    values : ndarray, shape (n_points,)
+        Of the parameter of interest.
+    twice_delta_nll : ndarray, shape (n_points,)
+        Twice the negative logarithm of the likelihood there, all other parameters fitted, less
+        that at the best fit.
+    """
+
+    poi: str
+    best: float
+    error: float
+    values: NDArray[np.float64]
+    twice_delta_nll: NDArray[np.float64]

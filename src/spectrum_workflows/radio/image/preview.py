@@ -42,7 +42,7 @@ class Preview:
         return Preview(self.first, np.hstack([mine, more]), np.hstack([self.sample, other.sample]))
 
 
-def preview(columns: NDArray[Any], start: int = 0) -> Preview:
+def preview(columns: NDArray[Any], start: int = 0, *, side: int = SIDE) -> Preview:
     """The small view of some columns of a square image.
 
     Parameters
@@ -51,9 +51,11 @@ def preview(columns: NDArray[Any], start: int = 0) -> Preview:
         Jy/beam.
     start : int
         Number of the first of them in the image.
+    side : int
+        Squares along a side, at most.
     """
     npix, width = columns.shape
-    step = -(-npix // SIDE)
+    step = -(-npix // side)
     first = start // step
     left = np.maximum(np.arange(first, (start + width - 1) // step + 1) * step - start, 0)
     rows = np.arange(0, npix, step)

@@ -91,13 +91,13 @@ def _show_sky(
     else:
         scale = AsinhNorm(linear_width=3 * rms, vmin=-3 * rms, vmax=top)
         drawn = axes.imshow(image, origin="lower", norm=scale, cmap=COLOURS)
-        figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam").set_ticks(_ticks(rms, top))
+        figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam").set_ticks(ticks(rms, top))
     axes.set(xlabel="RA (J2000)", ylabel="Dec (J2000)")
     axes.set_title(title, pad=10)
     _draw_beam(axes, result, plane.beam)
 
 
-def _ticks(rms: float, top: float) -> list[float]:
+def ticks(rms: float, top: float) -> list[float]:
     """Zero, and 1 and 3 times powers of ten up to the peak."""
     start, stop = int(np.floor(np.log10(3 * rms))), int(np.ceil(np.log10(top)))
     steps = [m * 10.0**e for e in range(start, stop + 1) for m in (1, 3)]

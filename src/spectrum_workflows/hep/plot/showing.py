@@ -1,0 +1,66 @@
+"""Histograms and pictures of the fit on request, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.plot import likelihood, stacks
+from spectrum_workflows.hep.plot.style import styled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spectrum_workflows.domain import Panel
+    from spectrum_workflows.hep.types import HepResult
+
+ACROSS = 3
+"""Panels in a row, at most."""
+
+
+def shown(result: HepResult) -> tuple[str, ...]:
+    """The names of what can be shown: histograms, then the pictures of the likelihood fit."""
+    return (*result.spec.histograms, *_of_fit(result))
+
+
+def show(
+    panels: Sequence[Panel[HepResult]], *, region: tuple[float, ...] | None, common: bool
+) -> Figure:
+    """Histograms side by side, or one picture of the fit; see `showing.show`."""
+    fits = [panel for panel in panels if panel.name not in panel.result.spec.histograms]
+    if fits and len(panels) > 1:
+        raise SpecError("a picture of the fit is shown alone", fits[0].name, "show one at a time")
+    if fits:
+        return _of_fit(fits[0].result)[fits[0].name]()
+    if region is not None and (len(region) != 2 or not region[0] < region[1]):
+        raise ValueError("a region is (lowest, highest) on the axis")
+    drawn = [(p, whose) for p in panels for whose in stacks.panels(p.result, p.name)]
+    across = min(ACROSS, len(drawn))
+    down = -(-len(drawn) // across)
+    with styled():
+        figure = Figure(figsize=(7.2 * across, 5.6 * down), layout="constrained")
+        flat = []
+        for number, (panel, whose) in enumerate(drawn, start=1):
+            axes = figure.add_subplot(down, across, number)
+            stacks.draw(axes, panel.result, panel.name, whose)
+            if len(panels) > 1:
+                axes.set_title(panel.title, loc="left", fontsize="small", parse_math=False)
+            if region is not None:
+                axes.set_xlim(*region)
+            if not whose:
+                flat.append(axes)
+        if common and flat:
+            limits = np.array([axes.get_ylim() for axes in flat])
+            for axes in flat:
+                axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+    return figure
+
+
+def _of_fit(result: HepResult) -> dict[str, Callable[[], Figure]]:
+    if isinstance(result.likelihood, str):
+        return {}
+    names = {*result.spec.histograms}
+    return {n: draw for n, draw in likelihood.on_request(result) if n not in names}
