@@ -47,7 +47,8 @@ def show(
             axes = figure.add_subplot(down, across, number)
             stacks.draw(axes, panel.result, panel.name, whose)
             if len(panels) > 1:
-                axes.set_title(panel.title, loc="left", fontsize="small", parse_math=False)
+                text = ": ".join(filter(None, (panel.title, panel.result.origin)))
+                axes.set_title(text, loc="left", fontsize="small", parse_math=False)
             if region is not None:
                 axes.set_xlim(*region)
             if not whose:

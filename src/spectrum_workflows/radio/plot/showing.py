@@ -60,6 +60,8 @@ def show(
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     figure = Figure(figsize=(1.2 + 4.3 * across, 0.4 + 4.1 * down), layout="constrained")
+    named = {p.result.observation.object_name or p.result.name for p in panels}
+    figure.suptitle(", ".join(sorted(named)), fontsize="medium", parse_math=False)
     kinds = [_kind(panel.name) for panel in panels]
     axes, drawn = [], []
     for number, panel in enumerate(panels):
