@@ -232,7 +232,9 @@ def test_the_scan_is_lowest_at_the_best_fit_and_rises_as_the_error_says(result):
     scanned = scan(result.likelihood, points=3)
     assert scanned.values[1] == pytest.approx(scanned.best)
     assert scanned.twice_delta_nll[1] == pytest.approx(0.0, abs=0.01)
-    assert scanned.twice_delta_nll[[0, 2]] == pytest.approx(REACH**2, rel=0.5)
+    sides = scanned.twice_delta_nll[[0, 2]]  # not the same: the likelihood is no parabola
+    assert sides.mean() == pytest.approx(REACH**2, rel=0.3)
+    assert sides.min() > 2
 
 
 def test_no_impact_is_larger_than_the_error(result):
