@@ -65,6 +65,15 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("harder.result.counts['dimuon'] / outcome.result.counts['dimuon']", 0.2, 0.9),
         Claim("json.loads(read(saved))['code'] == outcome.plan.code", True, True),
     ),
+    "in_your_pipeline.ipynb": (
+        Claim("recovered", 0.99, 1.01),  # Jy; planted: 1
+        Claim("alone == shared", True, True),
+        Claim("shared['tasks']", 2, 2),
+        Claim("shared['mass']", 91.0, 91.4),  # GeV; generated at 91.19
+        Claim("cube.sizes['frequency']", 3, 3),
+        Claim("coffea is None or coffea['values'] == alone['values']", True, True),
+        Claim("outcome.digest == json.loads(read(saved))['digest']", True, True),
+    ),
     "radio/quickstart.ipynb": (
         Claim("recovered['P0']", 0.99, 1.01),  # found over true flux density, 250 mJy
         Claim("min(recovered.values())", 0.9, 1.1),
@@ -93,7 +102,7 @@ SMALL = {"hep/ttbar.ipynb": ("hep/ttbar.toml", 10_000)}
 HOLDS_CODE = {"hep/bring_your_own.ipynb"}
 """The notebooks that may define functions: in files that they write."""
 
-IN_ONE_PROCESS = {"hep/adl.ipynb", "hep/bring_your_own.ipynb"}
+IN_ONE_PROCESS = {"hep/adl.ipynb", "hep/bring_your_own.ipynb", "in_your_pipeline.ipynb"}
 """Notebooks that the tests execute without workers; the quick starts have them."""
 
 READ = "import json, pathlib\nread = lambda folder: pathlib.Path(folder, 'record.json').read_text()"
