@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
 )
 from spectrum_workflows.record import Outcome
+from spectrum_workflows.showing import show_figures
 from spectrum_workflows.sites import Place, Site, load_site
 from spectrum_workflows.sites.asking import asked
 from spectrum_workflows.specs import parse, read_toml
@@ -255,10 +255,7 @@ def plot(outcome: Outcome) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():
-        from IPython.core.pylabtools import select_figure_formats
-
-        select_figure_formats(shell, {"png"})
+    show_figures()
     return outcome.domain.plot(outcome.result)
 
 

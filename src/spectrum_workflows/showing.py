@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from spectrum_workflows.record import Outcome
+
+
+def show_figures() -> None:
+    """Have a notebook draw the figures that a cell returns, whoever imported matplotlib."""
+    if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():
+        from IPython.core.pylabtools import select_figure_formats
+
+        select_figure_formats(shell, {"png"})
 
 
 def show(
@@ -49,6 +58,7 @@ def show(
     SpecError
         There is no such part, or the science draws none by name.
     """
+    show_figures()
     named = outcome if isinstance(outcome, Mapping) else _titled(outcome)
     first = next(iter(named.values()))
     science, names = first.domain, [what] if isinstance(what, str) else list(what)

@@ -120,7 +120,7 @@ def ranking(result: HepResult) -> Figure:
         pulled.set_xlim(-3, 3)
         pulled.set_xlabel(r"$(\hat\theta - \theta_0) / \Delta\theta$ (points)")
         pulled.minorticks_off()
-        axes.legend(loc="lower right", fontsize="x-small")
+        fig.legend(loc="outside lower right", ncols=2, fontsize="x-small")
         _say(fig, of_fit(result))
     return fig
 
