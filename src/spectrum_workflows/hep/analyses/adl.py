@@ -74,7 +74,7 @@ def q2(events: Events) -> Found:
 
 
 def q3(events: Events, *, jet_eta: float = 1.0) -> Found:
-    """Q3, choose from a list: the pt of jets with |eta| below ``jet_eta``.
+    """Q3, choose from a list: the pt of jets with ``|eta|`` below ``jet_eta``.
 
     Parameters
     ----------
