@@ -154,7 +154,8 @@ def _displayed() -> Show:
     handle = displayed({"text/plain": ""}, raw=True, display_id=True)
 
     def show(bundle: dict[str, str]) -> None:
-        handle.update(bundle, raw=True)
+        if handle is not None:  # a shell that was never started has no place
+            handle.update(bundle, raw=True)
 
     return show
 

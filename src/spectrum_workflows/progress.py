@@ -83,4 +83,6 @@ def bars(console: Console) -> Iterator[Watcher]:
 
 
 def _in_notebook() -> bool:
-    return "ipykernel" in sys.modules
+    """Whether a kernel runs this: that one was imported says little."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None

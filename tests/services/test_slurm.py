@@ -175,9 +175,9 @@ def test_all_workers_lost_for_good_ends_a_run(data: Path) -> None:
         cancel(jobs)
 
     try:
-        with connect(site(workers__patience=15), data=str(data)) as place:
+        with connect(site(workers__patience=45), data=str(data)) as place:
             thread, _ = sabotaged(close)
-            with pytest.raises(SiteError, match=r"no worker for 15 s: job \d+ is PENDING"):
+            with pytest.raises(SiteError, match=r"no worker for 45 s: job \d+ is PENDING"):
                 run(workload.spec(3.0), place)
             subprocess.run(["scontrol", "update", "PartitionName=debug", "State=UP"], check=True)
             thread.join()
