@@ -36,7 +36,7 @@ from radio_vs_wsclean import Case, make_data, spec_of
 from report import finished, show
 from spectrum_workflows.engine.sizes import nbytes
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.clean import components
+from spectrum_workflows.radio.deconvolution import components
 from spectrum_workflows.radio.gridding import invert, predict
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.strips import transform

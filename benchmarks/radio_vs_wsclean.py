@@ -41,7 +41,7 @@ import numpy as np
 from report import finished, machine
 from spectrum_workflows.engine.allocation import keep_freed_memory
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.image.self_check import Sample, direct_sum, pixels
+from spectrum_workflows.radio.imaging.self_check import Sample, direct_sum, pixels
 from spectrum_workflows.radio.plan.planning import geometry_of
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.spec import RadioSpec

@@ -61,8 +61,8 @@ PROCESSES = (
 ROOMS = {
     "radio/gridding": Room(("radio/gridding.py",), ("radio/test_gridding.py",)),
     "radio/weights": Room(("radio/weights.py",), ("radio/test_weights.py",)),
-    "radio/clean": Room(
-        ("radio/clean/*",),
+    "radio/deconvolution": Room(
+        ("radio/deconvolution/*",),
         ("radio/test_clean.py", "radio/test_sidelobes.py", "radio/test_beam.py"),
         PROCESSES,
     ),

@@ -13,7 +13,7 @@ from spectrum_workflows.engine import Reduction, Run, Sketch, observed
 from spectrum_workflows.examples import make_data
 from spectrum_workflows.live import view
 from spectrum_workflows.progress import watched
-from spectrum_workflows.radio.image.preview import SIDE, preview
+from spectrum_workflows.radio.imaging.preview import SIDE, preview
 from spectrum_workflows.watching import EVERY, RunState, Watching
 
 sys.path.insert(0, str(Path(__file__).parent / "engine"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spectrum_workflows.radio.clean import components
+from spectrum_workflows.radio.deconvolution import components
 from spectrum_workflows.radio.strips import transform
 from spectrum_workflows.radio.strips.coverage import covered
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked

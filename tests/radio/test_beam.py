@@ -3,16 +3,16 @@ import pytest
 from scipy import ndimage, optimize
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.clean import components
-from spectrum_workflows.radio.clean.restoration import restored
-from spectrum_workflows.radio.image.beam import (
+from spectrum_workflows.radio.deconvolution import components
+from spectrum_workflows.radio.deconvolution.restoration import restored
+from spectrum_workflows.radio.imaging.beam import (
     MAIN_LOBE,
     _main_lobe,
     departure,
     draw_beam,
     fit_beam,
 )
-from spectrum_workflows.radio.image.noise import robust_rms
+from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.types import ARCSEC, Beam
 
 CELL = 2 * ARCSEC

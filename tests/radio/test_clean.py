@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from spectrum_workflows.radio.clean import cotton_schwab as cotton_schwab_on
-from spectrum_workflows.radio.clean import minor_cycle, residual_image
-from spectrum_workflows.radio.clean.convolution import convolved
-from spectrum_workflows.radio.image import residual
-from spectrum_workflows.radio.image.beam import draw_beam
-from spectrum_workflows.radio.image.noise import robust_rms
-from spectrum_workflows.radio.image.residual import local_residual
+from spectrum_workflows.radio.deconvolution import cotton_schwab as cotton_schwab_on
+from spectrum_workflows.radio.deconvolution import minor_cycle, residual_image
+from spectrum_workflows.radio.deconvolution.convolution import convolved
+from spectrum_workflows.radio.imaging import residual
+from spectrum_workflows.radio.imaging.beam import draw_beam
+from spectrum_workflows.radio.imaging.noise import robust_rms
+from spectrum_workflows.radio.imaging.residual import local_residual
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import ARCSEC, Beam, Stop
 

@@ -6,7 +6,7 @@ from spectrum_workflows import calibrate, check, load_site, run, save
 from spectrum_workflows.cli.commands import app
 from spectrum_workflows.errors import OutputError
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.clean import residual_image
+from spectrum_workflows.radio.deconvolution import residual_image
 from spectrum_workflows.radio.plan import forecast
 from spectrum_workflows.radio.plan.forecast import COSTS
 from spectrum_workflows.record import read_record

@@ -8,11 +8,11 @@ import pytest
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import DOMAIN, workflow
-from spectrum_workflows.radio.clean import minor_cycle as minor
+from spectrum_workflows.radio.deconvolution import minor_cycle as minor
 from spectrum_workflows.radio.gridding import invert, predict
-from spectrum_workflows.radio.image import chunk_tasks, gate
-from spectrum_workflows.radio.image.beam import draw_beam
-from spectrum_workflows.radio.image.self_check import Sample, direct_sum
+from spectrum_workflows.radio.imaging import chunk_tasks, gate
+from spectrum_workflows.radio.imaging.beam import draw_beam
+from spectrum_workflows.radio.imaging.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import (
     ARCSEC,
     SPEED_OF_LIGHT,

@@ -6,7 +6,7 @@ import pytest
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import gridding
 from spectrum_workflows.radio.gridding import invert, invert_psf, predict
-from spectrum_workflows.radio.image.self_check import Sample, direct_sum
+from spectrum_workflows.radio.imaging.self_check import Sample, direct_sum
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Pixels, Visibilities
 
 CELL = 20 * ARCSEC

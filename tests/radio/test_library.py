@@ -236,9 +236,9 @@ def test_mistakes_are_named(vis, small):
 def test_rooms_whose_names_are_functions_are_imported_as_ever():
     script = (
         "import pickle; from spectrum_workflows import radio;"
-        "from spectrum_workflows.radio.image.local import LocalImager;"
-        "import spectrum_workflows.radio.clean.components;"
-        "from spectrum_workflows.radio.clean.cotton_schwab import cotton_schwab;"
+        "from spectrum_workflows.radio.imaging.local import LocalImager;"
+        "import spectrum_workflows.radio.deconvolution.components;"
+        "from spectrum_workflows.radio.deconvolution.cotton_schwab import cotton_schwab;"
         "assert callable(radio.image) and callable(radio.clean);"
         "assert pickle.loads(pickle.dumps(cotton_schwab)) is cotton_schwab;"
         "assert pickle.loads(pickle.dumps(radio.image)) is radio.image"

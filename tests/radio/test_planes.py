@@ -13,10 +13,10 @@ from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine import Run
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN, workflow
-from spectrum_workflows.radio.clean import Components, minor_cycle, residual_image
-from spectrum_workflows.radio.clean.components import none
-from spectrum_workflows.radio.image.imager import visibilities_of
-from spectrum_workflows.radio.image.residual import local_residual
+from spectrum_workflows.radio.deconvolution import Components, minor_cycle, residual_image
+from spectrum_workflows.radio.deconvolution.components import none
+from spectrum_workflows.radio.imaging.imager import visibilities_of
+from spectrum_workflows.radio.imaging.residual import local_residual
 from spectrum_workflows.radio.plan.planning import plan_planes
 from spectrum_workflows.radio.read import describe, read
 from spectrum_workflows.radio.strips import planner

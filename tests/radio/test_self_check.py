@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectrum_workflows.radio.image import self_check
+from spectrum_workflows.radio.imaging import self_check
 from spectrum_workflows.radio.types import ARCSEC, Geometry, Visibilities
 
 GEOMETRY = Geometry(64, 20 * ARCSEC, 1e-4)

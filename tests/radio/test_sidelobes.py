@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from spectrum_workflows.radio.clean import Components, components, sidelobes
-from spectrum_workflows.radio.clean.convolution import convolved
+from spectrum_workflows.radio.deconvolution import Components, components, sidelobes
+from spectrum_workflows.radio.deconvolution.convolution import convolved
 
 
 def in_pieces(model, kernel, edges, count):

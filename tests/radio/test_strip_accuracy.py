@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spectrum_workflows.radio.clean import components
+from spectrum_workflows.radio.deconvolution import components
 from spectrum_workflows.radio.gridding import predict
-from spectrum_workflows.radio.image.self_check import Sample, direct_sum
+from spectrum_workflows.radio.imaging.self_check import Sample, direct_sum
 from spectrum_workflows.radio.strips import planner, transform
 from spectrum_workflows.radio.strips.accuracy import error_bound
 from spectrum_workflows.radio.strips.coverage import covered

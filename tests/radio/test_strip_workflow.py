@@ -13,9 +13,9 @@ from distributed import Client, LocalCluster
 from spectrum_workflows.engine import Run
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.clean import residual_image
-from spectrum_workflows.radio.image import strip_tasks
-from spectrum_workflows.radio.image.strips import shuffle_into_strips
+from spectrum_workflows.radio.deconvolution import residual_image
+from spectrum_workflows.radio.imaging import strip_tasks
+from spectrum_workflows.radio.imaging.strips import shuffle_into_strips
 from spectrum_workflows.radio.plan import planning
 from spectrum_workflows.radio.read import coordinates, read
 from spectrum_workflows.radio.strips import planner

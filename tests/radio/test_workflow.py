@@ -229,7 +229,7 @@ def test_a_set_deleted_after_planning(small, tmp_path):
 
 def test_workers_load_no_pictures_and_no_fits():
     code = (
-        "import sys, spectrum_workflows.radio.image.chunk_tasks;"
+        "import sys, spectrum_workflows.radio.imaging.chunk_tasks;"
         "print(*{'matplotlib', 'astropy', 'distributed'} & sys.modules.keys())"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

@@ -13,9 +13,9 @@ import pytest
 from astropy.io import fits
 
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.clean import components
-from spectrum_workflows.radio.clean.restoration import restored
-from spectrum_workflows.radio.image.self_check import Sample, direct_sum
+from spectrum_workflows.radio.deconvolution import components
+from spectrum_workflows.radio.deconvolution.restoration import restored
+from spectrum_workflows.radio.imaging.self_check import Sample, direct_sum
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Beam, Geometry
 from spectrum_workflows.specs import parse

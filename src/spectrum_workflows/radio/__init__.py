@@ -9,8 +9,6 @@ from spectrum_workflows import shipped
 from spectrum_workflows.domain import Converter, Domain
 from spectrum_workflows.radio import declarations
 from spectrum_workflows.radio.convert import convert
-
-# `clean`, `image` and others hide the rooms of their names, whose modules are imported in full.
 from spectrum_workflows.radio.library import (
     clean,
     dirty_image,

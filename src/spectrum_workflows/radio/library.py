@@ -19,13 +19,13 @@ import xarray as xr
 from spectrum_workflows.engine import Run, one_thread
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import gridding, workflow
-from spectrum_workflows.radio.clean import components, cotton_schwab
-from spectrum_workflows.radio.clean.restoration import restored
-from spectrum_workflows.radio.image import beam as beams
-from spectrum_workflows.radio.image import chunk_tasks as tasks
-from spectrum_workflows.radio.image import gate
-from spectrum_workflows.radio.image.imager import Outputs, Sums, normalised
-from spectrum_workflows.radio.image.residual import LocalResidual, local_residual
+from spectrum_workflows.radio.deconvolution import components, cotton_schwab
+from spectrum_workflows.radio.deconvolution.restoration import restored
+from spectrum_workflows.radio.imaging import beam as beams
+from spectrum_workflows.radio.imaging import chunk_tasks as tasks
+from spectrum_workflows.radio.imaging import gate
+from spectrum_workflows.radio.imaging.imager import Outputs, Sums, normalised
+from spectrum_workflows.radio.imaging.residual import LocalResidual, local_residual
 from spectrum_workflows.radio.plan.planning import PlaneGroup, geometry_of
 from spectrum_workflows.radio.read.dataset import HERE, observation_of, stokes_i_of
 from spectrum_workflows.radio.spec import RadioSpec
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean import Components
+    from spectrum_workflows.radio.deconvolution import Components
     from spectrum_workflows.radio.types import Observation
 
     Scheme = Literal["natural", "uniform", "briggs"]

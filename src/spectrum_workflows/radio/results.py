@@ -9,7 +9,7 @@ import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain.deviation import Deviation
-from spectrum_workflows.radio.image.noise import robust_rms
+from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.plot import plot, plot_panels
 from spectrum_workflows.radio.write import fits
 from spectrum_workflows.radio.write.axes import axes_of

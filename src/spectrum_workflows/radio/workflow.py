@@ -14,15 +14,15 @@ import numpy as np
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.radio.clean import cotton_schwab
-from spectrum_workflows.radio.clean.restoration import restored
-from spectrum_workflows.radio.image import chunk_tasks, gate
-from spectrum_workflows.radio.image.beam import fit_beam
-from spectrum_workflows.radio.image.imager import Outputs
-from spectrum_workflows.radio.image.local import LocalImager
-from spectrum_workflows.radio.image.noise import robust_rms
-from spectrum_workflows.radio.image.self_check import PIXELS, compare
-from spectrum_workflows.radio.image.strips import StripImager, shuffle_into_strips
+from spectrum_workflows.radio.deconvolution import cotton_schwab
+from spectrum_workflows.radio.deconvolution.restoration import restored
+from spectrum_workflows.radio.imaging import chunk_tasks, gate
+from spectrum_workflows.radio.imaging.beam import fit_beam
+from spectrum_workflows.radio.imaging.imager import Outputs
+from spectrum_workflows.radio.imaging.local import LocalImager
+from spectrum_workflows.radio.imaging.noise import robust_rms
+from spectrum_workflows.radio.imaging.self_check import PIXELS, compare
+from spectrum_workflows.radio.imaging.strips import StripImager, shuffle_into_strips
 from spectrum_workflows.radio.plan.planning import ImagingPlan, PlaneGroup, geometry_of
 from spectrum_workflows.radio.types import (
     ARCSEC,
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.domain import OnError, Plan, Report
     from spectrum_workflows.engine import Observer
-    from spectrum_workflows.radio.clean.cotton_schwab import Deconvolved
-    from spectrum_workflows.radio.image.imager import Imager, Sums
-    from spectrum_workflows.radio.image.self_check import Sample
+    from spectrum_workflows.radio.deconvolution.cotton_schwab import Deconvolved
+    from spectrum_workflows.radio.imaging.imager import Imager, Sums
+    from spectrum_workflows.radio.imaging.self_check import Sample
     from spectrum_workflows.radio.spec import RadioSpec
     from spectrum_workflows.radio.strips.types import StripLayout
     from spectrum_workflows.radio.types import Geometry, Observation, Plane

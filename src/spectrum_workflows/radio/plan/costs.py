@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.clean.sidelobes import Lines, bands, convolved_rows
+from spectrum_workflows.radio.deconvolution.sidelobes import Lines, bands, convolved_rows
 from spectrum_workflows.radio.gridding import vis2dirty
 from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.read import describe, find, read

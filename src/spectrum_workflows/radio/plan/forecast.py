@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.radio.clean.convolution import padded_side
+from spectrum_workflows.radio.deconvolution.convolution import padded_side
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.plan.memory import PROCESS
 from spectrum_workflows.radio.strips import cost

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.image.noise import robust_rms
-from spectrum_workflows.radio.image.preview import preview
+from spectrum_workflows.radio.imaging.noise import robust_rms
+from spectrum_workflows.radio.imaging.preview import preview
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.image.noise import robust_rms
+from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.plot.images import COLOURS, celestial, ticks
 from spectrum_workflows.radio.types import ARCSEC
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.components import Components
+    from spectrum_workflows.radio.deconvolution.components import Components
     from spectrum_workflows.radio.strips.types import Coarse, Columns, Strip, StripLayout
     from spectrum_workflows.radio.types import Visibilities
 

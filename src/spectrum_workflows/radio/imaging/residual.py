@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.engine import Reduction, Shuffle
-from spectrum_workflows.radio.clean.convolution import filtered, spectrum_of
-from spectrum_workflows.radio.clean.residual_image import active, strength
-from spectrum_workflows.radio.clean.sidelobes import bands
+from spectrum_workflows.radio.deconvolution.convolution import filtered, spectrum_of
+from spectrum_workflows.radio.deconvolution.residual_image import active, strength
+from spectrum_workflows.radio.deconvolution.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
-from spectrum_workflows.radio.image import block_tasks as tasks
-from spectrum_workflows.radio.image.noise import rms_of
-from spectrum_workflows.radio.image.preview import preview
+from spectrum_workflows.radio.imaging import block_tasks as tasks
+from spectrum_workflows.radio.imaging.noise import rms_of
+from spectrum_workflows.radio.imaging.preview import preview
 from spectrum_workflows.radio.strips.one_process import assembled
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.engine import Persisted, Run
-    from spectrum_workflows.radio.clean.components import Components
-    from spectrum_workflows.radio.clean.residual_image import Active
-    from spectrum_workflows.radio.image.preview import Preview
+    from spectrum_workflows.radio.deconvolution.components import Components
+    from spectrum_workflows.radio.deconvolution.residual_image import Active
+    from spectrum_workflows.radio.imaging.preview import Preview
     from spectrum_workflows.radio.strips.types import Coarse, StripLayout
     from spectrum_workflows.radio.types import Chunk, Image
 

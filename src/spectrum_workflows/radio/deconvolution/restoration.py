@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from spectrum_workflows.radio.image.beam import draw_beam
+from spectrum_workflows.radio.imaging.beam import draw_beam
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.components import Components
+    from spectrum_workflows.radio.deconvolution.components import Components
     from spectrum_workflows.radio.types import Beam, Image
 
 REACH = 3.3

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import fft
 
-from spectrum_workflows.radio.clean.convolution import padded_side
+from spectrum_workflows.radio.deconvolution.convolution import padded_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.components import Components
+    from spectrum_workflows.radio.deconvolution.components import Components
 
 
 @dataclass(frozen=True)

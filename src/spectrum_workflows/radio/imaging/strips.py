@@ -9,19 +9,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.engine import Reduction, Shuffle
-from spectrum_workflows.radio.clean.components import none
-from spectrum_workflows.radio.image import strip_tasks as tasks
-from spectrum_workflows.radio.image.imager import PlaneSums, Sums, normalised
-from spectrum_workflows.radio.image.residual import DistributedPSF, DistributedResidual
+from spectrum_workflows.radio.deconvolution.components import none
+from spectrum_workflows.radio.imaging import strip_tasks as tasks
+from spectrum_workflows.radio.imaging.imager import PlaneSums, Sums, normalised
+from spectrum_workflows.radio.imaging.residual import DistributedPSF, DistributedResidual
 from spectrum_workflows.radio.strips.one_process import assembled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spectrum_workflows.engine import Persisted, Run
-    from spectrum_workflows.radio.clean import Components
-    from spectrum_workflows.radio.image.imager import Outputs
-    from spectrum_workflows.radio.image.strip_tasks import Counts, Slices
+    from spectrum_workflows.radio.deconvolution import Components
+    from spectrum_workflows.radio.imaging.imager import Outputs
+    from spectrum_workflows.radio.imaging.strip_tasks import Counts, Slices
     from spectrum_workflows.radio.strips.types import StripData, StripLayout
     from spectrum_workflows.radio.types import Chunk, Image, Plane
     from spectrum_workflows.radio.weights import Weighting

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.components import Components
-    from spectrum_workflows.radio.image.preview import Preview
+    from spectrum_workflows.radio.deconvolution.components import Components
+    from spectrum_workflows.radio.imaging.preview import Preview
     from spectrum_workflows.radio.types import Image
 
 

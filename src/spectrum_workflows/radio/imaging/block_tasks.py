@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.clean import sidelobes
-from spectrum_workflows.radio.clean.residual_image import Active, active, strength
-from spectrum_workflows.radio.image.preview import Preview, preview
+from spectrum_workflows.radio.deconvolution import sidelobes
+from spectrum_workflows.radio.deconvolution.residual_image import Active, active, strength
+from spectrum_workflows.radio.imaging.preview import Preview, preview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.components import Components
-    from spectrum_workflows.radio.clean.sidelobes import Band, Lines
+    from spectrum_workflows.radio.deconvolution.components import Components
+    from spectrum_workflows.radio.deconvolution.sidelobes import Band, Lines
     from spectrum_workflows.radio.strips.types import Coarse, Columns
 
     Planes = tuple[Coarse, ...]

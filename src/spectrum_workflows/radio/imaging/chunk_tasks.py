@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from spectrum_workflows.radio.gridding import invert, invert_psf, invert_residual
-from spectrum_workflows.radio.image.gate import finite
-from spectrum_workflows.radio.image.imager import PlaneSums, Sums, visibilities_of
-from spectrum_workflows.radio.image.self_check import VISIBILITIES, sample
+from spectrum_workflows.radio.imaging.gate import finite
+from spectrum_workflows.radio.imaging.imager import PlaneSums, Sums, visibilities_of
+from spectrum_workflows.radio.imaging.self_check import VISIBILITIES, sample
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.weights import density, weighted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.image.imager import Outputs
+    from spectrum_workflows.radio.imaging.imager import Outputs
     from spectrum_workflows.radio.types import Chunk, Geometry, Image, Plane, Visibilities
     from spectrum_workflows.radio.weights import Weighting
 

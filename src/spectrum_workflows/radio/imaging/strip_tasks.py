@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.image.chunk_tasks import read_weighted
-from spectrum_workflows.radio.image.gate import finite
-from spectrum_workflows.radio.image.imager import add_samples, visibilities_of
-from spectrum_workflows.radio.image.self_check import VISIBILITIES, Sample, sample
+from spectrum_workflows.radio.imaging.chunk_tasks import read_weighted
+from spectrum_workflows.radio.imaging.gate import finite
+from spectrum_workflows.radio.imaging.imager import add_samples, visibilities_of
+from spectrum_workflows.radio.imaging.self_check import VISIBILITIES, Sample, sample
 from spectrum_workflows.radio.strips import transform
 from spectrum_workflows.radio.strips.cutting import cut, joined, unpacked, within_layout
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean import Components
+    from spectrum_workflows.radio.deconvolution import Components
     from spectrum_workflows.radio.strips.types import Coarse, Strip, StripData, StripLayout
     from spectrum_workflows.radio.types import Chunk, Plane, Visibilities
     from spectrum_workflows.radio.weights import Weighting

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.errors import SpectrumError
-from spectrum_workflows.radio.clean.components import Components, none
-from spectrum_workflows.radio.clean.minor_cycle import minor_cycle
+from spectrum_workflows.radio.deconvolution.components import Components, none
+from spectrum_workflows.radio.deconvolution.minor_cycle import minor_cycle
 from spectrum_workflows.radio.types import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spectrum_workflows.radio.clean.residual_image import ResidualImage
-    from spectrum_workflows.radio.image.imager import Imager
+    from spectrum_workflows.radio.deconvolution.residual_image import ResidualImage
+    from spectrum_workflows.radio.imaging.imager import Imager
     from spectrum_workflows.radio.spec import CleanSpec
     from spectrum_workflows.radio.types import Image
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from spectrum_workflows.radio.clean.components import Components, none
+from spectrum_workflows.radio.deconvolution.components import Components, none
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean.residual_image import Active, ResidualImage
+    from spectrum_workflows.radio.deconvolution.residual_image import Active, ResidualImage
     from spectrum_workflows.radio.types import Image
 
 

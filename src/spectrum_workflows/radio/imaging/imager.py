@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.clean import Components, ResidualImage
-    from spectrum_workflows.radio.image.self_check import Sample
+    from spectrum_workflows.radio.deconvolution import Components, ResidualImage
+    from spectrum_workflows.radio.imaging.self_check import Sample
     from spectrum_workflows.radio.types import Image, Plane, Visibilities
 
 

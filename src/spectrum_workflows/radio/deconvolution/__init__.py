@@ -4,8 +4,8 @@ The cycles (`cotton_schwab`, `minor_cycle`) see the residual only through the fe
 a `ResidualImage`; components are found by the process that runs them.
 """
 
-from spectrum_workflows.radio.clean.components import Components
-from spectrum_workflows.radio.clean.cotton_schwab import Deconvolved, cotton_schwab
-from spectrum_workflows.radio.clean.residual_image import Active, ResidualImage
+from spectrum_workflows.radio.deconvolution.components import Components
+from spectrum_workflows.radio.deconvolution.cotton_schwab import Deconvolved, cotton_schwab
+from spectrum_workflows.radio.deconvolution.residual_image import Active, ResidualImage
 
 __all__ = ["Active", "Components", "Deconvolved", "ResidualImage", "cotton_schwab"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.image.beam import FOLLOWS, departure
+from spectrum_workflows.radio.imaging.beam import FOLLOWS, departure
 from spectrum_workflows.radio.types import ARCSEC, Stop
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spectrum_workflows.engine import Reduction
-from spectrum_workflows.radio.image import chunk_tasks as tasks
-from spectrum_workflows.radio.image.imager import normalised
-from spectrum_workflows.radio.image.residual import LocalResidual, local_residual
+from spectrum_workflows.radio.imaging import chunk_tasks as tasks
+from spectrum_workflows.radio.imaging.imager import normalised
+from spectrum_workflows.radio.imaging.residual import LocalResidual, local_residual
 
 if TYPE_CHECKING:
     from spectrum_workflows.engine import Run
-    from spectrum_workflows.radio.clean import Components
-    from spectrum_workflows.radio.image.imager import Outputs, Sums
+    from spectrum_workflows.radio.deconvolution import Components
+    from spectrum_workflows.radio.imaging.imager import Outputs, Sums
     from spectrum_workflows.radio.types import Chunk, Geometry, Plane
     from spectrum_workflows.radio.weights import Weighting
 
