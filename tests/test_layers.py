@@ -101,8 +101,8 @@ LAYERS = {
     ),
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": (
-        *("hep", "hep.plan.planning", "hep.plan.survey", "hep.library"),
-        *("radio", "radio.library"),
+        *("hep", "hep.domain", "hep.plan.planning", "hep.plan.survey", "hep.library"),
+        *("radio", "radio.domain", "radio.library"),
         *("*.planning", "*.workflow", "*.workflow.*"),
         *("radio.imaging.*_tasks", "radio.imaging.local", "radio.imaging.residual"),
         *("radio.imaging.strips", "radio.plan.costs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, make_dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -77,6 +80,20 @@ def load(read: Callable[[str], Arrays], folder: str, _spec: Any, summary: Mappin
     return make_dataclass("SavedResult", [*named], frozen=True)(**named)
 
 
+def import_xarray() -> ModuleType:
+    """The module xarray, which takes a second and is not needed to compute.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    """
+    try:
+        return import_module("xarray")
+    except ImportError as error:
+        raise MissingExtraError("to_xarray needs xarray", remedy="pip install xarray") from error
+
+
 def dataset(arrays: Callable[[Any], Arrays], result: Any) -> Any:
     """The arrays, each with dimensions of its own.
 
@@ -85,10 +102,7 @@ def dataset(arrays: Callable[[Any], Arrays], result: Any) -> Any:
     MissingExtraError
         xarray is not installed.
     """
-    try:
-        import xarray as xr
-    except ImportError as error:
-        raise MissingExtraError("to_xarray needs xarray", remedy="pip install xarray") from error
+    xr = import_xarray()
     return xr.Dataset(
         {
             name: (tuple(f"{name}_{n}" for n in range(array.ndim)), array)

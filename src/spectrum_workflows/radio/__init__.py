@@ -5,43 +5,41 @@ need no spec, file or site: `open`, `visibilities`, `imaging_weights`, `dirty_im
 `predict`, `clean`, `fit_beam`, `restore`, and `image`, which is all of them in turn.
 """
 
-from spectrum_workflows import shipped
-from spectrum_workflows.domain import Converter, Domain
-from spectrum_workflows.radio import declarations
-from spectrum_workflows.radio.convert import convert
-from spectrum_workflows.radio.library import (
-    clean,
-    dirty_image,
-    fit_beam,
-    image,
-    imaging_weights,
-    predict,
-    psf,
-    restore,
-)
-from spectrum_workflows.radio.plan import costs, planning
-from spectrum_workflows.radio.plan.forecast import COSTS
-from spectrum_workflows.radio.plot import explore, plot, plot_progress, show, shown
-from spectrum_workflows.radio.read import inputs, is_measurement_set
-from spectrum_workflows.radio.read.dataset import visibilities
-from spectrum_workflows.radio.read.opening import open  # noqa: A004
-from spectrum_workflows.radio.results import (
-    arrays,
-    axes,
-    deviation,
-    files,
-    pictures,
-    read,
-    summary,
-    table,
-    warnings,
-)
-from spectrum_workflows.radio.spec import RadioSpec
-from spectrum_workflows.radio.synthetic import is_synthetic, make
-from spectrum_workflows.radio.types import Beam
-from spectrum_workflows.radio.workflow import run
-from spectrum_workflows.radio.write.dataset import dataset_of
-from spectrum_workflows.radio.write.reading_back import load
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spectrum_workflows.radio.domain import DOMAIN
+    from spectrum_workflows.radio.library import (
+        clean,
+        dirty_image,
+        fit_beam,
+        image,
+        imaging_weights,
+        predict,
+        psf,
+        restore,
+    )
+    from spectrum_workflows.radio.read.dataset import visibilities
+    from spectrum_workflows.radio.read.opening import open  # noqa: A004
+    from spectrum_workflows.radio.types import Beam
+
+_HOME = {
+    "DOMAIN": "domain",
+    "Beam": "types",
+    "clean": "library",
+    "dirty_image": "library",
+    "fit_beam": "library",
+    "image": "library",
+    "imaging_weights": "library",
+    "open": "read.opening",
+    "predict": "library",
+    "psf": "library",
+    "restore": "library",
+    "visibilities": "read.dataset",
+}
 
 __all__ = [
     "DOMAIN",
@@ -58,42 +56,13 @@ __all__ = [
     "visibilities",
 ]
 
-DOMAIN = Domain(
-    name="radio",
-    spec=RadioSpec,
-    inputs=inputs,
-    plan=planning.plan,
-    run=run,
-    arrays=arrays,
-    summary=summary,
-    files=files,
-    pictures=pictures,
-    read=read,
-    deviation=deviation,
-    axes=axes,
-    plot=plot,
-    plot_progress=plot_progress,
-    shown=shown,
-    show=show,
-    explore=explore,
-    make=make,
-    warnings=warnings,
-    dataset=dataset_of,
-    table=table,
-    load=load,
-    is_there=declarations.is_there,
-    is_synthetic=is_synthetic,
-    references=declarations.references,
-    libraries=declarations.LIBRARIES,
-    converter=Converter(
-        ".ms",
-        convert,
-        recognises=is_measurement_set,
-        target=".zarr",
-        entries="visibilities",
-        remarks=declarations.remarks,
-    ),
-    costs=COSTS,
-    calibrate=costs.calibrate,
-    demo=shipped.folder("workflows") / "radio/vla_sim.toml",
-)
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that this import stays light."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.errors import MissingExtraError
+from spectrum_workflows.domain import plain_result
 from spectrum_workflows.hep.types import HepResult
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ def dataset_of(result: HepResult) -> xr.DataTree:
     MissingExtraError
         xarray is not installed.
     """
-    try:
-        import xarray as xr
-    except ImportError as error:
-        raise MissingExtraError("to_xarray needs xarray", remedy="pip install xarray") from error
+    plain_result.import_xarray()
+    import xarray as xr
+
     samples = list(result.spec.samples)
     regions = list(dict.fromkeys(region for _, region in result.selected))
     selected = [[result.selected.get((s, r), 0) for r in regions] for s in samples]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft
+import scipy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def padded_side(npix: int) -> int:
     """A length at which a kernel that reaches half an image wraps around into no pixel."""
-    return int(fft.next_fast_len(npix + npix // 2, real=True))
+    return int(scipy.fft.next_fast_len(npix + npix // 2, real=True))
 
 
 def spectrum_of(kernel: Image) -> NDArray[np.complex128]:
@@ -25,15 +25,15 @@ def spectrum_of(kernel: Image) -> NDArray[np.complex128]:
     padded = np.zeros((side, side))
     padded[:npix, :npix] = kernel
     centred = np.roll(padded, (-(npix // 2), -(npix // 2)), axis=(0, 1))
-    return np.asarray(fft.rfft2(centred, workers=1))
+    return np.asarray(scipy.fft.rfft2(centred, workers=1))
 
 
 def filtered(image: Image, spectrum: NDArray[np.complex128]) -> Image:
     """The image convolved with the kernel of a spectrum from `spectrum_of`."""
     npix, side = image.shape[0], spectrum.shape[0]
-    transformed = fft.rfft2(image, s=(side, side), workers=1)
+    transformed = scipy.fft.rfft2(image, s=(side, side), workers=1)
     transformed *= spectrum
-    return np.asarray(fft.irfft2(transformed, s=(side, side), workers=1)[:npix, :npix])
+    return np.asarray(scipy.fft.irfft2(transformed, s=(side, side), workers=1)[:npix, :npix])
 
 
 def convolved(image: Image, kernel: Image) -> Image:

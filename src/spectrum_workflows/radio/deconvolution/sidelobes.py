@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import fft
+import scipy
 
 from spectrum_workflows.radio.deconvolution.convolution import padded_side
 
@@ -104,7 +104,7 @@ def _pieces(
     if not len(where):
         empty = np.zeros((side // 2 + 1, 0), np.result_type(columns, np.complex64))
         return tuple(Lines(where, empty[band.start : band.stop]) for band in into)
-    value = fft.rfft(columns, n=side, axis=0, workers=1)
+    value = scipy.fft.rfft(columns, n=side, axis=0, workers=1)
     return tuple(Lines(where, value[band.start : band.stop].copy()) for band in into)
 
 
@@ -118,18 +118,18 @@ def transformed(pieces: Sequence[Lines], band: Band) -> NDArray[Any]:
     value = np.zeros((band.stop - band.start, band.side), pieces[0].value.dtype)
     for piece in pieces:
         value[:, piece.column] = piece.value
-    return np.asarray(fft.fft(value, axis=1, overwrite_x=True, workers=1))
+    return np.asarray(scipy.fft.fft(value, axis=1, overwrite_x=True, workers=1))
 
 
 def convolved_rows(pieces: Sequence[Lines], kernel: NDArray[Any], band: Band) -> NDArray[Any]:
     """A band of the convolution, back along the rows; shape (frequencies, band.side)."""
     product = transformed(pieces, band)
     product *= kernel
-    return np.asarray(fft.ifft(product, axis=1, overwrite_x=True, workers=1))
+    return np.asarray(scipy.fft.ifft(product, axis=1, overwrite_x=True, workers=1))
 
 
 def columns_of(pieces: Sequence[NDArray[Any]], side: int, npix: int) -> NDArray[Any]:
     """A block of columns of the convolved image from the pieces of all bands."""
     joined = np.concatenate(pieces)
-    padded = np.asarray(fft.irfft(joined, n=side, axis=0, overwrite_x=True, workers=1))
+    padded = np.asarray(scipy.fft.irfft(joined, n=side, axis=0, overwrite_x=True, workers=1))
     return padded[:npix].copy()  # a view would keep the padding

@@ -13,7 +13,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import i0
+import scipy
 
 from spectrum_workflows.radio.strips.types import CoarseAxis
 
@@ -110,5 +110,5 @@ def response(
     if axis.low:
         weight -= 2 * axis.low * np.sinc(2 * axis.low * distance)
     inside = np.clip(1 - (2 * distance / axis.taps) ** 2, 0, None)
-    weight *= i0(axis.beta * np.sqrt(inside)) / i0(axis.beta)
+    weight *= scipy.special.i0(axis.beta * np.sqrt(inside)) / scipy.special.i0(axis.beta)
     return first, weight

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from spectrum_workflows.radio.types import ARCSEC
 from spectrum_workflows.radio.write.axes import axes_of, band_of
 
 if TYPE_CHECKING:
+    import xarray as xr
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.types import Geometry, ImagingResult, Observation
@@ -58,6 +58,8 @@ def dataset_of(result: ImagingResult) -> xr.Dataset:
         (to the north) are direction cosines; ``right_ascension`` and ``declination`` of every
         pixel are in rad.  The beam's axes are full widths at half maximum, in rad.
     """
+    import xarray as xr  # it takes a second, and is not needed to image
+
     planes = axes_of(tuple(plane.plane for plane in result.planes))
     shape = (1, len(planes.stokes), len(planes.channels))
     observation = result.observation
@@ -116,6 +118,8 @@ def image_array(
     xarray.DataArray
         Dimensions m and l: rows are Dec going up, columns are RA going down.
     """
+    import xarray as xr
+
     about = _about(name, observation)
     coordinates = sky_coordinates(geometry, observation)
     return xr.DataArray(pixels, coordinates, ("m", "l"), NAMES[name], about)
