@@ -47,6 +47,7 @@ LAYERS = {
             "domain.piece",
             "domain.plan",
             "keys",
+            "registration",
             "specs",
             "stages",
             "*.types",

@@ -31,7 +31,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from spectrum_workflows.domain.registry import GROUP, LeftOutWarning
+from spectrum_workflows.registration import GROUP, LeftOutWarning
 
 FILE = "command_line.toml"
 

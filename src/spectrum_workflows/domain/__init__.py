@@ -20,7 +20,8 @@ from spectrum_workflows.domain.plan import (
     Report,
     fraction_done,
 )
-from spectrum_workflows.domain.registry import GROUP, LeftOutWarning, get, installed, names
+from spectrum_workflows.domain.registry import get, installed
+from spectrum_workflows.registration import GROUP, LeftOutWarning, names
 
 __all__ = [
     "GROUP",

@@ -9,17 +9,7 @@ from typing import Any
 
 from spectrum_workflows.domain.contract import Domain
 from spectrum_workflows.errors import MissingExtraError, SpecError, SpectrumError
-
-GROUP = "spectrum_workflows.domains"
-
-
-class LeftOutWarning(UserWarning):
-    """A registered science cannot be used here, and the others go on without it."""
-
-
-def names() -> list[str]:
-    """Names of the registered domains, sorted, whether they can be loaded or not."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+from spectrum_workflows.registration import GROUP, LeftOutWarning, names
 
 
 def get(name: str) -> Domain[Any, Any]:
