@@ -273,10 +273,11 @@ def ctrl_c(environment: dict[str, str], folder: Path, delay: float) -> tuple[int
         text=True,
         start_new_session=True,
     )
-    time.sleep(delay)
-    if process.poll() is None:
+    try:
+        _, words = process.communicate(timeout=delay)
+    except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGINT)
-    _, words = process.communicate(timeout=PATIENCE)
+        _, words = process.communicate(timeout=PATIENCE)
     return process.returncode, words
 
 

@@ -1,5 +1,6 @@
 """The command line: parses, calls one public function, shows what came back."""
 
+import atexit
 import signal
 import sys
 import threading
@@ -13,6 +14,8 @@ def main() -> None:
     """Entry point of the ``spectrum`` command."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, _interrupted)
+        # Last of all: while Python takes itself down, Ctrl-C would end it without a word.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     from spectrum_workflows.cli import commands
 
     commands.main()
