@@ -54,7 +54,7 @@ def vary(
     except ImportError:
         return None
     now = value_of(outcome.spec, key)
-    found = {now: outcome}
+    outcomes = {now: outcome}
     first = now if now in values else values[0]
     options: Any = {"options": list(values), "value": first, "continuous_update": False}
     slider = ipywidgets.SelectionSlider(description=key, **options)
@@ -64,9 +64,9 @@ def vary(
         value = change["new"]
         with below:
             try:
-                if value not in found:
-                    found[value] = run(changed(outcome.spec, key, value), place, watch=False)
-                picture = _png(show({f"{key} = {value}": found[value]}, what, region=region))
+                if value not in outcomes:
+                    outcomes[value] = run(changed(outcome.spec, key, value), place, watch=False)
+                picture = _png(show({f"{key} = {value}": outcomes[value]}, what, region=region))
             except SpectrumError as error:
                 print(error)  # noqa: T201  below the slider
                 return

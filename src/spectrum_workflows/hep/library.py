@@ -217,8 +217,8 @@ def workspace(
     for sample in spec.samples:
         for region in spec.histograms:
             for variation in ("", *spec.variations_of(sample)):
-                found = _template(keyed, (sample, region, variation))
-                titled[sample, spec.titles[region, variation]] = found
+                template = _template(keyed, (sample, region, variation))
+                titled[sample, spec.titles[region, variation]] = template
     return workspace_of(HepResult(spec, titled, {}, {}, {}))
 
 
@@ -248,9 +248,9 @@ def _spec(
     samples: dict[str, dict[str, Any]] = {}
     regions: dict[str, dict[str, Any]] = {}
     for (sample, region, variation), h in keyed.items():
-        known = samples.setdefault(sample, {"files": ["none"], "variations": []})
-        if variation and variation not in known["variations"]:
-            known["variations"].append(variation)
+        entry = samples.setdefault(sample, {"files": ["none"], "variations": []})
+        if variation and variation not in entry["variations"]:
+            entry["variations"].append(variation)
         regions.setdefault(region, {"edges": np.asarray(h.axes[0].edges).tolist()})
     if data not in samples:
         raise SpecError(f"there is no sample {data!r}", "data", "name the one that is data")

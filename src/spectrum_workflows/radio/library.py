@@ -193,17 +193,17 @@ def predict(
     >>> vis = radio.visibilities(uvw, [1.4e9], np.zeros((500, 1)))
     >>> model = np.zeros((64, 64))
     >>> model[32, 32] = 1.5  # Jy, in the middle
-    >>> found = radio.predict(model, vis, cell=20.0)
-    >>> found.dims, bool(np.allclose(found, 1.5, atol=1e-3))
+    >>> visibility = radio.predict(model, vis, cell=20.0)
+    >>> visibility.dims, bool(np.allclose(visibility, 1.5, atol=1e-3))
     (('row', 'frequency', 'polarization'), True)
     """
     rows = stokes_i_of(vis)
     geometry, data = _geometry_of(model, cell, epsilon), rows.data
     everywhere = replace(data, weight=np.ones_like(data.weight))
     with one_thread():
-        found = gridding.predict(_pixels(model), everywhere, geometry)
-    found[~rows.known] = np.nan
-    return rows.array(found, vis, {"units": "Jy"})
+        visibility = gridding.predict(_pixels(model), everywhere, geometry)
+    visibility[~rows.known] = np.nan
+    return rows.array(visibility, vis, {"units": "Jy"})
 
 
 def imaging_weights(
@@ -316,8 +316,8 @@ def clean(
     >>> from spectrum_workflows import radio
     >>> uvw = np.random.default_rng(1).normal(0.0, 300.0, (500, 3))
     >>> vis = radio.visibilities(uvw, [1.4e9], np.full((500, 1), 2.0))
-    >>> found = radio.clean(vis, npix=64, cell=20.0, threshold=0.01)
-    >>> round(float(found.SKY_MODEL.sum()), 1), found.attrs["stop"]
+    >>> cleaned = radio.clean(vis, npix=64, cell=20.0, threshold=0.01)
+    >>> round(float(cleaned.SKY_MODEL.sum()), 1), cleaned.attrs["stop"]
     (2.0, 'threshold')
     """
     control = {"iterations": iterations, "gain": gain, "mgain": mgain, "max_major": max_major}
@@ -393,8 +393,8 @@ def image(
     >>> vis = radio.visibilities(
     ...     uvw, [1.4e9], np.full((500, 1), 2.0), phase_centre=(3.0, 0.5)
     ... )
-    >>> found = radio.image(vis, npix=64, cell=20.0, clean={"threshold": 0.01})
-    >>> peak = found.SKY.squeeze().sel(l=0, m=0)
+    >>> images = radio.image(vis, npix=64, cell=20.0, clean={"threshold": 0.01})
+    >>> peak = images.SKY.squeeze().sel(l=0, m=0)
     >>> round(float(peak), 2), round(float(peak.right_ascension), 6)
     (2.0, 3.0)
     """
@@ -502,12 +502,12 @@ def restore(
     size = _cell_of(residual, cell)
     if isinstance(model, xr.DataArray) and not np.isclose(_cell_of(model, cell), size):
         raise DataError("model and residual have other pixels", "restore", "give the same ones")
-    found = restored(components.of(pixels), left, beam, size)
+    pixels_restored = restored(components.of(pixels), left, beam, size)
     if isinstance(residual, xr.DataArray):
         source = residual.squeeze(drop=False).transpose("m", "l")
         about = {**source.attrs, "units": "Jy/beam"}
-        return xr.DataArray(found, source.coords, ("m", "l"), "SKY", about)
-    return image_array(found, "image", Geometry(len(found), size, EPSILON))
+        return xr.DataArray(pixels_restored, source.coords, ("m", "l"), "SKY", about)
+    return image_array(pixels_restored, "image", Geometry(len(pixels_restored), size, EPSILON))
 
 
 # What they share

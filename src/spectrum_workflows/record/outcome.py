@@ -135,9 +135,9 @@ class Outcome:
         MissingExtraError
             xarray is not installed.
         """
-        found = self.domain.dataset(self.result)
-        found.attrs.update(workflow=self.spec.workflow, name=self.spec.name, digest=self.digest)
-        return found
+        dataset = self.domain.dataset(self.result)
+        dataset.attrs.update(workflow=self.spec.workflow, name=self.spec.name, digest=self.digest)
+        return dataset
 
     def to_table(self) -> list[dict[str, Any]]:
         """The result's numbers as records, one for each thing that its science counts.

@@ -175,8 +175,8 @@ def q6(events: Events, *, top_mass: float = 172.5) -> Found:
     --------
     >>> event = {"Jet_pt": [90.0, 80.0, 40.0], "Jet_eta": [0.0] * 3, "Jet_phi": [0.0, 1.0, 2.0]}
     >>> event |= {"Jet_mass": [9.0, 8.0, 4.0], "Jet_btag": [0.1, 0.8, 0.3]}
-    >>> found = q6(ak.Array([event]))
-    >>> round(float(found["trijet_pt"][0]), 1), found["btag"].tolist()
+    >>> trijets = q6(ak.Array([event]))
+    >>> round(float(trijets["trijet_pt"][0]), 1), trijets["btag"].tolist()
     (156.0, [0.8])
     """
     jets = collection(events, "Jet", "pt", "eta", "phi", "mass", "btag")

@@ -104,8 +104,8 @@ def select(
     >>> event |= {"Jet_pt": [80.0, 60.0, 50.0, 40.0], "Jet_eta": [0.0, 1.0, -1.0, 0.5]}
     >>> event |= {"Jet_phi": [0.0, 1.0, 2.0, 3.0], "Jet_mass": [8.0, 6.0, 5.0, 4.0]}
     >>> event |= {"Jet_jetId": [6] * 4, "Jet_btagCSVV2": [0.9, 0.1, 0.1, 0.1]}
-    >>> found = select(ak.Array([event, event]))
-    >>> found["4j1b"].values.tolist(), len(found["4j2b"].values)
+    >>> regions = select(ak.Array([event, event]))
+    >>> regions["4j1b"].values.tolist(), len(regions["4j2b"].values)
     ([230.0, 230.0], 0)
     """
     cuts = Cuts(*map(float, (electron_pt, muon_pt, muon_isolation, jet_pt, btag)))

@@ -112,8 +112,8 @@ def fit_peak(edges: Floats, values: Floats, variances: Floats, *, kind: str) -> 
     >>> rng = np.random.default_rng(1)
     >>> mass = np.append(rng.normal(91.2, 2.0, 20_000), rng.uniform(60.0, 120.0, 5_000))
     >>> values, edges = np.histogram(mass, bins=60, range=(60.0, 120.0))
-    >>> found = hep.fit_peak(edges, values, values, kind="z")
-    >>> round(found.values["mass"], 1), found.errors["mass"] < 0.1
+    >>> peak = hep.fit_peak(edges, values, values, kind="z")
+    >>> round(peak.values["mass"], 1), peak.errors["mass"] < 0.1
     (91.2, True)
     """
     if kind not in PEAKS:
