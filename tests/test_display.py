@@ -91,6 +91,17 @@ def test_a_partial_outcome_says_so(outcome):
     assert "some <file>: gone" in words
 
 
+def test_what_nobody_could_count_is_not_called_all_of_the_input(outcome):
+    from dataclasses import replace
+
+    *_, ran = outcome
+    lost = Failure("gone_*.root", 0, "no file fits this pattern", 1)
+    partial = replace(ran, plan=replace(ran.plan, failures=(lost,)))
+    words = "100.0000% of what could be counted; nothing of 1 input of unknown size"
+    assert words in repr(partial)
+    assert words in words_of(partial._repr_html_())
+
+
 def test_a_spec_shows_what_was_given(outcome):
     _, spec, *_ = outcome
     words = words_of(spec._repr_html_())

@@ -46,6 +46,7 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
 
     Folders stand on lines of their own and are never folded, so that they can be copied.
     """
+    from spectrum_workflows.domain import completeness
     from spectrum_workflows.record import read_record
 
     table = Table(title="Results", show_lines=False)
@@ -56,7 +57,8 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
         table.add_section()
         title = f"{summary['name']} ({summary['workflow']})"
         if summary["partial"]:
-            share = f"PARTIAL: {summary['fraction']:.4%} of the input"
+            sizes = [failure["size"] for failure in summary["failures"]]
+            share = completeness(summary["fraction"], sizes)
             table.add_row(title, "completeness", f"[bold red]{share}[/bold red]")
         for failure in summary["failures"]:
             table.add_row("", "failed", escape(f"{failure['where']}: {failure['error']}"))

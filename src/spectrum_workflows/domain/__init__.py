@@ -18,6 +18,7 @@ from spectrum_workflows.domain.plan import (
     Partition,
     Plan,
     Report,
+    completeness,
     fraction_done,
 )
 from spectrum_workflows.domain.registry import get, installed
@@ -38,6 +39,7 @@ __all__ = [
     "Piece",
     "Plan",
     "Report",
+    "completeness",
     "fraction_done",
     "get",
     "installed",

@@ -117,3 +117,20 @@ def fraction_done(plan: Plan, failures: Iterable[Failure]) -> float:
     lost = sum(f.size for f in failures)
     known = plan.size + sum(f.size for f in plan.failures)
     return 1.0 - lost / known if known else 1.0
+
+
+def completeness(fraction: float, sizes: Iterable[int]) -> str:
+    """A partial result's share of the input in words.
+
+    Parameters
+    ----------
+    fraction : float
+        From `fraction_done`.
+    sizes : iterable of int
+        Entries of everything that is missing; 0 where nobody could count them.
+    """
+    uncounted = sum(size == 0 for size in sizes)
+    if not uncounted:
+        return f"PARTIAL: {fraction:.4%} of the input"
+    inputs = "1 input" if uncounted == 1 else f"{uncounted} inputs"
+    return f"PARTIAL: {fraction:.4%} of what could be counted; nothing of {inputs} of unknown size"

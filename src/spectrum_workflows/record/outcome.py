@@ -67,6 +67,12 @@ class Outcome:
         return domain.fraction_done(self.plan, self.failures)
 
     @property
+    def completeness(self) -> str:
+        """Share of the input in words, where some of it is missing; else empty."""
+        sizes = [failure.size for failure in self.failures]
+        return domain.completeness(self.fraction, sizes) if sizes else ""
+
+    @property
     def failures(self) -> tuple[Failure, ...]:
         """Inputs that could not be planned, and partitions that failed."""
         return (*self.plan.failures, *self.metrics.failures)
@@ -150,13 +156,13 @@ class Outcome:
         return self.domain.table(self.result)
 
     def __repr__(self) -> str:
-        partial = f", PARTIAL: {self.fraction:.4%}" if self.failures else ""
+        partial = f", {self.completeness}" if self.failures else ""
         spec = self.spec
         return f"<Outcome of {spec.name} ({spec.workflow}), digest {self.digest[:12]}{partial}>"
 
     def _repr_html_(self) -> str:
         summary = {k: v for k, v in self.summary.items() if k not in SHOWN_APART}
-        rows = [] if not self.failures else [("PARTIAL", f"{self.fraction:.4%} of the input")]
+        rows = [] if not self.failures else [("completeness", self.completeness)]
         rows += display.lines(summary)
         rows = [*rows[: display.MOST_ROWS], ("digest", self.digest[:16] + "…")]
         failures = [f"{failure.where}: {failure.error}" for failure in self.failures]

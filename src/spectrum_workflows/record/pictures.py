@@ -30,7 +30,7 @@ def pictures(outcome: Outcome) -> tuple[dict[str, bytes], list[str]]:
 
 def _png(figure: Any, outcome: Outcome) -> bytes:
     if outcome.failures:
-        stamp = f"PARTIAL: {outcome.fraction:.2%} of the input"
+        stamp = outcome.completeness.replace("; ", "\n")
         figure.text(0.5, 0.5, stamp, color="red", size=18, ha="center", alpha=0.7)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
