@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectrum_workflows.sites.queue import LIVE, Job, QueueEntry, seconds, steps
+from spectrum_workflows.sites.slurm.queue import LIVE, Job, QueueEntry, seconds, steps
 
 COUNT = 3
 

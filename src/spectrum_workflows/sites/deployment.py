@@ -34,7 +34,7 @@ class Deployment:
     client : distributed.Client
     close : callable
         Gives everything back; may be called more than once.
-    tend : callable
+    reconcile : callable
         Puts right what has gone wrong with the workers; called every second
         or two.  Raises `SiteError` where that is hopeless.
     diagnose : callable

@@ -1,4 +1,4 @@
-"""Workers on this machine, and a scheduler that somebody else has started."""
+"""Workers on this machine."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from spectrum_workflows.sites.closed import (
 )
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options
 from spectrum_workflows.sites.interrupts import without_interrupts
+from spectrum_workflows.sites.local_pool import LocalPool
 from spectrum_workflows.sites.private import Scratch
-from spectrum_workflows.sites.profile import Existing, Local, Site
-from spectrum_workflows.sites.reconciling import LocalPool
-from spectrum_workflows.sites.security import certificate_files, check_address, warn_insecure
+from spectrum_workflows.sites.profile import Local, Site
+from spectrum_workflows.sites.security import certificate_files, warn_insecure
 
 OURS = {
     "security": "certificates are made for every run",
@@ -145,31 +145,3 @@ def _without_http(started: Any) -> None:
         started.new_spec["options"]["worker_class"] = worker
     else:
         started.new_spec["cls"] = worker
-
-
-def join(site: Site, cluster: Existing) -> Deployment:
-    """Use a scheduler that is already there.
-
-    Raises
-    ------
-    SiteError
-        It does not answer, or talks plain TCP without leave.
-    """
-    from distributed import Client, Security
-
-    check_address(cluster.address, safe=("tls", "wss", "inproc"), insecure=cluster.insecure)
-    for name, file in cluster.files.items():
-        if not Path(file).is_file():
-            raise SiteError("no such file", file, f"correct {name} below [cluster]")
-    try:
-        security = Security(**cluster.files)
-        client = Client(cluster.address, security=security, timeout=min(30, site.workers.patience))
-    except (OSError, TypeError, ValueError, RuntimeError) as error:
-        raise SiteError(
-            f"the scheduler does not answer ({error})",
-            cluster.address,
-            "is it running, and are these its certificates?",
-        ) from error
-    return Deployment(
-        client, client.close, diagnose=lambda: f"no worker is connected to {cluster.address}"
-    )

@@ -170,7 +170,7 @@ def _started(site: Site) -> Deployment:
 
             return start_gateway(site, cluster)
         case Existing() as cluster:
-            from spectrum_workflows.sites.local import join
+            from spectrum_workflows.sites.existing import join_existing
 
-            return join(site, cluster)
+            return join_existing(site, cluster)
     raise AssertionError(f"no such kind of cluster: {site.cluster}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectrum_workflows.errors import SiteError
-from spectrum_workflows.sites.queue import LIVE, listed
+from spectrum_workflows.sites.slurm.queue import LIVE, listed
 
 SCRIPT = """
 trap '' INT HUP TERM

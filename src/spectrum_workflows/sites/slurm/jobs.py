@@ -16,7 +16,6 @@ from platformdirs import user_cache_path
 from spectrum_workflows import arithmetic
 from spectrum_workflows.errors import MissingExtraError, SiteError
 from spectrum_workflows.sites import private
-from spectrum_workflows.sites.caretaker import Caretaker
 from spectrum_workflows.sites.closed import (
     check_dashboard,
     closed,
@@ -25,9 +24,10 @@ from spectrum_workflows.sites.closed import (
 )
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options, missing
 from spectrum_workflows.sites.interrupts import without_interrupts
-from spectrum_workflows.sites.pool import Pool
 from spectrum_workflows.sites.profile import Site, Slurm, Software
 from spectrum_workflows.sites.security import certificate_files, warn_insecure
+from spectrum_workflows.sites.slurm.caretaker import Caretaker
+from spectrum_workflows.sites.slurm.pool import Pool
 
 OURS = {
     "security": "certificates are made for every run",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.profile import Workers
-from spectrum_workflows.sites.queue import LIVE, NOT_ITS_FAULT, Job, QueueEntry, listed, steps
+from spectrum_workflows.sites.slurm.queue import LIVE, NOT_ITS_FAULT, Job, QueueEntry, listed, steps
 
 if TYPE_CHECKING:
     from dask_jobqueue import SLURMCluster
