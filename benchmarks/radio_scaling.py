@@ -109,9 +109,11 @@ def _strips_once(
     filter_blocks.cache_clear()
     grid, unpacking, parts = [], 0.0, []
     for own, strip in zip(packed, plan.strips, strict=True):
-        spent, seen = timed(lambda o=own: unpacked(joined([o])))
+        spent, [seen] = timed(lambda o=own: unpacked(joined([o])))
         unpacking += spent
-        spent, samples = timed(lambda s=seen, p=strip: transform.sampled(s, s.visibility, p, plan))
+        spent, samples = timed(
+            lambda s=seen, p=strip: transform.sampled([s], [s.visibility], p, plan)
+        )
         grid.append(spent)
         parts.append(transform.slices(samples, strip, plan))
     image = np.empty((plan.geometry.npix, plan.geometry.npix))
@@ -150,11 +152,12 @@ def prediction(data: Visibilities, geometry: Geometry) -> dict[str, float]:
     packed = cut(data, plan)
     seconds, error, peak, found_in = 0.0, 0.0, 0.0, components.of(model)
     for n, strip in enumerate(plan.strips):
-        seen = unpacked(packed[n])
+        [seen] = unpacked(packed[n])
 
         def visible(s: Any = strip, d: Visibilities = seen) -> np.ndarray:
             samples = transform.model_samples(found_in, s, plan)
-            return transform.visible(samples, d, s, plan)
+            [found] = transform.visible(samples, [d], s, plan)
+            return found
 
         spent, found = best(visible)
         seconds += spent

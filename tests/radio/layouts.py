@@ -69,7 +69,7 @@ def plan_of(data, geometry, count):
 
 def strips_of(data, plan):
     """The strips' visibilities, ready for the gridder."""
-    return [unpacked(joined([part])) for part in cut(data, plan)]
+    return [whole for part in cut(data, plan) for whole in unpacked(joined([part]))]
 
 
 def prediction_of(model, data, plan):
@@ -77,5 +77,6 @@ def prediction_of(model, data, plan):
     found = []
     for own, strip in zip(strips_of(data, plan), plan.strips, strict=True):
         samples = transform.model_samples(components.of(model), strip, plan)
-        found.append((own, transform.visible(samples, own, strip, plan)))
+        [seen] = transform.visible(samples, [own], strip, plan)
+        found.append((own, seen))
     return found

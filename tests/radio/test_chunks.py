@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrum_workflows.radio.plan.chunks import chunks
-from spectrum_workflows.radio.types import Observation
+from spectrum_workflows.radio.types import Observation, Window
 
 
 def observation(rows, nchan):
@@ -13,14 +13,10 @@ def observation(rows, nchan):
         telescope="",
         object_name="",
         field=0,
-        data_description=0,
         phase_centre=(0.0, 0.0),
         frame="FK5",
-        spectral_frame="TOPOCENT",
-        frequency=1e9 + 1e6 * np.arange(nchan),
-        rows_per_time=np.array(rows),
+        windows=(Window(0, 1e9 + 1e6 * np.arange(nchan), np.array(rows)),),
         longest_baseline=1.0,
-        visibility_bytes=18,
         identity="",
     )
 

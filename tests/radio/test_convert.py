@@ -193,7 +193,7 @@ def test_every_field_is_a_part_of_its_own(altered, tmp_path):
     assert convert(f"{root}/small.ms", f"{tmp_path}/z/small.zarr")["parts"] == 2
     for number in (0, 1):
         assert_same(root, tmp_path / "z", spec_of(field=number), limits=(351 * 8 * 4,))
-    with pytest.raises(SpecError, match=r"several of them \(0, 1\).*field = N"):
+    with pytest.raises(SpecError, match=r"several fields: 0 \(SIMULATED\), 1 \(.*field = N"):
         visibilities_of(tmp_path / "z", spec_of(), 10**9)
 
 

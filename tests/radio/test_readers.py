@@ -71,7 +71,7 @@ def test_a_format_is_one_reader_in_the_list(small, tmp_path, monkeypatch):
     np.savez(tmp_path / "small.npz", **columns)
 
     def rows_of(chunk):
-        stored, ends = np.load(chunk.url), np.cumsum([0, *known.rows_per_time])
+        stored, ends = np.load(chunk.url), np.cumsum([0, *known.windows[0].rows_per_time])
         return stored, slice(ends[chunk.time_start], ends[chunk.time_stop])
 
     def coordinates(chunk):

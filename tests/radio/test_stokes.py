@@ -7,7 +7,7 @@ from spectrum_workflows.radio import stokes
 NCHAN = 3
 
 
-def combined(data, flag=None, weight=None):
+def combined(data, flag=None, weight=None, *, either=False):
     data = np.asarray(data, np.complex64)
     flag = np.zeros(data.shape, bool) if flag is None else flag
     if weight is None:
@@ -15,7 +15,8 @@ def combined(data, flag=None, weight=None):
     rows = np.arange(len(data))
     visibility = np.full(data.shape[:2], 9, np.complex64)
     weights = np.full(data.shape[:2], 9, np.float32)
-    count = stokes.combine((data, flag, weight), rows, rows[::-1].copy(), visibility, weights)
+    place = rows[::-1].copy()
+    count = stokes.combine((data, flag, weight), rows, place, visibility, weights, either)
     return visibility[::-1], weights[::-1], count
 
 
@@ -82,3 +83,29 @@ def test_which_correlations_make_stokes_i(types, expected):
 def test_correlations_that_do_not_make_stokes_i(types):
     with pytest.raises(DataError, match="Stokes I needs"):
         stokes.hands(types, "set")
+
+
+def test_either_hand_stands_for_i_where_the_other_is_missing():
+    data = np.zeros((1, 4, 2))
+    data[..., 0], data[..., 1] = 1, 3
+    data[0, 2, 1] = np.nan
+    flag = np.zeros(data.shape, bool)
+    flag[0, 0, 0] = flag[0, 3] = True
+    weight = np.array([[[2.0, 6.0]]], np.float32)
+    visibility, weights, count = combined(data, flag, weight, either=True)
+    np.testing.assert_array_equal(visibility, [[3, 2, 1, 0]])
+    np.testing.assert_allclose(weights, [[6, 4 / (1 / 2 + 1 / 6), 2, 0]], rtol=1e-7)
+    assert count == 3  # of the last no hand is left
+
+
+def test_hands_that_are_asked_for():
+    assert stokes.hands([9, 10, 11, 12], "set") == (0, 3)
+    assert stokes.hands([9, 10, 11, 12], "set", "YY") == (3,)
+    assert stokes.hands([9], "set", "either") == (0,)
+    assert stokes.hands([5, 8], "set", "either") == (0, 1)
+    with pytest.raises(DataError, match='there is XX; hands = "either" takes XX for Stokes I'):
+        stokes.hands([9], "set")
+    with pytest.raises(DataError, match="there is no RR, but XX, YY"):
+        stokes.hands([9, 12], "set", "RR")
+    with pytest.raises(DataError, match="there is XY"):
+        stokes.hands([10], "set", "either")

@@ -96,8 +96,9 @@ def test_predictions_are_as_accurate(field, longest):
     fine = predict(model, data, Geometry(256, geometry.cell, 1e-9))
     found, rows = components.of(model), 0
     for own, strip in zip(cut(data, layout), layout.strips, strict=True):
-        seen = unpacked(own)
-        got = transform.visible(transform.model_samples(found, strip, layout), seen, strip, layout)
+        [seen] = unpacked(own)
+        samples = transform.model_samples(found, strip, layout)
+        [got] = transform.visible(samples, [seen], strip, layout)
         places = [np.flatnonzero((data.uvw == row).all(axis=1))[0] for row in seen.uvw]
         assert np.abs(got - fine[places]).max(initial=0) <= 1e-5 * model.sum()
         rows += len(places)

@@ -103,7 +103,7 @@ def test_every_usable_visibility_is_in_one_strip(seed, count, pieces):
     total = sum(np.count_nonzero(own.weight) for own in found)
     assert total == np.count_nonzero(usable)
     for own, strip in zip(found, plan.strips, strict=True):
-        seen = unpacked(own)
+        [seen] = unpacked(own)
         u = np.abs(seen.uvw[:, :1]) * seen.frequency / SPEED_OF_LIGHT
         inside = u[seen.weight > 0]
         assert np.all(inside >= strip.u_start)
@@ -122,7 +122,7 @@ def test_chunks_of_other_channels_join():
     parts = [cut(half, plan) for half in halves]
     total = 0
     for n, once in enumerate(strips_of(data, plan)):
-        own = unpacked(joined([part[n] for part in parts]))
+        [own] = unpacked(joined([part[n] for part in parts]))
         assert own.frequency.tolist() == once.frequency.tolist()
         for name in ("weight", "visibility"):
             whole, found = getattr(once, name), getattr(own, name)

@@ -25,7 +25,7 @@ from spectrum_workflows.radio.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -132,6 +132,95 @@ def dirty2vis(image: NDArray[Any], data: Visibilities, pixels: Pixels) -> NDArra
             **_options(data, pixels),
         )
     return np.asarray(visibilities.astype(np.complex64, copy=False))
+
+
+def windows2dirty(
+    parts: Sequence[Visibilities], vis: Sequence[NDArray[np.complex64]], pixels: Pixels
+) -> NDArray[Any]:
+    """`vis2dirty` of several windows, which have frequencies of their own, together.
+
+    In one call, which transforms once, where the gridder takes a list of frequencies per row;
+    else in one call for each.
+
+    Parameters
+    ----------
+    parts : sequence of Visibilities
+        One at least; coordinates and weights of each window.
+    vis : sequence of ndarray of complex64, shape (nrow, nchan)
+        Of each window.
+    pixels : Pixels
+    """
+    packed = _packed_call("vis2dirty_bda")
+    if len(parts) == 1 or packed is None:
+        images = (vis2dirty(own, values, pixels) for own, values in zip(parts, vis, strict=True))
+        return sum(images, start=next(images))
+    single = working_type(pixels.epsilon) is np.float32
+    with _gridder_errors():
+        return np.asarray(
+            packed(
+                vis=_flat(vis, np.complex64 if single else np.complex128),
+                wgt=_flat([own.weight for own in parts], np.float32 if single else np.float64),
+                npix_x=pixels.columns,
+                npix_y=pixels.rows,
+                **_packed_options(parts, pixels),
+            )
+        )
+
+
+def dirty2windows(
+    image: NDArray[Any], parts: Sequence[Visibilities], pixels: Pixels
+) -> tuple[NDArray[np.complex64], ...]:
+    """The adjoint of `windows2dirty` with weights of 1; nothing where the weight is 0.
+
+    Parameters
+    ----------
+    image : ndarray, shape (columns, rows)
+        Jy/pixel, in the precision of `working_type`.
+    parts : sequence of Visibilities
+        One at least; only coordinates and weights are used.
+    pixels : Pixels
+
+    Returns
+    -------
+    tuple of ndarray of complex64, shape (nrow, nchan)
+        Of each window, Jy.
+    """
+    packed = _packed_call("dirty2vis_bda")
+    if len(parts) == 1 or packed is None:
+        return tuple(dirty2vis(image, own, pixels) for own in parts)
+    with _gridder_errors():
+        flat = packed(
+            dirty=image,
+            mask=_flat([own.weight > 0 for own in parts], np.uint8),
+            **_packed_options(parts, pixels),
+        )
+    ends = np.cumsum([own.weight.size for own in parts])
+    pieces = np.split(flat.astype(np.complex64, copy=False), ends[:-1])
+    return tuple(piece.reshape(own.weight.shape) for piece, own in zip(pieces, parts, strict=True))
+
+
+def _packed_call(name: str) -> Callable[..., NDArray[Any]] | None:
+    """A call of the gridder that takes a list of frequencies per row, if this gridder has it."""
+    return getattr(getattr(wgridder, "experimental", None), name, None)
+
+
+def _packed_options(parts: Sequence[Visibilities], pixels: Pixels) -> dict[str, Any]:
+    """`_options` for such a call: list n for the rows of part n."""
+    rows = [len(own.uvw) for own in parts]
+    options = _options(parts[0], pixels) | {
+        "uvw": np.concatenate([own.uvw for own in parts]),
+        "freqlist_id": np.repeat(np.arange(len(parts), dtype=np.uint64), rows),
+        "freqlist_nfreqs": np.array([len(own.frequency) for own in parts], np.uint64),
+        "freqlist_freqs": np.concatenate([own.frequency for own in parts]),
+        "do_wgridding": any(_needs_w(own, pixels) for own in parts),
+    }
+    del options["freq"]
+    return options
+
+
+def _flat(arrays: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
+    """Arrays of several windows, row after row."""
+    return np.concatenate([array.ravel() for array in arrays], dtype=kind, casting="unsafe")
 
 
 @contextmanager

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, NaiveDatetime, StringConstraints, field_validator, model_validator
 
-from spectrum_workflows.radio.types import ARCSEC
+from spectrum_workflows.radio.types import ARCSEC, Hands
 from spectrum_workflows.specs import FrozenModel
 
 Positive = Annotated[float, Field(gt=0)]
+
+NotNegative = Annotated[float, Field(ge=0)]
+Word = Annotated[str, StringConstraints(min_length=1)]
+Number = Annotated[int, Field(ge=0)]
+NumberOrName = Number | Word
+"""A row of a subtable, or what stands in its column NAME."""
 
 SELF_CHECK_NPIX = 1024
 """Largest image side for which the self-check is on unless the spec says otherwise."""
@@ -55,6 +61,45 @@ class StripsSpec(FrozenModel):
 
     count: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
     """Strips of the uv plane in which the image is made; ``"auto"`` follows from image and data."""
+
+
+class SelectSpec(FrozenModel):
+    """The part of the data that is imaged; what is left out chooses everything."""
+
+    channels: tuple[tuple[Number, Number], ...] = ()
+    """Ranges of channels in every window, each the first and the one after the last."""
+    frequencies_hz: tuple[tuple[Positive, Positive], ...] = ()
+    """Ranges of frequency in Hz; a channel belongs where its centre lies."""
+    times: tuple[tuple[NaiveDatetime, NaiveDatetime], ...] = ()
+    """Ranges of time, each from (included) and to (not included) a date and time in the set's own
+    time scale, which is nearly always UTC: ``[["2024-05-01T10:00:00", "2024-05-01T10:30:00"]]``."""
+    scans: tuple[Number, ...] = ()
+    """Numbers of scans."""
+    antennas: tuple[NumberOrName, ...] = ()
+    """Numbers or names of antennas: baselines between two of them are imaged."""
+    without_antennas: tuple[NumberOrName, ...] = ()
+    """Numbers or names of antennas whose baselines are not imaged."""
+    baselines: tuple[tuple[NumberOrName, NumberOrName], ...] = ()
+    """Pairs of antennas, by numbers or names, in either order: no other baselines are imaged."""
+    uv_m: tuple[NotNegative, NotNegative] | None = None
+    """Shortest (included) and longest (not included) projected baseline in metres."""
+    uv_wavelengths: tuple[NotNegative, NotNegative] | None = None
+    """The same in wavelengths: it leaves out other rows in every channel."""
+
+    @field_validator("channels", "frequencies_hz", "times")
+    @classmethod
+    def _all_rise(cls, ranges: tuple[tuple[Any, Any], ...]) -> tuple[tuple[Any, Any], ...]:
+        for start, stop in ranges:
+            if not start < stop:
+                raise ValueError(f"a range ends where it begins, or before: {start} to {stop}")
+        return ranges
+
+    @field_validator("uv_m", "uv_wavelengths")
+    @classmethod
+    def _rises(cls, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+        if ends is not None and not ends[0] < ends[1]:
+            raise ValueError(f"the range ends where it begins, or before: {ends[0]} to {ends[1]}")
+        return ends
 
 
 class CleanSpec(FrozenModel):
@@ -161,13 +206,23 @@ class RadioSpec(FrozenModel):
     """The set below the data root, without suffix, so that the spec stays the same for other forms
     of the data: ``NAME.zarr``, else ``NAME.ms``. ``catalogue:NAME`` is an entry of the
     catalogue."""
-    column: Literal["DATA", "CORRECTED_DATA"] = "DATA"
-    """Visibilities to image."""
-    field: int | None = Field(None, ge=0)
-    """Row number of the FIELD table; may be left out where the set has one field."""
-    data_description: int | None = Field(None, ge=0)
-    """Row number of the DATA_DESCRIPTION table (spectral window and polarisation); may be left out
-    where the set has one."""
+    column: Word = "DATA"
+    """Visibilities to image: ``DATA``, ``CORRECTED_DATA`` or any other data column of the set."""
+    field: NumberOrName | None = None
+    """Row number of the FIELD table, or name of the field; may be left out where the set has one
+    field."""
+    spectral_window: Literal["all"] | NumberOrName | tuple[NumberOrName, ...] | None = None
+    """Row number of the SPECTRAL_WINDOW table or name of the window; several in a list, or
+    ``"all"``, are imaged together. May be left out where the set has one."""
+    data_description: Number | None = None
+    """Row number of the DATA_DESCRIPTION table (spectral window and polarisation), in place of
+    ``spectral_window``."""
+    hands: Hands = "both"
+    """Parallel hands that Stokes I is made of: ``"both"``, each needing the other;
+    ``"either"``, one where the other is flagged or missing; or one, such as ``"XX"``. All but
+    the first make a pseudo-I, which is Stokes I where nothing is polarised."""
+    select: SelectSpec = SelectSpec()
+    """Channels, times, scans, antennas, baselines and uv range that are imaged."""
     image: ImageSpec
     """Geometry and accuracy of the image."""
     weighting: WeightingSpec = WeightingSpec()
@@ -190,6 +245,8 @@ class RadioSpec(FrozenModel):
     def _consistent(self) -> Self:
         if self.data_set.rstrip("/").endswith((".ms", ".zarr")):
             raise ValueError("write data_set without its suffix: .zarr or .ms is found by itself")
+        if self.spectral_window is not None and self.data_description is not None:
+            raise ValueError("give spectral_window or data_description, not both")
         if self.clean and not self.image.psf:
             raise ValueError("[clean] needs the PSF: set image.psf = true")
         if self.restore and not self.clean:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.types import Hands
+
 NAMES = {1: "I", 2: "Q", 3: "U", 4: "V", 5: "RR", 6: "RL", 7: "LR", 8: "LL"}
 NAMES |= {9: "XX", 10: "XY", 11: "YX", 12: "YY"}
 """Correlations by their number in the Measurement Set (casacore's ``Stokes``)."""
@@ -21,7 +23,7 @@ NAMES |= {9: "XX", 10: "XY", 11: "YX", 12: "YY"}
 _HANDS = (("I",), ("XX", "YY"), ("RR", "LL"))
 
 
-def hands(types: Sequence[int], where: str) -> tuple[int, ...]:
+def hands(types: Sequence[int], where: str, asked: Hands = "both") -> tuple[int, ...]:
     """Positions of the correlations whose mean is Stokes I.
 
     Parameters
@@ -30,11 +32,13 @@ def hands(types: Sequence[int], where: str) -> tuple[int, ...]:
         ``CORR_TYPE`` of the POLARIZATION subtable.
     where : str
         The data set, for the error.
+    asked : str
+        ``both`` hands, ``either``, or the name of one.
 
     Returns
     -------
     tuple of int
-        One position (I) or two (XX and YY, or RR and LL).
+        One position (I, or one hand) or two (XX and YY, or RR and LL).
 
     Raises
     ------
@@ -42,14 +46,19 @@ def hands(types: Sequence[int], where: str) -> tuple[int, ...]:
         Stokes I cannot be formed.
     """
     names = [NAMES.get(int(t), f"type {t}") for t in types]
+    listed = ", ".join(names)
+    if asked in names:
+        return (names.index(asked),)
+    if asked not in ("both", "either"):
+        raise DataError(f"there is no {asked}, but {listed}", where, "choose other hands")
     for parallel in _HANDS:
-        if all(name in names for name in parallel):
-            return tuple(sorted(names.index(name) for name in parallel))
-    raise DataError(
-        f"Stokes I needs I, XX and YY, or RR and LL; there is {', '.join(names)}",
-        where,
-        "choose another data_description",
-    )
+        present = tuple(sorted(names.index(name) for name in parallel if name in names))
+        if len(present) == len(parallel) or (present and asked == "either"):
+            return present
+    remedy = "choose another spectral_window"
+    if single := [name for pair in _HANDS for name in pair if name in names]:
+        remedy = f'hands = "either" takes {single[0]} for Stokes I (right without polarisation)'
+    raise DataError(f"Stokes I needs I, XX and YY, or RR and LL; there is {listed}", where, remedy)
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -59,12 +68,14 @@ def combine(
     target: NDArray[np.int64],
     visibility: NDArray[np.complex64],
     weight: NDArray[np.float32],
+    either: bool,
 ) -> int:
     """Write Stokes I of some rows, in their final order, into the output arrays.
 
     I = (P + Q) / 2 with weight 4 / (1/w_P + 1/w_Q), P and Q being the parallel
     hands; both are needed.  Where either is flagged, not finite, or has a
     weight that is not positive and finite, visibility and weight become 0.
+    Where ``either`` will do, a hand alone stands for I with its own weight.
 
     Parameters
     ----------
@@ -75,11 +86,13 @@ def combine(
         Row ``source[k]`` of the block becomes row ``target[k]`` of the output.
     visibility, weight : ndarray, shape (nrow_out, nchan)
         Filled in place.
+    either : bool
+        Whether one usable hand is enough.
 
     Returns
     -------
     int
-        Visibilities of which no hand is flagged, usable or not.
+        Visibilities of which no hand is flagged (``either``: not every one), usable or not.
     """
     data, flag, given = correlations
     nchan, nhand = data.shape[1], data.shape[2]
@@ -89,21 +102,21 @@ def combine(
         row, out = source[k], target[k]
         for chan in range(nchan):
             real, imag, variance = 0.0, 0.0, 0.0
-            usable, flagged = True, False
+            usable, flags = 0, 0
             for hand in range(nhand):
-                flagged = flagged or flag[row, chan, hand]
                 value = data[row, chan, hand]
                 w = given[row, chan if per_channel else 0, hand]
-                usable = usable and not flagged and w > 0.0 and w < np.inf
-                usable = usable and np.isfinite(value.real) and np.isfinite(value.imag)
-                if usable:
+                if flag[row, chan, hand]:
+                    flags += 1
+                elif w > 0.0 and w < np.inf and np.isfinite(value.real) and np.isfinite(value.imag):
+                    usable += 1
                     real += value.real
                     imag += value.imag
                     variance += 1.0 / w
-            unflagged += not flagged
-            if usable:
-                visibility[out, chan] = complex(real / nhand, imag / nhand)
-                weight[out, chan] = nhand * nhand / variance
+            unflagged += flags < nhand if either else flags == 0
+            if usable == nhand or (either and usable > 0):
+                visibility[out, chan] = complex(real / usable, imag / usable)
+                weight[out, chan] = usable * usable / variance
             else:
                 visibility[out, chan] = 0
                 weight[out, chan] = 0

@@ -259,8 +259,9 @@ def count_use(passes: Run[Chunk], sums: Sums, weighting: Weighting | None) -> Us
     return Use(
         planned=planned,
         flagged=planned - sums.unflagged,
-        unusable=sums.unflagged - usable,
+        unusable=sums.unflagged - usable - sums.outside,
         beyond=usable - sums.used,
+        outside=sums.outside,
     )
 
 

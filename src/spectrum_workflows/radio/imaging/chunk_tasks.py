@@ -81,6 +81,7 @@ def sums_of(
         planes={plane.number: _imaged(plane, data, chunk, geometry, outputs) for plane in fed},
         used=int(np.count_nonzero(data.weight)),
         unflagged=data.unflagged,
+        outside=data.outside,
     )
 
 
@@ -103,7 +104,12 @@ def _imaged(
 
 def add_sums(a: Sums, b: Sums) -> Sums:
     """Merge two chunks' images, plane by plane."""
-    return Sums(_merged(a.planes, b.planes), a.used + b.used, a.unflagged + b.unflagged)
+    return Sums(
+        _merged(a.planes, b.planes),
+        a.used + b.used,
+        a.unflagged + b.unflagged,
+        a.outside + b.outside,
+    )
 
 
 def residual(

@@ -74,11 +74,14 @@ class Sums:
     planes : dict of int to PlaneSums
     used, unflagged : int
         Visibilities with imaging weight, in whatever planes, and those that are not flagged.
+    outside : int
+        Usable visibilities that are left out, outside the chosen uv range.
     """
 
     planes: dict[int, PlaneSums]
     used: int
     unflagged: int
+    outside: int = 0
 
     @property
     def weight_sum(self) -> float:

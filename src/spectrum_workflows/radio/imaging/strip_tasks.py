@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 
     Slices = tuple[Coarse, ...]
     """Coarse samples, or columns, in every plane."""
+
+    Wholes = Sequence[Visibilities]
+    """Visibilities of a strip, those of each list of frequencies."""
+
+    Values = Sequence[NDArray[np.complex64]]
+    """Numbers in the places of these."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Counts:
     planes: tuple[PlaneCounts, ...]
     used: int
     unflagged: int
+    outside: int = 0
 
 
 def chunk_pieces(
@@ -75,28 +84,45 @@ def strip_of(_number: int, pieces: list[StripData]) -> StripData:
 
 def counted(strip: Strip, data: StripData, planes: tuple[Plane, ...], check_of: int) -> Counts:
     """Weights and visibilities of a strip, and its share of the self-check's samples."""
-    whole = unpacked(data)
+    wholes = unpacked(data)
     return Counts(
         of_strips={strip.number: _weight_sum(data)},
-        planes=tuple(_counted(plane, strip, data, whole, check_of) for plane in planes),
+        planes=tuple(_counted(plane, strip, data, wholes, check_of) for plane in planes),
         used=int(np.count_nonzero(data.weight)),
         unflagged=data.unflagged,
+        outside=data.outside,
     )
 
 
 def _counted(
-    plane: Plane, strip: Strip, data: StripData, whole: Visibilities, check_of: int
+    plane: Plane,
+    strip: Strip,
+    data: StripData,
+    wholes: tuple[Visibilities, ...],
+    check_of: int,
 ) -> PlaneCounts:
     """The same of one plane."""
-    own = visibilities_of(plane, whole)
+    own = [visibilities_of(plane, whole) for whole in wholes]
     drawn: Sample | None = None
     if check_of:
         share = VISIBILITIES * strip.size // max(check_of, strip.size)
-        drawn = sample(own, max(share, 1), (strip.number,))
+        drawn = _sampled(own, max(share, 1), strip.number)
     # summed as it is packed, where that is all of it: the order decides the last bit
-    weight = data.weight if own is whole else own.weight
-    weight_sum = float(weight.sum(dtype=np.float64))
-    return PlaneCounts(weight_sum, int(np.count_nonzero(weight)), drawn)
+    everything = all(one is whole for one, whole in zip(own, wholes, strict=True))
+    weights = [data.weight] if everything else [part.weight for part in own]
+    weight_sum = sum(float(weight.sum(dtype=np.float64)) for weight in weights)
+    used = sum(int(np.count_nonzero(weight)) for weight in weights)
+    return PlaneCounts(weight_sum, used, drawn)
+
+
+def _sampled(own: Sequence[Visibilities], share: int, strip: int) -> Sample:
+    """At most ``share`` visibilities of a strip, of every list of frequencies as its size is."""
+    total = max(sum(part.weight.size for part in own), 1)
+    samples = (
+        sample(part, max(share * part.weight.size // total, 1), (strip, *((n,) if n else ())))
+        for n, part in enumerate(own)
+    )
+    return reduce(operator.add, samples)
 
 
 def add_counts(a: Counts, b: Counts) -> Counts:
@@ -106,6 +132,7 @@ def add_counts(a: Counts, b: Counts) -> Counts:
         tuple(one + two for one, two in zip(a.planes, b.planes, strict=True)),
         a.used + b.used,
         a.unflagged + b.unflagged,
+        a.outside + b.outside,
     )
 
 
@@ -113,7 +140,9 @@ def _weight_sum(data: StripData) -> float:
     return float(data.weight.sum(dtype=np.float64))
 
 
-def _checked(strip: Strip, data: StripData, of_strips: dict[int, float]) -> Visibilities:
+def _checked(
+    strip: Strip, data: StripData, of_strips: dict[int, float]
+) -> tuple[Visibilities, ...]:
     """A strip's visibilities, if they are those that were counted.
 
     A strip that was lost with its worker is cut again: from the same chunks,
@@ -134,11 +163,11 @@ def dirty_pieces(
 ) -> tuple[Slices, ...]:
     """A strip's dirty images, coarse, in slices for the blocks of columns."""
 
-    def measured(_: int, own: Visibilities) -> NDArray[np.complex64]:
-        return own.visibility
+    def measured(_: int, own: Wholes) -> Values:
+        return [part.visibility for part in own]
 
-    whole = _checked(strip, data, of_strips)
-    return _inverted("the dirty image", measured, strip, whole, planes, layout)
+    wholes = _checked(strip, data, of_strips)
+    return _inverted("the dirty image", measured, strip, wholes, planes, layout)
 
 
 def psf_pieces(
@@ -150,11 +179,11 @@ def psf_pieces(
 ) -> tuple[Slices, ...]:
     """The same for a point source of 1 Jy at the phase centre."""
 
-    def ones(_: int, own: Visibilities) -> NDArray[np.complex64]:
-        return np.broadcast_to(np.complex64(1), own.visibility.shape)
+    def ones(_: int, own: Wholes) -> Values:
+        return [np.broadcast_to(np.complex64(1), part.visibility.shape) for part in own]
 
-    whole = _checked(strip, data, of_strips)
-    return _inverted("the PSF", ones, strip, whole, planes, layout)
+    wholes = _checked(strip, data, of_strips)
+    return _inverted("the PSF", ones, strip, wholes, planes, layout)
 
 
 def residual_pieces(
@@ -167,12 +196,13 @@ def residual_pieces(
 ) -> tuple[Slices, ...]:
     """Major cycle within a strip: predict each plane's model, subtract, grid what is left."""
 
-    def left(number: int, own: Visibilities) -> NDArray[np.complex64]:
+    def left(number: int, own: Wholes) -> Values:
         coarse = transform.model_samples(model.plane(number), strip, layout)
-        return own.visibility - transform.visible(coarse, own, strip, layout)
+        seen = transform.visible(coarse, own, strip, layout)
+        return [part.visibility - values for part, values in zip(own, seen, strict=True)]
 
-    whole = _checked(strip, data, of_strips)
-    return _inverted("the residual", left, strip, whole, planes, layout)
+    wholes = _checked(strip, data, of_strips)
+    return _inverted("the residual", left, strip, wholes, planes, layout)
 
 
 def block_of(layout: StripLayout, number: int, pieces: list[Slices]) -> Slices:
@@ -185,16 +215,16 @@ def block_of(layout: StripLayout, number: int, pieces: list[Slices]) -> Slices:
 
 def _inverted(
     what: str,
-    visibility_of: Callable[[int, Visibilities], NDArray[np.complex64]],
+    visibility_of: Callable[[int, Wholes], Values],
     strip: Strip,
-    whole: Visibilities,
+    wholes: Wholes,
     planes: tuple[Plane, ...],
     layout: StripLayout,
 ) -> tuple[Slices, ...]:
     """Coarse images of a strip, one per plane, in slices for the blocks of columns."""
     samples = []
     for number, plane in enumerate(planes):
-        own = visibilities_of(plane, whole)
+        own = [visibilities_of(plane, whole) for whole in wholes]
         image = transform.sampled(own, visibility_of(number, own), strip, layout)
         samples.append(finite(image, what, strip.where))
     return _slices(samples, strip, layout)

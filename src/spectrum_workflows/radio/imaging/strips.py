@@ -86,7 +86,7 @@ class StripImager:
                 self.planes, images.result(), psfs, counts.planes, strict=True
             )
         }
-        return normalised(Sums(planes, counts.used, counts.unflagged))
+        return normalised(Sums(planes, counts.used, counts.unflagged, counts.outside))
 
     def residual(self, model: Components, cycle: int) -> DistributedResidual:
         """The dirty images of the data minus a model; see `Imager.residual`.

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.radio.types import Chunk, Observation, Plane
+from spectrum_workflows.radio.types import Chunk, Observation, Plane, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 
 def chunks(
     observation: Observation, max_visibilities: int, planes: tuple[Plane, ...] = (Plane(),)
 ) -> tuple[Chunk, ...]:
-    """Chunks of nearly equal size, in time and then channel order.
+    """Chunks of nearly equal size, in window, time and then channel order.
 
     Times are cut first; channels only where a single time holds more than
     ``max_visibilities``.  Neither storage chunks nor workers play a part, so
@@ -36,34 +38,60 @@ def chunks(
     SpecError
         A plane holds no channel of the set.
     """
-    rows = observation.rows_per_time
-    held = [plane.channels.hold(observation.frequency) for plane in planes]
-    for plane, channels in zip(planes, held, strict=True):
-        if not channels.any():
+    for plane in planes:
+        if not plane.channels.hold(observation.frequency).any():
             raise SpecError(f"no channel lies in {plane.where}", observation.url, "choose others")
-    used = np.flatnonzero(np.any(held, axis=0))
-    begin, nchan = int(used[0]), int(used[-1] - used[0]) + 1
+    pieces = (
+        _of_window(observation, window, max_visibilities, planes) for window in observation.windows
+    )
+    return tuple(chunk for window in pieces for chunk in window)
+
+
+def _of_window(
+    observation: Observation, window: Window, max_visibilities: int, planes: tuple[Plane, ...]
+) -> Iterator[Chunk]:
+    """The chunks of one window, which may feed no plane."""
+    rows = window.rows_per_time
+    held = [plane.channels.hold(window.frequency) for plane in planes]
     widest = max(1, max_visibilities // max(int(rows.max()), 1))
-    ranges = [(begin + a, begin + b) for a, b in _even(nchan, -(-nchan // widest))]
+    ranges = [
+        (begin + a, begin + b)
+        for begin, end in _runs(window, np.any(held, axis=0))
+        for a, b in _even(end - begin, -(-(end - begin) // widest))
+    ]
+    if not ranges:
+        return
     fed = {(start, stop): _fed(planes, held, start, stop) for start, stop in ranges}
     limit = max_visibilities // max(stop - start for start, stop in ranges)
-    return tuple(
-        Chunk(
-            url=observation.url,
-            column=observation.column,
-            field=observation.field,
-            data_description=observation.data_description,
-            time_start=first,
-            time_stop=last,
-            chan_start=start,
-            chan_stop=stop,
-            size=int(rows[first:last].sum()) * (stop - start),
-            planes=fed[start, stop],
-        )
-        for first, last in _times(rows, max(limit, 1))
-        for start, stop in ranges
-        if fed[start, stop]
-    )
+    for first, last in _times(rows, max(limit, 1)):
+        for start, stop in ranges:
+            if fed[start, stop]:
+                yield Chunk(
+                    url=observation.url,
+                    column=observation.column,
+                    field=observation.field,
+                    data_description=window.number,
+                    time_start=first,
+                    time_stop=last,
+                    chan_start=start,
+                    chan_stop=stop,
+                    size=int(rows[first:last].sum()) * (stop - start),
+                    planes=fed[start, stop],
+                    selection=observation.selection,
+                )
+
+
+def _runs(window: Window, held: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Ranges of chosen channels that follow one another, between the outermost that are held."""
+    used = np.flatnonzero(held)
+    if not len(used):
+        return []
+    channels = window.channels
+    channels = channels[(channels >= used[0]) & (channels <= used[-1])]
+    ends = np.flatnonzero(np.diff(channels) > 1)
+    starts = np.concatenate([channels[:1], channels[ends + 1]]).tolist()
+    stops = (np.concatenate([channels[ends], channels[-1:]]) + 1).tolist()
+    return list(zip(starts, stops, strict=True))
 
 
 def _fed(

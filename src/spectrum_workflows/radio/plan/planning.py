@@ -149,7 +149,7 @@ def plan_planes(
     memories += [stage.memory for stage in stages if any(layouts)]
     return ImagingPlan(
         partitions=every,
-        bytes_to_read=sum(chunk.size for chunk in every) * observation.visibility_bytes,
+        bytes_to_read=_bytes(observation, every),
         largest_memory=max(memories),
         warnings=(*observation.notes, *_undersampled(spec, observation)),
         inputs=((observation.url, observation.identity),),
@@ -159,6 +159,12 @@ def plan_planes(
         groups=tuple(map(PlaneGroup, groups, layouts)),
         data_bytes=storage.size_below(observation.url),
     )
+
+
+def _bytes(observation: Observation, every: Sequence[Chunk]) -> int:
+    """Bytes, as stored, of one pass over some chunks."""
+    each = {window.number: window.visibility_bytes for window in observation.windows}
+    return sum(chunk.size * each[chunk.data_description] for chunk in every)
 
 
 def _method(layout: StripLayout | None) -> str:
@@ -183,8 +189,7 @@ def _stages(
     geometry, psf = geometry_of(spec), spec.image.psf
     weighted = spec.weighting.scheme != "natural"
     if layout:
-        rows = int(observation.rows_per_time.sum())
-        stages = forecast.in_strips(cut, layout, rows=rows, weighted=weighted, psf=psf)
+        stages = forecast.in_strips(cut, layout, rows=observation.rows, weighted=weighted, psf=psf)
     else:
         need = memory.task_bytes(cut, geometry)
         stages = forecast.in_chunks(cut, geometry, coverage, psf=psf, memory=need)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from spectrum_workflows.radio.read.choices import within_uv
 from spectrum_workflows.radio.read.finding import find, inputs
 from spectrum_workflows.radio.read.formats import reader_of
 from spectrum_workflows.radio.read.msv2.files import is_measurement_set
@@ -39,7 +41,9 @@ def read(chunk: Chunk) -> Visibilities:
     DataError
         The data set cannot be read.
     """
-    return reader_of(chunk.url).read(chunk)
+    data = reader_of(chunk.url).read(chunk)
+    own = replace(data, window=chunk.data_description)
+    return own if chunk.selection.any_uv else within_uv(own, chunk.selection)
 
 
 def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,7 +18,7 @@ from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read.frequencies import rising
 from spectrum_workflows.radio.read.msv4.observation import SPECTRAL_FRAMES
 from spectrum_workflows.radio.read.units import UNIX_EPOCH, units_factor
-from spectrum_workflows.radio.types import Antennas, Observation, Visibilities
+from spectrum_workflows.radio.types import Observation, Visibilities, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,7 +242,7 @@ def stokes_i_of(vis: xr.Dataset | xr.DataTree) -> StokesI:
     )
     every = np.arange(nrow)
     pieces = (hands_of("VISIBILITY", np.complex64), hands_of("FLAG", np.bool_), weight)
-    unflagged = stokes.combine(pieces, every, every, out.visibility, out.weight)
+    unflagged = stokes.combine(pieces, every, every, out.visibility, out.weight, False)
     order = np.argsort(frequency, kind="stable")
     return StokesI(rising(replace(out, unflagged=unflagged)), dims, shape, order, known)
 
@@ -270,22 +270,23 @@ def observation_of(vis: xr.Dataset | xr.DataTree, data: Visibilities) -> Observa
     width = frequency.get("channel_width")
     value = float(width["data"]) if isinstance(width, dict) and "data" in width else np.nan
     times = np.ravel(source["time"].values) if "time" in source.coords else np.empty(0)
+    window = Window(
+        number=0,
+        frequency=data.frequency,
+        rows_per_time=np.array([len(data.uvw)]),
+        times=np.unique(np.asarray(times, np.float64) + UNIX_EPOCH),
+        width=np.full(len(data.frequency), value),
+        spectral_frame=SPECTRAL_FRAMES.get(str(frequency.get("observer")), ""),
+    )
     return Observation(
         url=HERE,
         column="VISIBILITY",
         telescope=str(source.attrs.get("telescope", "")),
         object_name=str(source.attrs.get("object_name", "")),
         field=0,
-        data_description=0,
         phase_centre=centre,
         frame=frame,
-        spectral_frame=SPECTRAL_FRAMES.get(str(frequency.get("observer")), ""),
-        frequency=data.frequency,
-        rows_per_time=np.array([len(data.uvw)]),
+        windows=(window,),
         longest_baseline=float(np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max(initial=0.0)),
-        visibility_bytes=0,
         identity="",
-        channel_width=np.full(len(data.frequency), value),
-        times=np.asarray(times, np.float64) + UNIX_EPOCH,
-        antennas=Antennas(),
     )

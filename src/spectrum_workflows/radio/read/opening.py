@@ -16,12 +16,12 @@ from spectrum_workflows.radio.read.dataset import DIRECTION, FULL, attributes, d
 from spectrum_workflows.radio.read.msv4.observation import SPECTRAL_FRAMES
 from spectrum_workflows.radio.read.reader import Chosen
 from spectrum_workflows.radio.read.units import UNIX_EPOCH
-from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
+from spectrum_workflows.radio.types import Chunk, Observation, Visibilities, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.read.reader import Column
+    from spectrum_workflows.radio.types import Hands
 
 OBSERVERS = {fits: observer for observer, fits in SPECTRAL_FRAMES.items()}
 """FITS' SPECSYS and MSv4's spectral frames."""
@@ -30,9 +30,11 @@ OBSERVERS = {fits: observer for observer, fits in SPECTRAL_FRAMES.items()}
 def open(  # noqa: A001  (what xarray and zarr call it, too)
     url: str | Path,
     *,
-    field: int | None = None,
+    field: int | str | None = None,
+    spectral_window: int | str | None = None,
     data_description: int | None = None,
-    column: Column = "DATA",
+    column: str = "DATA",
+    hands: Hands = "both",
     times: tuple[int, int] | None = None,
     channels: tuple[int, int] | None = None,
 ) -> xr.Dataset:
@@ -46,13 +48,16 @@ def open(  # noqa: A001  (what xarray and zarr call it, too)
     url : str or Path
         The set: a Measurement Set (version 2) on this file system, or a Zarr set on it or
         in a store.
-    field : int, optional
-        Row of the FIELD table; needed where there are several.
+    field : int or str, optional
+        Row of the FIELD table, or name; needed where there are several.
+    spectral_window : int or str, optional
+        Row of the SPECTRAL_WINDOW table, or name; needed where there are several.
     data_description : int, optional
-        Row of the DATA_DESCRIPTION table: spectral window and polarisation; needed where
-        there are several.
-    column : {"DATA", "CORRECTED_DATA"}
-        Visibilities to read.
+        Row of the DATA_DESCRIPTION table (spectral window and polarisation), in place of it.
+    column : str
+        Visibilities to read: ``DATA``, ``CORRECTED_DATA`` or another data column.
+    hands : {"both", "either", "XX", "YY", "RR", "LL"}
+        Parallel hands that Stokes I is made of.
     times, channels : tuple of int, optional
         Half-open ranges ``(start, stop)`` among the times that have cross-correlations, and
         among the channels; all if left out.
@@ -70,7 +75,7 @@ def open(  # noqa: A001  (what xarray and zarr call it, too)
     DataNotFoundError, DataError
         There is no such set, or it cannot be imaged.
     SpecError
-        The set holds several fields or data descriptions and none was chosen, or no such range.
+        The set holds several fields or windows and none was chosen, or no such range.
 
     Examples
     --------
@@ -86,7 +91,12 @@ def open(  # noqa: A001  (what xarray and zarr call it, too)
     if not any(map(storage.exists, (where, f"{where}/zarr.json"))):
         raise DataNotFoundError("no such data set", where, "name a Measurement Set or a Zarr set")
     reader = formats.reader_of(where)
-    observation = reader.describe(Chosen(column, field, data_description), where)
+    choice = Chosen(column, field, spectral_window, data_description, hands)
+    observation = reader.describe(choice, where)
+    if len(observation.windows) > 1:
+        numbers = ", ".join(str(window.number) for window in observation.windows)
+        message = f"several data descriptions are chosen: {numbers}"
+        raise SpecError(message, where, "open one: data_description = N")
     for note in observation.notes:
         warnings.warn(note, stacklevel=2)
     chunk = _chunk(observation, times, channels)
@@ -97,19 +107,21 @@ def _chunk(
     observation: Observation, times: tuple[int, int] | None, channels: tuple[int, int] | None
 ) -> Chunk:
     """The part of a set that two ranges name."""
-    rows = observation.rows_per_time
+    [window] = observation.windows
+    rows = window.rows_per_time
     time_start, time_stop = _range("times", times, len(rows))
-    chan_start, chan_stop = _range("channels", channels, len(observation.frequency))
+    chan_start, chan_stop = _range("channels", channels, len(window.frequency))
     return Chunk(
         url=observation.url,
         column=observation.column,
         field=observation.field,
-        data_description=observation.data_description,
+        data_description=window.number,
         time_start=time_start,
         time_stop=time_stop,
         chan_start=chan_start,
         chan_stop=chan_stop,
         size=int(rows[time_start:time_stop].sum()) * (chan_stop - chan_start),
+        selection=observation.selection,
     )
 
 
@@ -147,13 +159,14 @@ def _dataset(data: Visibilities, observation: Observation, chunk: Chunk) -> xr.D
         "FLAG": ((*dims, *FULL), weight == 0),
         "UVW": ((*dims, "uvw_label"), placed(data.uvw, (*cells, 3), np.nan), {"units": "m"}),
     }
-    seconds = observation.times[chunk.time_start : chunk.time_stop] - UNIX_EPOCH
+    [window] = observation.windows
+    seconds = window.times[chunk.time_start : chunk.time_stop] - UNIX_EPOCH
     scale = {"type": "time", "units": "s", "format": "unix"}
     scale |= {"scale": observation.time_scale.lower()}
     coordinates: dict[str, Any] = {
         "time": ("time", seconds, scale),
         "baseline_id": ("baseline_id", baselines),
-        "frequency": _frequency(data.frequency, observation),
+        "frequency": _frequency(data.frequency, window),
         "polarization": ("polarization", np.array(["I"])),
         "uvw_label": ("uvw_label", np.array(["u", "v", "w"])),
     }
@@ -170,12 +183,12 @@ def _dataset(data: Visibilities, observation: Observation, chunk: Chunk) -> xr.D
 
 
 def _frequency(
-    hertz: NDArray[np.float64], observation: Observation
+    hertz: NDArray[np.float64], window: Window
 ) -> tuple[str, NDArray[np.float64], dict[str, Any]]:
     about: dict[str, Any] = {"type": "spectral_coord", "units": "Hz"}
-    if observer := OBSERVERS.get(observation.spectral_frame):
+    if observer := OBSERVERS.get(window.spectral_frame):
         about["observer"] = observer
-    width = observation.channel_width
+    width = window.width
     if width is not None and np.isfinite(width).any():
         quantity = {"units": "Hz", "type": "quantity"}
         value = float(np.abs(width[np.isfinite(width)][0]))

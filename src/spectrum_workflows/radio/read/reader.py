@@ -4,41 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from spectrum_workflows.radio.spec import SelectSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
+    from spectrum_workflows.radio.types import Chunk, Hands, Observation, Visibilities
 
-Column = Literal["DATA", "CORRECTED_DATA"]
-"""Visibilities of a set, by their name in a Measurement Set."""
+Name = int | str
+"""A row of a subtable, or the name that stands in it."""
 
 
 class Choice(Protocol):
     """What is read of a set that may hold several of a kind: a spec, or a `Chosen`."""
 
     @property
-    def column(self) -> Column:
-        """Visibilities."""
+    def column(self) -> str:
+        """Visibilities, by their name in a Measurement Set."""
 
     @property
-    def field(self) -> int | None:
-        """Row of the FIELD table; needed where there are several."""
+    def field(self) -> Name | None:
+        """Row of the FIELD table or its name; needed where there are several."""
+
+    @property
+    def spectral_window(self) -> Name | tuple[Name, ...] | None:
+        """Rows of the SPECTRAL_WINDOW table or their names, or ``all``."""
 
     @property
     def data_description(self) -> int | None:
-        """Row of the DATA_DESCRIPTION table; needed where there are several."""
+        """Row of the DATA_DESCRIPTION table, in place of a spectral window."""
+
+    @property
+    def hands(self) -> Hands:
+        """Parallel hands that Stokes I is made of."""
+
+    @property
+    def select(self) -> SelectSpec:
+        """Channels, times, scans, antennas, baselines and uv range."""
+
+
+ALL = SelectSpec()
+"""Everything."""
 
 
 @dataclass(frozen=True)
 class Chosen:
     """A `Choice` without a spec around it."""
 
-    column: Column = "DATA"
-    field: int | None = None
+    column: str = "DATA"
+    field: Name | None = None
+    spectral_window: Name | tuple[Name, ...] | None = None
     data_description: int | None = None
+    hands: Hands = "both"
+    select: SelectSpec = ALL
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,8 @@ class Reader:
         its frequencies (Hz).
     read : callable
         ``read(chunk)``: Stokes I, rows in (time, antenna1, antenna2) order, with the time
-        and the antennas of each.
+        and the antennas of each.  Rows and hands are those of the chunk's selection; its uv
+        range is left to the caller.
     """
 
     name: str

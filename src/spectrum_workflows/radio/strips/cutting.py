@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numba
@@ -40,43 +41,111 @@ def cut(data: Visibilities, layout: StripLayout) -> tuple[StripData, ...]:
     edges = np.array([strip.u_start for strip in layout.strips[1:]])
     owner = np.empty(data.weight.shape, np.int16)
     _assign(np.abs(data.uvw[:, 0]), scale, data.weight, edges, owner)
-    return tuple(
-        _packed(data, owner, number, data.unflagged if number == 0 else 0)
-        for number in range(len(layout.strips))
-    )
+    parts = (_packed(data, owner, number) for number in range(len(layout.strips)))
+    first, *others = parts
+    return (replace(first, unflagged=data.unflagged, outside=data.outside), *others)
 
 
 def joined(parts: Sequence[StripData]) -> StripData:
-    """The pieces of one strip, in order, on the channels of all of them."""
-    frequency = np.unique(np.concatenate([part.frequency for part in parts]))
+    """The pieces of one strip, in order, on the channels of all of them.
+
+    Windows keep lists of frequencies of their own, which may overlap.  Pieces of other channels
+    of one window share a list where they follow one another.
+
+    Parameters
+    ----------
+    parts : sequence of StripData
+        As they are cut: of one list each.
+    """
+    lists = _lists(parts)
+    starts = np.cumsum([0, *(len(each.frequency) for each in lists)])
+    place = {
+        (each.window, piece): int(start) + offset
+        for each, start in zip(lists, starts, strict=False)
+        for piece, offset in each.pieces
+    }
     shifted = [
-        part.channels + np.int32(np.searchsorted(frequency, part.frequency[:1]).sum())
-        for part in parts
+        part.channels + np.int32(place[part.windows[0], part.frequency.tobytes()]) for part in parts
     ]
     return StripData(
         uvw=np.concatenate([part.uvw for part in parts]),
-        frequency=frequency,
+        frequency=np.concatenate([each.frequency for each in lists]),
         channels=np.concatenate(shifted),
         visibility=np.concatenate([part.visibility for part in parts]),
         weight=np.concatenate([part.weight for part in parts]),
         unflagged=sum(part.unflagged for part in parts),
+        starts=tuple(starts[:-1].tolist()),
+        windows=tuple(each.window for each in lists),
+        outside=sum(part.outside for part in parts),
     )
 
 
-def unpacked(data: StripData) -> Visibilities:
+@dataclass(frozen=True)
+class _List:
+    """Rising frequencies (Hz) of one window.
+
+    ``pieces`` are those that it was joined from, as bytes, and the place of each in it.
+    """
+
+    window: int
+    frequency: NDArray[np.float64]
+    pieces: tuple[tuple[bytes, int], ...]
+
+
+def _lists(parts: Sequence[StripData]) -> list[_List]:
+    """The lists of frequencies of all parts, windows in the order in which they come."""
+    found: dict[int, dict[bytes, NDArray[np.float64]]] = {}
+    for part in parts:
+        found.setdefault(part.windows[0], {})[part.frequency.tobytes()] = part.frequency
+    lists: list[_List] = []
+    for window, own in found.items():
+        for name, frequency in sorted(own.items(), key=lambda item: float(item[1][0])):
+            last = lists[-1] if lists else None
+            if last is not None and last.window == window and last.frequency[-1] < frequency[0]:
+                pieces = (*last.pieces, (name, len(last.frequency)))
+                lists[-1] = _List(window, np.append(last.frequency, frequency), pieces)
+            else:
+                lists.append(_List(window, frequency, ((name, 0),)))
+    return lists
+
+
+def unpacked(data: StripData) -> tuple[Visibilities, ...]:
     """The strip's visibilities as the gridder wants them, with weight 0 in the gaps.
 
-    Channels that no row of the strip has are left out.
+    Those of every list of frequencies are a rectangle of rows and channels; channels that no row
+    has are left out.
     """
-    first = int(data.channels[:, 0].min(initial=len(data.frequency)))
-    last = max(int(data.channels[:, 1].max(initial=0)), first)
+    if len(data.starts) == 1:
+        return (_unpacked(data, data.channels, 0),)
+    length = data.channels[:, 1] - data.channels[:, 0]
+    ends = np.cumsum(length)
+    number = np.searchsorted(data.starts, data.channels[:, 0], side="right") - 1
+    wholes = []
+    for which, window in enumerate(data.windows):
+        of_list = np.flatnonzero(number == which)
+        rows: slice | NDArray[np.int64] = of_list
+        kept: slice | NDArray[np.bool_] = np.repeat(number == which, length)
+        if len(of_list) and of_list[-1] - of_list[0] + 1 == len(of_list):  # as a rule: no copy
+            rows = slice(int(of_list[0]), int(of_list[-1]) + 1)
+            kept = slice(int(ends[of_list[0]] - length[of_list[0]]), int(ends[of_list[-1]]))
+        values, weights = data.visibility[kept], data.weight[kept]
+        own = replace(data, uvw=data.uvw[rows], visibility=values, weight=weights)
+        wholes.append(_unpacked(own, data.channels[rows], window))
+    return tuple(wholes)
+
+
+def _unpacked(data: StripData, channels: NDArray[np.int32], window: int) -> Visibilities:
+    """Rows of one list of frequencies as a rectangle."""
+    first = int(channels[:, 0].min(initial=len(data.frequency)))
+    last = max(int(channels[:, 1].max(initial=0)), first)
     shape = (len(data.uvw), last - first)
     visibility, weight = np.zeros(shape, np.complex64), np.zeros(shape, np.float32)
-    _unpack(data.channels - np.int32(first), (data.visibility, data.weight), visibility, weight)
-    return Visibilities(data.uvw, data.frequency[first:last], visibility, weight, data.unflagged)
+    _unpack(channels - np.int32(first), (data.visibility, data.weight), visibility, weight)
+    frequency = data.frequency[first:last]
+    return Visibilities(data.uvw, frequency, visibility, weight, data.unflagged, window=window)
 
 
-def _packed(data: Visibilities, owner: NDArray[np.int16], number: int, unflagged: int) -> StripData:
+def _packed(data: Visibilities, owner: NDArray[np.int16], number: int) -> StripData:
     own = owner == number
     rows = np.flatnonzero(own.any(axis=1))
     own = own[rows]
@@ -86,7 +155,15 @@ def _packed(data: Visibilities, owner: NDArray[np.int16], number: int, unflagged
     size = int((last - first).sum())
     visibility, weight = np.empty(size, np.complex64), np.empty(size, np.float32)
     _pack(rows, channels, own, (data.visibility, data.weight), (visibility, weight))
-    return StripData(data.uvw[rows], data.frequency, channels, visibility, weight, unflagged)
+    return StripData(
+        uvw=data.uvw[rows],
+        frequency=data.frequency,
+        channels=channels,
+        visibility=visibility,
+        weight=weight,
+        unflagged=0,
+        windows=(data.window,),
+    )
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

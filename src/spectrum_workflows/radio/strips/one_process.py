@@ -33,8 +33,9 @@ def invert_in_strips(data: Visibilities, layout: StripLayout) -> Image:
     """
     parts = []
     for own, strip in zip(cut(data, layout), layout.strips, strict=True):
-        data_of_strip = unpacked(own)
-        samples = transform.sampled(data_of_strip, data_of_strip.visibility, strip, layout)
+        wholes = unpacked(own)
+        vis = [whole.visibility for whole in wholes]
+        samples = transform.sampled(wholes, vis, strip, layout)
         parts.append(transform.slices(samples, strip, layout))
     columns = (
         transform.column_block([part[number] for part in parts], block, layout)

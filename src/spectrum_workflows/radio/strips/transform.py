@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.radio.gridding import dirty2vis, vis2dirty, working_type
+from spectrum_workflows.radio.gridding import dirty2windows, windows2dirty, working_type
 from spectrum_workflows.radio.strips.interpolation import interpolated, span, transposed
 from spectrum_workflows.radio.types import Pixels
 
@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 
 
 def sampled(
-    data: Visibilities, vis: NDArray[np.complex64], strip: Strip, layout: StripLayout
+    data: Sequence[Visibilities],
+    vis: Sequence[NDArray[np.complex64]],
+    strip: Strip,
+    layout: StripLayout,
 ) -> Coarse:
     """Coarse samples of a strip's weighted dirty image, not normalised.
 
     Parameters
     ----------
-    data : Visibilities
-        Of this strip only, with imaging weights.
-    vis : ndarray of complex64, shape (nrow, nchan)
+    data : sequence of Visibilities
+        Of this strip only, with imaging weights; those of each list of frequencies.
+    vis : sequence of ndarray of complex64, shape (nrow, nchan)
         What to grid at their coordinates.
     strip : Strip
     layout : StripLayout
@@ -45,9 +48,10 @@ def sampled(
         Exact samples of the strip's image, the w term included.
     """
     pixels = pixels_of(strip, layout)
-    if not data.weight.size:
+    filled = [n for n, own in enumerate(data) if own.weight.size]
+    if not filled:
         return np.zeros((pixels.columns, pixels.rows), working_type(pixels.epsilon))
-    return vis2dirty(data, vis, pixels)
+    return windows2dirty([data[n] for n in filled], [vis[n] for n in filled], pixels)
 
 
 def slices(samples: Coarse, strip: Strip, layout: StripLayout) -> tuple[Coarse, ...]:
@@ -110,18 +114,20 @@ def model_samples(model: Components, strip: Strip, layout: StripLayout) -> Coars
 
 
 def visible(
-    samples: Coarse, data: Visibilities, strip: Strip, layout: StripLayout
-) -> NDArray[np.complex64]:
+    samples: Coarse, data: Sequence[Visibilities], strip: Strip, layout: StripLayout
+) -> tuple[NDArray[np.complex64], ...]:
     """Visibilities of a coarse model at a strip's coordinates: `sampled`'s adjoint.
 
     Returns
     -------
-    ndarray of complex64, shape (nrow, nchan)
-        Jy; 0 where the weight is 0.
+    tuple of ndarray of complex64, shape (nrow, nchan)
+        Of each list of frequencies, Jy; 0 where the weight is 0.
     """
-    if not data.weight.size:
-        return np.zeros_like(data.visibility)
-    return dirty2vis(samples, data, pixels_of(strip, layout))
+    found = {n: own.visibility for n, own in enumerate(data)}  # of nothing where it is empty
+    if filled := [n for n, own in enumerate(data) if own.weight.size]:
+        seen = dirty2windows(samples, [data[n] for n in filled], pixels_of(strip, layout))
+        found |= dict(zip(filled, seen, strict=True))
+    return tuple(found.values())
 
 
 def pixels_of(strip: Strip, layout: StripLayout) -> Pixels:

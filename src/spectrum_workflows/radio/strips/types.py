@@ -134,9 +134,9 @@ class StripData:
     uvw : ndarray of float64, shape (nrow, 3)
         m.
     frequency : ndarray of float64, shape (nchan,)
-        Hz, rising.
+        Hz; lists of rising frequencies, one behind the other.
     channels : ndarray of int32, shape (nrow, 2)
-        Half-open range of channels of each row.
+        Half-open range of channels of each row, all in one list.
     visibility : ndarray of complex64, shape (n,)
         Jy; row after row.
     weight : ndarray of float32, shape (n,)
@@ -144,6 +144,12 @@ class StripData:
     unflagged : int
         Visibilities that are not flagged in what was cut, usable or not;
         counted in the first strip only.
+    starts : tuple of int
+        Where each list begins in ``frequency``.
+    windows : tuple of int
+        The data description that each list is of.
+    outside : int
+        Usable visibilities outside the chosen uv range; counted like ``unflagged``.
     """
 
     uvw: NDArray[np.float64]
@@ -152,3 +158,6 @@ class StripData:
     visibility: NDArray[np.complex64]
     weight: NDArray[np.float32]
     unflagged: int
+    starts: tuple[int, ...] = (0,)
+    windows: tuple[int, ...] = (0,)
+    outside: int = 0

@@ -10,7 +10,7 @@ from spectrum_workflows.radio.types.geometry import (
     Geometry,
     Pixels,
 )
-from spectrum_workflows.radio.types.observation import Antennas, Chunk, Observation
+from spectrum_workflows.radio.types.observation import Antennas, Chunk, Observation, Window
 from spectrum_workflows.radio.types.planes import Channels, Plane
 from spectrum_workflows.radio.types.progress import MajorCycle
 from spectrum_workflows.radio.types.result import (
@@ -21,6 +21,7 @@ from spectrum_workflows.radio.types.result import (
     Stop,
     Use,
 )
+from spectrum_workflows.radio.types.selection import EVERYTHING, Hands, Interval, Selection
 from spectrum_workflows.radio.types.visibilities import Rows, Visibilities
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARCSEC",
+    "EVERYTHING",
     "SINGLE_EPSILON",
     "SPEED_OF_LIGHT",
     "Antennas",
@@ -36,15 +38,19 @@ __all__ = [
     "Chunk",
     "Geometry",
     "GroupImages",
+    "Hands",
     "ImagingResult",
+    "Interval",
     "MajorCycle",
     "Observation",
     "Pixels",
     "Plane",
     "PlaneImages",
     "Rows",
+    "Selection",
     "SelfCheck",
     "Stop",
     "Use",
     "Visibilities",
+    "Window",
 ]

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectrum_workflows.radio.types.selection import EVERYTHING, Selection
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A partition: a range of time steps × a range of channels of one data set.
+    """A partition: a range of time steps × a range of channels of one window of a data set.
 
     Attributes
     ----------
@@ -23,14 +25,15 @@ class Chunk:
     field, data_description : int
         Rows of the FIELD and DATA_DESCRIPTION subtables.
     time_start, time_stop : int
-        Half-open range among the sorted distinct times of that field and data
-        description.
+        Half-open range among the window's times.
     chan_start, chan_stop : int
         Half-open range of channels.
     size : int
         Number of visibilities: cross-correlation rows × channels.
     planes : tuple of int
         Numbers of the planes that it feeds.
+    selection : Selection
+        Rows, hands and uv range that were chosen.
     """
 
     url: str
@@ -43,12 +46,15 @@ class Chunk:
     chan_stop: int
     size: int
     planes: tuple[int, ...] = (0,)
+    selection: Selection = EVERYTHING
 
     @property
     def where(self) -> str:
         """The chunk in words."""
         times = f"times {self.time_start}:{self.time_stop}"
-        return f"{self.url} ({times}, channels {self.chan_start}:{self.chan_stop})"
+        channels = f"channels {self.chan_start}:{self.chan_stop}"
+        part = f"field {self.field}, data description {self.data_description}"
+        return f"{self.url} ({part}, {times}, {channels})"
 
 
 def _no_times() -> NDArray[np.float64]:
@@ -74,41 +80,82 @@ class Antennas:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What is imaged of one spectral window: the channels and rows of a data description.
+
+    Attributes
+    ----------
+    number : int
+        Row of the DATA_DESCRIPTION subtable.
+    frequency : ndarray of float64, shape (nchan,)
+        Centres of all channels, Hz, in the set's order.
+    rows_per_time : ndarray of int64, shape (ntime,)
+        Chosen cross-correlation rows at each distinct time.
+    times : ndarray of float64, shape (ntime,)
+        These times, rising, s of the Modified Julian Date.
+    visibility_bytes : int
+        Stored bytes per visibility: data and flags of all correlations.
+    spectral_window : int
+        Row of the SPECTRAL_WINDOW subtable.
+    name : str
+        What the set calls it.
+    width : ndarray of float64, shape (nchan,), or None
+        Of the channels, Hz; NaN where the set does not say.
+    spectral_frame : str
+        Of the frequencies, as FITS calls it (SPECSYS).
+    correlations : tuple of str
+    chosen : ndarray of bool, shape (nchan,), or None
+        Channels that are imaged; ``None`` for all.
+    """
+
+    number: int
+    frequency: NDArray[np.float64]
+    rows_per_time: NDArray[np.int64]
+    times: NDArray[np.float64] = dataclasses.field(default_factory=_no_times)
+    visibility_bytes: int = 0
+    spectral_window: int = 0
+    name: str = ""
+    width: NDArray[np.float64] | None = None
+    spectral_frame: str = ""
+    correlations: tuple[str, ...] = ()
+    chosen: NDArray[np.bool_] | None = None
+
+    @property
+    def channels(self) -> NDArray[np.int64]:
+        """Numbers of the channels that are imaged."""
+        every = np.arange(len(self.frequency))
+        return every if self.chosen is None else every[self.chosen]
+
+
+@dataclass(frozen=True)
 class Observation:
-    """Description of a data set, as it gives it itself.
+    """Description of what is imaged of a data set, as the set gives it itself.
 
     Attributes
     ----------
     url, column, telescope, object_name : str
         Where it is, what is imaged, who observed what.
-    field, data_description : int
-        The chosen rows of the subtables.
+    field : int
+        The chosen row of the FIELD subtable.
     phase_centre : tuple of float
         Right ascension and declination, rad.
-    frame, spectral_frame : str
-        Of the phase centre and of the frequencies, as FITS calls them
-        (RADESYS, SPECSYS).
-    frequency : ndarray of float64, shape (nchan,)
-        Channel centres, Hz.
-    rows_per_time : ndarray of int64, shape (ntime,)
-        Cross-correlation rows at each distinct time.
+    frame : str
+        Of the phase centre, as FITS calls it (RADESYS).
+    windows : tuple of Window
+        In the order of their numbers.
     longest_baseline : float
         Largest ``hypot(u, v)``, m.
-    visibility_bytes : int
-        Stored bytes per visibility: data and flags of all correlations.
     identity : str
         What can be said of the set's content without reading it.
-    channel_width : ndarray of float64, shape (nchan,), or None
-        Hz; NaN where the set does not say.
-    times : ndarray of float64, shape (ntime,)
-        The distinct times, rising, s of the Modified Julian Date.
     time_scale : str
-        Of these, as FITS calls it (TIMESYS).
+        Of the times, as FITS calls it (TIMESYS).
     antennas : Antennas
     notes : tuple of str
         What a user should know before running.
     weight_column : str
         What the weights are called in the set.
+    selection : Selection
+        Rows, hands and uv range that were chosen.
     """
 
     url: str
@@ -116,18 +163,48 @@ class Observation:
     telescope: str
     object_name: str
     field: int
-    data_description: int
     phase_centre: tuple[float, float]
     frame: str
-    spectral_frame: str
-    frequency: NDArray[np.float64]
-    rows_per_time: NDArray[np.int64]
+    windows: tuple[Window, ...]
     longest_baseline: float
-    visibility_bytes: int
     identity: str
-    channel_width: NDArray[np.float64] | None = None
-    times: NDArray[np.float64] = dataclasses.field(default_factory=_no_times)
     time_scale: str = "UTC"
     antennas: Antennas = Antennas()
     notes: tuple[str, ...] = ()
     weight_column: str = "WEIGHT"
+    selection: Selection = EVERYTHING
+
+    @property
+    def frequency(self) -> NDArray[np.float64]:
+        """Centres of the channels that are imaged, of all windows, rising; Hz."""
+        every = [window.frequency[window.channels] for window in self.windows]
+        return np.sort(np.concatenate(every), kind="stable")
+
+    @property
+    def channel_width(self) -> NDArray[np.float64]:
+        """Of these channels, Hz; NaN where the set does not say."""
+        every = [window.frequency[window.channels] for window in self.windows]
+        order = np.argsort(np.concatenate(every), kind="stable")
+        widths = [
+            np.full(len(window.channels), np.nan)
+            if window.width is None
+            else window.width[window.channels]
+            for window in self.windows
+        ]
+        return np.concatenate(widths)[order]
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """The distinct times of all windows, rising, s of the Modified Julian Date."""
+        return np.unique(np.concatenate([window.times for window in self.windows]))
+
+    @property
+    def rows(self) -> int:
+        """Cross-correlation rows that are imaged."""
+        return sum(int(window.rows_per_time.sum()) for window in self.windows)
+
+    @property
+    def spectral_frame(self) -> str:
+        """Of the frequencies, as FITS calls it (SPECSYS); empty where windows differ."""
+        frames = {window.spectral_frame for window in self.windows}
+        return frames.pop() if len(frames) == 1 else ""

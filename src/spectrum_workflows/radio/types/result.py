@@ -53,12 +53,15 @@ class Use:
         Not flagged, but without a positive weight, a finite value or a finite UVW.
     beyond : int
         Usable, but beyond the grid of the imaging weights.
+    outside : int
+        Usable, but outside the uv range that was chosen.
     """
 
     planned: int
     flagged: int
     unusable: int
     beyond: int
+    outside: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class Rows:
     Attributes
     ----------
     time : ndarray of int32, shape (nrow,)
-        Place among the observation's times.
+        Place among the window's times.
     first, second : ndarray of int16, shape (nrow,)
         Numbers of the antennas.
     """
@@ -41,11 +41,15 @@ class Visibilities:
         Jy; 0 where it is not usable.
     weight : ndarray of float32, shape (nrow, nchan)
         Inverse variance of Stokes I; exactly 0 where flagged, not finite or
-        without weight in either parallel hand.
+        without weight in a hand that is needed, and outside the chosen uv range.
     unflagged : int
         Visibilities that are not flagged, usable or not.
     rows : Rows or None
         As read; ``None`` once rows are cut and joined.
+    window : int
+        Number of the data description.
+    outside : int
+        Usable visibilities that are left out, outside the chosen uv range.
     """
 
     uvw: NDArray[np.float64]
@@ -54,3 +58,5 @@ class Visibilities:
     weight: NDArray[np.float32]
     unflagged: int
     rows: Rows | None = None
+    window: int = 0
+    outside: int = 0

@@ -20,6 +20,7 @@ from spectrum_workflows.radio.types import (
     SelfCheck,
     Stop,
     Use,
+    Window,
 )
 from spectrum_workflows.radio.write.fits import MJD_DAY, decode
 
@@ -121,25 +122,27 @@ def _observation(content: bytes, spec: RadioSpec) -> Observation:
 
     header = fits.Header.fromstring(content[: len(content) - len(content) % BLOCK])
     begin = header.get("MJD-OBS")
+    window = Window(
+        number=spec.data_description or 0,
+        frequency=np.array([header["CRVAL3"]]),
+        rows_per_time=np.zeros(0, np.int64),
+        times=np.array([] if begin is None else [begin * MJD_DAY]),
+        width=np.array([header["CDELT3"]]),
+        spectral_frame=header.get("SPECSYS", ""),
+    )
     return Observation(
         url=spec.data_set,
         column=spec.column,
         telescope=header.get("TELESCOP", ""),
         object_name=header.get("OBJECT", ""),
-        field=spec.field or 0,
-        data_description=spec.data_description or 0,
+        field=spec.field if isinstance(spec.field, int) else 0,
         phase_centre=(
             float(np.radians(header["CRVAL1"])),
             float(np.radians(header["CRVAL2"])),
         ),
         frame=header["RADESYS"],
-        spectral_frame=header.get("SPECSYS", ""),
-        frequency=np.array([header["CRVAL3"]]),
-        rows_per_time=np.zeros(0, np.int64),
+        windows=(window,),
         longest_baseline=float("nan"),
-        visibility_bytes=0,
         identity="",
-        channel_width=np.array([header["CDELT3"]]),
-        times=np.array([] if begin is None else [begin * MJD_DAY]),
         time_scale=header.get("TIMESYS", "UTC"),
     )

@@ -11,6 +11,7 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.read.msv2.cells import EMPTY, Shapes, check_type, defined, shapes
 from spectrum_workflows.radio.read.msv2.row_index import ROWS, identified
 from spectrum_workflows.radio.read.msv2.tables import CONTRADICTION, opened
+from spectrum_workflows.radio.types import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.read.msv2.row_index import RowIndex
+    from spectrum_workflows.radio.types import Selection
 
 NEEDED = ("UVW", "FLAG", "WEIGHT", "TIME", "DATA_DESC_ID", "FIELD_ID", "ANTENNA1", "ANTENNA2")
 """Columns of the main table without which there is no image."""
@@ -42,6 +44,8 @@ class Asked:
         Channels and correlations that the subtables promise.
     autocorrelations : bool
         Whether these are looked at too.
+    selection : Selection
+        Of the rows.
     """
 
     field: int
@@ -49,6 +53,7 @@ class Asked:
     columns: tuple[str, ...]
     shape: tuple[int, int]
     autocorrelations: bool = False
+    selection: Selection = EVERYTHING
 
     @property
     def chosen(self) -> tuple[int, int]:
@@ -91,7 +96,12 @@ def check_rows(url: str, asked: Asked) -> None:
         with opened(url) as table:  # anew: casacore keeps all that it has read
             stop = min(start + ROWS, nrow)
             rows, time, _ = identified(
-                table, asked.chosen, start, stop, autocorrelations=asked.autocorrelations
+                table,
+                asked.chosen,
+                start,
+                stop,
+                autocorrelations=asked.autocorrelations,
+                selection=asked.selection,
             )
             _check_numbers(table, (start, stop, nantenna), rows, time, url)
             if len(rows):
@@ -194,21 +204,27 @@ def has_values(url: str, column: str, rows: Sequence[int] = (0,)) -> bool:
     return False
 
 
-def doubles(url: str, chosen: tuple[int, int], at: RowIndex) -> int:
+def doubles(
+    url: str, chosen: tuple[int, int], at: RowIndex, selection: Selection = EVERYTHING
+) -> int:
     """Rows of a time and baseline that another row has too, in either order of the antennas."""
     if at.doubles is not None:
         return at.doubles
     with opened(url) as table:
         nrow = table.nrows()
         passes = -(-nrow // TOGETHER)
-        return sum(_doubles(table, chosen, nrow, n, passes) for n in range(passes))
+        return sum(_doubles(table, chosen, selection, n, passes) for n in range(passes))
 
 
-def _doubles(table: Any, chosen: tuple[int, int], nrow: int, number: int, passes: int) -> int:
+def _doubles(
+    table: Any, chosen: tuple[int, int], selection: Selection, number: int, passes: int
+) -> int:
     """Those among the rows whose key falls into one of several parts."""
+    nrow = table.nrows()
     keys = []
     for start in range(0, nrow, ROWS):
-        _, time, pair = identified(table, chosen, start, min(start + ROWS, nrow))
+        stop = min(start + ROWS, nrow)
+        _, time, pair = identified(table, chosen, start, stop, selection=selection)
         low, high = np.minimum(pair >> 16, pair & 0xFFFF), np.maximum(pair >> 16, pair & 0xFFFF)
         key = _mixed(time.view(np.uint64) + ((low << 16) | high).astype(np.uint64) * ODD)
         keys.append(key[key % np.uint64(passes) == number])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.read.choices import Named
+from spectrum_workflows.radio.read.msv2.antennas import cell_or
 from spectrum_workflows.radio.read.msv2.tables import CONTRADICTION, cell, factor, opened
 from spectrum_workflows.radio.read.phase_centre import still
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FRAMES = {"J2000": "FK5", "ICRS": "ICRS"}
 """Direction frames that can be imaged: casacore's name and FITS' RADESYS."""
@@ -31,6 +36,12 @@ class Span:
     begin: float
     end: float
     beam: float
+
+
+def field_names(url: str, numbers: Iterable[int]) -> list[Named]:
+    """Some rows of the FIELD subtable, rising, with their names as far as it has them."""
+    with opened(url, "FIELD") as table:
+        return [Named(n, str(cell_or(table, "NAME", n, ""))) for n in sorted(numbers)]
 
 
 def field_of(url: str, field: int, span: Span) -> Field:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import stokes
-from spectrum_workflows.radio.read.choices import chosen, not_corrected
+from spectrum_workflows.radio.read.choices import (
+    Described,
+    Named,
+    channels_in,
+    field_in,
+    in_words,
+    not_corrected,
+    nothing_left,
+    remarks,
+    selection_in,
+    windows_in,
+    with_channels,
+)
 from spectrum_workflows.radio.read.frequencies import check_frequencies
-from spectrum_workflows.radio.read.msv2.antennas import antennas
+from spectrum_workflows.radio.read.msv2.antennas import antennas, cell_or
 from spectrum_workflows.radio.read.msv2.examining import (
     Asked,
     check_columns,
@@ -18,7 +31,7 @@ from spectrum_workflows.radio.read.msv2.examining import (
     doubles,
     has_values,
 )
-from spectrum_workflows.radio.read.msv2.fields import Span, field_of
+from spectrum_workflows.radio.read.msv2.fields import Span, field_names, field_of
 from spectrum_workflows.radio.read.msv2.files import beside
 from spectrum_workflows.radio.read.msv2.identity import identity
 from spectrum_workflows.radio.read.msv2.probing import probe
@@ -31,14 +44,18 @@ from spectrum_workflows.radio.read.msv2.visibilities import (
     window_of,
 )
 from spectrum_workflows.radio.read.phase_centre import beam_of
-from spectrum_workflows.radio.types import Observation
+from spectrum_workflows.radio.types import Observation, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spectrum_workflows.radio.read.msv2.visibilities import SpectralWindow
     from spectrum_workflows.radio.read.reader import Choice
+    from spectrum_workflows.radio.types import Selection
 
 
-DATA_COLUMNS = ("DATA", "CORRECTED_DATA")
-"""Columns that can be imaged."""
+VISIBLE = ("complex", "dcomplex")
+"""Types of the columns that hold visibilities."""
 
 SPECTRAL_FRAMES = {1: "LSRK", 2: "LSRD", 3: "BARYCENT", 4: "GEOCENTR", 5: "TOPOCENT"}
 SPECTRAL_FRAMES |= {6: "GALACTOC", 7: "LOCALGRP", 8: "CMBDIPOL"}
@@ -47,6 +64,21 @@ SPECTRAL_FRAMES |= {6: "GALACTOC", 7: "LOCALGRP", 8: "CMBDIPOL"}
 
 TIME_SCALES = {"UTC": "UTC", "TAI": "TAI", "TT": "TT", "TDT": "TT", "TDB": "TDB", "UT1": "UT1"}
 """casacore's MEpoch types and FITS' TIMESYS."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A data description of the chosen field: its window, and the rows that are chosen of it."""
+
+    number: int
+    window: SpectralWindow
+    at: RowIndex
+
+    @property
+    def looks(self) -> list[int]:
+        """Rows in which values are looked for."""
+        first, last = self.at.first, self.at.last
+        return [int(first[0]), int(last[-1]), int(first[len(first) // 2])]
 
 
 def describe(choice: Choice, url: str) -> Observation:
@@ -62,65 +94,117 @@ def describe(choice: Choice, url: str) -> Observation:
     probe(url)
     with opened(url) as table:
         check_columns(table, url)
-        fields, descriptions = _present(table)
-    if not fields:
+        pairs = _present(table)
+        if "SCAN_NUMBER" not in table.colnames() and choice.select.scans:
+            raise DataError("the set does not say its scans", url, "choose select.times")
+    if not pairs:
         raise DataError("the set has no rows", url, "name another one")
-    field = chosen(choice.field, fields, "field", url)
-    description = chosen(choice.data_description, descriptions, "data_description", url)
-    window = window_of(url, description)
-    stokes.hands(window.types.tolist(), url)
-    notes = check_frequencies(window.frequency, f"spectral window {window.number}", url)
-    at = index(url, (field, description))
-    if not len(at.time):
-        remedy = "choose another field or data_description"
-        raise DataError("no cross-correlations of this field", url, remedy)
-    check_column(choice.column, url, at)
-    shape = (len(window.frequency), len(window.types))
-    check_rows(url, Asked(field, description, (choice.column,), shape))
+    field = field_in(choice.field, field_names(url, {field for field, _ in pairs}), url)
+    numbers = sorted(description for of, description in pairs if of == field)
+    chosen = windows_in(choice, _described(url, numbers), url)
+    known = antennas(url)
+    selection = selection_in(choice, known, url)
+    parts = _parts(url, field, chosen, selection)
+    if not parts:
+        raise nothing_left(choice, selection, _held(url, field, chosen), url)
+    windows = with_channels([_window(part, choice) for part in parts], url)
+    parts = [part for part in parts if part.number in {window.number for window in windows}]
+    notes: dict[str, None] = {}
+    for part in parts:
+        stokes.hands(part.window.types.tolist(), url, choice.hands)
+        of = f"spectral window {part.window.number}"
+        notes |= dict.fromkeys(check_frequencies(part.window.frequency, of, url))
+        check_column(choice.column, url, part.looks)
+        shape = (len(part.window.frequency), len(part.window.types))
+        columns = (choice.column,)
+        check_rows(url, Asked(field, part.number, columns, shape, selection=selection))
     longest = longest_baseline(url)
-    span = Span(float(at.time[0]), float(at.time[-1]), beam_of(longest, window.frequency))
+    every = np.concatenate([window.times for window in windows])
+    highest = np.array([part.window.frequency.max() for part in parts])
+    span = Span(float(every.min()), float(every.max()), beam_of(longest, highest))
     where = field_of(url, field, span)
+    for part in parts:
+        notes |= dict.fromkeys(_doubled(url, (field, part.number), part.at, selection))
+        notes |= dict.fromkeys(_other(choice.column, url, part.at))
     return Observation(
         url=url,
         column=choice.column,
         telescope=telescope(url),
         object_name=where.name,
         field=field,
-        data_description=description,
         phase_centre=where.centre,
         frame=where.frame,
-        spectral_frame=SPECTRAL_FRAMES.get(window.frame, ""),
-        frequency=window.frequency,
-        rows_per_time=at.count,
+        windows=windows,
         longest_baseline=longest,
-        visibility_bytes=visibility_bytes(len(window.types)),
         identity=identity(url),
-        channel_width=window.width,
-        times=at.time,
         time_scale=time_scale(url),
-        antennas=antennas(url),
-        weight_column=_weight_column(url, at),
-        notes=(
-            *notes,
-            *beside(url),
-            *_doubled(url, (field, description), at),
-            *_other(choice.column, url, at),
-        ),
+        antennas=known,
+        weight_column=_weight_column(url, parts),
+        notes=(*beside(url), *notes, *remarks(choice, windows)),
+        selection=selection,
     )
 
 
-def _weight_column(url: str, at: RowIndex) -> str:
+def _parts(url: str, field: int, chosen: Sequence[int], selection: Selection) -> list[_Part]:
+    """The data descriptions that have chosen rows."""
+    parts = [_Part(n, window_of(url, n), index(url, (field, n), selection)) for n in chosen]
+    return [part for part in parts if len(part.at.time)]
+
+
+def _window(part: _Part, choice: Choice) -> Window:
+    """What is imaged of a data description."""
+    window = part.window
+    return Window(
+        number=part.number,
+        frequency=window.frequency,
+        rows_per_time=part.at.count,
+        times=part.at.time,
+        visibility_bytes=visibility_bytes(len(window.types)),
+        spectral_window=window.number,
+        name=window.name,
+        width=window.width,
+        spectral_frame=SPECTRAL_FRAMES.get(window.frame, ""),
+        correlations=tuple(stokes.NAMES.get(int(t), f"type {t}") for t in window.types),
+        chosen=channels_in(choice.select, window.frequency),
+    )
+
+
+def _described(url: str, numbers: Sequence[int]) -> list[Described]:
+    """Some data descriptions and their spectral windows, as far as the subtables tell."""
+    with opened(url, "DATA_DESCRIPTION") as table:
+        rows = [int(cell_or(table, "SPECTRAL_WINDOW_ID", number, -1)) for number in numbers]
+    with opened(url, "SPECTRAL_WINDOW") as table:
+        names = [str(cell_or(table, "NAME", row, "")) for row in rows]
+    described = zip(numbers, rows, names, strict=True)
+    return [Described(number, Named(row, name)) for number, row, name in described]
+
+
+def _held(url: str, field: int, chosen: Sequence[int]) -> str:
+    """Times and scans of a field in some data descriptions, in words."""
+    at = [index(url, (field, number)) for number in chosen]
+    times = np.unique(np.concatenate([each.time for each in at]))
+    with opened(url) as table:
+        if "SCAN_NUMBER" not in table.colnames():
+            return in_words(times, None)
+        rows = np.unique(np.concatenate([each.first for each in at]))
+        scans = table.selectrows(rows).getcol("SCAN_NUMBER") if len(rows) else []
+    return in_words(times, np.unique(scans).tolist())
+
+
+def _weight_column(url: str, parts: Sequence[_Part]) -> str:
     """The column that weights are taken from, of two where rows differ."""
-    rows = [int(at.first[0]), int(at.last[-1])]
+    rows = [row for part in parts for row in (int(part.at.first[0]), int(part.at.last[-1]))]
     every = [has_values(url, "WEIGHT_SPECTRUM", [row]) for row in rows]
     if all(every):
         return "WEIGHT_SPECTRUM"
     return "WEIGHT_SPECTRUM or WEIGHT" if any(every) else "WEIGHT"
 
 
-def _doubled(url: str, chosen: tuple[int, int], at: RowIndex) -> tuple[str, ...]:
+def _doubled(
+    url: str, chosen: tuple[int, int], at: RowIndex, selection: Selection
+) -> tuple[str, ...]:
     """A warning where a visibility may be there twice."""
-    if many := doubles(url, chosen, at):
+    if many := doubles(url, chosen, at, selection):
         return (f"{many:,} rows repeat the time and baseline of another: all are imaged",)
     return ()
 
@@ -132,27 +216,33 @@ def _other(column: str, url: str, at: RowIndex) -> tuple[str, ...]:
     return (not_corrected(),) if present else ()
 
 
-def _present(table: Any) -> tuple[list[int], list[int]]:
-    """Field and data description numbers that occur in the main table."""
-    fields: set[int] = set()
-    descriptions: set[int] = set()
+def _present(table: Any) -> set[tuple[int, int]]:
+    """Pairs of field and data description that occur in the main table."""
+    pairs: set[tuple[int, int]] = set()
     for start in range(0, table.nrows(), ROWS):
         count = min(ROWS, table.nrows() - start)
-        fields |= set(np.unique(table.getcol("FIELD_ID", start, count)).tolist())
-        descriptions |= set(np.unique(table.getcol("DATA_DESC_ID", start, count)).tolist())
-    return sorted(fields), sorted(descriptions)
+        field = np.asarray(table.getcol("FIELD_ID", start, count), np.int64)
+        description = np.asarray(table.getcol("DATA_DESC_ID", start, count), np.int64)
+        keys = np.unique((field << 32) + description)
+        pairs |= {(key >> 32, key & 0xFFFFFFFF) for key in keys.tolist()}
+    return pairs
 
 
-def check_column(column: str, url: str, at: RowIndex) -> None:
-    """Refuse a set without the data column, or without a value in it."""
+def data_columns(table: Any) -> list[str]:
+    """The columns of a main table that hold visibilities."""
+    names = [name for name in table.colnames() if table.coldatatype(name) in VISIBLE]
+    return [name for name in names if not table.isscalarcol(name)]
+
+
+def check_column(column: str, url: str, rows: Sequence[int]) -> None:
+    """Refuse a set without the data column, or without a value in it in some rows."""
     with opened(url) as table:
-        names = table.colnames()
-    rows = [int(at.first[0]), int(at.last[-1]), int(at.first[len(at.first) // 2])]
-    filled = [name for name in DATA_COLUMNS if has_values(url, name, rows)]
+        names, columns = table.colnames(), data_columns(table)
+    filled = [name for name in columns if has_values(url, name, rows)]
     if column not in names:
-        remedy = f"it has {', '.join(filled) or 'neither DATA nor CORRECTED_DATA'}"
+        remedy = f"it has {', '.join(filled) or 'no column of visibilities'}"
         raise DataError(f"no column {column}", url, remedy)
-    if column not in filled:
+    if column in columns and column not in filled:
         remedy = f"image {filled[0]}" if filled else "choose another field or set"
         raise DataError(f"{column} holds no values", url, remedy)
 

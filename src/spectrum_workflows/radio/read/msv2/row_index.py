@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.radio.types import EVERYTHING
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Chunk
+    from spectrum_workflows.radio.types import Chunk, Selection
 
     Numbers = NDArray[np.int64]
     Rows = range | NDArray[np.int64]
@@ -22,7 +24,7 @@ ROWS = 1 << 17
 
 @dataclass(frozen=True)
 class RowIndex:
-    """Cross-correlation rows of one field and data description, by time.
+    """Chosen cross-correlation rows of one field and data description, by time.
 
     Attributes
     ----------
@@ -55,6 +57,7 @@ def identified(
     stop: int,
     *,
     autocorrelations: bool = False,
+    selection: Selection = EVERYTHING,
 ) -> tuple[Numbers, NDArray[np.float64], Numbers]:
     """The cross-correlations among some rows: row, time, and a number that sorts baselines."""
     field, data_description = chosen
@@ -66,16 +69,22 @@ def identified(
     keep = (column("FIELD_ID") == field) & (column("DATA_DESC_ID") == data_description)
     if not autocorrelations:
         keep &= first != second
+    time = column("TIME")
+    if not selection.any_time:
+        keep &= selection.hold_times(time, column("SCAN_NUMBER") if selection.scans else None)
+    if not selection.any_baseline:
+        keep &= selection.hold_baselines(first, second)
     rows = np.flatnonzero(keep)
-    return start + rows, column("TIME")[rows], ((first << 16) | second)[rows]
+    return start + rows, time[rows], ((first << 16) | second)[rows]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def row_index(
     opened: Any,
     url: str,
     stamp: tuple[int, int],  # noqa: ARG001 - a part of the cache's key
     chosen: tuple[int, int],
+    selection: Selection = EVERYTHING,
 ) -> RowIndex:
     """Read the identifiers of all rows; remembered per process.
 
@@ -88,13 +97,16 @@ def row_index(
         When the set was changed, and its size: other values read it again.
     chosen : tuple of int
         Field and data description.
+    selection : Selection
+        Of their rows.
     """
     pieces, latest, ordered, doubles = [], (-np.inf, 0), True, 0
     backwards = False
     with opened(url) as table:
         nrow = table.nrows()
         for start in range(0, nrow, ROWS):
-            rows, time, baseline = identified(table, chosen, start, min(start + ROWS, nrow))
+            stop = min(start + ROWS, nrow)
+            rows, time, baseline = identified(table, chosen, start, stop, selection=selection)
             pieces.append(grouped(time, rows, rows, np.ones_like(rows)))
             if len(rows):
                 ordered = ordered and _rises(latest, time, baseline)
@@ -124,7 +136,7 @@ def rows_of(table: Any, chunk: Chunk, at: RowIndex) -> tuple[Rows, Rows]:
     table : casacore.tables.table
     chunk : Chunk
     at : RowIndex
-        Of the chunk's field and data description.
+        Of the chunk's field, data description and selection.
 
     Returns
     -------
@@ -138,7 +150,8 @@ def rows_of(table: Any, chunk: Chunk, at: RowIndex) -> tuple[Rows, Rows]:
     times, chosen = at.time[own], (chunk.field, chunk.data_description)
     pieces = []
     for start in range(first, stop, ROWS):
-        row, time, baseline = identified(table, chosen, start, min(start + ROWS, stop))
+        end = min(start + ROWS, stop)
+        row, time, baseline = identified(table, chosen, start, end, selection=chunk.selection)
         inside = (time >= times[0]) & (time <= times[-1])
         key = (np.searchsorted(times, time[inside]) << 32) | baseline[inside]
         pieces.append((row[inside], key))

@@ -14,20 +14,27 @@ from spectrum_workflows.radio.read.frequencies import rising
 from spectrum_workflows.radio.read.msv2.cells import cut, weights
 from spectrum_workflows.radio.read.msv2.row_index import RowIndex, row_index, rows_of
 from spectrum_workflows.radio.read.msv2.tables import cell, factor, opened
-from spectrum_workflows.radio.types import Chunk, Rows, Visibilities
+from spectrum_workflows.radio.types import EVERYTHING, Chunk, Rows, Visibilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.types import Selection
 
 BLOCK_BYTES = 4 << 20
 """Correlated data held at a time while they are combined to Stokes I."""
 
 
-def index(url: str, chosen: tuple[int, int]) -> RowIndex:
-    """The rows of each time of the chosen field and data description."""
+def index(url: str, chosen: tuple[int, int], selection: Selection = EVERYTHING) -> RowIndex:
+    """The chosen rows of each time of a field and data description."""
     files = [p.stat() for p in storage.local_path(url).glob("table.*") if p.suffix != ".lock"]
     stamp = (max(f.st_mtime_ns for f in files), sum(f.st_size for f in files))
-    return row_index(opened, url, stamp, chosen)
+    return row_index(opened, url, stamp, chosen, selection)
+
+
+def _index(chunk: Chunk) -> RowIndex:
+    """The rows that a chunk's times are counted in."""
+    return index(chunk.url, (chunk.field, chunk.data_description), chunk.selection)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class SpectralWindow:
         Of the channels, Hz; widths are positive, and NaN where not known.
     frame : int
         casacore's number of the frame of the frequencies.
+    name : str
+        Empty where the set has none.
     """
 
     number: int
@@ -51,6 +60,7 @@ class SpectralWindow:
     frequency: NDArray[np.float64]
     width: NDArray[np.float64]
     frame: int
+    name: str = ""
 
 
 def window_of(url: str, data_description: int) -> SpectralWindow:
@@ -69,7 +79,8 @@ def window_of(url: str, data_description: int) -> SpectralWindow:
         width = _widths(table, window, frequency, url)
         known = _has(table, "MEAS_FREQ_REF")
         frame = int(table.getcell("MEAS_FREQ_REF", window)) if known else -1
-    return SpectralWindow(window, types, frequency, width, frame)
+        name = str(table.getcell("NAME", window)) if _has(table, "NAME") else ""
+    return SpectralWindow(window, types, frequency, width, frame, name)
 
 
 def _has(table: Any, column: str) -> bool:
@@ -107,9 +118,9 @@ def read(chunk: Chunk) -> Visibilities:
         The set cannot be read, or has changed since the run was planned.
     """
     types, frequency = correlations(chunk.url, chunk.data_description)
-    hand = stokes.hands(types.tolist(), chunk.url)
+    hand = stokes.hands(types.tolist(), chunk.url, chunk.selection.hands)
     with opened(chunk.url) as table:
-        at = index(chunk.url, (chunk.field, chunk.data_description))
+        at = _index(chunk)
         rows, place = rows_of(table, chunk, at)
         shape = (len(rows), chunk.chan_stop - chunk.chan_start)
         if shape[0] * shape[1] != chunk.size:
@@ -142,7 +153,7 @@ def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     """UVW (m) of a chunk's rows, in any order, and frequencies (Hz); what is not finite is 0."""
     _, frequency = correlations(chunk.url, chunk.data_description)
     with opened(chunk.url) as table:
-        rows, _ = rows_of(table, chunk, index(chunk.url, (chunk.field, chunk.data_description)))
+        rows, _ = rows_of(table, chunk, _index(chunk))
         if isinstance(rows, range):
             uvw = uvw_of(table, rows.start, len(rows), chunk.url)
         else:
@@ -189,7 +200,14 @@ def _read_block(
     out.rows.first[place] = np.asarray(view.getcol("ANTENNA1", start, count))[source]
     out.rows.second[place] = np.asarray(view.getcol("ANTENNA2", start, count))[source]
     out.uvw[place] = np.nan_to_num(uvw[source], posinf=0.0, neginf=0.0)
-    unflagged: int = stokes.combine((data, flag, weight), source, place, out.visibility, out.weight)
+    unflagged: int = stokes.combine(
+        (data, flag, weight),
+        source,
+        place,
+        out.visibility,
+        out.weight,
+        chunk.selection.hands == "either",
+    )
     return unflagged
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,20 +12,35 @@ import numpy as np
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import stokes
-from spectrum_workflows.radio.read.choices import chosen, not_corrected
+from spectrum_workflows.radio.read.choices import (
+    Described,
+    Named,
+    channels_in,
+    field_in,
+    in_words,
+    not_corrected,
+    nothing_left,
+    remarks,
+    selection_in,
+    windows_in,
+    with_channels,
+)
 from spectrum_workflows.radio.read.frequencies import check_frequencies
 from spectrum_workflows.radio.read.msv4 import stored
 from spectrum_workflows.radio.read.msv4.files import older
 from spectrum_workflows.radio.read.phase_centre import beam_of, still
 from spectrum_workflows.radio.read.units import UNIX_EPOCH, units_factor
-from spectrum_workflows.radio.types import Antennas, Observation
+from spectrum_workflows.radio.types import Antennas, Observation, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import zarr
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.read.msv4.objects import Objects
     from spectrum_workflows.radio.read.reader import Choice
+    from spectrum_workflows.radio.types import Selection
 
 FRAMES = {"fk5": "FK5", "icrs": "ICRS"}
 """Direction frames that can be imaged, and FITS' RADESYS."""
@@ -46,51 +63,113 @@ def describe(choice: Choice, url: str) -> Observation:
     """
     with stored.opened(url) as (root, objects):
         known = stored.parts(root)
-        fields = sorted({part.field for part in known})
-        field = chosen(choice.field, fields, "field", url)
-        descriptions = sorted({p.data_description for p in known if p.field == field})
-        description = chosen(choice.data_description, descriptions, "data_description", url)
-        [part, *more] = [p for p in known if (p.field, p.data_description) == (field, description)]
-        if more:
-            remedy = "convert the Measurement Set with spectrum data convert"
-            raise DataError(f"field {field} is in {1 + len(more)} datasets", url, remedy)
-        objects.strict = stored.is_whole(part)
-        types = stored.types(part)
-        stokes.hands(types, url)
-        _check_column(part, choice.column, url)
-        rows = stored.rows_per_time(part)
-        if not rows.any():
-            remedy = "choose another field or data_description"
-            raise DataError("no cross-correlations of this field", url, remedy)
-        frequency = part.array("frequency")
-        hertz = np.asarray(frequency[:], np.float64)
-        window = str(frequency.attrs.get("spectral_window_name", description))
-        notes = check_frequencies(hertz, f"spectral window {window}", url)
-        _check_arrays(part, choice.column, (len(hertz), len(types)), url)
-        longest = _longest_baseline(part)
-        centre, frame = _direction(part, beam_of(longest, hertz), url)
-        antennas: Any = part.group["antenna_xds"].attrs
+        names = dict(sorted((part.field, part.field_name) for part in known))
+        field = field_in(choice.field, [Named(*pair) for pair in names.items()], url)
+        own = [part for part in known if part.field == field]
+        described = [
+            Described(p.data_description, Named(p.spectral_window, p.window_name)) for p in own
+        ]
+        ordered = sorted(dict.fromkeys(described), key=lambda each: each.number)
+        chosen = windows_in(choice, ordered, url)
+        antennas = _antennas(own[0])
+        selection = selection_in(choice, antennas, url)
+        parts = _parts([part for part in own if part.data_description in chosen], selection)
+        if not parts:
+            held = _held([part for part in own if part.data_description in chosen])
+            raise nothing_left(choice, selection, held, url)
+        windows = with_channels([_window(part, choice) for part in parts], url)
+        parts = [part for part in parts if part.number in {window.number for window in windows}]
+        notes: dict[str, None] = {}
+        for part, window in zip(parts, windows, strict=True):
+            types = stored.types(part.stored)
+            objects.strict = stored.is_whole(part.stored)
+            stokes.hands(types, url, choice.hands)
+            _check_column(part.stored, choice.column, url)
+            of = f"spectral window {part.stored.window_name or window.spectral_window}"
+            notes |= dict.fromkeys(check_frequencies(window.frequency, of, url))
+            _check_arrays(part.stored, choice.column, (len(window.frequency), len(types)), url)
+            notes |= dict.fromkeys(_other(part.stored, choice.column))
+        longest = max(_longest_baseline(part.stored) for part in parts)
+        highest = np.array([window.frequency.max() for window in windows])
+        first = parts[0].stored
+        centre, frame = _direction(first, beam_of(longest, highest), url)
+        about: Any = first.group["antenna_xds"].attrs
         return Observation(
             url=url,
             column=choice.column,
-            telescope=str(antennas.get("overall_telescope_name", "")),
-            object_name=part.field_name,
+            telescope=str(about.get("overall_telescope_name", "")),
+            object_name=first.field_name,
             field=field,
-            data_description=description,
             phase_centre=centre,
             frame=frame,
-            spectral_frame=SPECTRAL_FRAMES.get(str(frequency.attrs.get("observer")), ""),
-            frequency=hertz,
-            rows_per_time=rows[rows > 0],
+            windows=windows,
             longest_baseline=longest,
-            visibility_bytes=len(types) * (8 + 1 + 4),
             identity=_identity(url, objects),
-            channel_width=_widths(part, frequency, len(hertz)),
-            times=_times(part, rows),
-            antennas=_antennas(part),
-            time_scale=str(part.array("time").attrs.get("scale", "utc")).upper(),
-            notes=(*notes, *_other(part, choice.column), *_unverified(objects), *older(url)),
+            antennas=antennas,
+            time_scale=str(first.array("time").attrs.get("scale", "utc")).upper(),
+            notes=(*notes, *_unverified(objects), *older(url), *remarks(choice, windows)),
+            selection=selection,
         )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the set of the chosen field, and the chosen rows at each time of its axis."""
+
+    stored: stored.StoredSet
+    rows: NDArray[np.int64]
+
+    @property
+    def number(self) -> int:
+        """Of the data description."""
+        return self.stored.data_description
+
+
+def _parts(chosen: Sequence[stored.StoredSet], selection: Selection) -> list[_Part]:
+    """The parts that have chosen rows, in order of their data descriptions.
+
+    Raises
+    ------
+    DataError
+        A data description is in several parts.
+    """
+    ordered = sorted(chosen, key=lambda part: part.data_description)
+    for one, other in pairwise(ordered):
+        if one.data_description == other.data_description:
+            same = sum(part.data_description == one.data_description for part in ordered)
+            remedy = "convert the Measurement Set with spectrum data convert"
+            message = f"field {one.field} is in {same} datasets"
+            raise DataError(message, one.group.path, remedy)
+    parts = [_Part(part, stored.rows_per_time(part, selection)) for part in ordered]
+    return [part for part in parts if part.rows.any()]
+
+
+def _window(part: _Part, choice: Choice) -> Window:
+    """What is imaged of a part."""
+    frequency = part.stored.array("frequency")
+    hertz = np.asarray(frequency[:], np.float64)
+    types = stored.types(part.stored)
+    return Window(
+        number=part.number,
+        frequency=hertz,
+        rows_per_time=part.rows[part.rows > 0],
+        times=_times(part.stored, part.rows),
+        visibility_bytes=len(types) * (8 + 1 + 4),
+        spectral_window=part.stored.spectral_window,
+        name=part.stored.window_name,
+        width=_widths(part.stored, frequency, len(hertz)),
+        spectral_frame=SPECTRAL_FRAMES.get(str(frequency.attrs.get("observer")), ""),
+        correlations=tuple(stored.text(part.stored.array("polarization"))),
+        chosen=channels_in(choice.select, hertz),
+    )
+
+
+def _held(parts: Sequence[stored.StoredSet]) -> str:
+    """Times and scans of some parts, in words."""
+    times = [_times(part, stored.rows_per_time(part)) for part in parts]
+    scans = [stored.scans(part) for part in parts if "scan_name" in part.group]
+    numbers = np.unique(np.concatenate(scans)).tolist() if scans else None
+    return in_words(np.unique(np.concatenate(times)), numbers)
 
 
 def _identity(url: str, objects: Objects) -> str:
@@ -129,7 +208,7 @@ def _check_arrays(part: stored.StoredSet, column: str, shape: tuple[int, int], u
     ntime, nbaseline = (part.array(name).shape[0] for name in ("time", "baseline_antenna1_name"))
     cell = (ntime, nbaseline)
     shapes: dict[str, tuple[int, ...]] = {
-        stored.COLUMNS[column]: (*cell, *shape),
+        stored.variable_of(column): (*cell, *shape),
         "FLAG": (*cell, *shape),
     }
     shapes |= {"WEIGHT": (*cell, *shape), "UVW": (*cell, 3)}
@@ -172,10 +251,12 @@ def _times(part: stored.StoredSet, rows: NDArray[np.int64]) -> NDArray[np.float6
 
 def _check_column(part: stored.StoredSet, column: str, url: str) -> None:
     names = stored.COLUMNS
-    if names[column] not in part.group:
+    if stored.variable_of(column) not in part.group:
         present = [name for name in names if names[name] in part.group]
-        remedy = f"it has {', '.join(present) or 'neither DATA nor CORRECTED_DATA'}"
+        remedy = f"it has {', '.join(present) or 'no column of visibilities'}"
         raise DataError(f"no column {column}", url, remedy)
+    if part.array(stored.variable_of(column)).dtype.kind != "c":
+        raise DataError(f"{column} holds no visibilities", url, "choose another")
 
 
 def _direction(part: stored.StoredSet, beam: float, url: str) -> tuple[tuple[float, float], str]:

@@ -19,18 +19,26 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read.msv4.objects import Objects
+from spectrum_workflows.radio.read.units import UNIX_EPOCH
+from spectrum_workflows.radio.types import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.types import Chunk
+    from spectrum_workflows.radio.types import Chunk, Selection
 
 CODES = {name: code for code, name in stokes.NAMES.items()}
 
 COLUMNS = {"DATA": "VISIBILITY", "CORRECTED_DATA": "VISIBILITY_CORRECTED"}
-"""Columns of a Measurement Set that are imaged, and their names in MSv4."""
+COLUMNS |= {"MODEL_DATA": "VISIBILITY_MODEL"}
+"""Data columns of a Measurement Set, and their names in MSv4."""
+
+
+def variable_of(column: str) -> str:
+    """The MSv4 name of a data column; others are called the same in both."""
+    return COLUMNS.get(column, column)
 
 
 @contextmanager
@@ -67,7 +75,9 @@ class StoredSet:
         The MSv4 dataset.
     field, data_description : int
         Their numbers in the Measurement Set, as far as the set tells.
-    field_name : str
+    field_name, window_name : str
+    spectral_window : int
+        Its number, as far as the set tells.
     own : dict
         What ``spectrum data convert`` noted; empty in other sets.
     """
@@ -77,6 +87,8 @@ class StoredSet:
     data_description: int
     field_name: str
     own: dict[str, Any]
+    window_name: str = ""
+    spectral_window: int = 0
 
     def array(self, name: str) -> zarr.Array[Any]:
         """A variable.
@@ -113,15 +125,18 @@ def _identified(part: StoredSet, windows: dict[str, int]) -> StoredSet:
         remedy = "convert the Measurement Set with spectrum data convert"
         raise DataError(f"{len(names)} fields in one dataset", part.group.path, remedy)
     name, _, number = names[0].rpartition("_")
-    window = part.array("frequency").attrs.get("spectral_window_name", "")
+    window = str(part.array("frequency").attrs.get("spectral_window_name", ""))
     described = f"{window} {text(part.array('polarization'))}"
     description = windows.setdefault(described, len(windows))
     numbered = number.isdigit()
+    window_name, _, row = window.rpartition("_")
     return replace(
         part,
         field=int(part.own.get("field_id", number if numbered else 0)),
         data_description=int(part.own.get("data_desc_id", description)),
         field_name=name if numbered else names[0],
+        window_name=window_name if row.isdigit() else window,
+        spectral_window=int(row) if row.isdigit() else description,
     )
 
 
@@ -183,21 +198,68 @@ def present(part: StoredSet, times: slice) -> NDArray[np.bool_]:
     return np.asarray(finite if finite.ndim == 2 else finite.any(axis=2))
 
 
-def rows_per_time(part: StoredSet) -> NDArray[np.int64]:
-    """Cross-correlations at every time of the time axis."""
+def chosen_cells(
+    part: StoredSet, times: slice, known: Baselines, selection: Selection
+) -> NDArray[np.bool_]:
+    """Mask of the cells of (time, baseline), baselines in order, with a chosen cross-correlation.
+
+    Parameters
+    ----------
+    part : StoredSet
+    times : slice
+        Of the time axis.
+    known : Baselines
+        All of the set.
+    selection : Selection
+    """
+    cells = present(part, times)[:, known.order] & known.cross
+    if not selection.any_baseline:
+        cells &= selection.hold_baselines(known.first, known.second)
+    if not selection.any_time:
+        cells &= held_times(part, selection)[times, None]
+    return cells
+
+
+def held_times(part: StoredSet, selection: Selection) -> NDArray[np.bool_]:
+    """Mask of the times of the time axis that are chosen."""
+    seconds = np.asarray(part.array("time")[:], np.float64) + UNIX_EPOCH
+    return selection.hold_times(seconds, scans(part) if selection.scans else None)
+
+
+def scans(part: StoredSet) -> NDArray[np.int64]:
+    """The scan of every time of the time axis.
+
+    Raises
+    ------
+    DataError
+        The set does not say it.
+    """
+    if "scan_name" not in part.group:
+        raise DataError("the set does not say its scans", part.group.path, "choose select.times")
+    names = text(part.array("scan_name"))
+    return np.array([int(name) if name.lstrip("-").isdigit() else -1 for name in names], np.int64)
+
+
+def rows_per_time(part: StoredSet, selection: Selection = EVERYTHING) -> NDArray[np.int64]:
+    """Chosen cross-correlations at every time of the time axis."""
     known = baselines(part)
     array = part.array("TIME_CENTROID" if "TIME_CENTROID" in part.group else "UVW")
     ntime, step = array.shape[0], array.chunks[0]
-    blocks = [present(part, slice(t, t + step)) for t in range(0, ntime, step)]
-    return np.concatenate([rows[:, known.order[known.cross]].sum(axis=1) for rows in blocks])
+    counts = [
+        chosen_cells(part, slice(t, min(t + step, ntime)), known, selection).sum(axis=1)
+        for t in range(0, ntime, step)
+    ]
+    return np.concatenate(counts)
 
 
-def times(part: StoredSet) -> NDArray[np.int64]:
-    """Places on the time axis of the times that have cross-correlations."""
+def times(part: StoredSet, selection: Selection = EVERYTHING) -> NDArray[np.int64]:
+    """Places on the time axis of the times that have chosen cross-correlations."""
     ntime = part.array("time").shape[0]
     without: Any = part.own.get("times_without_cross_correlations")
-    if without is None:
-        return np.flatnonzero(rows_per_time(part))
+    if without is None or not selection.any_baseline:
+        return np.flatnonzero(rows_per_time(part, selection))
+    if not selection.any_time:
+        without = [*without, *np.flatnonzero(~held_times(part, selection)).tolist()]
     return np.setdiff1d(np.arange(ntime), without)
 
 

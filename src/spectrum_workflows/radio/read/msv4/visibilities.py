@@ -36,7 +36,7 @@ class _Cells:
         From the first to the last of them.
     baselines : Baselines
     present : ndarray of bool, shape (time, baseline)
-        Which of them have a row.
+        Which of them have a chosen row.
     """
 
     known: NDArray[np.int64]
@@ -76,7 +76,7 @@ def read(chunk: Chunk) -> Visibilities:
     """
     with stored.opened(chunk.url) as (root, objects):
         part = stored.chosen(root, objects, chunk)
-        hand = stokes.hands(stored.types(part), chunk.url)
+        hand = stokes.hands(stored.types(part), chunk.url, chunk.selection.hands)
         cells = _cells(part, chunk)
         times, order, present = cells.times, cells.baselines.order, cells.present
         nrow, nchan = np.count_nonzero(present), chunk.chan_stop - chunk.chan_start
@@ -92,7 +92,7 @@ def read(chunk: Chunk) -> Visibilities:
         )
         lost = ~np.isfinite(uvw).all(axis=1)
         unflagged = 0
-        for window in _windows(part.array(stored.COLUMNS[chunk.column]), times, chunk, hand):
+        for window in _windows(part.array(stored.variable_of(chunk.column)), times, chunk, hand):
             here = slice(window.times.start - times.start, window.times.stop - times.start)
             time, place = np.nonzero(present[here])
             source = time * len(order) + order[place]
@@ -103,7 +103,12 @@ def read(chunk: Chunk) -> Visibilities:
                 window.channels.start - chunk.chan_start, window.channels.stop - chunk.chan_start
             )
             unflagged += stokes.combine(
-                block, source, target, out.visibility[:, channels], out.weight[:, channels]
+                block,
+                source,
+                target,
+                out.visibility[:, channels],
+                out.weight[:, channels],
+                chunk.selection.hands == "either",
             )
     return rising(replace(out, unflagged=unflagged))
 
@@ -126,12 +131,12 @@ def coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def _cells(part: stored.StoredSet, chunk: Chunk) -> _Cells:
     """Where a chunk's rows are."""
-    known = stored.times(part)[chunk.time_start : chunk.time_stop]
+    known = stored.times(part, chunk.selection)[chunk.time_start : chunk.time_stop]
     if len(known) != chunk.time_stop - chunk.time_start:
         raise stored.changed(chunk)
     times = slice(int(known[0]), int(known[-1]) + 1)
     baselines = stored.baselines(part)
-    present = stored.present(part, times)[:, baselines.order] & baselines.cross
+    present = stored.chosen_cells(part, times, baselines, chunk.selection)
     if np.count_nonzero(present) * (chunk.chan_stop - chunk.chan_start) != chunk.size:
         raise stored.changed(chunk)
     return _Cells(known, times, baselines, present)
@@ -158,7 +163,7 @@ def _decoded(
     part: stored.StoredSet, column: str, window: _Window
 ) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]]:
     """Data, flags and weights of a window: (ntime × nbaseline, nchan, nhand) each."""
-    names = (stored.COLUMNS[column], "FLAG", "WEIGHT")
+    names = (stored.variable_of(column), "FLAG", "WEIGHT")
     arrays = [part.array(name) for name in names]
 
     def values(array: Any) -> NDArray[Any]:

@@ -1,0 +1,149 @@
+"""Several spectral windows in one image: the same image, however channels are spread over them."""
+
+import io
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.radio import DOMAIN, gridding, synthetic
+from spectrum_workflows.radio.convert import convert
+from spectrum_workflows.radio.plan.chunks import chunks
+from spectrum_workflows.radio.read import describe, read
+from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
+
+from .conftest import spec_of
+from .windowed import windowed
+
+NCHAN, NPIX, CELL = 16, 128, 8.0
+FORMS = {
+    "one": [list(range(16))],
+    "four": [list(range(n, n + 4)) for n in (0, 4, 8, 12)],
+    "interleaved": [list(range(0, 16, 2)), list(range(1, 16, 2))],
+    "falling": [list(range(15, 7, -1)), list(range(7, -1, -1))],
+    "doubled": [list(range(8)), list(range(4, 12)), list(range(4, 12))],
+}
+WIDE = {"frequency_hz": 1.0e9, "channel_width_hz": 5e7, "channels": NCHAN, "visibilities": 20_000}
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    """Data roots with the same channels in windows of every form, in both formats."""
+    root = tmp_path_factory.mktemp("windows")
+    (root / "source").mkdir()
+    synthetic.make(spec_of(synthetic={**WIDE, "sefd_jy": 200.0}), str(root / "source"))
+    for form, windows in FORMS.items():
+        (root / form).mkdir()
+        windowed(root / "source" / "small.ms", root / form / "small.ms", windows)
+    for form in ("interleaved", "one"):
+        convert(str(root / form / "small.ms"), str(root / f"{form}-zarr" / "small.zarr"))
+    return root
+
+
+def imaged(root, count=1, **changes):
+    image = {"npix": NPIX, "cell_arcsec": CELL, "epsilon": 1e-8}
+    changes = {"image": image, "strips": {"count": count}, "spectral_window": "all"} | changes
+    spec = spec_of(**changes)
+    plan = DOMAIN.plan(spec, str(root))
+    result, _ = DOMAIN.run(spec, plan)
+    headers = {
+        name: fits.getheader(io.BytesIO(content))
+        for name, content in DOMAIN.files(result)
+        if name.endswith(".fits")
+    }
+    return plan, result, headers["dirty.fits"]
+
+
+def same(found, expected):
+    plane, other = found[1].planes[0], expected[1].planes[0]
+    for name in ("dirty", "psf", "image", "residual"):
+        image, known = getattr(plane, name), getattr(other, name)
+        if known is not None:
+            np.testing.assert_allclose(image, known, atol=1e-6 * np.abs(known).max(), rtol=0)
+    assert plane.weight_sum == pytest.approx(other.weight_sum, rel=1e-6)
+    for key in ("CRVAL3", "CDELT3", "NVIS", "SPECSYS"):
+        assert found[2][key] == expected[2][key], key
+
+
+@pytest.mark.parametrize("scheme", ["natural", "briggs"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_windows_change_nothing(sets, count, scheme):
+    weights = {"weighting": {"scheme": scheme}, "clean": {"max_major": 2, "threshold": 0.05}}
+    one = imaged(sets / "one", count, **weights)
+    assert (one[0].groups[0].layout is None) == (count == 1)
+    assert one[1].planes[0].visibilities == one[0].size > 15_000
+    for form in ("four", "interleaved", "falling"):
+        same(imaged(sets / form, count, **weights), one)
+
+
+def test_windows_of_chunks_of_any_size(sets):
+    """Channels of each window are cut, too: into pieces that other windows' lie between."""
+    one = imaged(sets / "one", 3)
+    cut = imaged(sets / "interleaved", 3, partition={"max_visibilities": 351 * 3})
+    assert len(cut[0].partitions) > 20
+    same(cut, one)
+
+
+def test_zarr_sets_hold_the_same_windows(sets):
+    ms, zarr = (imaged(sets / f"interleaved{end}", 3) for end in ("", "-zarr"))
+    for name, image in DOMAIN.arrays(ms[1]).items():
+        np.testing.assert_array_equal(DOMAIN.arrays(zarr[1])[name], image, err_msg=name)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("packed", [True, False])
+def test_overlapping_windows_add_up(sets, count, packed, monkeypatch):
+    """Against a plain sum of all visibilities, in packed calls and without them."""
+    if not packed:
+        monkeypatch.setattr(gridding, "_packed_call", lambda _: None)
+    elif count > 1:
+        assert gridding._packed_call("vis2dirty_bda") is not None
+    spec = spec_of(spectral_window="all", data_set="small")
+    every = [read(chunk) for chunk in chunks(describe(spec, str(sets / "doubled/small.ms")), 10**9)]
+    assert [len(data.frequency) for data in every] == [8, 8, 8]
+    _, result, header = imaged(sets / "doubled", count)
+    plane, middle = result.planes[0], NPIX // 2
+    assert header["NVIS"] == sum(data.weight.size for data in every)
+    assert header["CRVAL3"] == pytest.approx(1.0e9 + 5.5 * 5e7)
+    for row, column in ((64, 64), (10, 100), (127, 0)):
+        east, north = -(column - middle) * CELL * ARCSEC, (row - middle) * CELL * ARCSEC
+        n = np.sqrt(1 - east**2 - north**2) - 1
+        total = 0.0
+        for data in every:
+            turns = (data.uvw @ [east, north, n])[:, None] * data.frequency / SPEED_OF_LIGHT
+            total += (data.weight * data.visibility * np.exp(-2j * np.pi * turns)).sum().real
+        expected = total / plane.weight_sum
+        assert plane.dirty[row, column] == pytest.approx(expected, abs=1e-6 * plane.dirty.max())
+
+
+def test_packed_calls_equal_a_call_per_window(sets, monkeypatch):
+    packed = imaged(sets / "doubled", 3, clean={"max_major": 2, "threshold": 0.05})
+    monkeypatch.setattr(gridding, "_packed_call", lambda _: None)
+    same(packed, imaged(sets / "doubled", 3, clean={"max_major": 2, "threshold": 0.05}))
+
+
+def test_windows_by_number_name_and_list(sets):
+    url = str(sets / "four" / "small.ms")
+
+    def numbers(asked):
+        return [w.number for w in describe(spec_of(spectral_window=asked), url).windows]
+
+    assert numbers("all") == [0, 1, 2, 3]
+    assert numbers(2) == [2]
+    assert numbers("SPW3") == [3]
+    assert numbers(["SPW3", 0]) == [0, 3]
+    assert numbers("1") == [1]
+    with pytest.raises(SpecError, match=r"several spectral windows: 0 \(SPW0\), 1 .*or \"all\""):
+        describe(spec_of(), url)
+    with pytest.raises(SpecError, match=r"spectral_window SPW9 is not in the set; it holds 0 \("):
+        numbers("SPW9")
+    with pytest.raises(SpecError, match="not both"):
+        spec_of(spectral_window=0, data_description=0)
+    assert describe(spec_of(data_description=1), url).windows[0].name == "SPW1"
+
+
+def test_the_reference_frequency_is_the_middle_of_what_is_chosen(sets):
+    _, _, header = imaged(sets / "four", spectral_window=[1, 2])
+    assert header["CRVAL3"] == 1.0e9 + 7.5 * 5e7
+    assert header["CDELT3"] == 8 * 5e7
