@@ -203,9 +203,9 @@ class RadioSpec(FrozenModel):
     name: str = Field(pattern=r"^[^/\s]+$")
     """Of the run: its folder below the results root begins with it."""
     data_set: str = Field(min_length=1)
-    """The set below the data root, without suffix, so that the spec stays the same for other forms
-    of the data: ``NAME.zarr``, else ``NAME.ms``. ``catalogue:NAME`` is an entry of the
-    catalogue."""
+    """The set below the data root. Without suffix the spec stays the same for other forms of the
+    data: ``NAME.zarr``, else ``NAME.ms``, else ``NAME`` itself, whatever it ends in.
+    ``catalogue:NAME`` is an entry of the catalogue."""
     column: Word = "DATA"
     """Visibilities to image: ``DATA``, ``CORRECTED_DATA`` or any other data column of the set."""
     field: NumberOrName | None = None
@@ -243,8 +243,8 @@ class RadioSpec(FrozenModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.data_set.rstrip("/").endswith((".ms", ".zarr")):
-            raise ValueError("write data_set without its suffix: .zarr or .ms is found by itself")
+        if self.synthetic and self.data_set.rstrip("/").endswith((".ms", ".zarr")):
+            raise ValueError("write the data_set of [synthetic] without its suffix: it is an .ms")
         if self.spectral_window is not None and self.data_description is not None:
             raise ValueError("give spectral_window or data_description, not both")
         if self.clean and not self.image.psf:

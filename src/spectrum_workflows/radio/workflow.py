@@ -287,8 +287,14 @@ def check_weight(weight_sum: float, unflagged: int, observation: Observation) ->
     """
     url, column = observation.url, observation.weight_column
     if unflagged == 0:
-        message = "every visibility is flagged, in one of its parallel hands at least"
+        both = observation.selection.hands == "both"
+        message = "every visibility is flagged"
+        message += ", in one of its parallel hands at least" if both else ""
         raise DataError(message, url, "unflag it or choose other data")
+    if not weight_sum > 0 and not observation.selection.any_uv:
+        message = "every usable visibility lies outside the chosen uv range"
+        remedy = f"widen select.uv_m or select.uv_wavelengths, or look at {column}"
+        raise DataError(message, url, remedy)
     if not weight_sum > 0:
         message = (
             f"no unflagged visibility has a positive weight ({column}), a finite value and UVW"

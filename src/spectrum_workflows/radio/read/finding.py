@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.spec import RadioSpec
 
 
+SUFFIXES = (MADE, ".zarr")
+"""How a name ends that is the set's own, not a stem."""
+
+
 def inputs(spec: RadioSpec, data: str) -> list[str]:
     """The set the spec names: a Zarr set if that alone is there, else the Measurement Set."""
     stem = catalogue.stems(spec.data_set, data)[0]
-    return [_locate(stem, reversed(formats.READERS)) or f"{stem}{MADE}"]
+    return [_locate(stem, reversed(formats.READERS)) or _called(stem)]
 
 
 def find(spec: RadioSpec, data: str) -> str:
@@ -49,6 +53,11 @@ def _locate(stem: str, readers: Iterable[Reader]) -> str | None:
     return next((url for reader in readers if (url := reader.locate(stem))), None)
 
 
+def _called(stem: str) -> str:
+    """What a set of that name would be called here."""
+    return stem if stem.endswith(SUFFIXES) else f"{stem}{MADE}"
+
+
 def _missing(stem: str) -> DataError | DataNotFoundError:
     """Why there is no set of a name, as far as what lies there tells it."""
     url = f"{stem}.zarr"
@@ -69,5 +78,6 @@ def _missing(stem: str) -> DataError | DataNotFoundError:
         message = "it is there, but no Zarr set (it has no zarr.json)"
         return DataError(message, url, "convert or copy the set again, whole")
     if storage.is_local(stem):
-        return DataNotFoundError("no such data set", f"{stem}{MADE}", remedy)
-    return DataNotFoundError("no such data set (remote sets are in Zarr form)", url, remedy)
+        return DataNotFoundError("no such data set", _called(stem), remedy)
+    where = stem if stem.endswith(SUFFIXES) else url
+    return DataNotFoundError("no such data set (remote sets are in Zarr form)", where, remedy)
