@@ -79,6 +79,12 @@ def shared_reference() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_radio() -> Path:
+    """Real sets of visibilities."""
+    return _shared("data/radio")
+
+
+@pytest.fixture(scope="session")
 def unpacked_radio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every shared Measurement Set, unpacked."""
     archives = sorted(_shared("data/radio").glob("*.tar.gz"))

@@ -14,9 +14,14 @@ def locate(stem: str) -> str | None:
     return next((url for url in urls if storage.exists(f"{url}/zarr.json")), None)
 
 
+ONE_FILE = (".uvfits", ".uvf", ".fits", ".uvh5", ".h5", ".hdf5")
+"""How the names of sets end, in small letters, that are one file."""
+
+
 def is_zarr(url: str) -> bool:
-    """Whether a set is in Zarr form: all are that are not on this file system."""
-    if url.rstrip("/").endswith(".zarr") or not storage.is_local(url):
+    """Whether a set is in Zarr form, as sets in a store are whose name does not say otherwise."""
+    name = url.rstrip("/").lower()
+    if name.endswith(".zarr") or (not storage.is_local(url) and not name.endswith(ONE_FILE)):
         return True
     return not storage.exists(f"{url}/table.dat") and storage.exists(f"{url}/zarr.json")
 

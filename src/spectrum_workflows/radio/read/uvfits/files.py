@@ -1,0 +1,42 @@
+"""UVFITS files by their URL."""
+
+from __future__ import annotations
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataNotFoundError
+
+SUFFIXES = (".uvfits", ".UVFITS", ".uvf", ".UVF", ".fits", ".FITS", "")
+"""How the names of UVFITS files end; what they hold decides."""
+
+CARD = 80
+LOOKED_AT = 2880
+"""Bytes of a FITS header's first record, among whose 36 cards GROUPS stands."""
+
+
+def locate(stem: str) -> str | None:
+    """A UVFITS file of that name."""
+    return next((f"{stem}{end}" for end in SUFFIXES if is_uvfits(f"{stem}{end}")), None)
+
+
+def is_uvfits(url: str) -> bool:
+    """Whether a file begins as random groups do (FITS standard 4.0, section 6)."""
+    name = url.rstrip("/")
+    if not storage.is_local(url) and not name.lower().endswith(SUFFIXES[:-1]):
+        return False  # a store is not asked about every name
+    if storage.is_local(url) and not storage.local_path(url).is_file():
+        return False
+    try:
+        cards = _beginning(url)
+    except DataNotFoundError:
+        return False
+    keys = {card[:8].strip(): card[10:].partition(b"/")[0].strip() for card in cards}
+    return keys.get(b"GROUPS") == b"T" and keys.get(b"NAXIS1") == b"0"
+
+
+def _beginning(url: str) -> list[bytes]:
+    """The first cards of a FITS file; none of another."""
+    with storage.open_read(url) as file:
+        record = file.read(LOOKED_AT)
+    if not record.startswith(b"SIMPLE  ="):
+        return []
+    return [record[n : n + CARD] for n in range(0, len(record), CARD)]

@@ -1,0 +1,247 @@
+"""Reading the groups of a UVFITS file.
+
+The parameters of a group stand before its visibilities, so that finding out which rows there
+are means reading the file once.  That is done at the first look, in blocks, and remembered.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.radio.read.rows.identity import identity
+from spectrum_workflows.radio.read.rows.imaging import FARTHEST
+from spectrum_workflows.radio.read.rows.rowfile import Band, Block, Identifiers, RowFile
+from spectrum_workflows.radio.read.rows.units import of_units
+from spectrum_workflows.radio.read.uvfits import tables
+from spectrum_workflows.radio.read.uvfits.header import Header, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+SCAN_BYTES = 8 << 20
+"""Bytes that are read at a time."""
+
+JULIAN_ZERO = 2_400_000.5
+"""The Julian date at which the modified one is 0."""
+
+DAY = 86_400.0
+
+LARGE_BASELINE = 65_536
+"""From here on a baseline is 65536 + 2048 a + b, and 256 a + b below."""
+
+DAMAGED = "copy it again, whole; what is still unreadable then is damaged at its source"
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Where the groups of a file are, and what is in one."""
+
+    url: str
+    begin: int
+    header: Header
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """The numbers of consecutive groups, shape (n, header.numbers)."""
+        size = self.header.group_bytes
+        [data] = storage.read_ranges(
+            self.url, [(self.begin + start * size, self.begin + stop * size)]
+        )
+        return np.frombuffer(data, self.header.dtype).reshape(stop - start, -1)
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Consecutive groups that are read at a time."""
+        step = max(1, SCAN_BYTES // self.header.group_bytes)
+        for start in range(0, self.header.ngroup, step):
+            yield start, min(start + step, self.header.ngroup)
+
+    def uvw_of(self, numbers: NDArray[Any]) -> NDArray[np.float64]:
+        """Baseline coordinates of some groups, m."""
+        of = (self.header.parameters[name].of(numbers) for name in "uvw")
+        return np.stack([*of], axis=1) * self.header.metre
+
+    def uvw(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Baseline coordinates of consecutive groups, m."""
+        return self.uvw_of(self.read(start, stop))
+
+    def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> Block:
+        """Visibilities of one IF: a weight that is not positive is a flag."""
+        numbers = self.read(start, stop)
+        number = band.number % self.header.axis("IF").length
+        data = self.header.data_of(numbers)[:, number, channels, hands]
+        visibility = np.empty(data.shape[:3], np.complex64)
+        visibility.real, visibility.imag = data[..., 0], data[..., 1]
+        if data.shape[3] < 3:
+            weight = np.ones(data.shape[:3], np.float32)
+        else:
+            weight = data[..., 2].astype(np.float32)
+        flag = ~(weight > 0)
+        return Block(self.uvw_of(numbers), visibility, flag, np.abs(weight))
+
+
+def opened(url: str) -> RowFile:
+    """A file's rows and what it says of itself, read once for every state of it.
+
+    Raises
+    ------
+    DataError
+        It is no UVFITS file, or is damaged.
+    """
+    return _opened(url, storage.stamp(url))
+
+
+@lru_cache(maxsize=4)
+def _opened(url: str, stamp: str) -> RowFile:
+    primary, found, begin = _headers(url)
+    header = parsed(primary, url)
+    groups = Groups(url, begin, header)
+    if not header.ngroup:
+        raise DataError("the set has no rows", url, "name another one")
+    end = begin + header.ngroup * header.group_bytes
+    size = int(storage.info(url)["size"])
+    if size < end:
+        raise DataError(f"it ends after {size:,} of {end:,} bytes", url, DAMAGED)
+    numbers, exposure, longest = _scanned(groups)
+    _check_subarrays(numbers, found, url)
+    bands = tables.bands_of(found.get("AIPS FQ"), primary, header, url)
+    fields = tables.fields_of(found.get("AIPS SU"), primary, header)
+    named = "AIPS SU" in found and "SOURCE" in header.parameters
+    if not named and len(np.unique(numbers["source"])) > 1:
+        message = "its groups are of several sources, and it has no table AIPS SU of them"
+        raise DataError(message, url, "write it again, with its tables")
+    stations = np.unique([numbers["first"], numbers["second"]])
+    antennas = tables.antennas_of(found.get("AIPS AN"), stations, url)
+    place = antennas.places
+    setup = numbers["setup"]
+    if "FREQSEL" not in header.parameters:
+        setup = np.full_like(setup, bands.numbers[0])
+    rows = Identifiers(
+        time=numbers["time"],
+        first=place(numbers["first"], "antenna", url),
+        second=place(numbers["second"], "antenna", url),
+        field=fields.places(numbers["source"], "source", url)
+        if named
+        else np.zeros(header.ngroup, np.int32),
+        setup=bands.places(setup, "frequency setup", url),
+        exposure=exposure,
+    )
+    unit = tables.text(primary.get("BUNIT", "Jy"))
+    return RowFile(
+        url=url,
+        telescope=tables.text(primary.get("TELESCOP", "")),
+        bands=tuple(band for setup in bands.things for band in setup),
+        fields=fields.things,
+        antennas=antennas.things[0],
+        rows=rows,
+        longest=longest,
+        identity=identity(url, size, stamp, primary.tostring().encode()),
+        stored_bytes=header.axis("COMPLEX").length * np.dtype(header.dtype).itemsize,
+        weights="weights",
+        reading=lambda: nullcontext(groups),
+        row_bytes=header.group_bytes,
+        time_scale=tables.time_scale(found.get("AIPS AN")),
+        notes=of_units(unit),
+        about={"observer": tables.text(primary.get("OBSERVER", "")), "units": unit},
+    )
+
+
+def _headers(url: str) -> tuple[Any, dict[str, Any], int]:
+    """The primary header, the tables by their names, and where the groups begin."""
+    from astropy.io import fits
+
+    found: dict[str, Any] = {}
+    try:
+        with warnings.catch_warnings(), storage.open_read(url) as file:
+            warnings.simplefilter("ignore")  # of what the standard would have otherwise
+            with fits.open(file, mode="readonly", memmap=False, lazy_load_hdus=True) as hdus:
+                primary, begin = hdus[0].header.copy(), hdus[0].fileinfo()["datLoc"]
+                for hdu in hdus[1:]:
+                    name = str(hdu.name).strip().upper()
+                    if name in ("AIPS AN", "AIPS SU", "AIPS FQ"):
+                        hdu.data  # noqa: B018  (read while the file is open)
+                        found.setdefault(name, hdu)
+                        found[f"{name} tables"] = found.get(f"{name} tables", 0) + 1
+    except (SpectrumError, MemoryError):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:160]
+        raise DataError(f"its headers cannot be read ({reason})", url, DAMAGED) from error
+    return primary, found, begin
+
+
+def _scanned(groups: Groups) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32], float]:
+    """Identifiers of all groups, their exposures, and the longest baseline."""
+    header = groups.header
+    columns: dict[str, NDArray[Any]] = {"time": np.empty(header.ngroup)}
+    for name in ("first", "second", "source", "setup", "subarray"):
+        columns[name] = np.zeros(header.ngroup, np.int64)
+    exposure = np.full(header.ngroup, np.nan, np.float32)
+    longest = 0.0
+    for start, stop in groups.blocks():
+        numbers, here = groups.read(start, stop), slice(start, stop)
+        days = header.parameters["DATE"].of(numbers, without=JULIAN_ZERO)
+        columns["time"][here] = days * DAY
+        first, second, subarray = _antennas(header, numbers)
+        columns["first"][here], columns["second"][here] = first, second
+        columns["subarray"][here] = subarray
+        for name, parameter in (("source", "SOURCE"), ("setup", "FREQSEL")):
+            if parameter in header.parameters:
+                columns[name][here] = _whole(header.parameters[parameter].of(numbers))
+        if "INTTIM" in header.parameters:
+            exposure[here] = header.parameters["INTTIM"].of(numbers)
+        uvw = groups.uvw_of(numbers)
+        _check_numbers(days, uvw, start, groups.url)
+        length = np.hypot(uvw[:, 0], uvw[:, 1])
+        longest = max(longest, float(np.max(length[np.isfinite(length)], initial=0.0)))
+    return columns, exposure, longest
+
+
+def _check_numbers(
+    days: NDArray[np.float64], uvw: NDArray[np.float64], start: int, url: str
+) -> None:
+    if not np.isfinite(days).all():
+        group = start + int(np.flatnonzero(~np.isfinite(days))[0])
+        raise DataError(f"DATE is not a number in group {group}", url, DAMAGED)
+    far = np.isfinite(uvw).all(axis=1) & (np.abs(uvw) > FARTHEST).any(axis=1)
+    if far.any():
+        group = start + int(np.flatnonzero(far)[0])
+        message = f"UU, VV and WW of group {group} are larger than any baseline"
+        raise DataError(message, url, DAMAGED)
+
+
+def _whole(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Whole numbers, -1 for what is none."""
+    return np.where(np.isfinite(values), np.rint(values), -1).astype(np.int64)
+
+
+def _antennas(header: Header, numbers: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
+    """Station numbers of both antennas, and the subarray, from 0."""
+    if "ANTENNA1" in header.parameters and "ANTENNA2" in header.parameters:
+        first, second = (_whole(header.parameters[f"ANTENNA{n}"].of(numbers)) for n in (1, 2))
+        if "SUBARRAY" in header.parameters:
+            return first, second, _whole(header.parameters["SUBARRAY"].of(numbers)) - 1
+        return first, second, np.zeros_like(first)
+    baseline = np.nan_to_num(header.parameters["BASELINE"].of(numbers), nan=-1)
+    whole = np.floor(baseline + 1e-4).astype(np.int64)
+    subarray = np.rint(100 * (baseline - whole)).astype(np.int64)
+    large = whole >= LARGE_BASELINE
+    base = np.where(large, 2048, 256)
+    pair = np.where(large, whole - LARGE_BASELINE, whole)
+    return pair // base, pair % base, subarray
+
+
+def _check_subarrays(numbers: dict[str, NDArray[Any]], found: dict[str, Any], url: str) -> None:
+    """Refuse antennas that are numbered anew in another table."""
+    count = len(np.unique(numbers["subarray"]))
+    if count > 1:
+        listed = f"it holds {count} subarrays, with {found.get('AIPS AN tables', 0)} antenna tables"
+        raise DataError(listed, url, "write one file for each (AIPS: UVCOP)")
