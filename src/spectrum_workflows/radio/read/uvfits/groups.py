@@ -101,8 +101,7 @@ def opened(url: str) -> RowFile:
 
 @lru_cache(maxsize=4)
 def _opened(url: str, stamp: str) -> RowFile:
-    primary, found, begin = _headers(url)
-    header = parsed(primary, url)
+    primary, header, found, begin = _headers(url)
     groups = Groups(url, begin, header)
     if not header.ngroup:
         raise DataError("the set has no rows", url, "name another one")
@@ -154,8 +153,8 @@ def _opened(url: str, stamp: str) -> RowFile:
     )
 
 
-def _headers(url: str) -> tuple[Any, dict[str, Any], int]:
-    """The primary header, the tables by their names, and where the groups begin."""
+def _headers(url: str) -> tuple[Any, Header, dict[str, Any], int]:
+    """The primary header, what it says, the tables by name, and where the groups begin."""
     from astropy.io import fits
 
     found: dict[str, Any] = {}
@@ -164,6 +163,7 @@ def _headers(url: str) -> tuple[Any, dict[str, Any], int]:
             warnings.simplefilter("ignore")  # of what the standard would have otherwise
             with fits.open(file, mode="readonly", memmap=False, lazy_load_hdus=True) as hdus:
                 primary, begin = hdus[0].header.copy(), hdus[0].fileinfo()["datLoc"]
+                header = parsed(primary, url)
                 for hdu in hdus[1:]:
                     name = str(hdu.name).strip().upper()
                     if name in ("AIPS AN", "AIPS SU", "AIPS FQ"):
@@ -175,7 +175,7 @@ def _headers(url: str) -> tuple[Any, dict[str, Any], int]:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:160]
         raise DataError(f"its headers cannot be read ({reason})", url, DAMAGED) from error
-    return primary, found, begin
+    return primary, header, found, begin
 
 
 def _scanned(groups: Groups) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32], float]:
