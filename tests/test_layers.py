@@ -135,7 +135,7 @@ PURE = {
     *("correctionlib", "pyhf"),
 }
 EDGES = {
-    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec"),
+    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "h5py"),
     *("bokeh", "matplotlib", "mplhep", "numcodecs", "pydantic"),
     *("uproot", "xarray", "xxhash", "zarr"),
 }

@@ -10,7 +10,7 @@ from spectrum_workflows import storage
 if TYPE_CHECKING:
     from spectrum_workflows.radio.spec import RadioSpec
 
-LIBRARIES = ("astropy", "ducc0", "numba", "python-casacore", "scipy", "xarray", "zarr")
+LIBRARIES = ("astropy", "ducc0", "h5py", "numba", "python-casacore", "scipy", "xarray", "zarr")
 """Distributions whose versions matter to a result."""
 
 

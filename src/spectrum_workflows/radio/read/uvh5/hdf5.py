@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 from spectrum_workflows import storage
@@ -30,7 +31,7 @@ def opened(url: str) -> Iterator[Any]:
     import h5py
 
     with suppress(ImportError):
-        import hdf5plugin  # noqa: F401  (registers the filters that many files use)
+        import_module("hdf5plugin")  # registers filters that some files need
     remote = None if storage.is_local(url) else _Watched(storage.open_read(url))
     source: Any = str(storage.local_path(url)) if remote is None else remote
     try:
