@@ -73,7 +73,8 @@ def test_every_number_is_that_of_the_measurement_set(root, form):
         assert getattr(one, name) == getattr(two, name), name
     assert two.phase_centre == pytest.approx(one.phase_centre, rel=1e-15)
     assert two.times == pytest.approx(one.times, abs=1e-3, rel=0)
-    np.testing.assert_array_equal(one.rows_per_time, two.rows_per_time)
+    [here], [there] = one.windows, two.windows
+    np.testing.assert_array_equal(here.rows_per_time, there.rows_per_time)
     np.testing.assert_allclose(one.antennas.position, two.antennas.position, atol=1e-3)
     np.testing.assert_array_equal(one.channel_width, two.channel_width)
     assert set(two.antennas.diameter) == {25.0}
@@ -128,14 +129,16 @@ def parts(columns, tmp_path, form):
 @pytest.mark.parametrize("form", FORMS)
 def test_windows_and_fields_are_chosen_by_number(columns, tmp_path, form):
     source, url = parts(columns, tmp_path, form)
-    with pytest.raises(SpecError, match=r"several of them \(0, 1\)"):
+    with pytest.raises(SpecError, match="the set holds several fields: 0 "):
         describe(spec_of(), str(url))
+    with pytest.raises(SpecError, match="the set holds several spectral windows: 0 "):
+        describe(spec_of(field=0), str(url))
     for field in (0, 1):
         for window in (0, 1):
             spec = spec_of(field=field, data_description=window)
             observation, found = everything(url, spec, 10**9)
             wanted = (source == field) & (columns.first != columns.second)
-            assert observation.rows_per_time.sum() == wanted.sum()
+            assert observation.rows == wanted.sum()
             channels = slice(4 * window, 4 * window + 4)
             np.testing.assert_array_equal(observation.frequency, columns.frequency[channels])
             rows = np.flatnonzero(wanted)
@@ -177,6 +180,39 @@ def test_weights_of_unequal_integrations_count_their_time(columns, tmp_path):
         half = a.rows.first < 5
         np.testing.assert_allclose(a.weight[half], b.weight[half] / 2, rtol=1e-6)
         np.testing.assert_array_equal(a.weight[~half], b.weight[~half])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_selected_is_that_of_the_measurement_set(root, form):
+    times = [["2024-01-01T11:00:00", "2024-01-01T13:30:00"]]
+    select = {"times": times, "without_antennas": [3], "channels": [[2, 6]], "uv_m": [50, 800]}
+    spec = spec_of(select=select, hands="YY")
+    one, expected = everything(root / "small.ms", spec)
+    two, found = everything(root / f"small.{form}", spec)
+    assert 0 < one.rows < 3000
+    assert two.rows == one.rows
+    for name in ("uvw", "visibility", "weight"):
+        np.testing.assert_array_equal(joined(found, name), joined(expected, name))
+    with pytest.raises(DataError, match="does not say its scans"):
+        describe(spec_of(select={"scans": [1]}), str(root / f"small.{form}"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_windows_in_one_image_are_the_image_of_one_window(root, columns, tmp_path, form):
+    (tmp_path / "parts").mkdir()
+    write = {"uvfits": write_uvfits, "uvh5": write_uvh5}[form]
+    url = write(
+        tmp_path / f"parts/small.{form}", columns, **{"ifs" if form == "uvfits" else "windows": 2}
+    )
+    plan = DOMAIN.plan(spec_of(spectral_window="all"), str(url.parent))
+    both, _ = DOMAIN.run(spec_of(spectral_window="all"), plan)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / f"whole/small.{form}").symlink_to(root / f"small.{form}")
+    whole, _ = DOMAIN.run(spec_of(), DOMAIN.plan(spec_of(), str(tmp_path / "whole")))
+    for name, image in DOMAIN.arrays(whole).items():
+        np.testing.assert_allclose(
+            DOMAIN.arrays(both)[name], image, atol=1e-5 * np.abs(image).max(), err_msg=name
+        )
 
 
 # What is refused
@@ -267,7 +303,7 @@ def test_a_flagged_uvfits_of_a_real_telescope(shared_radio):
     url = str(shared_radio / "mwa_1061316296_all_flagged.uvfits")
     observation, pieces = everything(url, limit=10**9)
     assert (observation.telescope, len(observation.antennas.name)) == ("MWA", 128)
-    assert observation.rows_per_time.sum() == 2 * 127 * 126 // 2  # one does not observe
+    assert observation.rows == 2 * 127 * 126 // 2  # one does not observe
     assert np.linalg.norm(observation.antennas.position, axis=1) == pytest.approx(6.37e6, rel=1e-3)
     assert sum(piece.unflagged for piece in pieces) == 0
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectrum_workflows.radio.types.selection import EVERYTHING
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.read.rows.rowfile import Band, Identifiers
-    from spectrum_workflows.radio.types import Chunk
+    from spectrum_workflows.radio.types import Chunk, Selection
 
 BLOCK_BYTES = 4 << 20
 """Bytes that are read at a time."""
@@ -50,11 +52,20 @@ class Index:
         return self.row[self.start[chunk.time_start] : self.start[chunk.time_stop]]
 
 
-def index_of(rows: Identifiers, field: int, band: Band, *, autocorrelations: bool = False) -> Index:
-    """The rows of a field and band; cross-correlations unless all are asked for."""
+def index_of(
+    rows: Identifiers,
+    field: int,
+    band: Band,
+    selection: Selection = EVERYTHING,
+    *,
+    autocorrelations: bool = False,
+) -> Index:
+    """The chosen rows of a field and band; cross-correlations unless all are asked for."""
     keep = (rows.field == field) & (rows.setup == band.setup)
     if not autocorrelations:
         keep &= rows.first != rows.second
+    keep &= selection.hold_times(rows.time, None)
+    keep &= selection.hold_baselines(rows.first, rows.second)
     row = np.flatnonzero(keep)
     order = np.lexsort((rows.second[row], rows.first[row], rows.time[row]))
     row = row[order]
