@@ -66,7 +66,11 @@ LAYERS = {
         *(
             "radio.deconvolution",
             "radio.deconvolution.*",
+            "radio.beams",
+            "radio.beams.*",
             "radio.gridding",
+            "radio.sources",
+            "radio.sources.*",
             "radio.stokes",
             "radio.weights",
         ),
@@ -103,7 +107,7 @@ LAYERS = {
     "engine": ("engine", "engine.*", "record", "record.*"),
     "workflow": (
         *("hep", "hep.domain", "hep.plan.planning", "hep.plan.survey", "hep.library"),
-        *("radio", "radio.domain", "radio.library"),
+        *("radio", "radio.domain", "radio.library", "radio.products"),
         *("*.planning", "*.workflow", "*.workflow.*"),
         *("radio.imaging.*_tasks", "radio.imaging.local", "radio.imaging.residual"),
         *("radio.imaging.strips", "radio.plan.costs"),

@@ -248,3 +248,41 @@ def test_outputs_without_clean_need_no_psf(small):
     plan = plan_of(small, spec, (LOWER,), (UPPER,))
     result, _ = DOMAIN.run(spec, plan)
     assert set(DOMAIN.arrays(result)) == {"dirty"}
+
+
+def saved_numbers(result):
+    """What a record holds of a result."""
+    return json.loads(json.dumps(DOMAIN.summary(result))) | {"warnings": list(result.warnings)}
+
+
+def test_several_planes_come_back_from_their_files(two, tmp_path):
+    spec, _, (made, _) = two
+    lacking = replace(made.groups[1].planes[0], image=None, beam=None)
+    result = replace(made, groups=(made.groups[0], replace(made.groups[1], planes=(lacking,))))
+    for name, data in DOMAIN.files(result):
+        (tmp_path / name).write_bytes(data)
+    again = DOMAIN.load(str(tmp_path), spec, saved_numbers(result))
+    assert digest(DOMAIN.arrays(again)) == digest(DOMAIN.arrays(result))
+    assert DOMAIN.summary(again) == DOMAIN.summary(result)
+    assert [plane.plane for plane in again.planes] == [LOWER, UPPER]
+    assert again.planes[1].image is None
+    assert again.observation.origin == result.observation.origin == "generated data"
+    np.testing.assert_array_equal(DOMAIN.dataset(again).frequency, DOMAIN.dataset(result).frequency)
+    for name, data in DOMAIN.files(again):
+        assert (tmp_path / name).read_bytes() == data, name
+
+
+def test_beams_of_several_planes_are_in_a_table(two):
+    _, _, (result, _) = two
+    files = dict(DOMAIN.files(result))
+    with fits.open(io.BytesIO(files["image.fits"])) as hdus:
+        hdus.verify("exception")
+        assert hdus[0].header["CASAMBM"] is True
+        beams = hdus["BEAMS"]
+        assert (beams.header["NCHAN"], beams.header["NPOL"]) == (2, 1)
+        assert beams.columns["BMAJ"].unit == "arcsec"
+        assert [*beams.data["CHAN"]] == [0, 1]
+        expected = [plane.beam.bmin for plane in result.planes]
+        assert beams.data["BMIN"] == pytest.approx(expected)
+    with fits.open(io.BytesIO(files["model.fits"])) as hdus:
+        assert len(hdus) == 1

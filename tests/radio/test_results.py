@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from astropy.wcs import WCS
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.types import MajorCycle, Responsible
 
 from .conftest import SKY, spec_of
 
@@ -115,3 +117,51 @@ def test_a_file_that_is_no_image(tmp_path):
     (tmp_path / "image.fits").write_bytes(b"SIMPLE  = nonsense")
     with pytest.raises(DataError, match="not an image of this package"):
         DOMAIN.read(str(tmp_path))
+
+
+def test_headers_say_who_observed_when_and_that_it_was_generated(result, saved):
+    header = fits.getheader(saved / "image.fits")
+    assert header["OBSERVER"] == header["PROJECT"] == "simulated"
+    assert header["GENERATD"] is True
+    assert any("generated data" in line for line in header["HISTORY"])
+    assert header["RESTFRQ"] == header["CRVAL3"]
+    assert header["CDELT3"] == pytest.approx(result.observation.channel_width.sum())
+    assert DOMAIN.summary(result)["origin"] == "generated data"
+
+
+def test_headers_of_an_observation_do_not_speak_of_generated_data(result):
+    who = Responsible("N. N.", "AB123")
+    real = replace(result, observation=replace(result.observation, responsible=who))
+    [content] = [data for name, data in DOMAIN.files(real) if name == "dirty.fits"]
+    header = fits.getheader(io.BytesIO(content))
+    assert (header["OBSERVER"], header["PROJECT"]) == ("N. N.", "AB123")
+    assert "GENERATD" not in header
+    assert "generated" not in str(header["HISTORY"])
+    assert "origin" not in DOMAIN.summary(real)
+
+
+def texts(figure):
+    """All that is written in a figure."""
+    from matplotlib.text import Text
+
+    return " ".join(text.get_text() for text in figure.findobj(Text))
+
+
+def test_pictures_of_generated_data_say_so(result):
+    from spectrum_workflows.domain import Panel
+
+    cycle = MajorCycle("Stokes I", 1, 1.0, 0.1, 2.0, 1e3, np.ones((8, 8), "f4"), "generated data")
+    shown = DOMAIN.show([Panel("dirty", result, "dirty")], region=None, common=True)
+    figures = [*dict(DOMAIN.pictures(result)).values(), DOMAIN.plot_progress([cycle]), shown]
+    for figure in figures:
+        assert "generated data" in texts(figure)
+    who = replace(result, observation=replace(result.observation, responsible=Responsible()))
+    assert "generated" not in texts(DOMAIN.plot(who))
+
+
+def test_a_residual_is_drawn_symmetrically_with_white_at_zero(result):
+    figure = dict(DOMAIN.pictures(result))["panels.png"]
+    [axes] = [a for a in figure.axes if a.get_title() == "residual"]
+    [drawn] = axes.images
+    assert drawn.cmap.name == "RdBu_r"
+    assert drawn.norm.vmin == -drawn.norm.vmax

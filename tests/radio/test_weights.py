@@ -3,8 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectrum_workflows.radio import weights
+from spectrum_workflows import radio
+from spectrum_workflows.radio import DOMAIN, weights
+from spectrum_workflows.radio.plan.planning import geometry_of
+from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Visibilities
+
+from .conftest import spec_of
 
 GEOMETRY = Geometry(npix=64, cell=30 * ARCSEC, epsilon=1e-4)
 
@@ -138,3 +143,69 @@ def test_what_has_no_weight_gets_none_where_nothing_else_lies():
 
 def test_briggs_of_nothing_divides_by_nothing():
     assert weights.robustness("briggs", 0.0, np.zeros((2, 4))) == (1.0, 0.0)
+
+
+# Tapers
+
+
+def direct(data, weight, offsets):
+    """The dirty image at some directions (l, m), by the definition, over the sum of weights."""
+    scale = data.frequency / SPEED_OF_LIGHT
+    u, v, w = (np.outer(data.uvw[:, k], scale) for k in range(3))
+    values = []
+    for east, north in offsets:
+        depth = np.sqrt(1 - east**2 - north**2) - 1
+        turn = np.exp(-2j * np.pi * (u * east + v * north + w * depth))
+        values.append((weight * (data.visibility * turn).real).sum() / weight.sum())
+    return np.array(values)
+
+
+@pytest.mark.parametrize("scheme", ["natural", "briggs"])
+@pytest.mark.parametrize("strips", [1, 3])
+def test_a_tapered_image_is_a_direct_sum_with_tapered_weights(small, scheme, strips):
+    """The taper multiplies the weights after Briggs', whose density is of the data's own."""
+    asked = {"scheme": scheme, "robust": 0.3, "taper_arcsec": 60.0}
+    spec = spec_of(weighting=asked, strips={"count": strips}, image={"epsilon": 1e-7})
+    plan = DOMAIN.plan(spec, str(small))
+    [plane] = DOMAIN.run(spec, plan)[0].planes
+    [chunk] = plan.partitions
+    data, geometry = read(chunk), geometry_of(spec)
+    weight = data.weight.astype(np.float64)
+    if scheme == "briggs":
+        grid = weights.density(data, geometry)
+        factors = weights.robustness("briggs", 0.3, grid)
+        weight = weights.weighted(data, geometry, grid, factors).weight.astype(np.float64)
+    q = np.hypot(data.uvw[:, 0], data.uvw[:, 1])[:, None] * data.frequency / SPEED_OF_LIGHT
+    sigma = 60.0 * ARCSEC / np.sqrt(8 * np.log(2))  # of the Gaussian in the image
+    weight *= np.exp(-2 * (np.pi * sigma * q) ** 2)
+    pixels = [(64, 64), (70, 31), (104, 39), (10, 120)]
+    offsets = [((64 - x) * geometry.cell, (y - 64) * geometry.cell) for y, x in pixels]
+    found = np.array([plane.dirty[at] for at in pixels])
+    assert found == pytest.approx(direct(data, weight, offsets), abs=2e-6)
+    assert plane.weight_sum == pytest.approx(weight.sum(), rel=1e-5)
+
+
+def test_a_taper_widens_the_beam_and_loses_no_visibility(small):
+    beams, used = [], []
+    for taper in (None, 60.0, 2_000.0):
+        spec = spec_of(weighting={"taper_arcsec": taper})
+        result, _ = DOMAIN.run(spec, DOMAIN.plan(spec, str(small)))
+        [plane] = result.planes
+        beams.append(plane.beam.bmaj if plane.beam else np.inf)
+        used.append(plane.visibilities)
+        assert result.groups[0].use.beyond == 0
+    assert beams[1] > 1.1 * beams[0]
+    assert len(set(used)) == 1
+    assert result.weighting == "natural, taper 2000 arcsec"
+
+
+def test_the_library_tapers_as_the_workflow_does(small):
+    vis = radio.open(small / "small.ms")
+    image = {"npix": 128, "cell": 8.0, "weighting": "briggs", "robust": 0.3}
+    spec = spec_of(weighting={"scheme": "briggs", "robust": 0.3, "taper_arcsec": 60.0})
+    [plane] = DOMAIN.run(spec, DOMAIN.plan(spec, str(small)))[0].planes
+    found = radio.image(vis, **image, taper=60.0).SKY_DIRTY.squeeze().transpose("m", "l")
+    np.testing.assert_allclose(found, plane.dirty, atol=1e-6)
+    ratio = radio.imaging_weights(vis, **image, taper=60.0) / radio.imaging_weights(vis, **image)
+    assert 0 < float(ratio.min()) < 0.9
+    assert float(ratio.max()) <= 1

@@ -39,7 +39,7 @@ from spectrum_workflows.radio.types import (
     Plane,
     Visibilities,
 )
-from spectrum_workflows.radio.weights import Weighting, weighted
+from spectrum_workflows.radio.weights import Weighting, prepared
 from spectrum_workflows.radio.write.dataset import dataset_of, image_array
 from spectrum_workflows.specs import parse
 
@@ -213,6 +213,7 @@ def imaging_weights(
     cell: float,
     weighting: Scheme = "briggs",
     robust: float = 0.0,
+    taper: float | None = None,
 ) -> xr.DataArray:
     """Imaging weights of Stokes I for an image, from the visibilities' own.
 
@@ -230,6 +231,8 @@ def imaging_weights(
         Briggs 1995, PhD thesis, New Mexico Tech; grid and formula as WSClean's.
     robust : float
         Briggs' parameter, from -2 (about uniform) to 2 (about natural).
+    taper : float, optional
+        Gaussian taper: full width at half maximum, arcsec, of the beam that it alone would give.
 
     Returns
     -------
@@ -253,7 +256,7 @@ def imaging_weights(
     >>> bool(uniform.max() == 1), bool(uniform.min() < 0.2)  # alone in its uv cell, or not
     (True, True)
     """
-    spec = _spec(npix, cell, EPSILON, weighting=weighting, robust=robust)
+    spec = _spec(npix, cell, EPSILON, weighting=weighting, robust=robust, taper=taper)
     rows = stokes_i_of(vis)
     data, _ = _weighted(rows.data, spec, observation_of(vis, rows.data))
     return rows.array(data.weight, vis, {"units": "1/Jy**2"})
@@ -347,6 +350,7 @@ def image(
     cell: float,
     weighting: Scheme = "natural",
     robust: float = 0.0,
+    taper: float | None = None,
     epsilon: float = EPSILON,
     clean: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
@@ -364,6 +368,8 @@ def image(
         Imaging weights; see `imaging_weights`.
     robust : float
         Briggs' parameter; for ``"briggs"`` only.
+    taper : float, optional
+        Gaussian taper, arcsec; see `imaging_weights`.
     epsilon : float
         Accuracy asked of gridding, relative.
     clean : mapping, optional
@@ -398,7 +404,8 @@ def image(
     >>> round(float(peak), 2), round(float(peak.right_ascension), 6)
     (2.0, 3.0)
     """
-    spec = _spec(npix, cell, epsilon, weighting=weighting, robust=robust, clean=clean)
+    weights_of = {"weighting": weighting, "robust": robust, "taper": taper}
+    spec = _spec(npix, cell, epsilon, **weights_of, clean=clean)
     natural = stokes_i_of(vis).data
     observation = observation_of(vis, natural)
     data, weights = _weighted(natural, spec, observation)
@@ -411,7 +418,7 @@ def image(
         planes = (workflow.before_clean(spec, group, Plane(), sums),)
         images = workflow.with_beams(spec, GroupImages(planes, use=use))
         if clean is not None:
-            images = workflow.clean(spec, imager, images, passes)
+            images = workflow.clean(spec, imager, images, passes, observation)
     result = ImagingResult(
         name=spec.name,
         observation=observation,
@@ -525,6 +532,8 @@ def _spec(npix: int, cell: float, epsilon: float, **more: Any) -> RadioSpec:
     table["image"] = {"npix": npix, "cell_arcsec": cell, "epsilon": epsilon}
     if scheme := more.get("weighting"):
         table["weighting"] = {"scheme": scheme, "robust": more["robust"]}
+    if more.get("taper") is not None:
+        table["weighting"]["taper_arcsec"] = more["taper"]
     if more.get("clean") is not None:
         table["clean"] = dict(more["clean"])
     return parse(RadioSpec, table, where="radio")
@@ -583,11 +592,11 @@ def _weighted(
     data: Visibilities, spec: RadioSpec, observation: Observation
 ) -> tuple[Visibilities, Weighting | None]:
     """The visibilities with imaging weights."""
-    if spec.weighting.scheme == "natural":
-        return data, None
     geometry = geometry_of(spec)
-    weights = workflow.weighting_of(spec, tasks.density_in(data, geometry), observation)
-    return weighted(data, geometry, weights.grid, weights.coefficients), weights
+    weights = workflow.untouched(spec)
+    if spec.weighting.scheme != "natural":
+        weights = workflow.weighting_of(spec, tasks.density_in(data, geometry), observation)
+    return (prepared(data, geometry, weights) if weights else data), weights
 
 
 def _passes(data: Visibilities) -> Run[Chunk]:

@@ -10,9 +10,9 @@ import numpy as np
 from spectrum_workflows import storage
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.radio.imaging.noise import robust_rms
-from spectrum_workflows.radio.plot import plot, plot_panels
-from spectrum_workflows.radio.write import fits
-from spectrum_workflows.radio.write.axes import axes_of
+from spectrum_workflows.radio.plot import plot, plot_coverage, plot_histogram, plot_panels
+from spectrum_workflows.radio.write import fits, sources, zarr_dataset
+from spectrum_workflows.radio.write.axes import axes_of, band_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.types import GroupImages, ImagingResult, PlaneImages, SelfCheck
 
-IMAGES = ("dirty", "image", "model", "psf", "residual")
+IMAGES = ("corrected", "dirty", "image", "model", "primary_beam", "psf", "residual")
 ALLOWED_DEVIATION = 1e-6
 
 
@@ -56,15 +56,28 @@ def summary(result: ImagingResult) -> dict[str, Any]:
     dirty) image, and the robust rms (1.4826 × median absolute deviation) of
     the residual (else dirty) image.
     """
-    planes = [
-        _summary(result, group, plane) | {"plane": plane.plane.where}
-        for group in result.groups
+    origin = {"origin": result.observation.origin} if result.observation.origin else {}
+    numbers = [
+        (_summary(result, group, plane), _which(result, number, plane))
+        for number, group in enumerate(result.groups)
         for plane in group.planes
     ]
-    if len(planes) > 1:
-        return {"planes": planes}
-    del planes[0]["plane"]
-    return {"image": planes[0]}
+    if len(numbers) > 1:
+        return {"planes": [of_image | which for of_image, which in numbers]} | origin
+    return {"image": numbers[0][0]} | origin
+
+
+def _which(result: ImagingResult, group: int, plane: PlaneImages) -> dict[str, Any]:
+    """The plane in words and in numbers."""
+    band = band_of(result.observation, plane.plane.channels)
+    return {
+        "plane": plane.plane.where,
+        "number": plane.plane.number,
+        "group": group,
+        "stokes": plane.plane.stokes,
+        "channels_hz": [plane.plane.channels.start_hz, _number(plane.plane.channels.stop_hz)],
+        "band_hz": [band.low, band.high],
+    }
 
 
 def _summary(result: ImagingResult, group: GroupImages, plane: PlaneImages) -> dict[str, Any]:
@@ -98,6 +111,12 @@ def _summary(result: ImagingResult, group: GroupImages, plane: PlaneImages) -> d
     }
     if plane.model is not None:
         numbers["model_flux_jy"] = _number(plane.model.sum())
+    if plane.primary_beam is not None:
+        numbers["primary_beam"] = plane.primary_beam_model
+    if plane.sources is not None:
+        numbers["sources"] = len(plane.sources)
+    if plane.agreement is not None:
+        numbers["agreement"] = {n: _number(v) for n, v in asdict(plane.agreement).items()}
     return numbers
 
 
@@ -122,7 +141,9 @@ def table(result: ImagingResult) -> list[dict[str, Any]]:
             nested = {name: numbers.pop(name) or {} for name in ("beam", "use", "self_check")}
             record = {"plane": plane.plane.where, "peak_row": row, "peak_column": column}
             record |= numbers | nested["beam"]
-            for name in ("use", "self_check"):
+            if agreement := numbers.pop("agreement", None):
+                nested["agreement"] = agreement
+            for name in nested.keys() - {"beam"}:
                 record |= {f"{name}_{key}": value for key, value in nested[name].items()}
             rows.append(record)
     return rows
@@ -134,15 +155,28 @@ def warnings(result: ImagingResult) -> tuple[str, ...]:
 
 
 def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:
-    """All numbers to be saved: a FITS file per image."""
+    """All numbers to be saved: a FITS file per image, and what else was asked for."""
     for name, pixels in arrays(result).items():
         yield f"{name}.fits", fits.encode(result, name, pixels)
+    if any(plane.sources is not None for plane in result.planes):
+        yield sources.NAME, sources.encode(result)
+    if result.zarr:
+        yield from zarr_dataset.objects(result)
 
 
 def pictures(result: ImagingResult) -> Iterator[tuple[str, Figure]]:
     """Pictures beside the numbers: the image, and the images it came from."""
     yield "image.png", plot(result)
     yield "panels.png", plot_panels(result)
+    if result.plots:
+        yield "histogram.png", plot_histogram(result)
+        for plane in result.planes[:1]:
+            if plane.coverage is not None:
+                title = f"{result.whose}: visibilities of the self-check"
+                yield (
+                    "coverage.png",
+                    plot_coverage(plane.coverage[:, 0], plane.coverage[:, 1], title),
+                )
 
 
 def read(folder: str) -> dict[str, NDArray[np.float64]]:
@@ -162,9 +196,16 @@ def axes(folder: str) -> dict[str, Any]:
 
 
 def deviation(_name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Deviation:
-    """Largest difference relative to the peak, and what counts as equivalent."""
-    if a.shape != b.shape:
+    """Largest difference relative to the peak, and what counts as equivalent.
+
+    What is not a number, such as where the primary beam ends, must be so in both.
+    """
+    known = ~np.isnan(a) if a.shape == b.shape else np.zeros(0, bool)
+    if a.shape != b.shape or not np.array_equal(known, ~np.isnan(b)):
         return Deviation(float("inf"), ALLOWED_DEVIATION)
+    a, b = a[known], b[known]
+    if not a.size:
+        return Deviation(0.0, ALLOWED_DEVIATION)
     peak = max(float(np.abs(a).max()), float(np.abs(b).max()))
     difference = float(np.abs(a - b).max())
     return Deviation(difference / peak if peak else difference, ALLOWED_DEVIATION)

@@ -47,6 +47,9 @@ class WeightingSpec(FrozenModel):
     """Imaging weights: the visibilities' own, uniform over the uv plane, or Briggs' in between."""
     robust: float = Field(0.0, ge=-5, le=5)
     """Briggs' parameter, from -2 (about uniform) to 2 (about natural); for ``briggs`` only."""
+    taper_arcsec: float | None = Field(None, gt=0)
+    """Gaussian taper: full width at half maximum, in arcseconds, of the beam that it alone would
+    give. It multiplies the weights after ``scheme``, as in WSClean and CASA."""
 
 
 class VisibilityPartitionSpec(FrozenModel):
@@ -137,6 +140,44 @@ class RestoreSpec(FrozenModel):
         if self.bmin_arcsec > self.bmaj_arcsec:
             raise ValueError("bmin_arcsec must not exceed bmaj_arcsec")
         return self
+
+
+class PrimaryBeamSpec(FrozenModel):
+    """The primary beam of dishes, and the image divided by it; not for Stokes Q, U and V."""
+
+    cut: float = Field(0.2, ge=0.05, lt=1)
+    """Where the beam is below it, the corrected image is not a number."""
+    model: Literal["table", "katbeam", "airy"] = "table"
+    """The telescope's own, where there is a table of it, else the Airy pattern of its dishes;
+    the library katbeam's, for MeerKAT; or the Airy pattern always."""
+    diameter_m: float | None = Field(None, gt=0)
+    """Effective diameter of an Airy pattern, in metres; that of the set's dishes if left out."""
+
+
+class SourcesSpec(FrozenModel):
+    """A list of the sources in the image."""
+
+    finder: Literal["photutils", "bdsf"] = "photutils"
+    """The library that finds them, which has to be installed."""
+    sigma: float = Field(5.0, gt=0)
+    """Times the rms of the residual that a pixel of a source has at least."""
+
+
+class ProductsSpec(FrozenModel):
+    """What is saved besides the images, and as what."""
+
+    pixels: Literal["float64", "float32"] = "float64"
+    """Numbers of the saved images. With ``float32`` the result is rounded, so that the files hold
+    all of it."""
+    zarr: bool = False
+    """Whether all images are written as one Zarr dataset, too, in xradio's image schema."""
+    plots: bool = False
+    """Whether the uv coverage and a histogram of the residual are drawn, too. The coverage is that
+    of the visibilities of the self-check, which is then made."""
+    primary_beam: PrimaryBeamSpec | None = None
+    """Images of the primary beam and of the sky divided by it."""
+    sources: SourcesSpec | None = None
+    """A list of sources."""
 
 
 class SourceSpec(FrozenModel):
@@ -235,6 +276,8 @@ class RadioSpec(FrozenModel):
     """Deconvolution; the image stays dirty without it."""
     restore: RestoreSpec | None = None
     """A restoring beam instead of the fitted one."""
+    products: ProductsSpec = ProductsSpec()
+    """Primary beam, list of sources, Zarr dataset, more pictures, and the numbers in the files."""
     self_check: bool | None = None
     """Whether gridding is compared with a direct Fourier sum; if left out, up to 1024 pixels per
     side, and wherever strips are used."""

@@ -1,6 +1,9 @@
-"""Natural, uniform and Briggs imaging weights.
+"""Natural, uniform and Briggs imaging weights, with a taper or without.
 
-Briggs, D. S. 1995, PhD thesis, New Mexico Tech; grid and formula as WSClean's.
+Briggs, D. S. 1995, PhD thesis, New Mexico Tech; grid and formula as WSClean's.  A taper
+multiplies the weights that the scheme gives: the density of the uv plane is that of the data's
+own weights.  So do WSClean and CASA; WSClean takes the taper at the middle of a cell of its
+grid, CASA and we at the visibility's own place.
 """
 
 from __future__ import annotations
@@ -21,14 +24,18 @@ PADDING = 1.2
 """The density grid is this much finer than 1 / field of view."""
 
 
+TINY = np.float32(2.0**-126)
+"""The least weight that a taper leaves: no visibility falls out of the count."""
+
+
 @dataclass(frozen=True)
-class Weighting:
-    """Density and coefficients that turn the data's own weights into imaging weights.
+class UvDensity:
+    """The density of all data, and the coefficients with which it divides weights.
 
     Attributes
     ----------
     grid : ndarray of float64
-        The density of all data, see `density`.
+        See `density`.
     coefficients : tuple of float
         See `robustness`.
     usable : int
@@ -38,6 +45,27 @@ class Weighting:
     grid: NDArray[np.float64]
     coefficients: tuple[float, float]
     usable: int
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """What turns the data's own weights into imaging weights.
+
+    Attributes
+    ----------
+    density : UvDensity or None
+        ``None`` for natural weights.
+    taper : float
+        Full width at half maximum of the beam that the taper alone would give, rad; 0 for none.
+    """
+
+    density: UvDensity | None = None
+    taper: float = 0.0
+
+    @property
+    def usable(self) -> int | None:
+        """Visibilities that have a weight of their own, where they were counted."""
+        return self.density.usable if self.density else None
 
 
 def density_side(npix: int) -> int:
@@ -84,6 +112,26 @@ def robustness(scheme: str, robust: float, grid: NDArray[np.float64]) -> tuple[f
         return 0.0, 1.0
     total, square = float(grid.sum()), float(np.square(grid).sum())
     return 1.0, (5.0 * 10.0**-robust) ** 2 * total / square if square else 0.0
+
+
+def prepared(data: Visibilities, geometry: Geometry, weighting: Weighting) -> Visibilities:
+    """The same visibilities with imaging weights: `weighted`, then `tapered`, as far as asked."""
+    density = weighting.density
+    if density is not None:
+        data = weighted(data, geometry, density.grid, density.coefficients)
+    return tapered(data, weighting.taper) if weighting.taper else data
+
+
+def tapered(data: Visibilities, width: float) -> Visibilities:
+    """The same visibilities, weights times exp(-π² width² (u² + v²) / (4 ln 2)).
+
+    That is the transform of a Gaussian of full width ``width`` (rad) at half maximum.
+    """
+    square = np.square(data.uvw[:, 0]) + np.square(data.uvw[:, 1])
+    scale = np.square(np.pi * width * data.frequency / SPEED_OF_LIGHT) / (4 * np.log(2))
+    taper = np.exp(-np.outer(square, scale))
+    weight = np.maximum(data.weight * taper, TINY).astype(np.float32)
+    return replace(data, weight=np.where(data.weight > 0, weight, np.float32(0)))
 
 
 def weighted(

@@ -14,6 +14,7 @@ import numpy as np
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.radio import products
 from spectrum_workflows.radio.deconvolution import cotton_schwab
 from spectrum_workflows.radio.deconvolution.restoration import restored
 from spectrum_workflows.radio.imaging import chunk_tasks, gate
@@ -36,7 +37,7 @@ from spectrum_workflows.radio.types import (
     Stop,
     Use,
 )
-from spectrum_workflows.radio.weights import Weighting, robustness
+from spectrum_workflows.radio.weights import UvDensity, Weighting, robustness
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -90,7 +91,8 @@ def run(
             weighting=name_of_weights(spec),
             groups=tuple(groups),
         )
-        return replace(result, warnings=gate.warnings(result)), metrics
+        result = replace(result, warnings=gate.warnings(result))
+        return products.with_products(spec, result), metrics
 
 
 def image(spec: RadioSpec, plan: ImagingPlan, group: PlaneGroup, passes: Run[Chunk]) -> GroupImages:
@@ -109,7 +111,7 @@ def image(spec: RadioSpec, plan: ImagingPlan, group: PlaneGroup, passes: Run[Chu
         if spec.clean is None:
             return images
         try:
-            return clean(spec, imager, images, passes)
+            return clean(spec, imager, images, passes, plan.observation)
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             if isinstance(error, SpectrumError):
@@ -120,7 +122,7 @@ def image(spec: RadioSpec, plan: ImagingPlan, group: PlaneGroup, passes: Run[Chu
 
 
 def weigh(spec: RadioSpec, plan: ImagingPlan, passes: Run[Chunk]) -> Weighting | None:
-    """The first pass, which only uniform and Briggs weights need.
+    """The imaging weights; the first pass, which only uniform and Briggs weights need.
 
     Raises
     ------
@@ -128,7 +130,7 @@ def weigh(spec: RadioSpec, plan: ImagingPlan, passes: Run[Chunk]) -> Weighting |
         No visibility has a weight, or none lies on the grid.
     """
     if spec.weighting.scheme == "natural":
-        return None
+        return untouched(spec)
     summing = Reduction(chunk_tasks.density_of, chunk_tasks.add_density)
     density = passes.over("weights", summing, geometry_of(spec))
     return weighting_of(spec, density, plan.observation)
@@ -149,7 +151,17 @@ def weighting_of(
         remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
         raise DataError("all visibilities lie beyond the uv grid", observation.url, remedy)
     coefficients = robustness(spec.weighting.scheme, spec.weighting.robust, density.grid)
-    return Weighting(density.grid, coefficients, density.usable)
+    return Weighting(UvDensity(density.grid, coefficients, density.usable), taper_of(spec))
+
+
+def untouched(spec: RadioSpec) -> Weighting | None:
+    """Natural weights: the data's own, but for a taper."""
+    return Weighting(taper=taper_of(spec)) if taper_of(spec) else None
+
+
+def taper_of(spec: RadioSpec) -> float:
+    """Width of the beam that the taper alone would give, rad; 0 for none."""
+    return (spec.weighting.taper_arcsec or 0.0) * ARCSEC
 
 
 def make_imager(
@@ -160,7 +172,7 @@ def make_imager(
     check_of: int,
 ) -> Imager:
     """An imager for some planes: in strips, which are cut here, where there is a layout."""
-    checks = spec.checks_itself or group.layout is not None
+    checks = spec.checks_itself or group.layout is not None or spec.products.plots
     outputs = Outputs(
         psf=spec.image.psf, clean=spec.clean is not None, check_of=check_of if checks else 0
     )
@@ -180,15 +192,23 @@ def before_clean(spec: RadioSpec, group: PlaneGroup, plane: Plane, sums: Sums) -
         visibilities=own.used,
         psf=own.psf,
         self_check=check_gridding(own.sample, geometry_of(spec), group.layout),
+        coverage=own.sample.uvw[:, :2] if own.sample and spec.products.plots else None,
     )
 
 
-def clean(spec: RadioSpec, imager: Imager, images: GroupImages, passes: Run[Chunk]) -> GroupImages:
+def clean(
+    spec: RadioSpec,
+    imager: Imager,
+    images: GroupImages,
+    passes: Run[Chunk],
+    observation: Observation,
+) -> GroupImages:
     """Deconvolve, and restore where there is a beam."""
     assert spec.clean is not None
     psfs = tuple(plane.psf for plane in images.planes if plane.psf is not None)
     geometry = geometry_of(spec)
-    seen = partial(show_cycle, passes.observer, images.planes[0].plane.where, geometry)
+    where = images.planes[0].plane.where
+    seen = partial(show_cycle, passes.observer, where, geometry, observation.origin)
     cleaned = cotton_schwab(imager, psfs, spec.clean, seen=seen)
     with closing(cleaned.residual) as left:
         residuals = left.gathered()
@@ -215,7 +235,13 @@ def clean(spec: RadioSpec, imager: Imager, images: GroupImages, passes: Run[Chun
 
 
 def show_cycle(
-    observer: Observer, where: str, geometry: Geometry, now: Deconvolved, peak: float, rms: float
+    observer: Observer,
+    where: str,
+    geometry: Geometry,
+    origin: str,
+    now: Deconvolved,
+    peak: float,
+    rms: float,
 ) -> None:
     """Tell whoever watches of a major cycle, with its residual where there is time for that."""
 
@@ -226,7 +252,7 @@ def show_cycle(
             residual = small.strongest
             noise = robust_rms(small.sample.astype(np.float64)) if math.isnan(rms) else rms
         flux, field = float(now.model.flux[:, 0].sum()), geometry.npix * geometry.cell / ARCSEC
-        cycle = MajorCycle(where, now.major, peak, noise, flux, field, residual)
+        cycle = MajorCycle(where, now.major, peak, noise, flux, field, residual, origin)
         observer.see(cycle, picture=picture)
 
     observer.attempt(show)
@@ -254,8 +280,9 @@ def with_beams(spec: RadioSpec, images: GroupImages) -> GroupImages:
 def count_use(passes: Run[Chunk], sums: Sums, weighting: Weighting | None) -> Use:
     """Count the visibilities that the images hold of those in the chunks that are left."""
     planned = sum(chunk.size for chunk in passes.partitions)
-    known = weighting is not None and not passes.metrics.failures  # else of lost chunks, too
-    usable = weighting.usable if weighting and known else sums.used
+    counted = weighting.usable if weighting else None
+    known = counted is not None and not passes.metrics.failures  # else of lost chunks, too
+    usable = counted if counted is not None and known else sums.used
     return Use(
         planned=planned,
         flagged=planned - sums.unflagged,
@@ -304,5 +331,6 @@ def check_weight(weight_sum: float, unflagged: int, observation: Observation) ->
 
 def name_of_weights(spec: RadioSpec) -> str:
     """The imaging weights in words."""
-    scheme = spec.weighting.scheme
-    return f"briggs {spec.weighting.robust:g}" if scheme == "briggs" else scheme
+    scheme, taper = spec.weighting.scheme, spec.weighting.taper_arcsec
+    name = f"briggs {spec.weighting.robust:g}" if scheme == "briggs" else scheme
+    return f"{name}, taper {taper:g} arcsec" if taper else name

@@ -15,7 +15,7 @@ import xarray as xr
 from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read.msv2.antennas import antenna_names, cell_or, strings
 from spectrum_workflows.radio.read.msv2.antennas import antennas as read_antennas
-from spectrum_workflows.radio.read.msv2.observation import telescope, time_scale
+from spectrum_workflows.radio.read.msv2.observation import responsible, telescope, time_scale
 from spectrum_workflows.radio.read.msv2.tables import has_subtable, opened
 from spectrum_workflows.radio.read.units import UNIX_EPOCH
 
@@ -230,8 +230,8 @@ def _observation(url: str) -> dict[str, Any]:
         if not table.nrows():
             return unknown
         date = _date(float(cell_or(table, "RELEASE_DATE", 0, np.nan)) - UNIX_EPOCH)
-        observer, project = cell_or(table, "OBSERVER", 0, ""), cell_or(table, "PROJECT", 0, "")
-    return {"observer": [str(observer)], "release_date": date, "project_UID": str(project)}
+    who = responsible(url)
+    return {"observer": [who.observer], "release_date": date, "project_UID": who.project}
 
 
 def _date(seconds: float) -> str:

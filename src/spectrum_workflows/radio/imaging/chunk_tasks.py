@@ -12,7 +12,7 @@ from spectrum_workflows.radio.imaging.gate import finite
 from spectrum_workflows.radio.imaging.imager import PlaneSums, Sums, visibilities_of
 from spectrum_workflows.radio.imaging.self_check import VISIBILITIES, sample
 from spectrum_workflows.radio.read import read
-from spectrum_workflows.radio.weights import density, weighted
+from spectrum_workflows.radio.weights import density, prepared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,4 +146,4 @@ def read_weighted(chunk: Chunk, geometry: Geometry, weighting: Weighting | None)
     data = read(chunk)
     if weighting is None:
         return data
-    return weighted(data, geometry, weighting.grid, weighting.coefficients)
+    return prepared(data, geometry, weighting)

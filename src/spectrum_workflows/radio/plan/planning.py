@@ -12,6 +12,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.radio import products
 from spectrum_workflows.radio.plan import forecast, memory
 from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.read import coordinates, describe, find
@@ -113,6 +114,7 @@ def plan(
     """
     _check_memory(geometry_of(spec))
     observation = describe(spec, find(spec, data))
+    products.check(spec, observation)
     one_plane = ((Plane(),),)
     return plan_planes(
         spec, observation, one_plane, client, report, preflight=preflight, on_error=on_error

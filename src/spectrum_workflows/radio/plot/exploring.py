@@ -50,17 +50,20 @@ def explore(result: ImagingResult, name: str) -> Any:
     npix, cell = result.geometry.npix, result.geometry.cell / ARCSEC
     step = -(-npix // SIDE)
     small = pixels.astype(np.float32) if step == 1 else preview(pixels, side=SIDE).strongest
-    rms = robust_rms(pixels) or float(np.abs(pixels).max()) or 1.0
+    known = pixels[np.isfinite(pixels)]
+    rms = robust_rms(known) or float(np.abs(known).max(initial=0.0)) or 1.0
     palette: Any = "Inferno256"
     low, high = -3 * rms, 30 * rms
     if kind == "residual":
         low, high, palette = -5 * rms, 5 * rms, DIVERGING
     elif kind == "psf":
         low, high, palette = -0.1, 0.5, "Viridis256"
+    elif kind == "primary_beam":
+        low, high, palette = 0.0, 1.0, "Viridis256"
     edge = (npix // 2 + 0.5) * cell
     width = small.shape[1] * step * cell
     drawn = plotting.figure(
-        title=f"{result.observation.object_name or result.name}: {name}",
+        title=f"{result.whose}: {name}",
         x_range=(edge, edge - width),
         y_range=(-edge, width - edge),
         frame_width=560,
@@ -81,7 +84,7 @@ def explore(result: ImagingResult, name: str) -> Any:
     )
     ra, dec = result.observation.phase_centre
     where = models.CustomJSHover(args={"ra0": ra, "dec0": dec}, code=POSITION)
-    unit = {"model": "Jy/pixel", "psf": ""}.get(kind, "Jy/beam")
+    unit = {"model": "Jy/pixel", "psf": "", "primary_beam": ""}.get(kind, "Jy/beam")
     said = [("value", f"@image{{0.000e+0}} {unit}"), ("position", "$x{sky}")]
     offsets = [("offset", '$x{0.0}" east, $y{0.0}" north')]
     drawn.add_tools(

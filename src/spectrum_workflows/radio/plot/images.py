@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Beam, Image, ImagingResult, PlaneImages
 
 COLOURS = "inferno"
+DIVERGING = "RdBu_r"
+"""For residuals: white at 0, red above, blue below."""
+
 BEAM_INSET = 0.05  # of the image side, from its lower left corner
 PSF_FIELD = 0.25  # of the image side, shown around the PSF's peak
 
@@ -28,7 +31,7 @@ def plot(result: ImagingResult, plane: int = 0) -> Figure:
     shown = result.planes[plane]
     image = shown.dirty if shown.image is None else shown.image
     kind = "dirty image" if shown.image is None else "restored image"
-    title = f"{result.observation.object_name or result.name}: {kind}, {result.weighting} weights"
+    title = f"{result.whose}: {kind}, {result.weighting} weights"
     if len(result.planes) > 1:
         title = f"{title}\n{shown.plane.where}"
     figure = Figure(figsize=(7.4, 6.2), layout="constrained")
@@ -46,8 +49,7 @@ def plot_panels(result: ImagingResult, plane: int = 0) -> Figure:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     shown = result.planes[plane]
-    whose = result.observation.object_name or result.name
-    panels = [(f"{whose}: dirty image", shown.dirty)]
+    panels = [(f"{result.whose}: dirty image", shown.dirty)]
     if shown.residual is not None:
         panels.append(("residual", shown.residual))
     count = len(panels) + (shown.psf is not None)
@@ -86,7 +88,9 @@ def _show_sky(
     rms = robust_rms(image) or float(np.abs(image).max()) or 1.0
     top = max(float(image.max()), 5 * rms)
     if title == "residual":
-        drawn = axes.imshow(image, origin="lower", norm=Normalize(-5 * rms, 5 * rms), cmap=COLOURS)
+        drawn = axes.imshow(
+            image, origin="lower", norm=Normalize(-5 * rms, 5 * rms), cmap=DIVERGING
+        )
         figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam", extend="both")
     else:
         scale = AsinhNorm(linear_width=3 * rms, vmin=-3 * rms, vmax=top)
@@ -113,7 +117,7 @@ def _draw_beam(axes: Axes, result: ImagingResult, beam: Beam | None) -> None:
     npix, pixel = result.geometry.npix, result.geometry.cell / ARCSEC
     at = max(BEAM_INSET * npix, beam.bmaj / pixel)
     size = (beam.bmin / pixel, beam.bmaj / pixel)
-    axes.add_patch(Ellipse((at, at), *size, angle=beam.bpa, fc="white", ec="none"))
+    axes.add_patch(Ellipse((at, at), *size, angle=beam.bpa, fc="white", ec="black", lw=0.5))
 
 
 def _show_psf(axes: Axes, result: ImagingResult, psf: Image) -> None:

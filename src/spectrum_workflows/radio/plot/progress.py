@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows.radio.plot.images import DIVERGING
 from spectrum_workflows.radio.types.progress import jansky
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def _residual(axes: Axes, cycle: MajorCycle) -> None:
     assert cycle.residual is not None
     half = cycle.field / 2
     reach = SPREAD * cycle.rms if cycle.rms > 0 else float(abs(cycle.residual).max()) or 1.0
-    style: Any = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
+    style: Any = {"cmap": DIVERGING, "vmin": -reach, "vmax": reach}
     extent = (half, -half, -half, half)
     drawn = axes.imshow(cycle.residual, origin="lower", extent=extent, **style)
     bar = axes.figure.colorbar(drawn, ax=axes, extend="both", ticks=[-reach, 0, reach])
     bar.ax.set_yticklabels([jansky(-reach), "0", jansky(reach)], fontsize=7)
     name = f"residual, cycle {cycle.cycle}" if cycle.cycle else "dirty image"
-    axes.set_title(name, fontsize=9)
+    axes.set_title(f"{name} ({cycle.origin})" if cycle.origin else name, fontsize=9)
     axes.set_xlabel("east [arcsec]", fontsize=8)
     axes.set_ylabel("north [arcsec]", fontsize=8)
     axes.tick_params(labelsize=7)

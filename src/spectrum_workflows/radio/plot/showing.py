@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.imaging.noise import robust_rms
-from spectrum_workflows.radio.plot.images import COLOURS, celestial, ticks
+from spectrum_workflows.radio.plot.images import COLOURS, DIVERGING, celestial, ticks
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.domain import Panel
     from spectrum_workflows.radio.types import Image, ImagingResult, PlaneImages
 
-ORDER = ("image", "dirty", "residual", "model", "psf")
+ORDER = ("image", "dirty", "residual", "model", "psf", "corrected", "primary_beam")
 """What is shown of a plane, in the order in which people look."""
 
 ACROSS = 3
@@ -30,7 +30,7 @@ ACROSS = 3
 SPREAD = 5.0
 """Times the rms to which the colours of a residual reach, on both sides of 0."""
 
-UNITS = {"model": "Jy / pixel", "psf": "of its peak"}
+UNITS = {"model": "Jy / pixel", "psf": "of its peak", "primary_beam": "of its peak"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def show(
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     figure = Figure(figsize=(1.2 + 4.3 * across, 0.4 + 4.1 * down), layout="constrained")
-    named = {p.result.observation.object_name or p.result.name for p in panels}
+    named = {p.result.whose for p in panels}
     figure.suptitle(", ".join(sorted(named)), fontsize="medium", parse_math=False)
     kinds = [_kind(panel.name) for panel in panels]
     axes, drawn = [], []
@@ -116,7 +116,7 @@ def _plane(panel: Panel[ImagingResult]) -> PlaneImages:
 
 def _kind(name: str) -> str:
     kind = name.partition("@")[0]
-    return "sky" if kind in ("image", "dirty") else kind
+    return "sky" if kind in ("image", "dirty", "corrected") else kind
 
 
 def _pixels(panel: Panel[ImagingResult]) -> Image:
@@ -132,11 +132,14 @@ def _colours(kind: str, images: Sequence[Image]) -> dict[str, Any]:
     if kind == "psf":
         lowest = min(-0.05, *(float(image.min()) for image in images))
         return style | {"cmap": "viridis", "norm": AsinhNorm(0.02, vmin=lowest, vmax=1.0)}
-    top = max(float(np.abs(image).max()) for image in images) or 1.0
-    rms = max(robust_rms(image) for image in images) or top / 100
+    if kind == "primary_beam":
+        return style | {"cmap": "viridis", "norm": Normalize(0.0, 1.0)}
+    known = [image[np.isfinite(image)] for image in images]
+    top = max(float(np.abs(image).max(initial=0.0)) for image in known) or 1.0
+    rms = max(robust_rms(image) for image in known if image.size) or top / 100
     if kind == "residual":
         norm: Any = Normalize(-SPREAD * rms, SPREAD * rms)
-        return style | {"cmap": "RdBu_r", "norm": norm}
+        return style | {"cmap": DIVERGING, "norm": norm}
     highest = max(top, SPREAD * rms)
     return style | {"norm": AsinhNorm(3 * rms, vmin=-3 * rms, vmax=highest)}
 

@@ -16,7 +16,7 @@ import xarray as xr
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import stokes
 from spectrum_workflows.radio.read.frequencies import rising
-from spectrum_workflows.radio.read.msv4.observation import SPECTRAL_FRAMES
+from spectrum_workflows.radio.read.msv4.observation import SPECTRAL_FRAMES, responsible
 from spectrum_workflows.radio.read.units import UNIX_EPOCH, units_factor
 from spectrum_workflows.radio.types import Observation, Visibilities, Window
 
@@ -289,4 +289,5 @@ def observation_of(vis: xr.Dataset | xr.DataTree, data: Visibilities) -> Observa
         windows=(window,),
         longest_baseline=float(np.hypot(data.uvw[:, 0], data.uvw[:, 1]).max(initial=0.0)),
         identity="",
+        responsible=responsible(source.attrs),
     )

@@ -178,6 +178,10 @@ def _dataset(data: Visibilities, observation: Observation, chunk: Chunk) -> xr.D
     about = attributes() | {
         "telescope": observation.telescope,
         "object_name": observation.object_name,
+        "observation_info": {
+            "observer": [observation.responsible.observer],
+            "project_UID": observation.responsible.project,
+        },
     }
     return xr.Dataset(variables | {DIRECTION: centre}, coordinates, about)
 

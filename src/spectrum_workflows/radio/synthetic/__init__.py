@@ -15,6 +15,7 @@ from spectrum_workflows.radio.read.msv2.files import is_measurement_set
 from spectrum_workflows.radio.read.msv2.tables import opened
 from spectrum_workflows.radio.synthetic import array, measurement_set, sky
 from spectrum_workflows.radio.synthetic.schedule import Schedule, schedule
+from spectrum_workflows.radio.types import SIMULATED, Planted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.domain import Report
     from spectrum_workflows.radio.spec import RadioSpec
+
+TRUTH = ".sources.json"
+"""Behind the name of a set: the sky that was put into it."""
 
 BLOCK_BYTES = 48 << 20
 """Correlated data held in memory at a time."""
@@ -34,9 +38,20 @@ def is_synthetic(url: str) -> bool:
         if not (storage.is_local(url) and is_measurement_set(url)):
             return False
         with opened(url, "OBSERVATION") as table:
-            return bool(table.nrows() and table.getcell("PROJECT", 0) == measurement_set.SIMULATED)
+            return bool(table.nrows() and table.getcell("PROJECT", 0) == SIMULATED)
     except (SpectrumError, RuntimeError):  # something else, or nothing
         return False
+
+
+def planted(url: str) -> tuple[Planted, ...] | None:
+    """The sky that was put into a set, from what lies beside it; ``None`` where nothing does."""
+    stem, dot, suffix = url.rstrip("/").rpartition(".")
+    beside = f"{stem if dot and suffix in ('ms', 'zarr') else url.rstrip('/')}{TRUTH}"
+    try:
+        listed = json.loads(storage.read_bytes(beside))["sources"]
+        return tuple(Planted(**source) for source in listed)
+    except (SpectrumError, ValueError, KeyError, TypeError):
+        return None
 
 
 def make(
@@ -88,7 +103,7 @@ def make(
         raise OutputError(f"cannot write the set ({error})", url, remedy) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    truth = storage.join(data, spec.data_set + ".sources.json")
+    truth = storage.join(data, spec.data_set + TRUTH)
     listed = {
         "phase_centre_deg": [synthetic.right_ascension_deg, synthetic.declination_deg],
         "noise_jy": plan.sigma,

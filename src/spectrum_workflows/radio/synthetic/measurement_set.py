@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.synthetic import array
+from spectrum_workflows.radio.types import SIMULATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.synthetic.schedule import Schedule
-
-SIMULATED = "simulated"
-"""Observer and project of a set that is made here; its field has the same name in capitals."""
 
 TILE_BYTES = 1 << 20
 SLOW_COLUMNS = (

@@ -9,8 +9,17 @@ from spectrum_workflows.radio.types.geometry import (
     Beam,
     Geometry,
     Pixels,
+    SkyPosition,
+    sky_position,
 )
-from spectrum_workflows.radio.types.observation import Antennas, Chunk, Observation, Window
+from spectrum_workflows.radio.types.observation import (
+    SIMULATED,
+    Antennas,
+    Chunk,
+    Observation,
+    Responsible,
+    Window,
+)
 from spectrum_workflows.radio.types.planes import Channels, Plane
 from spectrum_workflows.radio.types.progress import MajorCycle
 from spectrum_workflows.radio.types.result import (
@@ -22,6 +31,7 @@ from spectrum_workflows.radio.types.result import (
     Use,
 )
 from spectrum_workflows.radio.types.selection import EVERYTHING, Hands, Interval, Selection
+from spectrum_workflows.radio.types.sources import Agreement, Planted, Source
 from spectrum_workflows.radio.types.visibilities import Rows, Visibilities
 
 if TYPE_CHECKING:
@@ -30,8 +40,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ARCSEC",
     "EVERYTHING",
+    "SIMULATED",
     "SINGLE_EPSILON",
     "SPEED_OF_LIGHT",
+    "Agreement",
     "Antennas",
     "Beam",
     "Channels",
@@ -46,11 +58,16 @@ __all__ = [
     "Pixels",
     "Plane",
     "PlaneImages",
+    "Planted",
+    "Responsible",
     "Rows",
     "Selection",
     "SelfCheck",
+    "SkyPosition",
+    "Source",
     "Stop",
     "Use",
     "Visibilities",
     "Window",
+    "sky_position",
 ]

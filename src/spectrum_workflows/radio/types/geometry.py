@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,3 +62,26 @@ class Beam:
     bmaj: float
     bmin: float
     bpa: float
+
+
+@dataclass(frozen=True)
+class SkyPosition:
+    """Right ascension, in [0, 2π), and declination, rad: numbers or arrays."""
+
+    right_ascension: NDArray[np.float64]
+    declination: NDArray[np.float64]
+
+
+def sky_position(
+    east: NDArray[np.floating[Any]], north: NDArray[np.floating[Any]], centre: tuple[float, float]
+) -> SkyPosition:
+    """The position that has some direction cosines from a phase centre (rad); NaN beyond 90°.
+
+    That of the SIN projection: Calabretta & Greisen 2002, A&A 395, 1077.
+    """
+    ra, dec = centre
+    with np.errstate(invalid="ignore"):
+        depth = np.sqrt(1 - (east**2 + north**2))
+    towards = depth * np.cos(dec) - north * np.sin(dec)
+    height = np.clip(north * np.cos(dec) + depth * np.sin(dec), -1, 1)
+    return SkyPosition((ra + np.arctan2(east, towards)) % (2 * np.pi), np.arcsin(height))

@@ -57,6 +57,10 @@ class Chunk:
         return f"{self.url} ({part}, {times}, {channels})"
 
 
+SIMULATED = "simulated"
+"""Observer and project of a set that is made here; its field has the same name in capitals."""
+
+
 def _no_times() -> NDArray[np.float64]:
     return np.empty(0)
 
@@ -128,6 +132,14 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Responsible:
+    """Who observed, and for which project, as the set names them."""
+
+    observer: str = ""
+    project: str = ""
+
+
+@dataclass(frozen=True)
 class Observation:
     """Description of what is imaged of a data set, as the set gives it itself.
 
@@ -156,6 +168,7 @@ class Observation:
         What the weights are called in the set.
     selection : Selection
         Rows, hands and uv range that were chosen.
+    responsible : Responsible
     """
 
     url: str
@@ -173,6 +186,7 @@ class Observation:
     notes: tuple[str, ...] = ()
     weight_column: str = "WEIGHT"
     selection: Selection = EVERYTHING
+    responsible: Responsible = Responsible()
 
     @property
     def frequency(self) -> NDArray[np.float64]:
@@ -208,3 +222,8 @@ class Observation:
         """Of the frequencies, as FITS calls it (SPECSYS); empty where windows differ."""
         frames = {window.spectral_frame for window in self.windows}
         return frames.pop() if len(frames) == 1 else ""
+
+    @property
+    def origin(self) -> str:
+        """``generated data``, if this package made the visibilities; else nothing."""
+        return "generated data" if self.responsible.project == SIMULATED else ""

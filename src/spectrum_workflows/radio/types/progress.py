@@ -31,6 +31,8 @@ class MajorCycle:
         Side of the image, arcsec.
     residual : ndarray of float32, shape (n, n), n <= 256, or None
         The strongest pixel of every square, Jy/beam; None where there was no time for it.
+    origin : str
+        ``generated data``, if this package made the visibilities.
     """
 
     where: str
@@ -40,6 +42,7 @@ class MajorCycle:
     flux: float
     field: float
     residual: NDArray[np.float32] | None = None
+    origin: str = ""
 
     @property
     def line(self) -> str:

@@ -7,9 +7,13 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spectrum_workflows.radio.types.geometry import Beam, Geometry, Image
     from spectrum_workflows.radio.types.observation import Observation
     from spectrum_workflows.radio.types.planes import Plane
+    from spectrum_workflows.radio.types.sources import Agreement, Source
 
 
 class Stop(Enum):
@@ -81,6 +85,17 @@ class PlaneImages:
     beam_fitted : bool
         Whether it is fitted to the PSF.
     self_check : SelfCheck or None
+    primary_beam : ndarray of float64, shape (npix, npix), or None
+        1 in the middle.
+    corrected : ndarray of float64, shape (npix, npix), or None
+        The restored (else dirty) image over the primary beam, Jy/beam; NaN below the cut.
+    primary_beam_model : str
+        What the beam is.
+    coverage : ndarray of float64, shape (n, 2), or None
+        u and v of some of the visibilities, wavelengths.
+    sources : tuple of Source, or None
+    agreement : Agreement or None
+        Of the sources with a known sky.
     """
 
     plane: Plane
@@ -94,6 +109,12 @@ class PlaneImages:
     beam: Beam | None = None
     beam_fitted: bool = False
     self_check: SelfCheck | None = None
+    primary_beam: Image | None = None
+    corrected: Image | None = None
+    primary_beam_model: str = ""
+    coverage: NDArray[np.float64] | None = None
+    sources: tuple[Source, ...] | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +156,12 @@ class ImagingResult:
     groups : tuple of GroupImages
     warnings : tuple of str
         What the images show about themselves.
+    single : bool
+        Whether the images are rounded to single precision, and saved so.
+    zarr : bool
+        Whether they are saved as a Zarr dataset, too.
+    plots : bool
+        Whether uv coverage and residual histogram are drawn, too.
     """
 
     name: str
@@ -143,6 +170,16 @@ class ImagingResult:
     weighting: str
     groups: tuple[GroupImages, ...]
     warnings: tuple[str, ...] = ()
+    single: bool = False
+    zarr: bool = False
+    plots: bool = False
+
+    @property
+    def whose(self) -> str:
+        """What pictures call the observed field, and that the data were generated if they were."""
+        name = self.observation.object_name or self.name
+        origin = self.observation.origin
+        return f"{name} ({origin})" if origin else name
 
     @property
     def planes(self) -> tuple[PlaneImages, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.types import ARCSEC
+from spectrum_workflows.radio.types import ARCSEC, sky_position
 from spectrum_workflows.radio.write.axes import axes_of, band_of
 
 if TYPE_CHECKING:
@@ -23,10 +23,13 @@ NAMES = {
     "residual": "SKY_RESIDUAL",
     "model": "SKY_MODEL",
     "psf": "POINT_SPREAD_FUNCTION",
+    "primary_beam": "PRIMARY_BEAM",
+    "corrected": "SKY_CORRECTED",
 }
 """Images of a result, and what they are called in a dataset."""
 
 GROUPS = {"image": "base", "dirty": "dirty", "residual": "residual", "model": "model"}
+GROUPS |= {"corrected": "corrected"}
 
 DIMS = ("time", "frequency", "polarization", "l", "m")
 
@@ -54,7 +57,8 @@ def dataset_of(result: ImagingResult) -> xr.Dataset:
     xarray.Dataset
         Float64 images with dimensions time (one), frequency, polarization, l and m: the
         restored ``SKY``, ``SKY_DIRTY``, ``SKY_RESIDUAL`` and ``POINT_SPREAD_FUNCTION`` in Jy/beam,
-        ``SKY_MODEL`` in Jy/pixel, as far as they were made.  ``l`` (to the east) and ``m``
+        ``SKY_MODEL`` in Jy/pixel, ``PRIMARY_BEAM`` and ``SKY_CORRECTED``, as far as they were made.
+        Images that were rounded to single precision are float32.  ``l`` (to the east) and ``m``
         (to the north) are direction cosines; ``right_ascension`` and ``declination`` of every
         pixel are in rad.  The beam's axes are full widths at half maximum, in rad.
     """
@@ -70,6 +74,7 @@ def dataset_of(result: ImagingResult) -> xr.Dataset:
         images = [getattr(plane, name) for plane in result.planes]
         cube = np.stack([missing if image is None else image for image in images])
         cube = cube.reshape(*shape, *missing.shape).transpose(0, 2, 1, 4, 3)
+        cube = cube.astype(np.float32) if result.single else cube
         variables[NAMES[name]] = (DIMS, cube, _about(name, observation))
     if any(plane.beam for plane in result.planes):
         beams = [
@@ -85,7 +90,7 @@ def dataset_of(result: ImagingResult) -> xr.Dataset:
         values = np.array(beams).reshape(*shape, 3).transpose(0, 2, 1, 3)
         about = {"type": BEAM.lower(), "units": "rad"}
         variables[BEAM] = ((*DIMS[:3], "beam_params_label"), values, about)
-        for name in set(made) - {"model"}:
+        for name in set(made) - {"model", "primary_beam"}:
             variables[NAMES[name]][2]["beam_fit_params"] = BEAM
     coordinates = sky_coordinates(result.geometry, observation) | {
         "time": _time(observation),
@@ -128,8 +133,8 @@ def image_array(
 def sky_coordinates(geometry: Geometry, observation: Observation | None) -> dict[str, Any]:
     """Direction cosines of the pixels, and their right ascension and declination, rad.
 
-    Those of the SIN projection: Calabretta & Greisen 2002, A&A 395, 1077.  Where the phase
-    centre is not known, there are direction cosines only; beyond the horizon there is nothing.
+    Where the phase centre is not known, there are direction cosines only; beyond the horizon
+    there is nothing.
     """
     offset = (np.arange(geometry.npix) - geometry.npix // 2) * geometry.cell
     east, north = -offset, offset
@@ -137,29 +142,25 @@ def sky_coordinates(geometry: Geometry, observation: Observation | None) -> dict
     coordinates: dict[str, Any] = {"l": ("l", east, about), "m": ("m", north, about)}
     if observation is None:
         return coordinates
-    ra, dec = observation.phase_centre
-    if not np.isfinite([ra, dec]).all():
+    if not np.isfinite(observation.phase_centre).all():
         return coordinates
-    square = east[:, None] ** 2 + north[None, :] ** 2
-    with np.errstate(invalid="ignore"):
-        depth = np.sqrt(1 - square)
-    towards = depth * np.cos(dec) - north[None, :] * np.sin(dec)
-    right_ascension = (ra + np.arctan2(east[:, None], towards)) % (2 * np.pi)
-    height = np.clip(north[None, :] * np.cos(dec) + depth * np.sin(dec), -1, 1)
+    sky = sky_position(east[:, None], north[None, :], observation.phase_centre)
     radians = {"units": "rad"}
-    coordinates["right_ascension"] = (("l", "m"), right_ascension, radians)
-    coordinates["declination"] = (("l", "m"), np.arcsin(height), radians)
+    coordinates["right_ascension"] = (("l", "m"), sky.right_ascension, radians)
+    coordinates["declination"] = (("l", "m"), sky.declination, radians)
     return coordinates
 
 
 def _about(name: str, observation: Observation | None) -> dict[str, Any]:
     """Attributes of an image."""
-    about: dict[str, Any] = {
-        "type": "point_spread_function" if name == "psf" else "sky",
-        "units": "Jy/pixel" if name == "model" else "Jy/beam",
-    }
+    kinds = {"psf": "point_spread_function", "primary_beam": "primary_beam"}
+    about: dict[str, Any] = {"type": kinds.get(name, "sky")}
+    if name != "primary_beam":
+        about["units"] = "Jy/pixel" if name == "model" else "Jy/beam"
     if observation is None:
         return about
+    if observation.responsible.observer:
+        about["observer"] = observation.responsible.observer
     if observation.telescope:
         about["telescope"] = {"name": observation.telescope}
     if observation.object_name:
@@ -199,9 +200,10 @@ def _attributes(result: ImagingResult, made: list[str], *, beam: bool) -> dict[s
     groups = {
         GROUPS[name]: {"sky": NAMES[name]}
         | ({"point_spread_function": NAMES["psf"]} if "psf" in made else {})
+        | ({"primary_beam": NAMES["primary_beam"]} if "primary_beam" in made else {})
         | ({"beam_fit_params_point_spread_function": BEAM} if beam else {})
         for name in made
-        if name != "psf"
+        if name in GROUPS
     }
     attributes: dict[str, Any] = {
         "type": "image_dataset",
@@ -221,6 +223,8 @@ def _attributes(result: ImagingResult, made: list[str], *, beam: bool) -> dict[s
         ],
         "warnings": list(result.warnings),
     }
+    if result.observation.origin:
+        attributes["origin"] = result.observation.origin
     checks = [plane.self_check for plane in result.planes]
     if all(checks):
         attributes["self_check_error_peak"] = [c.error_peak for c in checks if c is not None]

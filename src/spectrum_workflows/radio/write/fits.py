@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 SKY = ("CRVAL1", "CRVAL2", "CRVAL3", "CDELT1", "CDELT2", "CTYPE1", "RADESYS", "SPECSYS")
 """What says where and at which frequency the pixels lie."""
 
+BEAM_SIZED = ("dirty", "image", "residual", "psf", "corrected")
+"""Images in Jy/beam."""
+
+KINDS = {"psf": "Beam", "primary_beam": "Beam"}
+UNITS = {"model": "Jy/pixel", "primary_beam": ""}
+
 MJD_ZERO = np.datetime64("1858-11-17T00:00:00", "ms")
 """The beginning of the Modified Julian Date."""
 
@@ -36,23 +42,28 @@ def encode(
 ) -> bytes:
     """The images of one name as a FITS file with WCS, beam and history, for all planes.
 
-    Float64 pixels, so that what is read back is what was computed; axes RA,
-    Dec, frequency, Stokes as in AIPS memo 117 and FITS standard 4.0.  The date is the
-    observation's; ``warnings`` become lines of the history.  What differs from plane to
-    plane (centre frequency, beam, visibilities) has the plane's number behind its keyword
-    where there are several.
+    Float64 pixels, or float32 ones if the result was rounded to them, so that what is read
+    back is what there is; axes RA, Dec, frequency, Stokes as in AIPS memo 117 and FITS
+    standard 4.0.  The date is the observation's; ``warnings`` become lines of the history.
+    What differs from plane to plane (centre frequency, beam, visibilities) has the plane's
+    number behind its keyword where there are several; their beams are in a table BEAMS, too,
+    as CASA has it.
     """
     from astropy.io import fits
 
     axes = axes_of(tuple(plane.plane for plane in result.planes))
     shape = (len(axes.stokes), len(axes.channels), *pixels.shape[-2:])
-    hdu = fits.PrimaryHDU(np.asarray(pixels, ">f8").reshape(shape))
+    hdu = fits.PrimaryHDU(np.asarray(pixels, ">f4" if result.single else ">f8").reshape(shape))
     for key, value, comment in _header(result, name):
         hdu.header[key] = (value, comment)
     for line in (*_history(result), *(f"warning: {line}" for line in warnings)):
         hdu.header.add_history(_ascii(line))
+    hdus = fits.HDUList([hdu])
+    if name in BEAM_SIZED and (table := _beams(result)):
+        hdu.header.set("CASAMBM", True, "beams of the planes: table BEAMS", after="BUNIT")
+        hdus.append(table)
     buffer = io.BytesIO()
-    hdu.writeto(buffer)
+    hdus.writeto(buffer)
     return buffer.getvalue()
 
 
@@ -95,12 +106,12 @@ def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
     first, last, steps = bands[0], bands[-1], len(bands) - 1
     apart = (last.centre - first.centre) / steps if steps else first.high - first.low
     stokes = [STOKES[name] for name in axes_of_planes.stokes]
-    cell, centre = float(np.degrees(geometry.cell)), geometry.npix // 2 + 1
+    cell, centre = float(np.degrees(geometry.cell)), geometry.npix // 2 + 1.0
     axes = [
         ("RA---SIN", float(ra), -cell, centre, "deg"),
         ("DEC--SIN", float(dec), cell, centre, "deg"),
-        ("FREQ", first.centre, apart or 1.0, 1, "Hz"),
-        ("STOKES", float(stokes[0]), float(stokes[1] - stokes[0]) if stokes[1:] else 1.0, 1, ""),
+        ("FREQ", first.centre, apart or 1.0, 1.0, "Hz"),
+        ("STOKES", float(stokes[0]), float(stokes[1] - stokes[0]) if stokes[1:] else 1.0, 1.0, ""),
     ]
     cards: list[tuple[str, Any, str]] = []
     for number, values in enumerate(axes, start=1):
@@ -110,11 +121,13 @@ def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
         ("RADESYS", observation.frame, ""),
         *((("EQUINOX", 2000.0, ""),) if observation.frame == "FK5" else ()),
         *((("SPECSYS", observation.spectral_frame, ""),) if observation.spectral_frame else ()),
+        ("RESTFRQ", first.centre, "Hz, middle of the first band"),
         *_dates(observation),
-        ("BTYPE", "Beam" if name == "psf" else "Intensity", ""),
-        ("BUNIT", "Jy/pixel" if name == "model" else "Jy/beam", ""),
+        ("BTYPE", KINDS.get(name, "Intensity"), ""),
+        ("BUNIT", UNITS.get(name, "Jy/beam"), ""),
         ("OBJECT", _ascii(observation.object_name), ""),
         ("TELESCOP", _ascii(observation.telescope), ""),
+        *_whose(observation),
         ("ORIGIN", "spectrum-workflows", ""),
         ("WEIGHT", result.weighting, "imaging weights"),
     ]
@@ -124,13 +137,48 @@ def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
             centre_hz = band_of(observation, plane.plane.channels).centre
             cards.append((f"FREQ{behind}", centre_hz, plane.plane.where))
         cards.append((f"NVIS{behind}", plane.visibilities, "visibilities with weight"))
-        if plane.beam and name != "model":
+        if name in ("primary_beam", "corrected"):
+            cards.append((f"PBEAM{behind}", plane.primary_beam_model, ""))
+        if plane.beam and name in BEAM_SIZED:
             cards += [
                 (f"BMAJ{behind}", plane.beam.bmaj * ARCSEC * 180 / np.pi, "FWHM, deg"),
                 (f"BMIN{behind}", plane.beam.bmin * ARCSEC * 180 / np.pi, "FWHM, deg"),
                 (f"BPA{behind}", plane.beam.bpa, "north through east, deg"),
             ]
     return cards
+
+
+def _whose(observation: Observation) -> list[tuple[str, Any, str]]:
+    """Observer and project, and that it is no observation where it is none."""
+    said = {
+        "OBSERVER": observation.responsible.observer,
+        "PROJECT": observation.responsible.project,
+    }
+    cards: list[tuple[str, Any, str]] = [(k, _ascii(v), "") for k, v in said.items() if v]
+    if observation.origin:
+        cards.append(("GENERATD", True, "generated data, no observation"))
+    return cards
+
+
+def _beams(result: ImagingResult) -> Any:
+    """The beams of several planes as a table, if each has one."""
+    from astropy.io import fits
+
+    axes = axes_of(tuple(plane.plane for plane in result.planes))
+    beams = [plane.beam for plane in result.planes if plane.beam]
+    if len(result.planes) == 1 or len(beams) < len(result.planes):
+        return None
+    stokes, channels = len(axes.stokes), len(axes.channels)
+    columns = [
+        fits.Column("BMAJ", "E", "arcsec", array=[beam.bmaj for beam in beams]),
+        fits.Column("BMIN", "E", "arcsec", array=[beam.bmin for beam in beams]),
+        fits.Column("BPA", "E", "deg", array=[beam.bpa for beam in beams]),
+        fits.Column("CHAN", "J", array=np.tile(np.arange(channels), stokes)),
+        fits.Column("POL", "J", array=np.repeat(np.arange(stokes), channels)),
+    ]
+    table = fits.BinTableHDU.from_columns(columns, name="BEAMS")
+    table.header["NCHAN"], table.header["NPOL"] = channels, stokes
+    return table
 
 
 def _dates(observation: Observation) -> list[tuple[str, Any, str]]:
@@ -154,8 +202,12 @@ def _ascii(text: str) -> str:
 
 def _history(result: ImagingResult) -> list[str]:
     lines = [f"gridding accuracy {result.geometry.epsilon:g}, weights {result.weighting}"]
+    if result.observation.origin:
+        lines.insert(0, "generated data: simulated visibilities of a known sky, no observation")
     for group in result.groups:
         if group.planes[0].model is not None:
             lines.append(f"CLEAN: {group.iterations} iterations, {group.major} major cycles")
             lines.append(f"CLEAN stopped: {group.stop.value}")
+    if any(plane.corrected is not None for plane in result.planes):
+        lines.append("the primary beam is that of Stokes I; not for Stokes Q, U, V")
     return [*lines, *(_ascii(f"warning: {line}") for line in result.warnings)]

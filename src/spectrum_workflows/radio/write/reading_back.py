@@ -10,22 +10,27 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.types import (
     ARCSEC,
+    Agreement,
     Beam,
+    Channels,
     Geometry,
     GroupImages,
     ImagingResult,
     Observation,
     Plane,
     PlaneImages,
+    Responsible,
     SelfCheck,
+    Source,
     Stop,
     Use,
     Window,
 )
+from spectrum_workflows.radio.write import sources
 from spectrum_workflows.radio.write.fits import MJD_DAY, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 
 BLOCK = 80
 """Bytes of a card of a FITS header."""
+
+OTHERS = ("psf", "residual", "model", "image", "primary_beam", "corrected")
+"""Images that need not be there."""
 
 
 def load(folder: str, spec: RadioSpec, summary: Mapping[str, Any]) -> ImagingResult:
@@ -52,50 +60,107 @@ def load(folder: str, spec: RadioSpec, summary: Mapping[str, Any]) -> ImagingRes
     DataNotFoundError
         There is no image.
     DataError
-        An image is not one of ours, or there are images of several planes.
+        An image is not one of ours.
     """
-    if "image" not in summary:
-        raise DataError("it has several planes", folder, "read its FITS files one by one")
-    numbers = summary["image"]
+    several = summary.get("planes", ())
     geometry = Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, spec.image.epsilon)
-    images = {name: _pixels(folder, name) for name in ("psf", "residual", "model", "image")}
     dirty = storage.join(folder, "dirty.fits")
     content = storage.read_bytes(dirty)
+    files = {"dirty": decode(content, dirty)} | _others(folder)
+    listed = _sources(folder)
     try:
-        plane = PlaneImages(
-            plane=Plane(),
-            dirty=decode(content, dirty),
-            weight_sum=_number(numbers["weight_sum"]),
-            visibilities=numbers["visibilities"],
-            beam=_beam(numbers["beam"]),
-            beam_fitted=numbers["beam"] is not None and spec.restore is None,
-            self_check=_self_check(numbers["self_check"]),
-            **images,
-        )
-        group = GroupImages(
-            planes=(plane,),
-            use=Use(**numbers["use"]) if numbers["use"] else None,
-            stop=Stop[numbers["stop"].upper()],
-            major=numbers["major_cycles"],
-            iterations=numbers["iterations"],
-            threshold=_number(numbers["threshold"]),
-        )
+        if several:
+            groups = _groups(several, files, listed, spec)
+        else:
+            numbers = summary["image"]
+            groups = (_group(numbers, (_plane(numbers, Plane(), files, listed, spec),)),)
         return ImagingResult(
             name=spec.name,
-            observation=_observation(content, spec),
+            observation=_observation(content, spec, several),
             geometry=geometry,
-            weighting=numbers["weighting"],
-            groups=(group,),
+            weighting=(several[0] if several else summary["image"])["weighting"],
+            groups=groups,
             warnings=tuple(summary.get("warnings", ())),
+            single=spec.products.pixels == "float32",
+            zarr=spec.products.zarr,
+            plots=spec.products.plots,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         message = f"not a saved result of this spec ({type(error).__name__}: {error})"
         raise DataError(message, folder, "run it again") from error
 
 
-def _pixels(folder: str, name: str) -> NDArray[np.float64] | None:
-    url = storage.join(folder, f"{name}.fits")
-    return decode(storage.read_bytes(url), url) if storage.exists(url) else None
+def _others(folder: str) -> dict[str, NDArray[np.float64]]:
+    """All images but the dirty one, as far as they were made."""
+    urls = {name: storage.join(folder, f"{name}.fits") for name in OTHERS}
+    there = {name: url for name, url in urls.items() if storage.exists(url)}
+    return {name: decode(storage.read_bytes(url), url) for name, url in there.items()}
+
+
+def _sources(folder: str) -> dict[int, tuple[Source, ...]]:
+    url = storage.join(folder, sources.NAME)
+    return sources.decode(storage.read_bytes(url), url) if storage.exists(url) else {}
+
+
+def _agreement(numbers: Mapping[str, Any]) -> Agreement:
+    known: dict[str, Any] = {name: _number(value) for name, value in numbers.items()}
+    return Agreement(**known)
+
+
+def _groups(
+    several: Sequence[Mapping[str, Any]],
+    files: Mapping[str, NDArray[np.float64]],
+    listed: Mapping[int, tuple[Source, ...]],
+    spec: RadioSpec,
+) -> tuple[GroupImages, ...]:
+    """The groups of several planes; images are cubes (nstokes, nfreq, npix, npix)."""
+    npix = spec.image.npix
+    cubes = {name: cube.reshape(len(several), npix, npix) for name, cube in files.items()}
+    found: dict[int, list[PlaneImages]] = {}
+    told: dict[int, Mapping[str, Any]] = {}
+    for numbers in several:
+        start, stop = numbers["channels_hz"]
+        channels = Channels(start, float("inf") if stop is None else stop)
+        number = numbers["number"]
+        own = {name: cube[number] for name, cube in cubes.items()}
+        own = {name: image for name, image in own.items() if not np.isnan(image).all()}
+        plane = _plane(numbers, Plane(number, channels, numbers["stokes"]), own, listed, spec)
+        found.setdefault(numbers["group"], []).append(plane)
+        told[numbers["group"]] = numbers
+    return tuple(_group(told[group], tuple(planes)) for group, planes in found.items())
+
+
+def _group(numbers: Mapping[str, Any], planes: tuple[PlaneImages, ...]) -> GroupImages:
+    return GroupImages(
+        planes=planes,
+        use=Use(**numbers["use"]) if numbers["use"] else None,
+        stop=Stop[numbers["stop"].upper()],
+        major=numbers["major_cycles"],
+        iterations=numbers["iterations"],
+        threshold=_number(numbers["threshold"]),
+    )
+
+
+def _plane(
+    numbers: Mapping[str, Any],
+    plane: Plane,
+    images: Mapping[str, NDArray[np.float64]],
+    listed: Mapping[int, tuple[Source, ...]],
+    spec: RadioSpec,
+) -> PlaneImages:
+    agreement = numbers.get("agreement")
+    return PlaneImages(
+        plane=plane,
+        weight_sum=_number(numbers["weight_sum"]),
+        visibilities=numbers["visibilities"],
+        beam=_beam(numbers["beam"]),
+        beam_fitted=numbers["beam"] is not None and spec.restore is None,
+        self_check=_self_check(numbers["self_check"]),
+        primary_beam_model=numbers.get("primary_beam", ""),
+        sources=listed.get(plane.number, ()) if "sources" in numbers else None,
+        agreement=_agreement(agreement) if agreement else None,
+        **images,
+    )
 
 
 def _number(value: float | None) -> float:
@@ -116,18 +181,25 @@ def _self_check(numbers: Mapping[str, Any] | None) -> SelfCheck | None:
     return SelfCheck(**known)
 
 
-def _observation(content: bytes, spec: RadioSpec) -> Observation:
-    """What the header of an image says: one channel as wide as the image's band."""
+def _observation(
+    content: bytes, spec: RadioSpec, several: Sequence[Mapping[str, Any]]
+) -> Observation:
+    """What the header of an image says: for each plane one channel as wide as its band."""
     from astropy.io import fits
 
     header = fits.Header.fromstring(content[: len(content) - len(content) % BLOCK])
     begin = header.get("MJD-OBS")
+    bands = sorted({tuple(numbers["band_hz"]) for numbers in several})
+    centre, width = [header["CRVAL3"]], [header["CDELT3"]]
+    if bands:
+        centre = [(low + high) / 2 for low, high in bands]
+        width = [high - low for low, high in bands]
     window = Window(
         number=spec.data_description or 0,
-        frequency=np.array([header["CRVAL3"]]),
+        frequency=np.array(centre),
         rows_per_time=np.zeros(0, np.int64),
         times=np.array([] if begin is None else [begin * MJD_DAY]),
-        width=np.array([header["CDELT3"]]),
+        width=np.array(width),
         spectral_frame=header.get("SPECSYS", ""),
     )
     return Observation(
@@ -145,4 +217,5 @@ def _observation(content: bytes, spec: RadioSpec) -> Observation:
         longest_baseline=float("nan"),
         identity="",
         time_scale=header.get("TIMESYS", "UTC"),
+        responsible=Responsible(header.get("OBSERVER", ""), header.get("PROJECT", "")),
     )

@@ -44,7 +44,7 @@ from spectrum_workflows.radio.read.msv2.visibilities import (
     window_of,
 )
 from spectrum_workflows.radio.read.phase_centre import beam_of
-from spectrum_workflows.radio.types import Observation, Window
+from spectrum_workflows.radio.types import Observation, Responsible, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,6 +142,7 @@ def describe(choice: Choice, url: str) -> Observation:
         weight_column=_weight_column(url, parts),
         notes=(*beside(url), *notes, *remarks(choice, windows)),
         selection=selection,
+        responsible=responsible(url),
     )
 
 
@@ -273,3 +274,14 @@ def telescope(url: str) -> str:
         return ""
     with opened(url, "OBSERVATION") as table:
         return str(table.getcell("TELESCOPE_NAME", 0)) if table.nrows() else ""
+
+
+def responsible(url: str) -> Responsible:
+    """Observer and project, as far as the set has an observation that names them."""
+    if not has_subtable(url, "OBSERVATION"):
+        return Responsible()
+    with opened(url, "OBSERVATION") as table:
+        if not table.nrows():
+            return Responsible()
+        names = (str(cell_or(table, column, 0, "")) for column in ("OBSERVER", "PROJECT"))
+        return Responsible(*names)

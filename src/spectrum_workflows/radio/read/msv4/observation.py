@@ -30,10 +30,10 @@ from spectrum_workflows.radio.read.msv4 import stored
 from spectrum_workflows.radio.read.msv4.files import older
 from spectrum_workflows.radio.read.phase_centre import beam_of, still
 from spectrum_workflows.radio.read.units import UNIX_EPOCH, units_factor
-from spectrum_workflows.radio.types import Antennas, Observation, Window
+from spectrum_workflows.radio.types import Antennas, Observation, Responsible, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import zarr
     from numpy.typing import NDArray
@@ -109,6 +109,7 @@ def describe(choice: Choice, url: str) -> Observation:
             time_scale=str(first.array("time").attrs.get("scale", "utc")).upper(),
             notes=(*notes, *_unverified(objects), *older(url), *remarks(choice, windows)),
             selection=selection,
+            responsible=responsible(first.group.attrs),
         )
 
 
@@ -170,6 +171,16 @@ def _held(parts: Sequence[stored.StoredSet]) -> str:
     scans = [stored.scans(part) for part in parts if "scan_name" in part.group]
     numbers = np.unique(np.concatenate(scans)).tolist() if scans else None
     return in_words(np.unique(np.concatenate(times)), numbers)
+
+
+def responsible(attributes: Mapping[str, Any]) -> Responsible:
+    """Observer and project in a dataset's attributes, as far as they are there."""
+    info = attributes.get("observation_info")
+    if not isinstance(info, dict):
+        return Responsible()
+    names = info.get("observer") or ""
+    observer = names if isinstance(names, str) else ", ".join(map(str, names))
+    return Responsible(observer, str(info.get("project_UID") or ""))
 
 
 def _identity(url: str, objects: Objects) -> str:

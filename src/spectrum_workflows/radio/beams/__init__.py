@@ -1,0 +1,1 @@
+"""Primary beams of dishes: power patterns, and which telescope has which."""
