@@ -136,10 +136,10 @@ LAYERS = {
 
 PURE = {
     *("numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"),
-    *("correctionlib", "pyhf"),
+    *("correctionlib", "katbeam", "photutils", "pyhf"),
 }
 EDGES = {
-    *("XRootD", "aiohttp", "astropy", "casacore", "cloudpickle", "fsspec", "h5py"),
+    *("XRootD", "aiohttp", "astropy", "bdsf", "casacore", "cloudpickle", "fsspec", "h5py"),
     *("bokeh", "matplotlib", "mplhep", "numcodecs", "pydantic"),
     *("uproot", "xarray", "xxhash", "zarr"),
 }
