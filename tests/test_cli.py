@@ -100,7 +100,7 @@ def test_compare(spectrum: Spectrum, shared_hep: Path, tmp_path: Path) -> None:
 def test_check_computes_nothing(spectrum: Spectrum, shared_hep: Path, tmp_path: Path) -> None:
     code, out, _ = spectrum("check", REFERENCE / "hep_ttbar.toml", "--data", shared_hep)
     assert code == 0
-    assert "1,000 entries in 1 partitions" in out
+    assert "1,000 entries in 1 partition\n" in out
     assert not (tmp_path / "home" / "spectrum").exists()
 
 

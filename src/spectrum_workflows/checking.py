@@ -61,11 +61,12 @@ class Check:
 
     def __str__(self) -> str:
         plan = self.plan
-        lines = [f"{self.name}: {plan.size:,} entries in {len(plan.partitions)} partitions"]
+        partitions = display.counted(len(plan.partitions), "partition")
+        lines = [f"{self.name}: {plan.size:,} entries in {partitions}"]
         if plan.bytes_to_read:  # else nobody looked
             lines += [
                 f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB{self._share}",
-                f"  largest task needs  {plan.largest_memory / 1e6:,.0f} MB of memory",
+                f"  largest task needs  {display.megabytes(plan.largest_memory)} of memory",
             ]
         if plan.method:
             lines.append(f"  method              {plan.method}")
@@ -80,7 +81,9 @@ class Check:
         rows = [("partitions", f"{len(plan.partitions):,}"), ("entries", f"{plan.size:,}")]
         if plan.bytes_to_read:
             rows.append(("to read, per pass", f"{plan.bytes_to_read / 1e6:,.1f} MB{self._share}"))
-            rows.append(("largest task needs", f"{plan.largest_memory / 1e6:,.0f} MB of memory"))
+            rows.append(
+                ("largest task needs", f"{display.megabytes(plan.largest_memory)} of memory")
+            )
         if plan.method:
             rows.append(("method", plan.method))
         head = ("stage", "tasks", "CPU s", f"wall s, {self.workers} workers", "MB moved", "MB task")

@@ -131,7 +131,19 @@ def _with_unit(key: str, value: Any) -> str:
         return f"{value / 1e6:,.1f} MB"
     if key.endswith("seconds"):
         return f"{value:.3g} s"
+    if key.startswith("share"):
+        return f"{value:.1%}"
     return plain(value)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 partition``, ``2,000 partitions``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def megabytes(size: float) -> str:
+    """A size with one digit behind the point below 10 MB, so that little is not nothing."""
+    return f"{size / 1e6:,.{1 if size < 1e7 else 0}f} MB"
 
 
 def _together(values: dict[str, Any]) -> str:

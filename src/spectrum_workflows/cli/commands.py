@@ -216,6 +216,9 @@ def demo_command(
         screen.as_json({"runs": [{**summary, "folder": folder} for summary, folder in done]})
     else:
         screen.outcomes(done)
+        first = next(science.demo for science in domain.installed() if science.demo)
+        spec = f"{first.parent.name}/{first.stem}"
+        screen.text(f"To go on with this data: spectrum check {spec} --data {data}")
 
 
 def _changed(spec: Any, of_science: dict[str, Any]) -> Any:

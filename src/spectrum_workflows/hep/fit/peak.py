@@ -128,9 +128,10 @@ def fit_peak(edges: Floats, values: Floats, variances: Floats, *, kind: str) -> 
     entries = total**2 / total2 if total2 > 0 else 0.0
     if len(values) < FEWEST_BINS or entries < FEWEST_ENTRIES:
         raise DataError(
-            f"{entries:.0f} effective entries in {len(values)} bins are too few to fit",
+            f"{entries:.0f} effective entries in {len(values)} bins between {peak.window[0]:g} and"
+            f" {peak.window[1]:g} are too few to fit",
             f"{kind} peak",
-            f"at least {FEWEST_ENTRIES:.0f} entries in {FEWEST_BINS} bins",
+            f"at least {FEWEST_ENTRIES:.0f} entries in {FEWEST_BINS} bins there, or no fit",
         )
     typical = np.full(len(values), total2 / total)  # weight of an event
     weight = np.divide(variances, values, out=typical, where=values > 0)

@@ -110,7 +110,10 @@ def _refuse_unknown(
             raise SpecError(f"the selection takes no {option}", option, remedy)
     for cut in cuts:
         if cut not in known:
-            raise SpecError(f"unknown cut {cut!r}", f"cuts.{cut}", closest(cut, known))
+            remedy = closest(cut, known)
+            if remedy.startswith("did you mean"):
+                remedy += f" {name} takes {', '.join(known)}"
+            raise SpecError(f"unknown cut {cut!r}", f"cuts.{cut}", remedy)
 
 
 def _installed(source: str) -> Installed:

@@ -268,7 +268,7 @@ def _from_any(given: Any, what: str) -> NDArray[Any]:
 
 def _refuse_missing(missing: int, what: str) -> None:
     if missing:
-        remedy = "leave those events out: drop_none, or compressed of a masked array"
+        remedy = "leave those events out: ak.drop_none(...), or .compressed() of a masked array"
         raise DataError(f"{what} holds {missing} missing values", "select", remedy)
 
 

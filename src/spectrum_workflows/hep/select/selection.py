@@ -101,4 +101,5 @@ def located(error: SpectrumError, where: str, selection: Selection) -> SpectrumE
         for note in getattr(error, "__notes__", ()):
             own.add_note(note)
         return own
-    return error.at(f"{where}: {selection.where if error.where == 'select' else error.where}")
+    about = f"returned by {selection.where}" if error.where == "select" else error.where
+    return error.at(f"{where}: {about}")
