@@ -60,6 +60,7 @@ LAYERS = {
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.fit", "hep.fit.*"),
+        *("hep.corrections", "hep.corrections.*"),
         *("hep.columns", "hep.completeness", "hep.histogram", "hep.normalisation", "hep.review"),
         *("hep.io.soundness", "hep.plan.duplicates", "hep.plan.partition"),
         *("hep.select.event_filters", "hep.select.observables"),

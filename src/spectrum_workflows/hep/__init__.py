@@ -1,8 +1,8 @@
 """High-energy physics: selections of collision events, as histograms.
 
 For a pipeline of one's own there are functions of events and histograms in memory, which
-need no spec or site: `read`, the selections in `hep.analyses`, `fill`, `fit_peak`,
-`workspace` and `fit_workspace`.
+need no spec or site: `read`, `read_corrections`, the selections in `hep.analyses`, `fill`,
+`fit_peak`, `workspace` and `fit_workspace`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectrum_workflows.hep.domain import DOMAIN
     from spectrum_workflows.hep.fit import fit_peak, fit_workspace
-    from spectrum_workflows.hep.library import fill, read, workspace
+    from spectrum_workflows.hep.library import fill, read, read_corrections, workspace
     from spectrum_workflows.hep.types import FitResult, LikelihoodFit, Observable
 
 _HOME = {
@@ -25,6 +25,7 @@ _HOME = {
     "fit_peak": "fit",
     "fit_workspace": "fit",
     "read": "library",
+    "read_corrections": "library",
     "workspace": "library",
 }
 
@@ -37,6 +38,7 @@ __all__ = [
     "fit_peak",
     "fit_workspace",
     "read",
+    "read_corrections",
     "workspace",
 ]
 

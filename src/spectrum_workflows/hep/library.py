@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import ArrayLike
 
+    from spectrum_workflows.hep.corrections.evaluation import CorrectionKernels
+
     Key = tuple[str, str] | tuple[str, str, str]
     """Sample and region; of a systematic variation also its name."""
 
@@ -85,6 +87,54 @@ def read(
         raise SpecError(message, f"{url} ({tree})", "choose entry_start and entry_stop among them")
     events = Events("", str(url), tree, entry_start, stop, opened.uuid, opened.nbytes)
     return reading.read(opened, events, columns)
+
+
+def read_corrections(
+    files: str | Path | Sequence[str | Path], *, check: int = 64
+) -> CorrectionKernels:
+    """Read correctionlib files and compile what they hold.
+
+    Bins, categories, formulas, transforms, random numbers and stacks of them become tables that
+    one kernel walks; values are correctionlib's, to at most 4 ulp.  What cannot be compiled
+    (networks) is evaluated by correctionlib itself, and ``why`` names it.
+
+    Parameters
+    ----------
+    files : str, Path or sequence of them
+        ``.json`` or ``.json.gz`` of schema version 2, on this file system or in a store.
+    check : int
+        How many elements of every call are compared with correctionlib; 0 compares none.
+
+    Returns
+    -------
+    CorrectionKernels
+        With ``names``, ``inputs(name)``, ``evaluate(name, *inputs)`` and, for many corrections of
+        the same inputs in one pass, ``evaluate_all(names, *inputs)``.
+
+    Raises
+    ------
+    DataNotFoundError, DataError
+        There is no such file, or it is none of schema version 2.
+    SpecError
+        Two files hold corrections of the same name.
+
+    Examples
+    --------
+    >>> import awkward as ak
+    >>> from spectrum_workflows import hep
+    >>> corrections = hep.read_corrections("workflows/hep/ttbar_weights.json")
+    >>> corrections.names
+    ('event_weight',)
+    >>> [f"{i.name}: {i.type}" for i in corrections.inputs("event_weight")]
+    ['systematic: string', 'direction: string', 'jet_pt: real']
+    >>> pt = ak.Array([[30.0, 60.0], [], [90.0]])
+    >>> corrections.evaluate("event_weight", "btag_var", "up", pt).tolist()
+    [[1.045, 1.09], [], [1.135]]
+    """
+    from spectrum_workflows.hep.select.corrections import corrections
+
+    named = [files] if isinstance(files, str | Path) else list(files)
+    return corrections(tuple(str(file) for file in named), "").compiled(check=check)
 
 
 def fill(

@@ -8,10 +8,13 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
+
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.corrections.evaluation import CorrectionKernels
 
 LARGEST = 1 << 30
 """Bytes that a file may have when it is unpacked."""
@@ -47,6 +50,13 @@ class Corrections:
         if len(self.sets) == 1 and not self.sets[0][0]:
             return _loaded(self.sets[0][1])
         return {name: _loaded(text) for name, text in self.sets}
+
+    def compiled(self, *, check: int) -> CorrectionKernels:
+        """The one set without a name, as kernels; ``check`` elements of a call are compared."""
+        from spectrum_workflows.hep.corrections.evaluation import compile_corrections
+
+        ((_, text),) = self.sets
+        return compile_corrections(text, _loaded(text), check=check)
 
 
 def corrections(named: str | tuple[str, ...] | Mapping[str, str], folder: str) -> Corrections:
