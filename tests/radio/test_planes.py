@@ -15,6 +15,8 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN, workflow
 from spectrum_workflows.radio.deconvolution import Components, minor_cycle, residual_image
 from spectrum_workflows.radio.deconvolution.components import none
+from spectrum_workflows.radio.deconvolution.minor_cycle import Sources
+from spectrum_workflows.radio.deconvolution.search import POINTS
 from spectrum_workflows.radio.imaging.imager import visibilities_of
 from spectrum_workflows.radio.imaging.residual import local_residual
 from spectrum_workflows.radio.plan.planning import plan_planes
@@ -110,7 +112,7 @@ def test_planes_of_a_group_share_their_visibilities(small, strips, monkeypatch, 
     both = imager_of(spec, plan, (LOWER, UPPER))
     sums = both.sums()
     start, left = both.residual(none(2), 0), both.residual(model, 1)
-    active = start.above(0.1)
+    active = start.above(0.1, POINTS)
     for number, plane in enumerate((LOWER, UPPER)):
         alone = imager_of(spec, plan, (plane,))
         [own] = alone.sums().planes.values()
@@ -132,7 +134,7 @@ def test_planes_of_a_group_share_their_visibilities(small, strips, monkeypatch, 
         np.testing.assert_allclose(active.value[:, number], values, atol=1e-6)
         alone.close()
     strongest = np.hypot(*(sums.planes[n].dirty for n in (0, 1)))
-    assert start.peak() == pytest.approx(strongest.max(), rel=1e-6)
+    assert start.peak(POINTS) == pytest.approx(strongest.max(), rel=1e-6)
     assert np.count_nonzero(active.strength > 0.1) == np.count_nonzero(strongest > 0.1)
     both.close()
 
@@ -158,11 +160,11 @@ def test_components_are_searched_in_both_planes(small):
     dirty = workflow_result(small).planes[0]
     options = {"gain": 0.1, "iterations": 40}
     one, used = minor_cycle.minor_cycle(
-        local_residual((dirty.dirty,), (dirty.psf,)), (dirty.psf,), level=0.0, **options
+        local_residual((dirty.dirty,), (dirty.psf,)), Sources((dirty.psf,)), level=0.0, **options
     )
     psfs = (dirty.psf, dirty.psf)
     same, again = minor_cycle.minor_cycle(
-        local_residual((dirty.dirty, dirty.dirty), psfs), psfs, level=0.0, **options
+        local_residual((dirty.dirty, dirty.dirty), psfs), Sources(psfs), level=0.0, **options
     )
     assert used == again == 40
     assert (same.row.tolist(), same.column.tolist()) == (one.row.tolist(), one.column.tolist())

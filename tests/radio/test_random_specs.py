@@ -66,7 +66,8 @@ def questions(draw):
             "threshold": draw(st.sampled_from([0.5, 0.05])),
             "gain": draw(st.floats(0.05, 0.5)),
             "iterations": draw(st.integers(1, 300)),
-            "residual": draw(st.sampled_from(["exact", "psf"])),
+            "accuracy": draw(st.sampled_from(["full", "as needed"])),
+            "scales": draw(st.sampled_from([(), (8 * spec["image"]["cell_arcsec"],)])),
         }
     alter = {
         "seed": draw(st.integers(0, 1000)),

@@ -106,12 +106,12 @@ def test_two_workers_give_the_same_bits(small: Path, dask_client: Client, serial
     assert [(s.name, s.tasks) for s in metrics.stages] == alike
 
 
-@pytest.mark.parametrize("residual", ["exact", "psf"])
+@pytest.mark.parametrize("more", [{}, {"scales": [60.0, 480.0], "local_rms": 8.0}])
 def test_blocks_of_columns_make_the_same_image(
-    small: Path, dask_client: Client, monkeypatch, residual: str
+    small: Path, dask_client: Client, monkeypatch, more: dict
 ):
     """Peaks, sidelobes and major cycles by blocks: as in one block, and the same on workers."""
-    changes = {**THREE, "clean": {**THREE["clean"], "residual": residual, "sigma": 3.0}}
+    changes = {**THREE, "clean": {**THREE["clean"], "sigma": 3.0, **more}}
     one, _ = run(spec_of(**changes), small)
     monkeypatch.setattr(planner, "BLOCK", 30)
     result, _ = run(spec_of(**changes), small)

@@ -21,13 +21,15 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import gridding, workflow
 from spectrum_workflows.radio.deconvolution import components, cotton_schwab
 from spectrum_workflows.radio.deconvolution.restoration import restored
+from spectrum_workflows.radio.deconvolution.search import search_for
 from spectrum_workflows.radio.imaging import beam as beams
 from spectrum_workflows.radio.imaging import chunk_tasks as tasks
 from spectrum_workflows.radio.imaging import gate
-from spectrum_workflows.radio.imaging.imager import Outputs, Sums, normalised
+from spectrum_workflows.radio.imaging.imager import Outputs, Sums, loosened, normalised
 from spectrum_workflows.radio.imaging.residual import LocalResidual, local_residual
 from spectrum_workflows.radio.plan.planning import PlaneGroup, geometry_of
 from spectrum_workflows.radio.read.dataset import HERE, observation_of, stokes_i_of
+from spectrum_workflows.radio.read.mask import mask_of
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.types import (
     ARCSEC,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.deconvolution import Components
+    from spectrum_workflows.radio.deconvolution.masks import PixelMask
     from spectrum_workflows.radio.types import Observation
 
     Scheme = Literal["natural", "uniform", "briggs"]
@@ -274,6 +277,12 @@ def clean(
     threshold: float | None = None,
     sigma: float | None = None,
     max_major: int = 20,
+    scales: Literal["auto"] | tuple[float, ...] = (),
+    scale_bias: float = 0.6,
+    mask: AnImage | NDArray[np.bool_] | None = None,
+    auto_mask: float | None = None,
+    local_rms: float | None = None,
+    accuracy: Literal["full", "as needed"] = "full",
 ) -> xr.Dataset:
     """Deconvolve with Cotton–Schwab CLEAN; the residual is computed from the data every time.
 
@@ -299,6 +308,21 @@ def clean(
         Stop where the residual's peak is below so many times its rms.
     max_major : int
         Most major cycles.
+    scales : tuple of float or "auto"
+        Diameters of extended components, rising, arcsec, beside points: multi-scale CLEAN.
+        ``"auto"`` is four beams and its doubles up to a quarter of the image.
+    scale_bias : float
+        How much less the residual's peak at a scale counts than at one half as wide.
+    mask : xarray.DataArray or ndarray, shape (npix, npix), optional
+        Components lie where it is not 0.
+    auto_mask : float, optional
+        Clean to so many times the rms everywhere, then to ``sigma`` or ``threshold`` only where
+        components have been found.
+    local_rms : float, optional
+        Side, in beams, of squares whose own rms peaks are compared with.
+    accuracy : {"full", "as needed"}
+        Accuracy of gridding in major cycles: ``epsilon``, or, except in the last one, what the
+        next minor cycle needs.
 
     Returns
     -------
@@ -323,8 +347,15 @@ def clean(
     >>> round(float(cleaned.SKY_MODEL.sum()), 1), cleaned.attrs["stop"]
     (2.0, 'threshold')
     """
-    control = {"iterations": iterations, "gain": gain, "mgain": mgain, "max_major": max_major}
-    given = {"threshold": threshold, "sigma": sigma}
+    control: dict[str, Any] = {
+        "iterations": iterations,
+        "gain": gain,
+        "mgain": mgain,
+        "max_major": max_major,
+    }
+    control |= {"scales": scales, "scale_bias": scale_bias, "accuracy": accuracy}
+    given = {"threshold": threshold, "sigma": sigma, "auto_mask": auto_mask}
+    given |= {"local_rms": local_rms}
     control |= {name: value for name, value in given.items() if value is not None}
     spec = _spec(npix, cell, epsilon, clean=control)
     assert spec.clean is not None
@@ -334,7 +365,10 @@ def clean(
         plane = imager.sums().planes[0]
         workflow.check_weight(plane.weight_sum, data.unflagged, observation)
         assert plane.psf is not None
-        cleaned = cotton_schwab(imager, (plane.psf,), spec.clean)
+        by_beam = scales == "auto" or local_rms is not None
+        beam = beams.fit_beam(plane.psf, geometry.cell) if by_beam else None
+        search = search_for(spec.clean, geometry, beam, _mask(mask, npix))
+        cleaned = cotton_schwab(imager, (plane.psf,), spec.clean, search=search)
     [residual], [model] = cleaned.residual.gathered(), cleaned.model.dense(npix, npix)
     how = {"stop": cleaned.stop.name.lower(), "major_cycles": cleaned.major}
     how |= {"iterations": cleaned.iterations, "threshold": cleaned.threshold}
@@ -405,7 +439,9 @@ def image(
     (2.0, 3.0)
     """
     weights_of = {"weighting": weighting, "robust": robust, "taper": taper}
-    spec = _spec(npix, cell, epsilon, **weights_of, clean=clean)
+    control = None if clean is None else {k: v for k, v in clean.items() if k != "mask"}
+    mask = _mask((clean or {}).get("mask"), npix)
+    spec = _spec(npix, cell, epsilon, **weights_of, clean=control)
     natural = stokes_i_of(vis).data
     observation = observation_of(vis, natural)
     data, weights = _weighted(natural, spec, observation)
@@ -418,7 +454,7 @@ def image(
         planes = (workflow.before_clean(spec, group, Plane(), sums),)
         images = workflow.with_beams(spec, GroupImages(planes, use=use))
         if clean is not None:
-            images = workflow.clean(spec, imager, images, passes, observation)
+            images = workflow.clean(spec, imager, images, passes, observation, mask)
     result = ImagingResult(
         name=spec.name,
         observation=observation,
@@ -568,6 +604,14 @@ def _pixels(image: AnImage) -> NDArray[np.float64]:
     return gate.finite(pixels, "the image", HERE)
 
 
+def _mask(mask: AnImage | NDArray[np.bool_] | None, npix: int) -> PixelMask | None:
+    """A mask that is given as an image."""
+    if mask is None:
+        return None
+    as_numbers = mask.astype(np.float64)
+    return mask_of(np.nan_to_num(_pixels(as_numbers)), npix, HERE)
+
+
 def _cell_of(image: AnImage, cell: float | None) -> float:
     """Size of a pixel, rad: that of the coordinates, or the one that is given (arcsec).
 
@@ -626,13 +670,14 @@ class _InMemory:
             self._dirty = local_residual((plane.dirty,), (plane.psf,))
         return sums
 
-    def residual(self, model: Components, cycle: int) -> LocalResidual:
+    def residual(self, model: Components, cycle: int, *, accuracy: float = 1.0) -> LocalResidual:
         """The dirty image of the data minus a model; see `Imager.residual`."""
         assert self._dirty is not None
         if cycle == 0:
             return self._dirty
         [dense] = model.dense(self.geometry.npix, self.geometry.npix)
-        left = gridding.invert_residual(self.data, dense, self.geometry) / self._weight_sum
+        geometry = loosened(self.geometry, accuracy)
+        left = gridding.invert_residual(self.data, dense, geometry) / self._weight_sum
         return replace(self._dirty, images=(gate.finite(left, "the residual", HERE),))
 
     def close(self) -> None:

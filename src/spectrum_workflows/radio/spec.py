@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NaiveDatetime, StringConstraints, field_validator, model_validator
 
 from spectrum_workflows.radio.types import ARCSEC, Hands
 from spectrum_workflows.specs import FrozenModel
+
+SMALLEST_SCALE = 3.0
+"""Pixels across the smallest extended component that differs from a point."""
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -120,9 +124,49 @@ class CleanSpec(FrozenModel):
     """Stop where the residual's peak is below so many times its rms."""
     max_major: int = Field(20, gt=0)
     """Most major cycles."""
-    residual: Literal["exact", "psf"] = "exact"
-    """Where the residual between major cycles comes from: the data, or, at no pass over them, the
-    PSF. The last one is from the data always."""
+    scales: Literal["auto"] | tuple[Positive, ...] = ()
+    """Diameters of extended components, rising, in arcseconds, beside points: multi-scale CLEAN.
+    ``"auto"`` is four beams and its doubles up to a quarter of the image; none if left out."""
+    scale_bias: float = Field(0.6, gt=0, le=1)
+    """How much less the residual's peak at a scale counts than at one half as wide."""
+    mask: str | None = None
+    """FITS image of the same pixels, beside the data set or at a URL: components lie where it is
+    not 0. Everywhere if left out."""
+    auto_mask: float | None = Field(None, gt=0)
+    """Clean to so many times the rms everywhere, then to ``sigma`` or ``threshold`` only on the
+    pixels, and at the scales, where components have been found."""
+    local_rms: float | None = Field(None, ge=5)
+    """Side, in beams, of squares whose own rms peaks are compared with; that of the whole image
+    if left out."""
+    accuracy: Literal["full", "as needed"] = "full"
+    """Accuracy of gridding in major cycles: ``epsilon``, or, except in the last one, what the next
+    minor cycle needs."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_residual(cls, table: Any) -> Any:
+        """The residual comes from the data always; earlier specs could say otherwise."""
+        if not isinstance(table, dict) or "residual" not in table:
+            return table
+        if table["residual"] != "exact":
+            message = (
+                'residual = "psf" is gone, as it did not end where sources are extended: remove '
+                'the line; accuracy = "as needed" makes major cycles cheaper'
+            )
+            raise ValueError(message)
+        return {key: value for key, value in table.items() if key != "residual"}
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if isinstance(self.scales, tuple) and any(a >= b for a, b in pairwise(self.scales)):
+            raise ValueError("scales must rise")
+        if self.auto_mask is not None and not (self.sigma or self.threshold):
+            raise ValueError("auto_mask needs the depth to go on to: sigma or threshold")
+        if self.auto_mask is not None and self.sigma and self.sigma >= self.auto_mask:
+            raise ValueError("auto_mask must exceed sigma, to which CLEAN goes on within it")
+        if self.local_rms is not None and self.sigma is None:
+            raise ValueError("local_rms needs sigma: a threshold in units of the rms")
+        return self
 
 
 class RestoreSpec(FrozenModel):
@@ -292,6 +336,11 @@ class RadioSpec(FrozenModel):
             raise ValueError("give spectral_window or data_description, not both")
         if self.clean and not self.image.psf:
             raise ValueError("[clean] needs the PSF: set image.psf = true")
+        if self.clean and isinstance(self.clean.scales, tuple) and self.clean.scales:
+            cell, half = self.image.cell_arcsec, self.image.npix / 2
+            if self.clean.scales[0] < SMALLEST_SCALE * cell or self.clean.scales[-1] > half * cell:
+                message = "clean.scales are diameters: at least 3 pixels, at most half the image"
+                raise ValueError(message)
         if self.restore and not self.clean:
             raise ValueError("[restore] needs a model to restore: add a [clean] table")
         return self

@@ -17,6 +17,7 @@ from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio import products
 from spectrum_workflows.radio.deconvolution import cotton_schwab
 from spectrum_workflows.radio.deconvolution.restoration import restored
+from spectrum_workflows.radio.deconvolution.search import search_for
 from spectrum_workflows.radio.imaging import chunk_tasks, gate
 from spectrum_workflows.radio.imaging.beam import fit_beam
 from spectrum_workflows.radio.imaging.imager import Outputs
@@ -25,6 +26,7 @@ from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.imaging.self_check import PIXELS, compare
 from spectrum_workflows.radio.imaging.strips import StripImager, shuffle_into_strips
 from spectrum_workflows.radio.plan.planning import ImagingPlan, PlaneGroup, geometry_of
+from spectrum_workflows.radio.read.mask import read_mask
 from spectrum_workflows.radio.types import (
     ARCSEC,
     Beam,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.domain import OnError, Plan, Report
     from spectrum_workflows.engine import Observer
     from spectrum_workflows.radio.deconvolution.cotton_schwab import Deconvolved
+    from spectrum_workflows.radio.deconvolution.masks import PixelMask
     from spectrum_workflows.radio.imaging.imager import Imager, Sums
     from spectrum_workflows.radio.imaging.self_check import Sample
     from spectrum_workflows.radio.spec import RadioSpec
@@ -77,12 +80,14 @@ def run(
         A chunk failed, or nothing usable is left.
     """
     assert isinstance(plan, ImagingPlan)
-    groups, metrics = [], Metrics()
+    groups, metrics, mask = [], Metrics(), None
+    if spec.clean is not None and spec.clean.mask is not None:
+        mask = read_mask(spec.clean.mask, plan.observation, geometry_of(spec))
     with one_thread():
         for group in plan.groups:
             chunks = plan.chunks_of(group)
             passes = Run(chunks, client, on_error, report, "radio", FAN_IN, metrics)
-            groups.append(image(spec, plan, group, passes))
+            groups.append(image(spec, plan, group, passes, mask))
             metrics = passes.metrics
         result = ImagingResult(
             name=spec.name,
@@ -95,7 +100,13 @@ def run(
         return products.with_products(spec, result), metrics
 
 
-def image(spec: RadioSpec, plan: ImagingPlan, group: PlaneGroup, passes: Run[Chunk]) -> GroupImages:
+def image(
+    spec: RadioSpec,
+    plan: ImagingPlan,
+    group: PlaneGroup,
+    passes: Run[Chunk],
+    mask: PixelMask | None = None,
+) -> GroupImages:
     """Dirty images, PSFs and beams of some planes; where the spec says so, clean images.
 
     Where CLEAN fails, whatever the reason, the images before it are not lost.
@@ -111,7 +122,7 @@ def image(spec: RadioSpec, plan: ImagingPlan, group: PlaneGroup, passes: Run[Chu
         if spec.clean is None:
             return images
         try:
-            return clean(spec, imager, images, passes, plan.observation)
+            return clean(spec, imager, images, passes, plan.observation, mask)
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             if isinstance(error, SpectrumError):
@@ -202,14 +213,16 @@ def clean(
     images: GroupImages,
     passes: Run[Chunk],
     observation: Observation,
+    mask: PixelMask | None = None,
 ) -> GroupImages:
-    """Deconvolve, and restore where there is a beam."""
+    """Deconvolve, within a mask if there is one, and restore where there is a beam."""
     assert spec.clean is not None
     psfs = tuple(plane.psf for plane in images.planes if plane.psf is not None)
     geometry = geometry_of(spec)
     where = images.planes[0].plane.where
     seen = partial(show_cycle, passes.observer, where, geometry, observation.origin)
-    cleaned = cotton_schwab(imager, psfs, spec.clean, seen=seen)
+    search = search_for(spec.clean, geometry, images.planes[0].beam, mask)
+    cleaned = cotton_schwab(imager, psfs, spec.clean, search=search, seen=seen)
     with closing(cleaned.residual) as left:
         residuals = left.gathered()
     errors = images.errors

@@ -7,5 +7,6 @@ a `ResidualImage`; components are found by the process that runs them.
 from spectrum_workflows.radio.deconvolution.components import Components
 from spectrum_workflows.radio.deconvolution.cotton_schwab import Deconvolved, cotton_schwab
 from spectrum_workflows.radio.deconvolution.residual_image import Active, ResidualImage
+from spectrum_workflows.radio.deconvolution.search import Search
 
-__all__ = ["Active", "Components", "Deconvolved", "ResidualImage", "cotton_schwab"]
+__all__ = ["Active", "Components", "Deconvolved", "ResidualImage", "Search", "cotton_schwab"]

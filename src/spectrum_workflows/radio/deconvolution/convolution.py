@@ -42,3 +42,12 @@ def convolved(image: Image, kernel: Image) -> Image:
     The kernel reaches half an image in each direction; nothing wraps around.
     """
     return filtered(image, spectrum_of(kernel))
+
+
+def spread(patch: Image, kernel: Image) -> Image:
+    """Convolution of two centred square images of odd sides, as large as both reach together."""
+    wide = patch.shape[0] + kernel.shape[0] - 1
+    side = int(scipy.fft.next_fast_len(wide, real=True))
+    product = scipy.fft.rfft2(patch, s=(side, side), workers=1)
+    product *= scipy.fft.rfft2(kernel, s=(side, side), workers=1)
+    return np.ascontiguousarray(scipy.fft.irfft2(product, s=(side, side), workers=1)[:wide, :wide])

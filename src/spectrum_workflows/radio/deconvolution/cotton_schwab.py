@@ -10,7 +10,9 @@ import numpy as np
 
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.radio.deconvolution.components import Components, none
-from spectrum_workflows.radio.deconvolution.minor_cycle import minor_cycle
+from spectrum_workflows.radio.deconvolution.minor_cycle import Sources, minor_cycle
+from spectrum_workflows.radio.deconvolution.responses import responses
+from spectrum_workflows.radio.deconvolution.search import POINTS, Search
 from spectrum_workflows.radio.types import Stop
 
 if TYPE_CHECKING:
@@ -45,7 +47,12 @@ def _unseen(_now: Deconvolved, _peak: float, _rms: float) -> None:
 
 
 def cotton_schwab(
-    imager: Imager, psfs: tuple[Image, ...], clean: CleanSpec, *, seen: Seen = _unseen
+    imager: Imager,
+    psfs: tuple[Image, ...],
+    clean: CleanSpec,
+    *,
+    search: Search = POINTS,
+    seen: Seen = _unseen,
 ) -> Deconvolved:
     """Deconvolve; after every minor cycle the residual is computed from the data.
 
@@ -55,11 +62,11 @@ def cotton_schwab(
     it, it is kept as soon as the highest peak left may be noise: sidelobes
     that were taken for noise are cleaned, the noise itself is not.
 
-    With ``clean.residual = "psf"`` the first cycles subtract the model's
-    convolution with the PSF instead, until they would stop; the PSF being known
-    out to half the image and the same everywhere, what they leave is wrong by
-    some 1e-3 of what they found.  Exact cycles then go on from their model: the
-    residual that is returned is always exact.
+    With ``clean.auto_mask`` CLEAN goes down to so many times the rms first; then on to its
+    thresholds on the pixels, and at the scales, where it has found something.
+
+    With ``clean.accuracy = "as needed"`` the residuals between are computed no more accurately
+    than the next minor cycle needs; the one that is returned is of the imager's own accuracy.
 
     Parameters
     ----------
@@ -70,58 +77,64 @@ def cotton_schwab(
     psfs : tuple of ndarray of float64, shape (npix, npix)
         Of every plane; peak 1 at their centre.
     clean : CleanSpec
+    search : Search
+        What a component may be.
     seen : callable
         ``seen(now, peak, rms)``: called with the dirty image and after every major cycle, with
         the peak of the residual and its rms; NaN where CLEAN does not ask for it.
     """
     nothing = none(len(psfs))
-    dirty = imager.residual(nothing, 0)
+    known = None if search.alike else responses(psfs, search.scales)
+    cleaning = _Cleaning(imager, Sources(psfs, search, known), seen)
+    dirty = imager.residual(nothing, 0).at_scales(search.scales)
     now = Deconvolved(nothing, dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
-    if clean.residual == "psf":
-        now = _cycles(now, psfs, clean, imager, seen, approximate=dirty)
-        if now.major == 0:
-            return now
-        exact = _residual(imager, now.model, now.major + 1, now.residual)
-        now = replace(now, residual=exact, major=now.major + 1)
-    return _cycles(now, psfs, clean, imager, seen)
+    if clean.auto_mask is None:
+        return _cycles(now, cleaning, clean)
+    now = _cycles(now, cleaning, clean.model_copy(update={"sigma": clean.auto_mask}))
+    if now.stop is not Stop.SIGMA or not len(now.model):
+        return now
+    restricted = replace(search, found=now.model)
+    cleaning = replace(cleaning, sources=replace(cleaning.sources, search=restricted))
+    return _cycles(now, cleaning, clean)
 
 
-def _residual(
-    imager: Imager,
-    model: Components,
-    major: int,
-    before: ResidualImage,
-    approximate: ResidualImage | None = None,
-) -> ResidualImage:
-    """The residual of a model: from the data, or from a dirty image and its PSF."""
-    if approximate is not None:
-        return approximate.without(model)
-    before.close()  # makes room for the next one
-    return imager.residual(model, major)
+@dataclass(frozen=True)
+class _Cleaning:
+    """What the cycles work with; see `cotton_schwab`."""
+
+    imager: Imager
+    sources: Sources
+    seen: Seen
+
+    def residual(self, now: Deconvolved, accuracy: float = 1.0) -> Deconvolved:
+        """The state with the residual of its model, which replaces the one it has."""
+        now.residual.close()  # makes room for the next one
+        residual = self.imager.residual(now.model, now.major, accuracy=accuracy)
+        return replace(now, residual=residual.at_scales(self.sources.search.scales))
+
+    def sources_in(self, residual: ResidualImage) -> Sources:
+        """What may be found in a residual: peaks count by its noise, where that is asked for."""
+        search = self.sources.search
+        if search.noise_side is None:
+            return self.sources
+        noise = residual.local_noise(search.noise_side)
+        return replace(self.sources, search=replace(search, noise=noise))
 
 
-def _cycles(
-    now: Deconvolved,
-    psfs: tuple[Image, ...],
-    clean: CleanSpec,
-    imager: Imager,
-    seen: Seen,
-    approximate: ResidualImage | None = None,
-) -> Deconvolved:
-    """Minor cycles from some state on, each followed by a new residual, until CLEAN stops.
-
-    Residuals come from the data, unless there is a dirty image to approximate them from.
-    """
+def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvolved:
+    """Minor cycles from some state on, each followed by a new residual, until CLEAN stops."""
     before, allowed = now, np.inf
     held: tuple[float, Stop] | None = None
+    rough = before_rough = False
     while True:
-        peak = now.residual.peak()
+        sources = cleaning.sources_in(now.residual)
+        peak = now.residual.peak(sources.search)
         rms = now.residual.rms() if clean.sigma and peak <= allowed else math.nan
-        seen(now, peak, rms)
+        cleaning.seen(now, peak, rms)
         if not peak <= allowed:  # also where it is not a number
-            if before.residual.closed:
-                again = _residual(imager, before.model, before.major, now.residual)
-                before = replace(before, residual=again)
+            if before.residual.closed or before_rough:
+                now.residual.close()
+                before = cleaning.residual(before)
             return replace(before, stop=Stop.DIVERGED)
         threshold, at_threshold = _threshold(clean, rms)
         if held and peak <= highest_of_noise(now.residual.pixels) * rms:
@@ -129,22 +142,45 @@ def _cycles(
         now = replace(now, threshold=threshold)
         stop = at_threshold if peak <= threshold else _exhausted(now, clean)
         if stop is not None:
+            if rough:
+                now, rough = cleaning.residual(now), False
+                continue
             return replace(now, stop=Stop.NOTHING_LEFT if peak == 0 else stop)
         level = max(threshold, (1 - clean.mgain) * peak)
         held = (threshold, at_threshold) if level == threshold else None
-        left = clean.iterations - now.iterations
         components, used = minor_cycle(
-            now.residual, psfs, gain=clean.gain, level=level, iterations=left
+            now.residual,
+            sources,
+            gain=clean.gain,
+            level=level,
+            iterations=clean.iterations - now.iterations,
         )
-        before, allowed = now, GROWTH * peak
-        model, major, iterations = now.model + components, now.major + 1, now.iterations + used
+        before, before_rough, allowed = now, rough, GROWTH * peak
+        after = replace(
+            now,
+            model=now.model + components,
+            major=now.major + 1,
+            iterations=now.iterations + used,
+        )
+        accuracy = _accuracy(clean, level, threshold)
+        rough = accuracy > 1
         try:
-            residual = _residual(imager, model, major, now.residual, approximate)
+            now = cleaning.residual(after, accuracy)
         except SpectrumError as error:
             if before.residual.closed:
                 raise
             return replace(before, stop=Stop.LOST, error=f"{error.where}: {error.what}")
-        now = replace(now, model=model, residual=residual, major=major, iterations=iterations)
+
+
+def _accuracy(clean: CleanSpec, level: float, threshold: float) -> float:
+    """By how much less accurate than the last residual the next one may be.
+
+    What a minor cycle leaves is as high as its level: an error that is as small beside it as
+    the last residual's is beside the threshold is enough.
+    """
+    if clean.accuracy == "full" or not threshold > 0:
+        return 1.0
+    return max(level / threshold, 1.0)
 
 
 def highest_of_noise(samples: int) -> float:

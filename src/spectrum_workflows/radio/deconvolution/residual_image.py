@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.deconvolution.components import Components
+    from spectrum_workflows.radio.deconvolution.scales import Scale
+    from spectrum_workflows.radio.deconvolution.search import Search
+    from spectrum_workflows.radio.imaging.noise import LocalNoise
     from spectrum_workflows.radio.imaging.preview import Preview
     from spectrum_workflows.radio.types import Image
 
@@ -21,52 +24,77 @@ FLOOR, SPARE = 0.5, 10_000
 """Pixels below the level that are cleaned along with those above it, should sidelobes
 raise them: down to this part of the level, the strongest so many."""
 
+MOST = 200_000
+"""Pixels above the level that are cleaned together, at most: the strongest."""
+
 
 @dataclass(frozen=True)
 class Active:
-    """Pixels to be cleaned together.
+    """Pixels to be cleaned together, each at one scale.
 
     Attributes
     ----------
     position : ndarray of int64, shape (n, 2)
     value : ndarray of float64, shape (n, nplane)
-        Jy/beam.
+        Of the residual at the scale, Jy/beam.
     floor : float
-        All pixels that are stronger are among them.
+        All that are stronger are among them.
+    scale : ndarray of int64, shape (n,)
+        Number of the scale, from 0.
+    factor : ndarray of float64, shape (n,)
+        By which values are multiplied before they are compared.
     """
 
     position: NDArray[np.int64]
     value: NDArray[np.float64]
     floor: float
+    scale: NDArray[np.int64]
+    factor: NDArray[np.float64]
 
     def __add__(self, other: Self) -> Active:
         """Those of two blocks, one after the other."""
-        position = np.concatenate([self.position, other.position])
-        value = np.concatenate([self.value, other.value])
-        return Active(position, value, max(self.floor, other.floor))
+        return Active(
+            np.concatenate([self.position, other.position]),
+            np.concatenate([self.value, other.value]),
+            max(self.floor, other.floor),
+            np.concatenate([self.scale, other.scale]),
+            np.concatenate([self.factor, other.factor]),
+        )
+
+    def __getitem__(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Active:
+        """Some of them."""
+        place = self.position[kept], self.value[kept]
+        return Active(*place, self.floor, self.scale[kept], self.factor[kept])
 
     @property
     def strength(self) -> NDArray[np.float64]:
-        """Strength of each pixel, see `strength`."""
-        return np.asarray(strength(list(self.value.T)))
+        """Strength of each pixel, see `strength`, times its factor."""
+        return np.asarray(strength(list(self.value.T)) * self.factor)
 
     def thinned(self, level: float) -> bool:
         """Whether pixels that may come to exceed a level were left out because they are many."""
         return self.floor > FLOOR * level
 
     def strongest(self, level: float) -> Active:
-        """All above the level, and of the others the `SPARE` strongest, equal ones among them.
+        """Those above the level, and of the others the `SPARE` strongest, equal ones among them.
 
-        What is left out of a block is left out of any image that holds it, so
-        that blocks may be thinned before they are put together.
+        Of those above the level, the `MOST` strongest, and then none of the others.  What is
+        left out of a block is left out of any image that holds it, so that blocks may be
+        thinned before they are put together.
         """
         strongest = self.strength
+        above = np.flatnonzero(strongest > level)
+        if len(above) > MOST:
+            least = float(np.partition(strongest[above], -MOST)[-MOST])
+            kept = np.flatnonzero(strongest > least)
+            equal = np.flatnonzero(strongest == least)[: MOST - len(kept)]
+            kept = np.sort(np.concatenate([kept, equal]))
+            return replace(self[kept], floor=max(self.floor, least))
         below = strongest[strongest <= level]
         if len(below) <= SPARE:
             return self
         least = float(np.partition(below, -SPARE)[-SPARE])
-        kept = strongest >= least
-        return Active(self.position[kept], self.value[kept], max(self.floor, least))
+        return replace(self[strongest >= least], floor=max(self.floor, least))
 
 
 def strength(planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -80,14 +108,6 @@ def strength(planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.asarray(np.sqrt(sum(np.square(plane) for plane in planes)))
 
 
-def active(planes: Sequence[NDArray[Any]], level: float, column: int = 0) -> Active:
-    """The active pixels of an image's planes, or of those of a block that begins at a column."""
-    floor = FLOOR * level
-    row, place = np.nonzero(strength(planes) > floor)
-    value = np.stack([plane[row, place].astype(np.float64) for plane in planes], axis=1)
-    return Active(np.stack([row, column + place], axis=1), value, floor).strongest(level)
-
-
 class ResidualImage(Protocol):
     """The residual images of some planes, Jy/beam, in this process or elsewhere."""
 
@@ -95,17 +115,26 @@ class ResidualImage(Protocol):
     def pixels(self) -> int:
         """Number of pixels of a plane."""
 
-    def peak(self) -> float:
-        """Largest `strength`; NaN if any pixel is."""
+    def at_scales(self, scales: tuple[Scale, ...]) -> ResidualImage:
+        """The same images, which can then be searched at some scales."""
+
+    def peak(self, search: Search) -> float:
+        """Largest strength of all that may be a component, see `search.strengths`."""
 
     def rms(self) -> float:
         """Robust rms, see `robust_rms`; of several planes the root of the sum of squares."""
 
-    def above(self, level: float) -> Active:
-        """The pixels whose `strength` exceeds a level, and the strongest below it."""
+    def local_noise(self, side: int) -> LocalNoise:
+        """The noise in squares of about so many pixels."""
+
+    def above(self, level: float, search: Search) -> Active:
+        """The pixels whose strength exceeds a level, and the strongest below it."""
 
     def without(self, model: Components) -> ResidualImage:
-        """The image after subtracting the PSF, known out to half the image, at every component."""
+        """The image after subtracting the PSF, known out to half the image, at every component.
+
+        Of the residual at extended scales nothing is known then.
+        """
 
     def preview(self) -> Preview:
         """A small view of the first plane, for those who watch."""

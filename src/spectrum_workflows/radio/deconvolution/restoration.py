@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from spectrum_workflows.radio.deconvolution.convolution import spread
+from spectrum_workflows.radio.deconvolution.patches import add_patches
+from spectrum_workflows.radio.deconvolution.scales import shape
 from spectrum_workflows.radio.imaging.beam import draw_beam
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from spectrum_workflows.radio.deconvolution.components import Components
     from spectrum_workflows.radio.types import Beam, Image
 
@@ -42,23 +42,7 @@ def restored(model: Components, residual: Image, beam: Beam, cell: float) -> Ima
     reach = math.ceil(REACH * beam.bmaj * ARCSEC / cell)
     patch = draw_beam(beam, 2 * min(reach, residual.shape[0]) + 1, cell)
     image = residual.copy()
-    _add_patches(image, model.row, model.column, np.ascontiguousarray(model.flux[:, 0]), patch)
+    for diameter, own in model.by_scale():
+        drawn = patch if diameter == 0 else spread(patch, shape(diameter))
+        add_patches(image, own.row, own.column, np.ascontiguousarray(own.flux[:, 0]), drawn)
     return image
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _add_patches(
-    image: Image,
-    row: NDArray[np.int64],
-    column: NDArray[np.int64],
-    flux: NDArray[np.float64],
-    patch: Image,
-) -> None:
-    """Add a patch times a flux around every position, in their order."""
-    rows, columns = image.shape
-    reach = patch.shape[0] // 2
-    for k in range(flux.shape[0]):
-        top, left = row[k] - reach, column[k] - reach
-        for y in range(max(top, 0), min(row[k] + reach + 1, rows)):
-            for x in range(max(left, 0), min(column[k] + reach + 1, columns)):
-                image[y, x] += flux[k] * patch[y - top, x - left]

@@ -96,6 +96,11 @@ def kernel_lines(kernel: NDArray[Any], start: int, into: Sequence[Band]) -> tupl
     return _pieces(centred, (start + np.arange(count) - half) % side, into)
 
 
+def image_lines(columns: NDArray[Any], start: int, into: Sequence[Band]) -> tuple[Lines, ...]:
+    """Columns of an image from number ``start`` on, in pieces for the bands."""
+    return _pieces(columns, start + np.arange(columns.shape[1]), into)
+
+
 def _pieces(
     columns: NDArray[Any], where: NDArray[np.int64], into: Sequence[Band]
 ) -> tuple[Lines, ...]:
@@ -125,6 +130,11 @@ def convolved_rows(pieces: Sequence[Lines], kernel: NDArray[Any], band: Band) ->
     """A band of the convolution, back along the rows; shape (frequencies, band.side)."""
     product = transformed(pieces, band)
     product *= kernel
+    return back_along_rows(product)
+
+
+def back_along_rows(product: NDArray[Any]) -> NDArray[Any]:
+    """A band, which may be overwritten, back along the rows; shape (frequencies, band.side)."""
     return np.asarray(scipy.fft.ifft(product, axis=1, overwrite_x=True, workers=1))
 
 

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.radio.deconvolution import scales as shapes
+from spectrum_workflows.radio.deconvolution import search as searching
 from spectrum_workflows.radio.deconvolution import sidelobes
-from spectrum_workflows.radio.deconvolution.residual_image import Active, active, strength
+from spectrum_workflows.radio.deconvolution.residual_image import Active, strength
+from spectrum_workflows.radio.deconvolution.search import Search, View, sampled
+from spectrum_workflows.radio.imaging.noise import Range, collected, counted, square_histograms
 from spectrum_workflows.radio.imaging.preview import Preview, preview
 
 if TYPE_CHECKING:
@@ -19,11 +23,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.deconvolution.components import Components
+    from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.deconvolution.sidelobes import Band, Lines
     from spectrum_workflows.radio.strips.types import Coarse, Columns
 
     Planes = tuple[Coarse, ...]
     """A block's columns in every plane."""
+
+    Smooth = tuple[Planes, ...]
+    """A block's residual at every extended scale, where components of it may stand."""
 
     Scales = tuple[float, ...]
     """What normalises every plane: 1 / sum of weights."""
@@ -39,12 +47,19 @@ def subtracted(data: Planes, sidelobes: Planes | None, scales: Scales) -> Planes
     return left
 
 
-def peak_of(_block: Columns, data: Planes, removed: Planes | None, scales: Scales) -> float:
+def peak_of(
+    block: Columns,
+    data: Planes,
+    removed: Planes | None,
+    smooth: Smooth | None,
+    scales: Scales,
+    search: Search,
+) -> float:
     """Largest strength in a block."""
     left = subtracted(data, removed, scales)
-    if len(left) == 1:  # without another array of its size
+    if search.everywhere and len(left) == 1:  # without another array of its size
         return float(np.maximum(left[0].max(), -left[0].min()))
-    return float(strength(left).max())
+    return searching.peak(_views(block, left, smooth, search), search)
 
 
 def larger(a: float, b: float) -> float:
@@ -53,10 +68,27 @@ def larger(a: float, b: float) -> float:
 
 
 def active_of(
-    block: Columns, data: Planes, removed: Planes | None, scales: Scales, level: float
+    block: Columns,
+    data: Planes,
+    removed: Planes | None,
+    smooth: Smooth | None,
+    scales: Scales,
+    search: Search,
+    level: float,
 ) -> Active:
     """Active pixels of a block, with their positions in the image."""
-    return active(subtracted(data, removed, scales), level, block.start)
+    views = _views(block, subtracted(data, removed, scales), smooth, search)
+    return searching.active(views, search, level)
+
+
+def _views(block: Columns, left: Planes, smooth: Smooth | None, search: Search) -> tuple[View, ...]:
+    """A block at the scales that are searched."""
+    at_scales = (left, *(smooth or ()))
+    views = []
+    for planes, scale in zip(at_scales, search.scales, strict=True):
+        column = block.start + sampled(block.start, block.stop, scale.step).start
+        views.append(View(planes, column, scale.step, block.npix))
+    return tuple(views)
 
 
 def both(level: float, a: Active, b: Active) -> Active:
@@ -64,7 +96,70 @@ def both(level: float, a: Active, b: Active) -> Active:
     return (a + b).strongest(level)
 
 
-def preview_of(block: Columns, data: Planes, removed: Planes | None, scales: Scales) -> Preview:
+def counts_of(
+    _block: Columns,
+    data: Planes,
+    removed: Planes | None,
+    _smooth: Smooth | None,
+    scales: Scales,
+    plane: int,
+    wanted: Range,
+) -> NDArray[np.int64]:
+    """A block's part in the search for a plane's median."""
+    return counted(_plane(data, removed, scales, plane), wanted)
+
+
+def keys_of(
+    _block: Columns,
+    data: Planes,
+    removed: Planes | None,
+    _smooth: Smooth | None,
+    scales: Scales,
+    plane: int,
+    wanted: Range,
+) -> NDArray[np.uint64]:
+    """Its pixels that the median may be among."""
+    return collected(_plane(data, removed, scales, plane), wanted)
+
+
+def squares_of(
+    block: Columns,
+    data: Planes,
+    removed: Planes | None,
+    _smooth: Smooth | None,
+    scales: Scales,
+    count: int,
+    rms: float,
+) -> NDArray[np.int64]:
+    """A block's part in the noise of squares."""
+    left = strength(subtracted(data, removed, scales))
+    return square_histograms(left, block.start, count, rms)
+
+
+def _plane(data: Planes, removed: Planes | None, scales: Scales, plane: int) -> Coarse:
+    """One plane of a block."""
+    own = slice(plane, plane + 1)
+    [left] = subtracted(data[own], None if removed is None else removed[own], scales[own])
+    return left
+
+
+def added(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """The counts of two blocks."""
+    return np.asarray(a + b)
+
+
+def gathered(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """The pixels of two blocks."""
+    return np.concatenate([a, b])
+
+
+def preview_of(
+    block: Columns,
+    data: Planes,
+    removed: Planes | None,
+    _smooth: Smooth | None,
+    scales: Scales,
+) -> Preview:
     """A small view of a block of the first plane."""
     first = None if removed is None else removed[:1]
     return preview(subtracted(data[:1], first, scales[:1])[0], block.start)
@@ -128,3 +223,58 @@ def sidelobes_of(
 ) -> Planes:
     """A block of columns of the components' sidelobes."""
     return tuple(sidelobes.columns_of(plane, side, npix) for plane in zip(*pieces, strict=True))
+
+
+def image_pieces(
+    block: Columns, data: Planes, bands: Sequence[Band], scales: Scales
+) -> tuple[tuple[Lines, ...], ...]:
+    """A block of the residual, transformed along the columns, in pieces for the bands."""
+    planes = (
+        sidelobes.image_lines(plane, block.start, bands) for plane in subtracted(data, None, scales)
+    )
+    return tuple(zip(*planes, strict=True))
+
+
+def joined_lines(
+    bands: Sequence[Band], number: int, pieces: list[tuple[Lines, ...]]
+) -> tuple[NDArray[Any], ...]:
+    """A band of the residual's transform in every plane."""
+    return tuple(sidelobes.transformed(plane, bands[number]) for plane in zip(*pieces, strict=True))
+
+
+def smooth_pieces(
+    band: Band,
+    planes: tuple[NDArray[Any], ...],
+    blocks: Sequence[Columns],
+    extended: tuple[Scale, ...],
+) -> tuple[tuple[tuple[NDArray[Any], ...], ...], ...]:
+    """A band of the residual at extended scales, back along the rows, in pieces for the blocks.
+
+    Of every block, scale and plane: the columns where components may stand.
+    """
+    pieces: list[list[tuple[NDArray[Any], ...]]] = [[] for _ in blocks]
+    for scale in extended:
+        kernel = shapes.spectrum_in(band, scale.diameter, planes[0].real.dtype.type)
+        rows = [sidelobes.back_along_rows(plane * kernel) for plane in planes]
+        for block, own in zip(blocks, pieces, strict=True):
+            columns = sampled(block.start, block.stop, scale.step)
+            own.append(tuple(line[:, block.start : block.stop][:, columns].copy() for line in rows))
+    return tuple(map(tuple, pieces))
+
+
+def smooth_of(
+    npix: int,
+    side: int,
+    extended: tuple[Scale, ...],
+    _number: int,
+    pieces: list[tuple[tuple[NDArray[Any], ...], ...]],
+) -> Smooth:
+    """A block of the residual at extended scales, in the rows where components may stand."""
+    found = []
+    for scale, bands in zip(extended, zip(*pieces, strict=True), strict=True):
+        planes = (
+            sidelobes.columns_of(plane, side, npix)[:: scale.step].copy()
+            for plane in zip(*bands, strict=True)
+        )
+        found.append(tuple(planes))
+    return tuple(found)

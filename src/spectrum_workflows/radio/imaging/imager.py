@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.deconvolution import Components, ResidualImage
     from spectrum_workflows.radio.imaging.self_check import Sample
-    from spectrum_workflows.radio.types import Image, Plane, Visibilities
+    from spectrum_workflows.radio.types import Geometry, Image, Plane, Visibilities
+
+
+LOOSEST = 1e-2
+"""Least accuracy of gridding: beyond it little is gained."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +99,22 @@ class Imager(Protocol):
     def sums(self) -> Sums:
         """Dirty image and PSF of every plane, in Jy/beam unless no visibility has a weight."""
 
-    def residual(self, model: Components, cycle: int) -> ResidualImage:
+    def residual(self, model: Components, cycle: int, *, accuracy: float = 1.0) -> ResidualImage:
         """The dirty images of the data minus a model, in the given major cycle (from 1).
 
         Cycle 0, whose model has no components, is the dirty images: it takes a pass over
-        the data only where they were released.
+        the data only where they were released.  Gridding may be less accurate than that of
+        the dirty images by the factor ``accuracy``, see `loosened`.
         """
 
     def close(self) -> None:
         """Release all that is on the workers."""
+
+
+def loosened(geometry: Geometry, accuracy: float) -> Geometry:
+    """A geometry with gridding less accurate by a factor, but not beyond `LOOSEST`."""
+    looser = min(geometry.epsilon * accuracy, LOOSEST)
+    return replace(geometry, epsilon=max(geometry.epsilon, looser))
 
 
 def add_samples(a: Sample | None, b: Sample | None) -> Sample | None:

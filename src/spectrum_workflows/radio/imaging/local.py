@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows.engine import Reduction
 from spectrum_workflows.radio.imaging import chunk_tasks as tasks
-from spectrum_workflows.radio.imaging.imager import normalised
+from spectrum_workflows.radio.imaging.imager import loosened, normalised
 from spectrum_workflows.radio.imaging.residual import LocalResidual, local_residual
 
 if TYPE_CHECKING:
@@ -52,14 +52,15 @@ class LocalImager:
             self._dirty = local_residual(tuple(plane.dirty for plane in planes), psfs)
         return sums
 
-    def residual(self, model: Components, cycle: int) -> LocalResidual:
+    def residual(self, model: Components, cycle: int, *, accuracy: float = 1.0) -> LocalResidual:
         """The dirty images of the data minus a model; see `Imager.residual`."""
         assert self._dirty is not None
         if cycle == 0:
             return self._dirty
         models = model.dense(self.geometry.npix, self.geometry.npix)
         subtraction = Reduction(tasks.residual, tasks.add_images)
-        shared = (self.planes, self.geometry, self.weighting, models)
+        geometry = loosened(self.geometry, accuracy)
+        shared = (self.planes, geometry, self.weighting, models)
         left = self.run.over(f"major cycle {cycle}", subtraction, *shared)
         images = tuple(
             left[plane.number] / weight_sum

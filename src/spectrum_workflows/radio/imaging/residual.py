@@ -8,14 +8,26 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 
 from spectrum_workflows.engine import Reduction, Shuffle
-from spectrum_workflows.radio.deconvolution.convolution import filtered, spectrum_of
-from spectrum_workflows.radio.deconvolution.residual_image import active, strength
+from spectrum_workflows.radio.deconvolution import scales as shapes
+from spectrum_workflows.radio.deconvolution import search as searching
+from spectrum_workflows.radio.deconvolution.convolution import filtered, padded_side, spectrum_of
+from spectrum_workflows.radio.deconvolution.residual_image import strength
+from spectrum_workflows.radio.deconvolution.search import View
 from spectrum_workflows.radio.deconvolution.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.imaging import block_tasks as tasks
-from spectrum_workflows.radio.imaging.noise import rms_of
+from spectrum_workflows.radio.imaging.noise import (
+    MAD_TO_SIGMA,
+    combined,
+    exact_median,
+    local_noise,
+    rms_of,
+    square_histograms,
+    squares,
+)
 from spectrum_workflows.radio.imaging.preview import preview
 from spectrum_workflows.radio.strips.one_process import assembled
 
@@ -27,6 +39,9 @@ if TYPE_CHECKING:
     from spectrum_workflows.engine import Persisted, Run
     from spectrum_workflows.radio.deconvolution.components import Components
     from spectrum_workflows.radio.deconvolution.residual_image import Active
+    from spectrum_workflows.radio.deconvolution.scales import Scale
+    from spectrum_workflows.radio.deconvolution.search import Search
+    from spectrum_workflows.radio.imaging.noise import LocalNoise, Range
     from spectrum_workflows.radio.imaging.preview import Preview
     from spectrum_workflows.radio.strips.types import Coarse, StripLayout
     from spectrum_workflows.radio.types import Chunk, Image
@@ -41,27 +56,42 @@ class LocalResidual:
     images : tuple of ndarray of float64, shape (npix, npix)
     spectra : callable
         Gives those of the PSFs, from `spectrum_of`.
+    smooth : tuple of tuple of ndarray
+        Of every extended scale that can be searched the planes, where components may stand.
     """
 
     images: tuple[Image, ...]
     spectra: Callable[[], tuple[NDArray[np.complex128], ...]]
+    smooth: tuple[tuple[Image, ...], ...] = ()
 
     @property
     def pixels(self) -> int:
         """Number of pixels of a plane."""
         return self.images[0].size
 
-    def peak(self) -> float:
-        """Largest `strength`; NaN if any pixel is."""
-        return float(strength(self.images).max())
+    def at_scales(self, scales: tuple[Scale, ...]) -> LocalResidual:
+        """The same images, which can then be searched at some scales."""
+        if len(scales) == 1:
+            return self
+        return replace(self, smooth=_smoothed(self.images, scales[1:]))
+
+    def peak(self, search: Search) -> float:
+        """Largest strength of all that may be a component; NaN if any pixel is."""
+        return searching.peak(self._views(search), search)
 
     def rms(self) -> float:
         """Robust rms; of several planes the root of the sum of squares."""
         return rms_of(self.images)
 
-    def above(self, level: float) -> Active:
-        """The pixels whose `strength` exceeds a level, and the strongest below it."""
-        return active(self.images, level)
+    def local_noise(self, side: int) -> LocalNoise:
+        """The noise in squares of about so many pixels."""
+        npix = self.images[0].shape[0]
+        count = squares(npix, side)
+        return local_noise(square_histograms(strength(self.images), 0, count, self.rms()), npix)
+
+    def above(self, level: float, search: Search) -> Active:
+        """The pixels whose strength exceeds a level, and the strongest below it."""
+        return searching.active(self._views(search), search, level)
 
     def without(self, model: Components) -> LocalResidual:
         """The images after subtracting the PSFs, known out to half the image, at components."""
@@ -86,6 +116,13 @@ class LocalResidual:
         """Never: the images are in this process."""
         return False
 
+    def _views(self, search: Search) -> tuple[View, ...]:
+        npix, at_scales = self.images[0].shape[0], (self.images, *self.smooth)
+        return tuple(
+            View(planes, 0, scale.step, npix)
+            for planes, scale in zip(at_scales, search.scales, strict=True)
+        )
+
 
 def local_residual(images: tuple[Image, ...], psfs: tuple[Image, ...]) -> LocalResidual:
     """Residual images in this process and the PSFs that will be subtracted from them.
@@ -98,6 +135,25 @@ def local_residual(images: tuple[Image, ...], psfs: tuple[Image, ...]) -> LocalR
 
 def _spectra(psfs: tuple[Image, ...]) -> tuple[NDArray[np.complex128], ...]:
     return tuple(spectrum_of(psf) for psf in psfs)
+
+
+def _smoothed(
+    images: tuple[Image, ...], extended: tuple[Scale, ...]
+) -> tuple[tuple[Image, ...], ...]:
+    """Of every extended scale the images convolved with its shape, where it may stand."""
+    npix = images[0].shape[0]
+    side = padded_side(npix)
+    transforms = [scipy.fft.rfft2(image, s=(side, side), workers=1) for image in images]
+    found = []
+    for scale in extended:
+        kernel, planes = shapes.spectrum(scale.diameter, side), []
+        for transform in transforms:
+            smooth = scipy.fft.irfft2(
+                transform * kernel, s=(side, side), overwrite_x=True, workers=1
+            )
+            planes.append(smooth[: npix : scale.step, : npix : scale.step].copy())
+        found.append(tuple(planes))
+    return tuple(found)
 
 
 @dataclass
@@ -152,6 +208,8 @@ class DistributedResidual:
     subtracted : Components
     removed : Persisted, optional
         Their sidelobes, Jy/beam.
+    smooth : Persisted, optional
+        At every extended scale that can be searched, see `block_tasks.smooth_of`.
     """
 
     run: Run[Chunk]
@@ -161,23 +219,62 @@ class DistributedResidual:
     data: Persisted[tuple[Coarse, ...]]
     subtracted: Components
     removed: Persisted[tuple[Coarse, ...]] | None = None
+    smooth: Persisted[Any] | None = None
 
     @property
     def pixels(self) -> int:
         """Number of pixels of a plane."""
         return self.layout.geometry.npix**2
 
-    def peak(self) -> float:
-        """Largest `strength`; NaN if any pixel is."""
-        return float(self._over(tasks.peak_of, tasks.larger))
+    def at_scales(self, scales: tuple[Scale, ...]) -> DistributedResidual:
+        """The same images, which can then be searched at some scales.
+
+        Blocks of columns are transformed to bands of frequencies, which are multiplied with the
+        transforms of the scales' shapes, and go back.
+        """
+        if len(scales) == 1:
+            return self
+        npix, blocks, extended = self.layout.geometry.npix, self.layout.blocks, scales[1:]
+        into = bands(npix, len(blocks))
+        there = Shuffle(tasks.image_pieces, partial(tasks.joined_lines, into), len(into))
+        shared = (self.data, into, self.distributed_psf.scales)
+        with closing(self.run.shuffle_items(self._stage, there, blocks, *shared)) as lines:
+            join = partial(tasks.smooth_of, npix, into[0].side, extended)
+            back = Shuffle(tasks.smooth_pieces, join, len(blocks))
+            smooth = self.run.shuffle_items(self._stage, back, into, lines, blocks, extended)
+        return replace(self, smooth=smooth)
+
+    def peak(self, search: Search) -> float:
+        """Largest strength of all that may be a component; NaN if any pixel is."""
+        return float(self._over(tasks.peak_of, tasks.larger, search))
 
     def rms(self) -> float:
-        """Robust rms; it takes the whole image into this process."""
-        return rms_of(self.gathered())
+        """Robust rms: exact, by histograms of the blocks."""
+        return combined([self._rms_of(plane) for plane in range(len(self.distributed_psf.scales))])
 
-    def above(self, level: float) -> Active:
-        """The pixels whose `strength` exceeds a level, and the strongest below it."""
-        pixels: Active = self._over(tasks.active_of, partial(tasks.both, level), level)
+    def _rms_of(self, plane: int) -> float:
+        """Robust rms of a plane, see `robust_rms`."""
+
+        def count(wanted: Range) -> Any:
+            return self._over(tasks.counts_of, tasks.added, plane, wanted)
+
+        def collect(wanted: Range) -> Any:
+            return self._over(tasks.keys_of, tasks.gathered, plane, wanted)
+
+        median = exact_median(self.pixels, None, count, collect)
+        return MAD_TO_SIGMA * exact_median(self.pixels, median, count, collect)
+
+    def local_noise(self, side: int) -> LocalNoise:
+        """The noise in squares of about so many pixels."""
+        npix = self.layout.geometry.npix
+        count = squares(npix, side)
+        counts = self._over(tasks.squares_of, tasks.added, count, self.rms())
+        return local_noise(counts, npix)
+
+    def above(self, level: float, search: Search) -> Active:
+        """The pixels whose strength exceeds a level, and the strongest below it."""
+        together = partial(tasks.both, level)
+        pixels: Active = self._over(tasks.active_of, together, search, level)
         return pixels
 
     def without(self, model: Components) -> DistributedResidual:
@@ -194,11 +291,11 @@ class DistributedResidual:
             back = Shuffle(tasks.sidelobe_pieces, join, len(layout.blocks))
             shared = (lines, kernel, layout.blocks)
             removed = self.run.shuffle_items(self._stage, back, into, *shared)
-        return replace(self, subtracted=total, removed=removed)
+        return replace(self, subtracted=total, removed=removed, smooth=None)
 
     def preview(self) -> Preview:
         """A small view of the first plane, made where the blocks are."""
-        shared = (self.data, self.removed, self.distributed_psf.scales)
+        shared = (self.data, self.removed, self.smooth, self.distributed_psf.scales)
         looking = Reduction(tasks.preview_of, tasks.beside)
         return self.run.look(looking, self.layout.blocks, *shared)
 
@@ -215,8 +312,9 @@ class DistributedResidual:
     def close(self) -> None:
         """Release the blocks on the workers."""
         self.data.close()
-        if self.removed is not None:
-            self.removed.close()
+        for more in (self.removed, self.smooth):
+            if more is not None:
+                more.close()
 
     @property
     def closed(self) -> bool:
@@ -228,5 +326,5 @@ class DistributedResidual:
         return f"minor cycle {self.cycle}"
 
     def _over(self, fn: Callable[..., Any], merge: Callable[[Any, Any], Any], *shared: Any) -> Any:
-        shared = (self.data, self.removed, self.distributed_psf.scales, *shared)
+        shared = (self.data, self.removed, self.smooth, self.distributed_psf.scales, *shared)
         return self.run.reduce(self._stage, Reduction(fn, merge), self.layout.blocks, *shared)

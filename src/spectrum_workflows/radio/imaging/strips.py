@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows.engine import Reduction, Shuffle
 from spectrum_workflows.radio.deconvolution.components import none
 from spectrum_workflows.radio.imaging import strip_tasks as tasks
-from spectrum_workflows.radio.imaging.imager import PlaneSums, Sums, normalised
+from spectrum_workflows.radio.imaging.imager import PlaneSums, Sums, loosened, normalised
 from spectrum_workflows.radio.imaging.residual import DistributedPSF, DistributedResidual
 from spectrum_workflows.radio.strips.one_process import assembled
 
@@ -88,7 +88,9 @@ class StripImager:
         }
         return normalised(Sums(planes, counts.used, counts.unflagged, counts.outside))
 
-    def residual(self, model: Components, cycle: int) -> DistributedResidual:
+    def residual(
+        self, model: Components, cycle: int, *, accuracy: float = 1.0
+    ) -> DistributedResidual:
         """The dirty images of the data minus a model; see `Imager.residual`.
 
         Components go to the strips, coarse images of what is left to the blocks.
@@ -96,7 +98,8 @@ class StripImager:
         assert self._dirty is not None
         if cycle == 0 and not self._dirty.closed:
             return self._dirty
-        left = self._blocks(f"major cycle {cycle}", tasks.residual_pieces, model)
+        layout = replace(self.layout, geometry=loosened(self.layout.geometry, accuracy))
+        left = self._blocks(f"major cycle {cycle}", tasks.residual_pieces, model, layout=layout)
         return replace(self._dirty, cycle=cycle + 1, data=left)
 
     def close(self) -> None:
@@ -118,9 +121,17 @@ class StripImager:
         return DistributedResidual(self.run, self.layout, kept, 1, dirty, nothing)
 
     def _blocks(
-        self, stage: str, fn: Callable[..., tuple[Slices, ...]], *shared: Any
+        self,
+        stage: str,
+        fn: Callable[..., tuple[Slices, ...]],
+        *shared: Any,
+        layout: StripLayout | None = None,
     ) -> Persisted[Slices]:
-        """Images of all strips, in blocks of columns that stay on the workers."""
-        pieces = Shuffle(fn, partial(tasks.block_of, self.layout), len(self.layout.blocks))
-        shared = (self.data, self._weight_sums, self.planes, *shared, self.layout)
-        return self.run.shuffle_items(stage, pieces, self.layout.strips, *shared)
+        """Images of all strips, in blocks of columns that stay on the workers.
+
+        Another layout than the imager's own may differ in the accuracy of gridding.
+        """
+        layout = layout or self.layout
+        pieces = Shuffle(fn, partial(tasks.block_of, layout), len(layout.blocks))
+        shared = (self.data, self._weight_sums, self.planes, *shared, layout)
+        return self.run.shuffle_items(stage, pieces, layout.strips, *shared)

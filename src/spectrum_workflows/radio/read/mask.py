@@ -1,0 +1,105 @@
+"""Masks of users: FITS images that say where CLEAN may put components."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows import storage
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.deconvolution.masks import PixelMask, pixel_mask
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.radio.types import Geometry, Observation
+
+OFF = 0.1
+"""Pixels by which a mask's coordinates may differ from the image's anywhere in it."""
+
+SAME = "make the mask from an image of the same pixels: the dirty image of a run without CLEAN"
+
+
+def read_mask(name: str, observation: Observation, geometry: Geometry) -> PixelMask:
+    """The mask in a FITS file: all pixels that are neither 0 nor undefined.
+
+    Parameters
+    ----------
+    name : str
+        URL or path; a relative one is beside the data set.
+    observation : Observation
+    geometry : Geometry
+        Of the image, with which the mask's pixels and, where it has them, coordinates must agree.
+
+    Raises
+    ------
+    DataNotFoundError, DataError
+        It is not there, not such an image, or of other pixels.
+    """
+    from astropy.io import fits
+
+    url = name
+    if "://" not in name and not name.startswith("/"):
+        url = storage.join(observation.url.rpartition("/")[0], name)
+    data = storage.read_bytes(url)
+    try:
+        with fits.open(io.BytesIO(data)) as hdus:
+            pixels, header = np.asarray(hdus[0].data), dict(hdus[0].header)
+    except (OSError, TypeError, ValueError) as error:
+        raise DataError(f"not a FITS image ({error})", url, "check clean.mask") from None
+    while pixels.ndim > 2 and pixels.shape[0] == 1:
+        pixels = pixels[0]
+    _check_place(header, observation, geometry, url)
+    return mask_of(pixels, geometry.npix, url)
+
+
+def mask_of(pixels: NDArray[np.generic], npix: int, where: str) -> PixelMask:
+    """The mask of an image: all of its pixels that are neither 0 nor undefined.
+
+    Raises
+    ------
+    DataError
+        It has another shape, or no such pixel.
+    """
+    if pixels.shape != (npix, npix):
+        message = f"the mask has {pixels.shape} pixels, the image ({npix}, {npix})"
+        raise DataError(message, where, SAME)
+    allowed = np.nan_to_num(pixels.astype(np.float64)) != 0
+    if not allowed.any():
+        raise DataError("no pixel of the mask is other than 0", where, "leave clean.mask out")
+    return pixel_mask(allowed)
+
+
+def _check_place(
+    header: dict[str, object], observation: Observation, geometry: Geometry, url: str
+) -> None:
+    """Compare the mask's coordinates, where it has them, with the image's.
+
+    Raises
+    ------
+    DataError
+        They are of other pixels.
+    """
+    cell, half = np.degrees(geometry.cell), geometry.npix // 2
+    ra, dec = np.degrees(observation.phase_centre)
+    east = np.cos(observation.phase_centre[1])
+    expected = {
+        "CDELT1": (-cell, 1 / cell * half),
+        "CDELT2": (cell, 1 / cell * half),
+        "CRPIX1": (half + 1, 1.0),
+        "CRPIX2": (half + 1, 1.0),
+        "CRVAL1": (ra, east / cell),
+        "CRVAL2": (dec, 1 / cell),
+    }
+    for key, (value, pixels) in expected.items():
+        found = header.get(key)
+        if not isinstance(found, int | float):
+            continue
+        apart = float(found) - float(value)
+        if key == "CRVAL1":
+            apart = (apart + 180) % 360 - 180
+        if not abs(apart) * pixels <= OFF:
+            message = f"the mask's {key} is {found:g}, the image's {value:g}"
+            raise DataError(message, url, SAME)
