@@ -191,8 +191,9 @@ def _allowed(view: View, scale: Scale, search: Search) -> NDArray[np.bool_] | No
 
 def _found(view: View, scale: Scale, found: Components) -> NDArray[np.bool_]:
     """Where components of a scale have been found."""
-    within = np.zeros(view.planes[0].shape, bool)
+    rows, columns = len(view.rows), len(view.columns)
+    within = np.zeros((rows, columns), bool)
     column = (found.column - view.column) // view.step
-    own = (found.diameters == scale.diameter) & (column >= 0) & (column < within.shape[1])
+    own = (found.diameters == scale.diameter) & (column >= 0) & (column < columns)
     within[found.row[own] // view.step, column[own]] = True
     return within

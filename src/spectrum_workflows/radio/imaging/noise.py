@@ -84,7 +84,7 @@ def _inside(pixels: NDArray[Any], wanted: Range) -> NDArray[np.uint64]:
     every = keys(pixels, wanted.centre)
     if wanted.bits == EVERY_BIT:
         return every
-    return every[(every >> np.uint64(wanted.bits)) == np.uint64(wanted.prefix)]
+    return np.asarray(every[(every >> np.uint64(wanted.bits)) == np.uint64(wanted.prefix)])
 
 
 def counted(pixels: NDArray[Any], wanted: Range) -> NDArray[np.int64]:
