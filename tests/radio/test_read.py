@@ -82,7 +82,7 @@ def test_rows_in_any_order_give_the_same(small, whole, tmp_path):
 def test_rows_in_order_are_known_to_be(small, whole, tmp_path, monkeypatch, rows):
     """In pieces or at once; two that changed places where a piece ends are noticed."""
     monkeypatch.setattr(row_index, "ROWS", rows)
-    row_index.row_index.cache_clear()
+    row_index.row_indexes.cache_clear()
     chosen = chunks(describe(spec_of(), str(small / "small.ms")), 351 * 8 * 4)
     with casa.table(str(small / "small.ms"), ack=False) as table:
         at = visibilities.index(str(small / "small.ms"), (0, 0))

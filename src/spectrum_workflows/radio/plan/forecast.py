@@ -97,7 +97,8 @@ def in_strips(
     work = sum(strip.x.count * layout.y.count * strip.planes for strip in strips)
     call = _gridding(layout.geometry.epsilon, size, work)
     filtering = ("filter", cost.filtering(layout))
-    task = _strip_memory(layout, item)
+    several = len({chunk.data_description for chunk in chunks}) > 1
+    task = _strip_memory(layout, item, several=several)
     piece = PROCESS + max(chunk.size for chunk in chunks) * (24 + PACKED)
     shuffle: Work = (("read", size), ("cut", size), *((("weigh", size),) if weighted else ()))
     image = (*call, filtering)
@@ -145,9 +146,13 @@ def _merged(chunks: Sequence[Chunk], nbytes: int) -> int:
     return (len(chunks) - 1) * nbytes
 
 
-def _strip_memory(layout: StripLayout, item: int) -> int:
-    """Of the largest task on a strip: its data twice, oversampled planes, coarse images."""
+def _strip_memory(layout: StripLayout, item: int, *, several: bool) -> int:
+    """Of the largest task on a strip: its data twice, oversampled planes, coarse images.
+
+    Those of several windows are put one behind the other for the gridder.
+    """
+    copies = 4 if several else 3
     largest = max(layout.strips, key=lambda strip: strip.size)
     coarse = max(strip.x.count for strip in layout.strips) * layout.y.count
     planes = int(1.7**2 * 2 * item * coarse)
-    return PROCESS + largest.size * (PACKED + 3 * 12) + planes + 4 * item * coarse
+    return PROCESS + largest.size * (PACKED + copies * 12) + planes + 4 * item * coarse

@@ -204,6 +204,8 @@ def _history(result: ImagingResult) -> list[str]:
     lines = [f"gridding accuracy {result.geometry.epsilon:g}, weights {result.weighting}"]
     if result.observation.origin:
         lines.insert(0, "generated data: simulated visibilities of a known sky, no observation")
+    if (hands := result.observation.selection.hands) != "both":
+        lines.append(f"pseudo-I, of hands: {hands}; Stokes I where nothing is polarised")
     for group in result.groups:
         if group.planes[0].model is not None:
             lines.append(f"CLEAN: {group.iterations} iterations, {group.major} major cycles")

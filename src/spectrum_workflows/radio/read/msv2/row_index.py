@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,47 @@ class RowIndex:
     doubles: int | None = None
 
 
+@dataclass(frozen=True)
+class _Identifiers:
+    """Some rows of a main table: their numbers, and what tells one from another.
+
+    ``baseline`` is a number that sorts baselines; every array has shape (n,).
+    """
+
+    row: Numbers
+    time: NDArray[np.float64]
+    baseline: Numbers
+    field: Numbers
+    data_description: Numbers
+
+    def of(self, chosen: tuple[int, int]) -> _Identifiers:
+        """Those of one field and data description."""
+        own = np.flatnonzero((self.field == chosen[0]) & (self.data_description == chosen[1]))
+        columns = (self.row, self.time, self.baseline, self.field, self.data_description)
+        return _Identifiers(*(column[own] for column in columns))
+
+
+def _identifiers(
+    table: Any, start: int, stop: int, selection: Selection, *, autocorrelations: bool
+) -> _Identifiers:
+    """The chosen rows among some, of every field and data description."""
+
+    def column(name: str) -> NDArray[Any]:
+        return np.asarray(table.getcol(name, start, stop - start))
+
+    first, second = column("ANTENNA1").astype(np.int64), column("ANTENNA2")
+    time, keep = column("TIME"), np.ones(len(first), np.bool_)
+    if not autocorrelations:
+        keep &= first != second
+    if not selection.any_time:
+        keep &= selection.hold_times(time, column("SCAN_NUMBER") if selection.scans else None)
+    if not selection.any_baseline:
+        keep &= selection.hold_baselines(first, second)
+    own = np.flatnonzero(keep)
+    numbers = (column(name)[own] for name in ("FIELD_ID", "DATA_DESC_ID"))
+    return _Identifiers(start + own, time[own], ((first << 16) | second)[own], *numbers)
+
+
 def identified(
     table: Any,
     chosen: tuple[int, int],
@@ -60,33 +102,19 @@ def identified(
     selection: Selection = EVERYTHING,
 ) -> tuple[Numbers, NDArray[np.float64], Numbers]:
     """The cross-correlations among some rows: row, time, and a number that sorts baselines."""
-    field, data_description = chosen
-
-    def column(name: str) -> NDArray[Any]:
-        return np.asarray(table.getcol(name, start, stop - start))
-
-    first, second = column("ANTENNA1").astype(np.int64), column("ANTENNA2")
-    keep = (column("FIELD_ID") == field) & (column("DATA_DESC_ID") == data_description)
-    if not autocorrelations:
-        keep &= first != second
-    time = column("TIME")
-    if not selection.any_time:
-        keep &= selection.hold_times(time, column("SCAN_NUMBER") if selection.scans else None)
-    if not selection.any_baseline:
-        keep &= selection.hold_baselines(first, second)
-    rows = np.flatnonzero(keep)
-    return start + rows, time[rows], ((first << 16) | second)[rows]
+    every = _identifiers(table, start, stop, selection, autocorrelations=autocorrelations)
+    own = every.of(chosen)
+    return own.row, own.time, own.baseline
 
 
-@lru_cache(maxsize=64)
 def row_index(
     opened: Any,
     url: str,
-    stamp: tuple[int, int],  # noqa: ARG001 - a part of the cache's key
+    stamp: tuple[int, int],
     chosen: tuple[int, int],
     selection: Selection = EVERYTHING,
 ) -> RowIndex:
-    """Read the identifiers of all rows; remembered per process.
+    """The rows of one field and data description; see `row_indexes`.
 
     Parameters
     ----------
@@ -100,32 +128,85 @@ def row_index(
     selection : Selection
         Of their rows.
     """
-    pieces, latest, ordered, doubles = [], (-np.inf, 0), True, 0
-    backwards = False
+    none = grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
+    return row_indexes(opened, url, stamp, selection).get(chosen, none)
+
+
+@lru_cache(maxsize=4)
+def row_indexes(
+    opened: Any,
+    url: str,
+    stamp: tuple[int, int],  # noqa: ARG001 - a part of the cache's key
+    selection: Selection,
+) -> dict[tuple[int, int], RowIndex]:
+    """Read the identifiers of all rows once; remembered per process.
+
+    Returns
+    -------
+    dict of (int, int) to RowIndex
+        By field and data description, for those that have chosen rows.
+    """
+    pieces: dict[tuple[int, int], list[_Piece]] = {}
     with opened(url) as table:
         nrow = table.nrows()
         for start in range(0, nrow, ROWS):
             stop = min(start + ROWS, nrow)
-            rows, time, baseline = identified(table, chosen, start, stop, selection=selection)
-            pieces.append(grouped(time, rows, rows, np.ones_like(rows)))
-            if len(rows):
-                ordered = ordered and _rises(latest, time, baseline)
-                again = np.diff(time, prepend=latest[0]) == 0
-                again &= np.diff(baseline, prepend=latest[1]) == 0
-                doubles += int(again.sum())
-                backwards = backwards or bool(((baseline >> 16) > (baseline & 0xFFFF)).any())
-                latest = (float(time[-1]), int(baseline[-1]))
-    if not pieces:
-        return grouped(np.empty(0), *(np.empty(0, np.int64),) * 3)
+            every = _identifiers(table, start, stop, selection, autocorrelations=False)
+            pairs = np.unique(np.stack([every.field, every.data_description], axis=1), axis=0)
+            for field, data_description in pairs.tolist():
+                chosen = (field, data_description)
+                pieces.setdefault(chosen, []).append(_piece(every.of(chosen)))
+    return {chosen: _index_of(own) for chosen, own in pieces.items()}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Rows of one field and data description in a block of the table, one at least.
+
+    Attributes
+    ----------
+    at : RowIndex
+    begin, end : tuple of (float, int)
+        Time and baseline of the first and of the last row.
+    ordered : bool
+        Whether they rise by time and then baseline.
+    doubles : int
+        Rows of the time and baseline of the row before.
+    backwards : bool
+        Whether antenna 1 is the larger number anywhere.
+    """
+
+    at: RowIndex
+    begin: tuple[float, int]
+    end: tuple[float, int]
+    ordered: bool
+    doubles: int
+    backwards: bool
+
+
+def _piece(own: _Identifiers) -> _Piece:
+    time, baseline = own.time, own.baseline
+    later, farther = np.diff(time), np.diff(baseline)
+    return _Piece(
+        at=grouped(time, own.row, own.row, np.ones_like(own.row)),
+        begin=(float(time[0]), int(baseline[0])),
+        end=(float(time[-1]), int(baseline[-1])),
+        ordered=bool(np.all((later > 0) | ((later == 0) & (farther >= 0)))),
+        doubles=int(np.count_nonzero((later == 0) & (farther == 0))),
+        backwards=bool(((baseline >> 16) > (baseline & 0xFFFF)).any()),
+    )
+
+
+def _index_of(pieces: list[_Piece]) -> RowIndex:
+    """The rows of all blocks."""
     columns = ("time", "first", "last", "count")
-    index = grouped(*(np.concatenate([getattr(p, name) for p in pieces]) for name in columns))
-    return replace(index, ordered=ordered, doubles=None if backwards or not ordered else doubles)
-
-
-def _rises(latest: tuple[float, int], time: NDArray[np.float64], baseline: Numbers) -> bool:
-    """Whether rows follow one another, and the latest before them, by time and then baseline."""
-    step = np.diff(time, prepend=latest[0])
-    return bool(np.all((step > 0) | ((step == 0) & (np.diff(baseline, prepend=latest[1]) >= 0))))
+    index = grouped(*(np.concatenate([getattr(p.at, name) for p in pieces]) for name in columns))
+    steps = list(pairwise(pieces))
+    ordered = all(p.ordered for p in pieces) and all(a.end <= b.begin for a, b in steps)
+    if not ordered or any(p.backwards for p in pieces):
+        return replace(index, ordered=ordered)
+    again = sum(a.end == b.begin for a, b in steps)
+    return replace(index, ordered=True, doubles=sum(p.doubles for p in pieces) + again)
 
 
 def rows_of(table: Any, chunk: Chunk, at: RowIndex) -> tuple[Rows, Rows]:
