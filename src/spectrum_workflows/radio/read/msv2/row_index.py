@@ -67,8 +67,8 @@ class _Identifiers:
     def of(self, chosen: tuple[int, int]) -> _Identifiers:
         """Those of one field and data description."""
         own = np.flatnonzero((self.field == chosen[0]) & (self.data_description == chosen[1]))
-        columns = (self.row, self.time, self.baseline, self.field, self.data_description)
-        return _Identifiers(*(column[own] for column in columns))
+        numbers = (self.baseline, self.field, self.data_description)
+        return _Identifiers(self.row[own], self.time[own], *(column[own] for column in numbers))
 
 
 def _identifiers(
