@@ -414,6 +414,29 @@ def test_distances_between_doubles():
     assert ulps_apart(a, b).tolist()[5:] == [1.0, 2.0]
 
 
+def test_each_of_many_is_compared(monkeypatch):
+    edges = [-2.0, 0.0, 1.0, 3.0]
+    kernels = compiled(*(referring(f"n{k}", 1.5 + k, edges) for k in range(9)), check=64)
+    walk = evaluation.kernel.evaluate
+
+    def wrong(*arguments):
+        found = walk(*arguments)
+        arguments[-1][:, 7] += 1e-12
+        return found
+
+    names = [f"n{k}" for k in range(9)]
+    kernels.evaluate_all(names, np.linspace(-2, 3, 1_000))
+    monkeypatch.setattr(evaluation.kernel, "evaluate", wrong)
+    with pytest.raises(DataError, match="correction n7: compiled it gives"):
+        kernels.evaluate_all(names, np.linspace(-2, 3, 1_000))
+
+
+def test_what_a_selection_is_given_is_compiled_once():
+    given = CorrectionSet.from_file(str(WEIGHTS))
+    again = CorrectionSet.from_file(str(WEIGHTS))
+    assert hep.compile_corrections(given) is hep.compile_corrections(again)
+
+
 def test_they_travel_to_workers():
     kernels = compiled(correction(formula("2*x", "x"), X), check=8)
     there = pickle.loads(pickle.dumps(kernels))

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectrum_workflows.hep.domain import DOMAIN
     from spectrum_workflows.hep.fit import fit_peak, fit_workspace
-    from spectrum_workflows.hep.library import fill, read, read_corrections, workspace
+    from spectrum_workflows.hep.library import (
+        compile_corrections,
+        fill,
+        read,
+        read_corrections,
+        workspace,
+    )
     from spectrum_workflows.hep.types import FitResult, LikelihoodFit, Observable
 
 _HOME = {
@@ -21,6 +27,7 @@ _HOME = {
     "FitResult": "types",
     "LikelihoodFit": "types",
     "Observable": "types",
+    "compile_corrections": "library",
     "fill": "library",
     "fit_peak": "fit",
     "fit_workspace": "fit",
@@ -34,6 +41,7 @@ __all__ = [
     "FitResult",
     "LikelihoodFit",
     "Observable",
+    "compile_corrections",
     "fill",
     "fit_peak",
     "fit_workspace",

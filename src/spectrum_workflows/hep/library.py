@@ -23,6 +23,7 @@ from spectrum_workflows.specs import parse
 
 if TYPE_CHECKING:
     import awkward as ak
+    from correctionlib import CorrectionSet
     from numpy.typing import ArrayLike
 
     from spectrum_workflows.hep.corrections.evaluation import CorrectionKernels
@@ -135,6 +136,39 @@ def read_corrections(
 
     named = [files] if isinstance(files, str | Path) else list(files)
     return corrections(tuple(str(file) for file in named), "").compiled(check=check)
+
+
+def compile_corrections(corrections: CorrectionSet, *, check: int = 64) -> CorrectionKernels:
+    """Compile what ``select`` is given as its ``corrections``.
+
+    Parameters
+    ----------
+    corrections : correctionlib.CorrectionSet
+        A set of correctionlib's.  In a process it is compiled once.
+    check : int
+        How many elements of every call are compared with correctionlib; 0 compares none.
+
+    Returns
+    -------
+    CorrectionKernels
+        As of `read_corrections`.
+
+    Raises
+    ------
+    DataError
+        A formula is referred to with too few parameters.
+
+    Examples
+    --------
+    >>> from correctionlib import CorrectionSet
+    >>> from spectrum_workflows import hep
+    >>> given = CorrectionSet.from_file("workflows/hep/ttbar_weights.json")
+    >>> hep.compile_corrections(given).evaluate("event_weight", "scale_var", "up", 30.0)
+    1.025
+    """
+    from spectrum_workflows.hep.select.corrections import compiled
+
+    return compiled(corrections.__getstate__()["_data"], check=check)
 
 
 def fill(

@@ -71,4 +71,5 @@ def _on_awkward(called: Callable[..., NDArray[np.float64]], arrays: list[Any]) -
 
 def broadcast(given: Any, n: int, dtype: Any) -> NDArray[Any]:
     """A number or flat array as an array of n."""
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(given, dtype=dtype), n))
+    array = np.asarray(given, dtype=dtype)
+    return np.ascontiguousarray(array if array.shape == (n,) else np.broadcast_to(array, n))

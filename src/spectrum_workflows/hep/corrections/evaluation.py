@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SEED = 20_261
 ULP = 4
+EACH = 8
+"""Elements of a call that are compared for each of many corrections."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class CorrectionKernels:
     library : correctionlib.CorrectionSet
         The same file.
     check : int
-        How many elements of every call are compared with the library.
+        How many elements of every call are compared with the library; of a call for many
+        corrections fewer of each, but 8.
     """
 
     tables: dict[str, Table | Compound]
@@ -70,8 +74,14 @@ class CorrectionKernels:
     @property
     def names(self) -> tuple[str, ...]:
         """Of all corrections; compound ones last."""
-        simple = dict.fromkeys(self.library)
-        return (*simple, *(name for name in self.library.compound if name not in simple))
+        return tuple(self.evaluators)
+
+    @cached_property
+    def evaluators(self) -> dict[str, Any]:
+        """The library's own corrections, by name."""
+        simple = {name: self.library[name] for name in self.library}
+        compound = {name: self.library.compound[name] for name in self.library.compound}
+        return simple | {name: found for name, found in compound.items() if name not in simple}
 
     def inputs(self, name: str) -> tuple[Input, ...]:
         """Names and types of the inputs of a correction, in their order.
@@ -81,7 +91,12 @@ class CorrectionKernels:
         SpecError
             There is no such correction.
         """
-        return tuple(Input(i.name, i.type) for i in _of_library(self, name).inputs)
+        if name in self.tables:
+            return self.tables[name].inputs
+        if name in self.evaluators:
+            return tuple(Input(i.name, i.type) for i in self.evaluators[name].inputs)
+        known = ", ".join(self.names[:5]) + (" …" if len(self.names) > 5 else "")
+        raise SpecError(f"there is no correction {name!r}", "corrections", f"there are {known}")
 
     def evaluate(self, name: str, *inputs: Any) -> Any:
         """The correction of every element.
@@ -197,14 +212,6 @@ def _compound(described: Any, tables: dict[str, Table | Compound]) -> Compound:
     )
 
 
-def _of_library(kernels: CorrectionKernels, name: str) -> Any:
-    for names in (kernels.library, kernels.library.compound):
-        if name in list(names):
-            return names[name]
-    known = ", ".join(kernels.names[:5]) + (" …" if len(kernels.names) > 5 else "")
-    raise SpecError(f"there is no correction {name!r}", "corrections", f"there are {known}")
-
-
 def _check_inputs(name: str, known: tuple[Input, ...], inputs: tuple[Any, ...]) -> None:
     where = f"correction {name}"
     if len(inputs) != len(known):
@@ -246,13 +253,20 @@ def _evaluate_group(
 ) -> None:
     first = kernels.tables.get(names[0])
     if first is None:
-        out[:, 0] = _by_the_library(kernels, names[0], inputs, len(out))
+        given = _as_the_library_takes(kernels.inputs(names[0]), inputs, len(out))
+        out[:, 0] = _by_the_library(kernels, names[0], given)
     elif isinstance(first, Compound):
         out[:, 0] = _stacked(kernels, names[0], first, inputs, len(out))
     else:
-        tables = [kernels.tables[name] for name in names]
-        lanes = [table.parameters for table in tables if isinstance(table, Table)]
-        _walk(names[0], first, np.stack(lanes, axis=1), inputs, out)
+        tables = (kernels.tables[name] for name in names)
+        lanes = _side_by_side(tuple(table for table in tables if isinstance(table, Table)))
+        _walk(names[0], first, lanes, inputs, out)
+
+
+@lru_cache(maxsize=16)
+def _side_by_side(tables: tuple[Table, ...]) -> NDArray[np.float64]:
+    """Parameters of tables of one shape; shape (n_parameters, n_tables)."""
+    return np.stack([table.parameters for table in tables], axis=1)
 
 
 def _walk(
@@ -324,21 +338,20 @@ def _updated(op: str, old: Any, factor: NDArray[np.float64]) -> Any:
     return factor
 
 
-def _by_the_library(
-    kernels: CorrectionKernels, name: str, inputs: tuple[Any, ...], n: int
-) -> NDArray[np.float64]:
-    """What correctionlib says; its errors become ours."""
-    known = _of_library(kernels, name)
+def _as_the_library_takes(known: tuple[Input, ...], inputs: tuple[Any, ...], n: int) -> list[Any]:
     dtype = {"int": np.int64, "real": np.float64}
-    full = [
+    return [
         given if isinstance(given, str) else broadcast(given, n, dtype[expected.type])
-        for given, expected in zip(inputs, known.inputs, strict=True)
+        for given, expected in zip(inputs, known, strict=True)
     ]
+
+
+def _by_the_library(kernels: CorrectionKernels, name: str, given: list[Any]) -> Any:
+    """What correctionlib says; its errors become ours."""
     try:
-        found = known._base.evalv(*full)
+        return kernels.evaluators[name]._base.evalv(*given)  # its wrapper refuses some types
     except (RuntimeError, IndexError, ValueError) as error:
         raise DataError(str(error), f"correction {name} (correctionlib)") from None
-    return np.broadcast_to(found, n)
 
 
 def _check(
@@ -352,24 +365,30 @@ def _check(
     if not kernels.check or not n:
         return
     chosen = np.arange(n)
-    if n > kernels.check:
-        chosen = np.sort(np.random.default_rng((SEED, n)).integers(0, n, kernels.check))
+    count = min(kernels.check, max(EACH, kernels.check // len(names)))
+    if n > count:
+        chosen = np.sort(np.random.default_rng((SEED, n)).integers(0, n, count))
     some = tuple(
         given if isinstance(given, str) else broadcast(given, n, None)[chosen] for given in inputs
     )
-    for k, name in enumerate(names):
-        if name in kernels.why:
-            continue
-        theirs = _by_the_library(kernels, name, some, len(chosen))
-        apart = ulps_apart(out[chosen, k], theirs)
-        if np.any(apart > ULP):
-            at = int(np.argmax(apart))
-            raise DataError(
-                f"compiled it gives {out[chosen[at], k]!r} for element {chosen[at]}, "
-                f"correctionlib {theirs[at]!r}",
-                f"correction {name}",
-                "evaluate it with correctionlib, and report it",
-            )
+    lanes = np.array([k for k, name in enumerate(names) if name not in kernels.why], np.int64)
+    ours = out[np.ix_(chosen, lanes)]
+    theirs = np.empty_like(ours)
+    taken: dict[tuple[Input, ...], list[Any]] = {}
+    for lane, k in enumerate(lanes):
+        known = kernels.inputs(names[k])
+        if known not in taken:
+            taken[known] = _as_the_library_takes(known, some, len(chosen))
+        theirs[:, lane] = _by_the_library(kernels, names[k], taken[known])
+    apart = ulps_apart(ours, theirs)
+    if np.any(apart > ULP):
+        at, lane = divmod(int(np.argmax(apart)), len(lanes))
+        raise DataError(
+            f"compiled it gives {ours[at, lane]!r} for element {chosen[at]}, "
+            f"correctionlib {theirs[at, lane]!r}",
+            f"correction {names[lanes[lane]]}",
+            "evaluate it with correctionlib, and report it",
+        )
 
 
 def ulps_apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -377,11 +396,11 @@ def ulps_apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.flo
 
     Parameters
     ----------
-    a, b : ndarray of float64, shape (n,)
+    a, b : ndarray of float64, of one shape
 
     Returns
     -------
-    ndarray of float64, shape (n,)
+    ndarray of float64, of this shape
         Infinity where only one is no number.
     """
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +91,9 @@ class Structure:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """A compiled correction.
+    """A compiled correction; equal to itself alone.
 
     Attributes
     ----------
@@ -102,19 +103,15 @@ class Table:
     structure : Structure
     parameters : ndarray of float64
         Constants, and the parameters of formulas.
+    shape : str
+        Equal for tables that differ in their parameters alone.
     """
 
     inputs: tuple[Input, ...]
     words: tuple[str, ...]
     structure: Structure
     parameters: NDArray[np.float64]
-
-    @property
-    def shape(self) -> tuple[object, ...]:
-        """Equal for tables that differ in their parameters alone."""
-        arrays = self.structure.arrays
-        sizes = (len(self.parameters), self.structure.depth)
-        return (self.inputs, self.words, sizes, *(a.tobytes() for a in arrays))
+    shape: str
 
 
 @dataclass
@@ -189,7 +186,16 @@ def _finished(b: _Building) -> Table:
         np.array(integer, np.int64),
         b.depth,
     )
-    return Table(b.inputs, b.words, structure, np.array(b.parameters, np.float64))
+    parameters = np.array(b.parameters, np.float64)
+    return Table(b.inputs, b.words, structure, parameters, _shape(b, structure))
+
+
+def _shape(b: _Building, structure: Structure) -> str:
+    told = (b.inputs, b.words, len(b.parameters), b.depth, [a.shape for a in structure.arrays])
+    digest = hashlib.sha256(repr(told).encode())
+    for array in structure.arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _integers(rows: list[Any], width: int) -> NDArray[np.int64]:

@@ -53,10 +53,8 @@ class Corrections:
 
     def compiled(self, *, check: int) -> CorrectionKernels:
         """The one set without a name, as kernels; ``check`` elements of a call are compared."""
-        from spectrum_workflows.hep.corrections.evaluation import compile_corrections
-
         ((_, text),) = self.sets
-        return compile_corrections(text, _loaded(text), check=check)
+        return compiled(text, check=check)
 
 
 def corrections(named: str | tuple[str, ...] | Mapping[str, str], folder: str) -> Corrections:
@@ -148,6 +146,14 @@ def _merged(files: list[tuple[str, str]]) -> str:
                 origin[name] = file
                 total[kind].append(correction)
     return json.dumps(total)
+
+
+@lru_cache(maxsize=16)
+def compiled(text: str, *, check: int) -> CorrectionKernels:
+    """A correctionlib file as kernels, made once in a process."""
+    from spectrum_workflows.hep.corrections.evaluation import compile_corrections
+
+    return compile_corrections(text, _loaded(text), check=check)
 
 
 @lru_cache(maxsize=16)
