@@ -205,3 +205,28 @@ def test_a_gaussian_among_points_has_its_flux(noise):
 def test_a_ring_has_its_flux():
     images, beam = cleaned(observed(with_points(ring()), 0.05), scales="auto", sigma=3)
     assert aperture(images["SKY"], beam, 64, 64, 26) == pytest.approx(3.0, rel=0.02)
+
+
+def test_biases_match_the_noise():
+    """Each scale's own shape is where its peak counts most, and noise counts alike in all."""
+    npix = 64
+    rng = np.random.default_rng(5)
+    psf = draw_beam(Beam(6.0, 6.0, 0.0), npix, 2 * ARCSEC)
+    own = scales.scales_of((8.0, 16.0))
+    known = responses([psf], own)
+    assert known.peaks == pytest.approx([known.of(k, k)[32, 32] for k in range(3)])
+    matched = scales.matched(own, known.peaks)
+    assert matched[0].bias == 1
+    for one in range(3):
+        counted = [known.of(one, k)[32, 32] * matched[k].bias for k in range(3)]
+        assert int(np.argmax(counted)) == one
+    # noise whose covariance is the PSF: that of natural weights
+    root = np.sqrt(np.maximum(np.fft.rfft2(np.roll(psf, (-32, -32), (0, 1))).real, 0))
+    noise = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(npix, npix))) * root)
+    for scale in matched[1:]:
+        shape = np.fft.rfft2(
+            np.roll(centred(scales.shape(scale.diameter), npix), (-32, -32), (0, 1))
+        )
+        smooth = np.fft.irfft2(np.fft.rfft2(noise) * shape)
+        assert smooth.std() * scale.bias == pytest.approx(noise.std(), rel=0.15)
+    assert scales.matched(own, (1.0, 0.5, -1e-9))[2].bias == scales.LARGEST_BIAS

@@ -278,7 +278,7 @@ def clean(
     sigma: float | None = None,
     max_major: int = 20,
     scales: Literal["auto"] | tuple[float, ...] = (),
-    scale_bias: float = 0.6,
+    scale_bias: float | None = None,
     mask: AnImage | NDArray[np.bool_] | None = None,
     auto_mask: float | None = None,
     local_rms: float | None = None,
@@ -311,8 +311,9 @@ def clean(
     scales : tuple of float or "auto"
         Diameters of extended components, rising, arcsec, beside points: multi-scale CLEAN.
         ``"auto"`` is four beams and its doubles up to a quarter of the image.
-    scale_bias : float
-        How much less the residual's peak at a scale counts than at one half as wide.
+    scale_bias : float, optional
+        How much less the residual's peak at a scale counts than at one half as wide (WSClean's:
+        0.6); if left out, every scale's peak counts by its noise.
     mask : xarray.DataArray or ndarray, shape (npix, npix), optional
         Components lie where it is not 0.
     auto_mask : float, optional
@@ -353,9 +354,9 @@ def clean(
         "mgain": mgain,
         "max_major": max_major,
     }
-    control |= {"scales": scales, "scale_bias": scale_bias, "accuracy": accuracy}
+    control |= {"scales": scales, "accuracy": accuracy}
     given = {"threshold": threshold, "sigma": sigma, "auto_mask": auto_mask}
-    given |= {"local_rms": local_rms}
+    given |= {"local_rms": local_rms, "scale_bias": scale_bias}
     control |= {name: value for name, value in given.items() if value is not None}
     spec = _spec(npix, cell, epsilon, clean=control)
     assert spec.clean is not None

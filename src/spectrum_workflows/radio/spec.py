@@ -127,8 +127,9 @@ class CleanSpec(FrozenModel):
     scales: Literal["auto"] | tuple[Positive, ...] = ()
     """Diameters of extended components, rising, in arcseconds, beside points: multi-scale CLEAN.
     ``"auto"`` is four beams and its doubles up to a quarter of the image; none if left out."""
-    scale_bias: float = Field(0.6, gt=0, le=1)
-    """How much less the residual's peak at a scale counts than at one half as wide."""
+    scale_bias: float | None = Field(None, gt=0, le=1)
+    """How much less the residual's peak at a scale counts than at one half as wide (WSClean: 0.6).
+    If left out, every scale's peak counts by its noise, so that ``sigma`` means the same in all."""
     mask: str | None = None
     """FITS image of the same pixels, beside the data set or at a URL: components lie where it is
     not 0. Everywhere if left out."""

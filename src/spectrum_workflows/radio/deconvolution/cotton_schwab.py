@@ -12,6 +12,7 @@ from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.radio.deconvolution.components import Components, none
 from spectrum_workflows.radio.deconvolution.minor_cycle import Sources, minor_cycle
 from spectrum_workflows.radio.deconvolution.responses import responses
+from spectrum_workflows.radio.deconvolution.scales import matched
 from spectrum_workflows.radio.deconvolution.search import POINTS, Search
 from spectrum_workflows.radio.types import Stop
 
@@ -85,6 +86,8 @@ def cotton_schwab(
     """
     nothing = none(len(psfs))
     known = None if search.alike else responses(psfs, search.scales)
+    if known is not None and search.matched:
+        search = replace(search, scales=matched(search.scales, known.peaks))
     cleaning = _Cleaning(imager, Sources(psfs, search, known), seen)
     dirty = imager.residual(nothing, 0).at_scales(search.scales)
     now = Deconvolved(nothing, dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)

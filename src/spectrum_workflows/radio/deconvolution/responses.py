@@ -49,6 +49,13 @@ class Responses:
         begin, side, _ = self.table[one, other]
         return self.values[plane, begin : begin + side**2].reshape(side, side)
 
+    @property
+    def peaks(self) -> tuple[float, ...]:
+        """Response of each scale to itself, where the component stands: the planes' mean."""
+        begin, side, _ = np.diagonal(self.table)
+        centre = begin + side // 2 * (side + 1)
+        return tuple(self.values[:, centre].mean(axis=0, dtype=np.float64).tolist())
+
 
 def responses(
     psfs: Sequence[Image], scales: tuple[Scale, ...], largest_reach: int = REACH

@@ -31,7 +31,10 @@ SAMPLES = 16
 """Positions across an extended component at which it may stand, at least."""
 
 BIAS = 0.6
-"""How much less a scale's peak counts than that of one half as wide, unless another is given."""
+"""How much less a scale's peak counts than that of one half as wide: Offringa & Smirnov's."""
+
+LARGEST_BIAS = 30.0
+"""Of a scale: a greater one would be of scales that no baseline is short enough to see."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,25 @@ def scales_of(diameters: Sequence[float], bias: float = BIAS) -> tuple[Scale, ..
     """
     extended = (Scale(d, bias ** (-1 - math.log2(d / diameters[0]))) for d in diameters)
     return (POINT, *extended)
+
+
+def matched(scales: Sequence[Scale], peaks: Sequence[float]) -> tuple[Scale, ...]:
+    """The scales with biases by which noise, and so a number of sigma, is alike at all of them.
+
+    A component lowers the sum of squares by (peak at its scale)² / (response at its own place):
+    that is what scales are compared in, so that each source is told by its own shape.  Where
+    the data say nothing of a scale, its response vanishes; its bias stays below `LARGEST_BIAS`.
+
+    Parameters
+    ----------
+    scales : sequence of Scale
+        Points first.
+    peaks : sequence of float
+        Response of each scale to itself, where the component stands; of points 1.
+    """
+    least = LARGEST_BIAS**-2
+    biases = (1 / math.sqrt(max(peak / peaks[0], least)) for peak in peaks)
+    return tuple(Scale(s.diameter, bias) for s, bias in zip(scales, biases, strict=True))
 
 
 def automatic_diameters(beam: float, npix: int) -> tuple[float, ...]:

@@ -10,7 +10,12 @@ import numpy as np
 
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio.deconvolution.residual_image import FLOOR, Active, strength
-from spectrum_workflows.radio.deconvolution.scales import POINT, automatic_diameters, scales_of
+from spectrum_workflows.radio.deconvolution.scales import (
+    BIAS,
+    POINT,
+    automatic_diameters,
+    scales_of,
+)
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:
@@ -38,6 +43,8 @@ class Search:
         Pixels on which a component's centre may lie; None for all.
     found : Components or None
         Pixels and scales to which components are restricted: the automatic mask.
+    matched : bool
+        Whether the scales' biases are to follow from the PSF, see `scales.matched`.
     noise_side : int or None
         Pixels along squares whose own noise peaks are compared with; None for that of the image.
     noise : LocalNoise or None
@@ -47,6 +54,7 @@ class Search:
     scales: tuple[Scale, ...] = (POINT,)
     mask: PixelMask | None = None
     found: Components | None = None
+    matched: bool = False
     noise_side: int | None = None
     noise: LocalNoise | None = None
 
@@ -86,7 +94,9 @@ def search_for(
     elif clean.scales:
         diameters = tuple(scale / cell for scale in clean.scales)
     side = None if clean.local_rms is None else round(clean.local_rms * (size or 0.0))
-    return Search(scales_of(diameters, clean.scale_bias), mask, noise_side=side)
+    bias = BIAS if clean.scale_bias is None else clean.scale_bias
+    matched = bool(diameters) and clean.scale_bias is None
+    return Search(scales_of(diameters, bias), mask, matched=matched, noise_side=side)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,210 @@
+"""Where CLEAN may put components: masks of users, masks it makes itself, and local noise."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from spectrum_workflows import radio
+from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.deconvolution.masks import pixel_mask
+from spectrum_workflows.radio.deconvolution.residual_image import Active
+from spectrum_workflows.radio.imaging import noise
+from spectrum_workflows.radio.spec import CleanSpec
+
+from .conftest import spec_of
+
+NPIX, CELL = 64, 20.0
+
+
+def test_a_mask_is_a_bit_per_pixel():
+    allowed = np.random.default_rng(1).random((50, 50)) < 0.3
+    mask = pixel_mask(allowed)
+    assert mask.pixels == allowed.sum()
+    assert mask.bits.nbytes == 50 * 7
+    for start, stop in ((0, 50), (3, 4), (20, 33), (7, 7)):
+        np.testing.assert_array_equal(mask.columns(start, stop), allowed[:, start:stop])
+
+
+@pytest.fixture(scope="module")
+def vis():
+    """Two sources, and noise."""
+    rng = np.random.default_rng(1)
+    uvw = rng.normal(0.0, 300.0, (1_500, 3))
+    sky = np.zeros((NPIX, NPIX))
+    sky[20, 40], sky[45, 15] = 2.0, 1.0
+    empty = radio.visibilities(uvw, [1.4e9], np.zeros((1_500, 1)))
+    seen = radio.predict(sky, empty, cell=CELL).values[..., 0]
+    seen = seen + rng.normal(0, 0.5, seen.shape) + 1j * rng.normal(0, 0.5, seen.shape)
+    return radio.visibilities(uvw, [1.4e9], seen)
+
+
+def clean(vis, **options):
+    return radio.clean(vis, npix=NPIX, cell=CELL, **options)
+
+
+@pytest.mark.parametrize("scales", [(), (120.0,)])
+def test_components_lie_within_the_mask(vis, scales):
+    mask = np.zeros((NPIX, NPIX), bool)
+    mask[15:26, 35:46] = True
+    found = clean(vis, threshold=0.1, mask=mask, scales=scales)
+    model = found.SKY_MODEL.values
+    reach = 0 if not scales else 2
+    assert not model[: 15 - reach].any()
+    assert not model[26 + reach :].any()
+    assert model.sum() == pytest.approx(2.0, rel=0.1)
+    assert np.abs(found.SKY_RESIDUAL.values[mask]).max() <= 0.1
+    assert found.SKY_RESIDUAL.values[45, 15] > 0.7
+    same = radio.image(
+        vis, npix=NPIX, cell=CELL, clean={"threshold": 0.1, "mask": mask, "scales": scales}
+    )
+    np.testing.assert_array_equal(same.SKY_MODEL.squeeze().transpose("m", "l"), model)
+
+
+def test_a_mask_of_itself_goes_deeper_where_something_was_found(vis):
+    shallow, deep = clean(vis, sigma=6.0), clean(vis, sigma=1.0, auto_mask=6.0)
+    everywhere = clean(vis, sigma=1.0, max_major=6)
+    places = {
+        name: np.flatnonzero(found.SKY_MODEL)
+        for name, found in (("shallow", shallow), ("deep", deep), ("everywhere", everywhere))
+    }
+    assert places["deep"].tolist() == places["shallow"].tolist()
+    assert len(places["everywhere"]) > 5 * len(places["deep"])
+    left = [
+        np.abs(found.SKY_RESIDUAL.values.ravel()[places["deep"]]).max() for found in (shallow, deep)
+    ]
+    assert left[1] < left[0]
+    assert left[1] <= deep.attrs["threshold"]
+    assert deep.attrs["stop"] == "sigma"
+
+
+def test_noise_of_squares_is_the_rms_around_each_pixel():
+    rng = np.random.default_rng(2)
+    npix, count = 240, 4
+    sigma = np.where(np.arange(npix) < npix // 2, 1.0, 4.0)[:, None]
+    image = sigma * rng.normal(size=(npix, npix))
+    rms = noise.robust_rms(image)
+    pieces = [(0, 100), (100, 130), (130, 240)]
+    counts = sum(noise.square_histograms(image[:, a:b], a, count, rms) for a, b in pieces)
+    np.testing.assert_array_equal(counts, noise.square_histograms(image, 0, count, rms))
+    local = noise.local_noise(counts, npix)
+    rows, columns = np.array([0, 29, 119, 120, 210, 239]), np.array([0, 50, 239])
+    found = rms / local.factors(rows, columns)
+    assert found[0] == pytest.approx([1.0] * 3, rel=0.05)
+    assert found[-1] == pytest.approx([4.0] * 3, rel=0.05)
+    each = [local.factor(np.full(3, row), columns) for row in rows]
+    np.testing.assert_allclose(each, local.factors(rows, columns), rtol=1e-12)
+
+
+def test_peaks_in_noise_of_their_own_are_no_sources(vis):
+    found = clean(vis, sigma=5.0, local_rms=10.0)
+    assert found.attrs["stop"] == "sigma"
+    assert found.SKY_MODEL.values.sum() == pytest.approx(3.0, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 2, 1_001, 5_000])
+def test_the_median_of_pieces_is_that_of_all(size, kind, monkeypatch):
+    monkeypatch.setattr(noise, "FEW", 3)
+    rng = np.random.default_rng(size)
+    image = rng.normal(size=size).astype(kind) * np.exp(rng.normal(size=size)).astype(kind)
+    image[: size // 3] = image[0]
+    pieces = np.array_split(image, 3)
+
+    def count(wanted):
+        return sum(noise.counted(piece, wanted) for piece in pieces)
+
+    def collect(wanted):
+        return np.concatenate([noise.collected(piece, wanted) for piece in pieces])
+
+    every = image.astype(np.float64)
+    median = noise.exact_median(size, None, count, collect)
+    assert median == np.median(every)
+    deviation = noise.exact_median(size, median, count, collect)
+    assert noise.MAD_TO_SIGMA * deviation == noise.robust_rms(every)
+
+
+def test_the_active_set_is_bounded(monkeypatch):
+    monkeypatch.setattr("spectrum_workflows.radio.deconvolution.residual_image.MOST", 10)
+    values = np.concatenate([np.full(20, 5.0), np.arange(30) / 10])[:, None]
+    position = np.stack([np.arange(50), np.zeros(50, np.int64)], axis=1)
+    active = Active(position, values, 0.5, np.zeros(50, np.int64), np.ones(50))
+    kept = active.strongest(1.0)
+    assert (len(kept.value), kept.floor) == (10, 5.0)
+    halves = active[np.arange(25)].strongest(1.0) + active[np.arange(25, 50)].strongest(1.0)
+    assert halves.strongest(1.0).position.tolist() == kept.position.tolist()
+    for scales in ((), (120.0,)):
+        rng = np.random.default_rng(3)
+        noisy = radio.visibilities(
+            rng.normal(0.0, 300.0, (300, 3)), [1.4e9], rng.normal(size=(300, 1))
+        )
+        found = clean(noisy, threshold=1e-9, max_major=3, iterations=500, scales=scales)
+        assert found.attrs["stop"] in {"max_major", "iterations"}
+
+
+def test_accuracy_as_needed_ends_exact(vis):
+    options = {"threshold": 0.05, "epsilon": 1e-5}
+    full, needed = clean(vis, **options), clean(vis, **options, accuracy="as needed")
+    assert needed.attrs["stop"] == full.attrs["stop"] == "threshold"
+    scale = float(np.abs(full.SKY_RESIDUAL).max())
+    left = needed.SKY_RESIDUAL.values
+    model = needed.SKY_MODEL.values
+    seen = radio.predict(model, vis, cell=CELL, epsilon=1e-7).values
+    exact = radio.dirty_image(
+        vis.assign(VISIBILITY=vis.VISIBILITY - seen), npix=NPIX, cell=CELL, epsilon=1e-7
+    ).values
+    assert np.abs(left - exact).max() < 1e-3 * scale
+    assert model.sum() == pytest.approx(float(full.SKY_MODEL.sum()), rel=1e-2)
+
+
+def write_mask(root, change=lambda header: None, shape=(128, 128)):
+    pixels = np.zeros(shape, np.uint8)
+    pixels[60:70, 60:70] = 1
+    header = fits.Header()
+    for key, value in {"CRPIX1": 65, "CRPIX2": 65, "CDELT1": -8 / 3600, "CDELT2": 8 / 3600}.items():
+        header[key] = value
+    change(header)
+    fits.writeto(root / "mask.fits", pixels, header, overwrite=True)
+
+
+@pytest.mark.parametrize("strips", [1, 3])
+def test_a_fits_mask_beside_the_set(small, strips):
+    write_mask(small)
+    spec = spec_of(clean={"threshold": 0.05, "mask": "mask.fits"}, strips={"count": strips})
+    result, _ = DOMAIN.run(spec, DOMAIN.plan(spec, str(small)))
+    model = result.planes[0].model.copy()
+    assert model[60:70, 60:70].sum() == pytest.approx(1.0, rel=0.1)
+    model[60:70, 60:70] = 0
+    assert not model.any()
+
+
+def test_a_mask_of_other_pixels_is_refused(small):
+    spec = spec_of(clean={"threshold": 0.05, "mask": "mask.fits"})
+    plan = DOMAIN.plan(spec, str(small))
+    write_mask(small, shape=(64, 128))
+    with pytest.raises(DataError, match=r"the mask has \(64, 128\) pixels, the image \(128, 128\)"):
+        DOMAIN.run(spec, plan)
+    write_mask(small, lambda header: header.update(CDELT1=-9 / 3600))
+    with pytest.raises(DataError, match="CDELT1"):
+        DOMAIN.run(spec, plan)
+    (small / "mask.fits").write_bytes(b"no image")
+    with pytest.raises(DataError, match="not a FITS image"):
+        DOMAIN.run(spec, plan)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"residual": "psf"}, "is gone"),
+        ({"scales": (30.0, 20.0)}, "must rise"),
+        ({"auto_mask": 5.0}, "auto_mask needs"),
+        ({"auto_mask": 3.0, "sigma": 3.0}, "must exceed sigma"),
+        ({"local_rms": 25.0}, "local_rms needs sigma"),
+        ({"scales": (20.0,)}, "at least 3 pixels"),
+        ({"scales": (1e4,)}, "at most half the image"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, words):
+    with pytest.raises(SpecError, match=words):
+        spec_of(clean=options)
+    assert CleanSpec.model_validate({"residual": "exact"}) == CleanSpec()
