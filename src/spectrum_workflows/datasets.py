@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from spectrum_workflows import catalogue, domain, progress, storage
-from spectrum_workflows.domain import Converter
+from spectrum_workflows.domain import Contents, Converter
 from spectrum_workflows.engine.memory import peak_memory
-from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpecError
 from spectrum_workflows.storage import Stores
 
 GENERATED = "generated data lies under this name, not what was published"
@@ -73,6 +73,59 @@ def convert_data(
             **(options or {}),
         )
     return conversion | {"seconds": time.perf_counter() - started, "peak_memory": peak_memory()}
+
+
+def show_data(url: str, *, stores: Stores | None = None) -> Contents:
+    """What is in a data set or file.
+
+    Parameters
+    ----------
+    url : str
+        Data of a science that shows its own.
+    stores : Stores, optional
+        Options per URL prefix.
+
+    Returns
+    -------
+    Contents
+
+    Raises
+    ------
+    DataNotFoundError
+        Nothing is there.
+    SpecError
+        No science shows such data.
+    SpectrumError
+        It cannot be read.
+    """
+    with storage.using(stores or Stores()):
+        known = [science.inspector for science in domain.installed() if science.inspector]
+        for inspector in known:
+            if inspector.recognises(url):
+                return inspector.look(url)
+        if storage.is_local(url) and not storage.exists(url):
+            raise DataNotFoundError("no such data", url, "check the name")
+    kinds = " and ".join(kind for inspector in known for kind in inspector.kinds)
+    raise SpecError("no science shows such data", url, f"shown are {kinds}")
+
+
+def save_plot(contents: Contents, file: str) -> None:
+    """Write the plot of what is in a data set.
+
+    Raises
+    ------
+    SpecError
+        There is none.
+    OutputError
+        The file cannot be written, or its name says no kind of picture.
+    """
+    if contents.plot is None:
+        raise SpecError("there is no plot of such data", contents.title, "leave --plot out")
+    try:
+        contents.plot().savefig(file, dpi=150)
+    except (OSError, ValueError) as error:
+        remedy = "choose a name that ends in .png, .pdf or .svg, in a folder that is there"
+        raise OutputError(f"cannot write the plot ({error})", file, remedy) from error
 
 
 def fetch_data(

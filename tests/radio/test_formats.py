@@ -12,6 +12,7 @@ import pytest
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.convert import convert, layout
 from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.read import describe, find, formats, read
 from spectrum_workflows.radio.read.rows.index import spans
@@ -213,6 +214,45 @@ def test_all_windows_in_one_image_are_the_image_of_one_window(root, columns, tmp
         np.testing.assert_allclose(
             DOMAIN.arrays(both)[name], image, atol=1e-5 * np.abs(image).max(), err_msg=name
         )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_is_converted_to_zarr_with_its_digest(root, tmp_path, form, monkeypatch):
+    """In blocks of some times and channels, which any file of rows is cut into."""
+    monkeypatch.setattr(layout, "CHUNK_BYTES", 351 * 2 * 8 * 4)
+    monkeypatch.setattr(layout, "BLOCK_BYTES", 351 * 2 * 8 * 4)
+    (tmp_path / form).mkdir()
+    said = convert(f"{root}/small.{form}", f"{tmp_path}/{form}/small.zarr", output_channels=2)
+    assert (said["parts"], said["left_out"], said["kept"]) == (1, [], 0)
+    again = convert(f"{root}/small.{form}", f"{tmp_path}/{form}/small.zarr", output_channels=2)
+    assert (again["bytes"], again["visibilities"]) == (0, said["visibilities"])
+    one, expected = everything(root / f"small.{form}")
+    two, found = everything(tmp_path / form / "small.zarr")
+    for name in ("uvw", "visibility", "weight"):
+        np.testing.assert_array_equal(joined(found, name), joined(expected, name), err_msg=name)
+    assert one.antennas.name == two.antennas.name
+    np.testing.assert_array_equal(one.channel_width, two.channel_width)
+    assert two.times == pytest.approx(one.times, abs=1e-5, rel=0)
+    assert two.phase_centre == pytest.approx(one.phase_centre, rel=1e-15)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_windows_and_fields_become_parts_of_a_zarr_set(columns, tmp_path, form):
+    _, url = parts(columns, tmp_path, form)
+    said = convert(str(url), f"{tmp_path}/both.zarr")
+    assert said["parts"] == 4
+    for field in (0, 1):
+        spec = spec_of(field=field, spectral_window="all")
+        one, expected = everything(url, spec)
+        two, found = everything(tmp_path / "both.zarr", spec)
+        assert [w.number for w in one.windows] == [w.number for w in two.windows] == [0, 1]
+        np.testing.assert_array_equal(joined(found, "uvw"), joined(expected, "uvw"))
+        np.testing.assert_array_equal(joined(found, "weight"), joined(expected, "weight"))
+
+
+def test_a_file_of_rows_has_one_data_column(root, tmp_path):
+    with pytest.raises(SpecError, match="there is no column MODEL_DATA"):
+        convert(f"{root}/small.uvh5", f"{tmp_path}/small.zarr", columns=["MODEL_DATA"])
 
 
 # What is refused

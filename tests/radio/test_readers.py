@@ -94,6 +94,7 @@ def test_a_format_is_one_reader_in_the_list(small, tmp_path, monkeypatch):
         recognises=lambda url: url.endswith(".npz"),
         describe=lambda _, url: replace(known, url=url),
         coordinates=coordinates,
+        inventory=lambda url: pytest.fail("nobody asks for it"),
         read=visibilities,
     )
     monkeypatch.setattr(formats, "READERS", (arrays, *formats.READERS))

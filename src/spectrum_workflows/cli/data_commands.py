@@ -29,6 +29,7 @@ app = typer.Typer(
     help="""Make, convert, fetch and verify the data that specs name.
 
 * `spectrum data make SPEC` writes the synthetic data that a spec describes
+* `spectrum data show SET` says what is in a data set, and what one may choose
 * `spectrum data list` shows public data sets; `fetch NAME` copies one, `verify` checks it
 """
     + "".join(f"* {line}\n" for line in WORDS.conversions),
@@ -38,6 +39,12 @@ Source = Annotated[
 ]
 Target = Annotated[
     str, typer.Argument(metavar="TARGET", help=f"URL to write: {', or '.join(WORDS.targets)}.")
+]
+Shown = Annotated[
+    str, typer.Argument(metavar="SET", help=f"What to look into: {', or '.join(WORDS.shown)}.")
+]
+PlotFile = Annotated[
+    str | None, typer.Option("--plot", metavar="FILE", help="Draw it too: .png, .pdf or .svg.")
 ]
 Columns = Annotated[
     str | None,
@@ -125,6 +132,28 @@ app.command(
         ]
     ),
 )(sciences.with_options(convert_command, WORDS.convert))
+
+
+@app.command("show", help=f"Show what is in {', or '.join(WORDS.shown)}, wherever it is.")
+def show_command(
+    source: Shown,
+    plot: PlotFile = None,
+    site: SiteOption = None,
+    change: Set = None,
+    json: Json = False,
+) -> None:
+    """Show what is in a data set or file."""
+    from spectrum_workflows import datasets
+    from spectrum_workflows.sites import load_site
+
+    profile = load_site(site, changes=changes(change))
+    contents = datasets.show_data(source, stores=profile.stores)
+    if plot:
+        datasets.save_plot(contents, plot)
+    if json:
+        screen.as_json(contents.json)
+    else:
+        screen.contents(contents)
 
 
 @app.command("list")

@@ -9,6 +9,8 @@ All keys may be left out:
     (``flag``, ``integer``, ``number`` or ``text``) and its ``help``.
 ``[convert.NAME]``
     An option of ``spectrum data convert`` for the science's converter.
+``shows``
+    What ``spectrum data show`` can look into.
 ``source``, ``target``, ``converting``
     What is converted, how the name of what is written ends, and a sentence.
 ``size``
@@ -55,12 +57,13 @@ class CommandLine:
     ----------
     run, convert : dict of str to Option
         Options of the two commands.
-    sources, targets, converting, sizes, runs, conversions : tuple of str
+    shown, sources, targets, converting, sizes, runs, conversions : tuple of str
         Words of the help; see above.
     """
 
     run: dict[str, Option]
     convert: dict[str, Option]
+    shown: tuple[str, ...]
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     converting: tuple[str, ...]
@@ -92,6 +95,7 @@ def command_line() -> CommandLine:
     return CommandLine(
         run=options("run"),
         convert=options("convert"),
+        shown=words("shows"),
         sources=words("source"),
         targets=words("target"),
         converting=words("converting"),

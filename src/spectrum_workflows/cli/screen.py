@@ -15,6 +15,7 @@ from spectrum_workflows.credentials import hidden
 from spectrum_workflows.jsontext import as_json as json_text
 
 if TYPE_CHECKING:
+    from spectrum_workflows.domain import Contents
     from spectrum_workflows.record import Comparison
 
 HIDDEN = {"workflow", "name", "digest", "failures", "warnings", "partial", "fraction"}
@@ -87,6 +88,26 @@ def table(rows: list[dict[str, Any]], *, title: str) -> None:
     for row in rows:
         shown.add_row(*(escape(display.plain(value)) for value in row.values()))
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(shown)
+
+
+def contents(found: Contents, *, most: int = display.MOST_ROWS) -> None:
+    """What is in a data set: its numbers, and a table of each kind of thing in it."""
+    console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140)
+    shown = Table(title=escape(found.title), title_justify="left", show_header=False)
+    for name, value in found.lines:
+        shown.add_row(name, escape(value))
+    console.print(shown)
+    for one in found.tables:
+        listed = Table(title=one.name, title_justify="left")
+        for column in one.head:
+            listed.add_column(column, overflow="fold")
+        for row in one.cells[:most]:
+            listed.add_row(*map(escape, row))
+        console.print(listed)
+        if len(one.cells) > most:
+            text(f"… and {len(one.cells) - most:,} more {one.name} (all: --json)")
+    for line in found.notes:
+        text(f"note: {line}")
 
 
 def profile(name: str, values: dict[str, Any], origins: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ or of another package, named by one line under the entry-point group
 `testing.check_domain` shows whether one keeps the contract.
 """
 
+from spectrum_workflows.domain.contents import Contents, Inspector, Table
 from spectrum_workflows.domain.contract import Arrays, Domain
 from spectrum_workflows.domain.converter import Converter
 from spectrum_workflows.domain.deviation import Deviation
@@ -27,10 +28,12 @@ from spectrum_workflows.registration import GROUP, LeftOutWarning, names
 __all__ = [
     "GROUP",
     "Arrays",
+    "Contents",
     "Converter",
     "Deviation",
     "Domain",
     "Failure",
+    "Inspector",
     "LeftOutWarning",
     "Metrics",
     "OnError",
@@ -39,6 +42,7 @@ __all__ = [
     "Piece",
     "Plan",
     "Report",
+    "Table",
     "completeness",
     "fraction_done",
     "get",

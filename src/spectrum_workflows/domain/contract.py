@@ -12,6 +12,7 @@ import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import plain_result
+from spectrum_workflows.domain.contents import Inspector
 from spectrum_workflows.domain.converter import Converter
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.domain.metrics import Metrics
@@ -242,6 +243,8 @@ class Domain(Generic[S, R]):
     libraries : tuple of str
         Distributions whose versions matter to a result.
     converter : Converter, optional
+    inspector : Inspector, optional
+        What is shown of its data: fields, trees, whatever there is to choose.
     costs : mapping
         CPU seconds per unit of each kind of work in its forecasts, on some
         machine.
@@ -280,6 +283,7 @@ class Domain(Generic[S, R]):
     user_code: Callable[[S], str] = _no_code
     libraries: tuple[str, ...] = ()
     converter: Converter | None = None
+    inspector: Inspector | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     calibrate: Callable[[], dict[str, float]] | None = None
     demo: Path | None = None

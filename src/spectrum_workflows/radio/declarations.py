@@ -24,6 +24,15 @@ def is_there(url: str) -> bool:
     return storage.exists(f"{url}/zarr.json" if url.endswith(".zarr") else url)
 
 
+def is_convertible(url: str) -> bool:
+    """Whether something is a set that can be written as a Zarr set."""
+    from spectrum_workflows.radio.read.msv2 import MSV2
+    from spectrum_workflows.radio.read.uvfits import UVFITS
+    from spectrum_workflows.radio.read.uvh5 import UVH5
+
+    return any(reader.recognises(url) for reader in (MSV2, UVFITS, UVH5))
+
+
 def remarks(numbers: Mapping[str, Any]) -> str:
     """Remarks on a conversion: what was there before, and what it left out."""
     left_out = ", ".join(numbers.get("left_out", ()))

@@ -1,13 +1,14 @@
 """Radio imaging as the engine and the command line know it: the functions of the contract."""
 
 from spectrum_workflows import shipped
-from spectrum_workflows.domain import Converter, Domain
+from spectrum_workflows.domain import Converter, Domain, Inspector
 from spectrum_workflows.radio import declarations
+from spectrum_workflows.radio.contents import contents, is_set
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.plan import costs, planning
 from spectrum_workflows.radio.plan.forecast import COSTS
 from spectrum_workflows.radio.plot import explore, plot, plot_progress, show, shown
-from spectrum_workflows.radio.read import inputs, is_measurement_set
+from spectrum_workflows.radio.read import inputs
 from spectrum_workflows.radio.results import (
     arrays,
     axes,
@@ -55,11 +56,12 @@ DOMAIN = Domain(
     converter=Converter(
         ".ms",
         convert,
-        recognises=is_measurement_set,
+        recognises=declarations.is_convertible,
         target=".zarr",
         entries="visibilities",
         remarks=declarations.remarks,
     ),
+    inspector=Inspector(("visibilities",), is_set, contents),
     costs=COSTS,
     calibrate=costs.calibrate,
     demo=shipped.folder("workflows") / "radio/vla_sim.toml",

@@ -1,4 +1,4 @@
-"""Measurement Sets to Zarr in the MSv4 schema, for file systems and object stores.
+"""Sets of visibilities to Zarr in the MSv4 schema, for file systems and object stores.
 
 xradio has a converter too; it cannot be resumed and writes all channels of a time
 into one chunk unless told otherwise, and it brings a second casacore into the
@@ -28,7 +28,7 @@ def convert(
     overwrite: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """Write a Measurement Set as a Zarr set in the MSv4 schema.
+    """Write a Measurement Set, or a UVFITS or UVH5 file, as a Zarr set in the MSv4 schema.
 
     Memory does not grow with the set: one block of at most `layout.BLOCK_BYTES`
     of visibilities is held at a time.  A conversion that was interrupted goes
@@ -37,7 +37,7 @@ def convert(
     Parameters
     ----------
     source : str
-        A Measurement Set on a local file system.
+        A Measurement Set on a local file system; a UVFITS or UVH5 file, there or in a store.
     target : str
         URL ending in ``.zarr``.
     columns : sequence of str

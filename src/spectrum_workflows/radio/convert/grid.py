@@ -83,14 +83,25 @@ def cells(table: Any, grid: Grid, times: slice, where: str) -> Cells:
     """
     pieces = list(_located(table, grid, times))
     row, cell = (np.concatenate([piece[n] for piece in pieces]) for n in (0, 1))
+    check_single(cell, where)
+    return Cells(row, cell)
+
+
+def check_single(cell: Numbers, where: str) -> None:
+    """Refuse rows of which two have the same time and baseline.
+
+    Raises
+    ------
+    DataError
+        A Zarr set has one cell for both.
+    """
     if len(np.unique(cell)) < len(cell):
         remedy = (
-            "image the Measurement Set itself, which takes every row,"
+            "image the set itself, which takes every row,"
             " or split it by ARRAY_ID, FEED1 or SCAN_NUMBER first"
         )
         message = "several rows of the same time and baseline, of which a Zarr set has one cell"
         raise DataError(message, where, remedy)
-    return Cells(row, cell)
 
 
 def _located(table: Any, grid: Grid, times: slice) -> Iterator[tuple[Numbers, Numbers]]:

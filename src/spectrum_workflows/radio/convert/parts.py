@@ -82,7 +82,7 @@ def part_of(
         raise DataError(message, source, "leave the field or the column out")
     shape = (len(window.frequency), len(window.types))
     check_rows(source, Asked(grid.field, grid.data_description, held, shape, True))
-    _check_filling(grid, source)
+    check_filling(grid, source)
     longest = longest_baseline(source)
     times = grid.at.time
     span = Span(float(times[0]), float(times[-1]), beam_of(longest, window.frequency))
@@ -92,7 +92,7 @@ def part_of(
     return VisibilitySet(f"{name}_{number}", grid, cut, held, window, field)
 
 
-def _check_filling(grid: Grid, source: str) -> None:
+def check_filling(grid: Grid, source: str) -> None:
     """Refuse rows that share hardly any times, as after averaging by baseline."""
     ntime, nbaseline = grid.shape
     rows = int(grid.at.count.sum())
@@ -101,8 +101,7 @@ def _check_filling(grid: Grid, source: str) -> None:
             f"{ntime:,} times × {nbaseline:,} baselines for {rows:,} rows: most would be empty"
         )
         remedy = (
-            "image the Measurement Set itself, which takes every row,"
-            " or give rows of one integration one TIME"
+            "image the set itself, which takes every row, or give rows of one integration one TIME"
         )
         raise DataError(message, source, remedy)
 

@@ -13,10 +13,6 @@ import numpy as np
 import xarray as xr
 
 from spectrum_workflows.radio import stokes
-from spectrum_workflows.radio.read.msv2.antennas import antenna_names, cell_or, strings
-from spectrum_workflows.radio.read.msv2.antennas import antennas as read_antennas
-from spectrum_workflows.radio.read.msv2.observation import responsible, telescope, time_scale
-from spectrum_workflows.radio.read.msv2.tables import has_subtable, opened
 from spectrum_workflows.radio.read.units import UNIX_EPOCH
 
 if TYPE_CHECKING:
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.convert.grid import Grid
+    from spectrum_workflows.radio.convert.origin import PartWords, SetWords
     from spectrum_workflows.radio.convert.parts import VisibilitySet
     from spectrum_workflows.radio.read.msv2.visibilities import SpectralWindow
 
@@ -40,9 +36,6 @@ OBSERVERS = ("REST", "lsrk", "lsrd", "BARY", "gcrs", "TOPO", "GALACTO", "LGROUP"
 """Spectral frames in the order of casacore's MFrequency types."""
 
 FIELDS = "field_and_source_base_xds"
-
-FAR_FUTURE = 1e11
-"""Seconds since 1970, some three thousand years: a date beyond is none."""
 
 SECONDS = {"units": "s", "type": "quantity"}
 UTC = {"type": "time", "units": "s", "scale": "utc", "format": "unix"}
@@ -81,20 +74,20 @@ def variables(columns: Sequence[str], frame: str) -> dict[str, Variable]:
     }
 
 
-def main(url: str, part: VisibilitySet, made: dict[str, Any]) -> xr.Dataset:
+def main(words: SetWords, own: PartWords, part: VisibilitySet, made: dict[str, Any]) -> xr.Dataset:
     """Coordinates and attributes of the main dataset, without its large arrays."""
     grid, columns, types = part.grid, part.columns, part.window.types
-    names = np.array(antenna_names(url))
+    names = np.array(words.antennas.name)
     coords: dict[str, Any] = {
-        "time": ("time", grid.at.time - UNIX_EPOCH, _time_attributes(url, grid)),
+        "time": ("time", grid.at.time - UNIX_EPOCH, _time_attributes(words, own)),
         "baseline_id": ("baseline_id", np.arange(len(grid.antenna1))),
         "baseline_antenna1_name": ("baseline_id", _text(names[grid.antenna1])),
         "baseline_antenna2_name": ("baseline_id", _text(names[grid.antenna2])),
-        "frequency": _frequency(url, part.window),
+        "frequency": _frequency(own, part.window),
         "polarization": ("polarization", _text(stokes.NAMES.get(int(t), str(t)) for t in types)),
         "uvw_label": ("uvw_label", _text("uvw")),
         "field_name": ("time", _text([field_name(part)] * len(grid.at.time))),
-        "scan_name": _scans(url, grid),
+        "scan_name": ("time", _text(own.scans), {"scan_intents": list(own.intents)}),
     }
     groups = {
         "base" if n == 0 else GROUPS[column]: {
@@ -103,21 +96,19 @@ def main(url: str, part: VisibilitySet, made: dict[str, Any]) -> xr.Dataset:
             "weight": "WEIGHT",
             "uvw": "UVW",
             "field_and_source": FIELDS,
-            "description": f"column {column} of a Measurement Set (version 2)",
+            "description": f"column {column} of a {words.form}",
             "date": made["creation_date"],
         }
         for n, column in enumerate(columns)
     }
     attributes = {"schema_version": SCHEMA, "type": "visibility", "data_groups": groups}
-    attributes |= {"observation_info": _observation(url), "processor_info": _processor(url)}
+    attributes |= {"observation_info": words.observation, "processor_info": words.processor}
     return xr.Dataset(coords=coords, attrs=attributes | made)
 
 
-def antennas(url: str, types: Sequence[int]) -> xr.Dataset:
+def antennas(words: SetWords, types: Sequence[int]) -> xr.Dataset:
     """All antennas of the set."""
-    with opened(url, "ANTENNA") as table:
-        station, mount = strings(table, "STATION"), strings(table, "MOUNT")
-    known, name = read_antennas(url), telescope(url)
+    known, name = words.antennas, words.telescope
     names = known.name
     receptors = _receptors(types)
     antenna = "antenna_name"
@@ -131,8 +122,8 @@ def antennas(url: str, types: Sequence[int]) -> xr.Dataset:
         },
         coords={
             antenna: (antenna, _text(names)),
-            "station_name": (antenna, _text(station)),
-            "mount": (antenna, _text(mount)),
+            "station_name": (antenna, _text(words.stations)),
+            "mount": (antenna, _text(words.mounts)),
             "telescope_name": (antenna, _text([name] * len(names))),
             "receptor_label": ("receptor_label", _text(["pol_0", "pol_1"])),
             "polarization_type": ((antenna, "receptor_label"), _text([receptors] * len(names))),
@@ -172,18 +163,16 @@ def _receptors(types: Sequence[int]) -> list[str]:
     return ["R", "L"] if hands & {"R", "L"} else ["X", "Y"]
 
 
-def _time_attributes(url: str, grid: Grid) -> dict[str, Any]:
-    with opened(url) as table:
-        interval = float(cell_or(table, "INTERVAL", int(grid.at.first[0]), np.nan))
-    data = interval if np.isfinite(interval) else 0.0
-    scale = {"scale": time_scale(url).lower()}
+def _time_attributes(words: SetWords, own: PartWords) -> dict[str, Any]:
+    data = own.interval if np.isfinite(own.interval) else 0.0
+    scale = {"scale": words.time_scale.lower()}
     return {**UTC, **scale, "integration_time": {"data": data, "dims": [], "attrs": SECONDS}}
 
 
-def _frequency(url: str, window: SpectralWindow) -> tuple[str, NDArray[np.float64], dict[str, Any]]:
+def _frequency(
+    own: PartWords, window: SpectralWindow
+) -> tuple[str, NDArray[np.float64], dict[str, Any]]:
     number, frame, frequency = window.number, window.frame, window.frequency
-    with opened(url, "SPECTRAL_WINDOW") as table:
-        name = str(cell_or(table, "NAME", number, ""))
     known = window.width[np.isfinite(window.width)]
     apart = np.abs(np.diff(frequency)).mean() if len(frequency) > 1 else 0.0
     width = float(known[0]) if len(known) else float(apart)
@@ -192,60 +181,9 @@ def _frequency(url: str, window: SpectralWindow) -> tuple[str, NDArray[np.float6
     hertz = {"units": "Hz", "type": "quantity"}
     attributes = {
         **spectral,
-        "spectral_window_name": f"{name or 'spw'}_{number}",
+        "spectral_window_name": f"{window.name or 'spw'}_{number}",
         "spectral_window_intents": ["UNSPECIFIED"],
-        "reference_frequency": {"attrs": spectral, "data": _reference(url, window), "dims": []},
+        "reference_frequency": {"attrs": spectral, "data": own.reference_hz, "dims": []},
         "channel_width": {"attrs": hertz, "data": width, "dims": []},
     }
     return "frequency", frequency, attributes
-
-
-def _reference(url: str, window: SpectralWindow) -> float:
-    """REF_FREQUENCY, Hz, or else that of the first channel."""
-    with opened(url, "SPECTRAL_WINDOW") as table:
-        given = float(cell_or(table, "REF_FREQUENCY", window.number, np.nan))
-    return given if np.isfinite(given) else float(window.frequency[0])
-
-
-def _scans(url: str, grid: Grid) -> tuple[str, NDArray[Any], dict[str, Any]]:
-    """The scan of every time, and what it was for."""
-    with opened(url) as table:
-        numbered = "SCAN_NUMBER" in table.colnames()
-        view = table.selectrows(grid.at.first)
-        scans = view.getcol("SCAN_NUMBER") if numbered else [0] * len(grid.at.first)
-        state = int(cell_or(table, "STATE_ID", int(grid.at.first[0]), -1))
-    intents = ""
-    if has_subtable(url, "STATE"):
-        with opened(url, "STATE") as table:
-            intents = str(cell_or(table, "OBS_MODE", state, ""))
-    attributes = {"scan_intents": (intents or "UNSPECIFIED").split(",")}
-    return "time", _text(map(str, scans)), attributes
-
-
-def _observation(url: str) -> dict[str, Any]:
-    unknown = {"observer": [""], "release_date": "", "project_UID": ""}
-    if not has_subtable(url, "OBSERVATION"):
-        return unknown
-    with opened(url, "OBSERVATION") as table:
-        if not table.nrows():
-            return unknown
-        date = _date(float(cell_or(table, "RELEASE_DATE", 0, np.nan)) - UNIX_EPOCH)
-    who = responsible(url)
-    return {"observer": [who.observer], "release_date": date, "project_UID": who.project}
-
-
-def _date(seconds: float) -> str:
-    """Seconds since 1970 as a date; empty where they are none."""
-    if not abs(seconds) < FAR_FUTURE:
-        return ""
-    return str(np.datetime64("1970-01-01", "ms") + np.timedelta64(round(1e3 * seconds), "ms"))
-
-
-def _processor(url: str) -> dict[str, str]:
-    if not has_subtable(url, "PROCESSOR"):
-        return {"type": "", "sub_type": ""}
-    with opened(url, "PROCESSOR") as table:
-        return {
-            "type": str(cell_or(table, "TYPE", 0, "")),
-            "sub_type": str(cell_or(table, "SUB_TYPE", 0, "")),
-        }

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows.radio.read.msv2 import MSV2
 from spectrum_workflows.radio.read.msv4 import MSV4
+from spectrum_workflows.radio.read.msv4.files import ONE_FILE
 from spectrum_workflows.radio.read.uvfits import UVFITS
 from spectrum_workflows.radio.read.uvh5 import UVH5
 
 if TYPE_CHECKING:
     from spectrum_workflows.radio.read.reader import Reader
+
+__all__ = ["ONE_FILE", "READERS", "reader_of"]
 
 READERS: tuple[Reader, ...] = (MSV4, UVFITS, UVH5, MSV2)
 """In the order in which a data set is looked for; the last one says what is wrong with a

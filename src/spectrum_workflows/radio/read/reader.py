@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.read.inventory import Inventory
     from spectrum_workflows.radio.types import Chunk, Hands, Observation, Visibilities
 
 Name = int | str
@@ -83,6 +84,9 @@ class Reader:
     coordinates : callable
         ``coordinates(chunk)``: baseline coordinates (m) of a chunk's rows, in any order, and
         its frequencies (Hz).
+    inventory : callable
+        ``inventory(url)``: everything that a set says of itself, whether it can be imaged or
+        not, and its rows.
     read : callable
         ``read(chunk)``: Stokes I, rows in (time, antenna1, antenna2) order, with the time
         and the antennas of each.  Rows and hands are those of the chunk's selection; its uv
@@ -95,4 +99,5 @@ class Reader:
     recognises: Callable[[str], bool]
     describe: Callable[[Choice, str], Observation]
     coordinates: Callable[[Chunk], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    inventory: Callable[[str], Inventory]
     read: Callable[[Chunk], Visibilities]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectrum_workflows.radio.read.msv2 import files, observation, visibilities
+from spectrum_workflows.radio.read.msv2 import files, listing, observation, visibilities
 from spectrum_workflows.radio.read.reader import Reader
 
 MSV2 = Reader(
@@ -12,5 +12,6 @@ MSV2 = Reader(
     recognises=files.is_measurement_set,
     describe=observation.describe,
     coordinates=visibilities.coordinates,
+    inventory=listing.inventory,
     read=visibilities.read,
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.read.inventory import Inventory
     from spectrum_workflows.radio.read.reader import Choice
     from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
 
@@ -29,6 +30,12 @@ def _coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return visibilities.coordinates(chunk)
 
 
+def _inventory(url: str) -> Inventory:
+    from spectrum_workflows.radio.read.msv4 import listing
+
+    return listing.inventory(url)
+
+
 def _read(chunk: Chunk) -> Visibilities:
     from spectrum_workflows.radio.read.msv4 import visibilities
 
@@ -42,5 +49,6 @@ MSV4 = Reader(
     recognises=files.is_zarr,
     describe=_describe,
     coordinates=_coordinates,
+    inventory=_inventory,
     read=_read,
 )

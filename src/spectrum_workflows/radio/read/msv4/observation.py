@@ -71,7 +71,7 @@ def describe(choice: Choice, url: str) -> Observation:
         ]
         ordered = sorted(dict.fromkeys(described), key=lambda each: each.number)
         chosen = windows_in(choice, ordered, url)
-        antennas = _antennas(own[0])
+        antennas = antennas_of(own[0])
         selection = selection_in(choice, antennas, url)
         parts = _parts([part for part in own if part.data_description in chosen], selection)
         if not parts:
@@ -92,7 +92,7 @@ def describe(choice: Choice, url: str) -> Observation:
         longest = max(_longest_baseline(part.stored) for part in parts)
         highest = np.array([window.frequency.max() for window in windows])
         first = parts[0].stored
-        centre, frame = _direction(first, beam_of(longest, highest), url)
+        centre, frame = direction_of(first, beam_of(longest, highest), url)
         about: Any = first.group["antenna_xds"].attrs
         return Observation(
             url=url,
@@ -158,7 +158,7 @@ def _window(part: _Part, choice: Choice) -> Window:
         visibility_bytes=len(types) * (8 + 1 + 4),
         spectral_window=part.stored.spectral_window,
         name=part.stored.window_name,
-        width=_widths(part.stored, frequency, len(hertz)),
+        width=widths_of(part.stored, frequency, len(hertz)),
         spectral_frame=SPECTRAL_FRAMES.get(str(frequency.attrs.get("observer")), ""),
         correlations=tuple(stored.text(part.stored.array("polarization"))),
         chosen=channels_in(choice.select, hertz),
@@ -232,7 +232,9 @@ def _check_arrays(part: stored.StoredSet, column: str, shape: tuple[int, int], u
             raise DataError(f"{name} is not in {unit}", url, "convert it again")
 
 
-def _widths(part: stored.StoredSet, frequency: zarr.Array[Any], nchan: int) -> NDArray[np.float64]:
+def widths_of(
+    part: stored.StoredSet, frequency: zarr.Array[Any], nchan: int
+) -> NDArray[np.float64]:
     """Widths of the channels, Hz; NaN where the set does not say."""
     own = part.own.get("channel_width")
     if own is not None and np.shape(own) == (nchan,):
@@ -242,7 +244,8 @@ def _widths(part: stored.StoredSet, frequency: zarr.Array[Any], nchan: int) -> N
     return np.full(nchan, width if width > 0 else np.nan)
 
 
-def _antennas(part: stored.StoredSet) -> Antennas:
+def antennas_of(part: stored.StoredSet) -> Antennas:
+    """The antennas of a set; NaN where it does not say where or how large they are."""
     names = tuple(stored.text(part.array("antenna_xds/antenna_name")))
     unknown = (np.full((len(names), 3), np.nan), np.full(len(names), np.nan))
     columns = ("ANTENNA_POSITION", "ANTENNA_DISH_DIAMETER")
@@ -270,7 +273,7 @@ def _check_column(part: stored.StoredSet, column: str, url: str) -> None:
         raise DataError(f"{column} holds no visibilities", url, "choose another")
 
 
-def _direction(part: stored.StoredSet, beam: float, url: str) -> tuple[tuple[float, float], str]:
+def direction_of(part: stored.StoredSet, beam: float, url: str) -> tuple[tuple[float, float], str]:
     """Phase centre (rad) and its frame."""
     groups: Any = part.group.attrs["data_groups"]
     name = groups["base"]["field_and_source"]

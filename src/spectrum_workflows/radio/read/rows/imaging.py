@@ -25,7 +25,14 @@ from spectrum_workflows.radio.read.choices import (
 from spectrum_workflows.radio.read.frequencies import check_frequencies, rising
 from spectrum_workflows.radio.read.phase_centre import beam_of, still
 from spectrum_workflows.radio.read.rows.index import Index, doubles, index_of, spans
-from spectrum_workflows.radio.types import Observation, Rows, Selection, Visibilities, Window
+from spectrum_workflows.radio.types import (
+    Observation,
+    Responsible,
+    Rows,
+    Selection,
+    Visibilities,
+    Window,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,6 +109,7 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         weight_column=file.weights,
         notes=(*notes, *_doubled(file, parts), *remarks(choice, windows)),
         selection=selection,
+        responsible=Responsible(str(file.about.get("observer", ""))),
     )
 
 

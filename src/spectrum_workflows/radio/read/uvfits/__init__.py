@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.read.inventory import Inventory
     from spectrum_workflows.radio.read.reader import Choice
     from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
 
@@ -31,6 +32,13 @@ def _coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return imaging.coordinates(groups.opened, chunk)
 
 
+def _inventory(url: str) -> Inventory:
+    from spectrum_workflows.radio.read.rows import listing
+    from spectrum_workflows.radio.read.uvfits import groups
+
+    return listing.inventory(groups.opened(url))
+
+
 def _read(chunk: Chunk) -> Visibilities:
     from spectrum_workflows.radio.read.rows import imaging
     from spectrum_workflows.radio.read.uvfits import groups
@@ -45,5 +53,6 @@ UVFITS = Reader(
     recognises=files.is_uvfits,
     describe=_describe,
     coordinates=_coordinates,
+    inventory=_inventory,
     read=_read,
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.read.inventory import Inventory
     from spectrum_workflows.radio.read.reader import Choice
     from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
 
@@ -31,6 +32,13 @@ def _coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return imaging.coordinates(content.opened, chunk)
 
 
+def _inventory(url: str) -> Inventory:
+    from spectrum_workflows.radio.read.rows import listing
+    from spectrum_workflows.radio.read.uvh5 import content
+
+    return listing.inventory(content.opened(url))
+
+
 def _read(chunk: Chunk) -> Visibilities:
     from spectrum_workflows.radio.read.rows import imaging
     from spectrum_workflows.radio.read.uvh5 import content
@@ -45,5 +53,6 @@ UVH5 = Reader(
     recognises=files.is_uvh5,
     describe=_describe,
     coordinates=_coordinates,
+    inventory=_inventory,
     read=_read,
 )
