@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import casacore.tables as casa
 import numpy as np
 import pytest
+import zarr
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpecError
@@ -68,6 +70,46 @@ def small_zarr(small, tmp_path_factory):
 
 def test_both_forms_give_the_same_numbers(small, small_zarr):
     assert_same(small, small_zarr)
+
+
+def gathered(sets, target):
+    """The datasets of several Zarr sets as one set, which is then without checksums."""
+    root = zarr.open_group(str(target), mode="w", attributes={"type": "processing_set"})
+    assert root.store is not None
+    for number, name in enumerate(sets):
+        shutil.copytree(name / "small_0", target / f"part_{number}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        zarr.consolidate_metadata(str(target))
+
+
+def test_a_field_in_several_datasets_is_one_image(small, tmp_path):
+    """As xradio writes it: some times here, others there; both together are the whole."""
+    for name, rows in (("early", range(5 * 351)), ("late", range(5 * 351, NROW))):
+        with casa.table(str(small / "small.ms"), ack=False) as table:
+            (tmp_path / name).mkdir()
+            table.selectrows(list(rows)).copy(str(tmp_path / name / "small.ms"), deep=True).close()
+        convert(f"{tmp_path}/{name}/small.ms", f"{tmp_path}/{name}/small.zarr")
+    (tmp_path / "both").mkdir()
+    gathered(
+        [tmp_path / f"{name}/small.zarr" for name in ("late", "early")],
+        tmp_path / "both/small.zarr",
+    )
+    observation, pieces = visibilities_of(tmp_path / "both", spec_of(), 10**9)
+    assert [window.number for window in observation.windows] == [0, 1]
+    assert [int(window.rows_per_time.sum()) for window in observation.windows] == [6 * 351, 5 * 351]
+    [(_, late), (_, early)] = pieces
+    _, [(_, whole)] = visibilities_of(small, spec_of(), 10**9)
+    for name in ("uvw", "visibility", "weight"):
+        both = np.concatenate([getattr(early, name), getattr(late, name)])
+        np.testing.assert_array_equal(both, getattr(whole, name), err_msg=name)
+    fine = spec_of(image={"epsilon": 1e-9})
+    one, two = (
+        DOMAIN.run(fine, DOMAIN.plan(fine, str(root)))[0] for root in (small, tmp_path / "both")
+    )
+    for name, image in DOMAIN.arrays(one).items():
+        found = DOMAIN.arrays(two)[name]
+        np.testing.assert_allclose(found, image, atol=1e-6 * np.abs(image).max(), err_msg=name)
 
 
 def flagged_rows(table):

@@ -43,7 +43,7 @@ def inventory(url: str) -> Inventory:
         about: Any = first.group.attrs.get("observation_info", {})
         observers: Any = about.get("observer", [""])
         fields = {part.field: _field(part, url) for part in parts}
-        windows = {part.data_description: _window(part) for part in parts}
+        windows = {part.described: _window(part) for part in parts}
         antennas: Any = first.group["antenna_xds"].attrs
         return Inventory(
             telescope=str(antennas.get("overall_telescope_name", "")),
@@ -71,7 +71,7 @@ def _window(part: stored.StoredSet) -> ListedWindow:
     frequency = part.array("frequency")
     hertz = np.asarray(frequency[:], np.float64)
     return ListedWindow(
-        number=part.data_description,
+        number=part.described,
         name=part.window_name,
         frequency=hertz,
         width=widths_of(part, frequency, len(hertz)),
@@ -95,7 +95,7 @@ def _blocks(url: str) -> Iterator[RowBlock]:
                 time, baseline = np.nonzero(there)
                 flags = np.count_nonzero(np.asarray(flag[times]), axis=(2, 3))[:, known.order]
                 yield RowBlock(
-                    window=part.data_description,
+                    window=part.described,
                     field=np.full(len(time), part.field, np.int64),
                     first=known.first[baseline],
                     second=known.second[baseline],

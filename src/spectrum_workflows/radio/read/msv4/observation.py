@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,16 +65,14 @@ def describe(choice: Choice, url: str) -> Observation:
         names = dict(sorted((part.field, part.field_name) for part in known))
         field = field_in(choice.field, [Named(*pair) for pair in names.items()], url)
         own = [part for part in known if part.field == field]
-        described = [
-            Described(p.data_description, Named(p.spectral_window, p.window_name)) for p in own
-        ]
+        described = [Described(p.described, Named(p.spectral_window, p.window_name)) for p in own]
         ordered = sorted(dict.fromkeys(described), key=lambda each: each.number)
         chosen = windows_in(choice, ordered, url)
         antennas = antennas_of(own[0])
         selection = selection_in(choice, antennas, url)
-        parts = _parts([part for part in own if part.data_description in chosen], selection)
+        parts = _parts([part for part in own if part.described in chosen], selection)
         if not parts:
-            held = _held([part for part in own if part.data_description in chosen])
+            held = _held([part for part in own if part.described in chosen])
             raise nothing_left(choice, selection, held, url)
         windows = with_channels([_window(part, choice) for part in parts], url)
         parts = [part for part in parts if part.number in {window.number for window in windows}]
@@ -127,20 +124,8 @@ class _Part:
 
 
 def _parts(chosen: Sequence[stored.StoredSet], selection: Selection) -> list[_Part]:
-    """The parts that have chosen rows, in order of their data descriptions.
-
-    Raises
-    ------
-    DataError
-        A data description is in several parts.
-    """
+    """The parts that have chosen rows, in order of their numbers."""
     ordered = sorted(chosen, key=lambda part: part.data_description)
-    for one, other in pairwise(ordered):
-        if one.data_description == other.data_description:
-            same = sum(part.data_description == one.data_description for part in ordered)
-            remedy = "convert the Measurement Set with spectrum data convert"
-            message = f"field {one.field} is in {same} datasets"
-            raise DataError(message, one.group.path, remedy)
     parts = [_Part(part, stored.rows_per_time(part, selection)) for part in ordered]
     return [part for part in parts if part.rows.any()]
 

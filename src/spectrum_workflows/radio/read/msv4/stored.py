@@ -80,6 +80,9 @@ class StoredSet:
         Its number, as far as the set tells.
     own : dict
         What ``spectrum data convert`` noted; empty in other sets.
+    described : int
+        The data description that it is a part of: its number, too, unless another dataset of
+        that field has it.
     """
 
     group: zarr.Group
@@ -89,6 +92,7 @@ class StoredSet:
     own: dict[str, Any]
     window_name: str = ""
     spectral_window: int = 0
+    described: int = 0
 
     def array(self, name: str) -> zarr.Array[Any]:
         """A variable.
@@ -115,7 +119,24 @@ def parts(root: zarr.Group) -> list[StoredSet]:
             sets.append(_identified(StoredSet(group, 0, 0, "", own), windows))
     if not sets:
         raise DataError("no visibility dataset in it", "", "name a set in the MSv4 schema")
-    return sets
+    return _numbered(sets)
+
+
+def _numbered(sets: list[StoredSet]) -> list[StoredSet]:
+    """The datasets with a number for each of those of the same field and data description.
+
+    A field may lie in several, of some times or baselines each: the first keeps the number of
+    its data description, the others get numbers that no data description has.
+    """
+    free = 1 + max(part.data_description for part in sets)
+    seen: set[tuple[int, int]] = set()
+    out = []
+    for part in sets:
+        key = (part.field, part.data_description)
+        out.append(replace(part, data_description=free) if key in seen else part)
+        free += key in seen
+        seen.add(key)
+    return out
 
 
 def _identified(part: StoredSet, windows: dict[str, int]) -> StoredSet:
@@ -134,6 +155,7 @@ def _identified(part: StoredSet, windows: dict[str, int]) -> StoredSet:
         part,
         field=int(part.own.get("field_id", number if numbered else 0)),
         data_description=int(part.own.get("data_desc_id", description)),
+        described=int(part.own.get("data_desc_id", description)),
         field_name=name if numbered else names[0],
         window_name=window_name if row.isdigit() else window,
         spectral_window=int(row) if row.isdigit() else description,
