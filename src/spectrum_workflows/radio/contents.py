@@ -328,7 +328,7 @@ def _antennas(known: Inventory, seen: _Seen) -> Table:
     antennas = known.antennas
     for number, name in enumerate(antennas.name):
         place, diameter = antennas.position[number], float(antennas.diameter[number])
-        wide = f"{diameter:g}" if math.isfinite(diameter) else ""
+        wide = f"{diameter:g}" if diameter > 0 else ""
         at = [f"{value:.2f}" if math.isfinite(value) else "" for value in place.tolist()]
         there = number in seen.antennas
         cells.append((str(number), name, wide, *at, "yes" if there else "no"))

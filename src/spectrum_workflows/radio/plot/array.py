@@ -40,14 +40,14 @@ def plot_array(
     _show_antennas(ground, antennas)
     u, v = (uv / wavelength).astype(np.float64).T
     draw_coverage(plane, u, v)
-    plane.set_title("uv coverage at the middle frequency, of some baselines")
+    plane.set_title("uv coverage at the middle frequency")
     return figure
 
 
 def _show_antennas(axes: Any, antennas: Antennas) -> None:
-    """East and north of the array's middle."""
+    """East and north of the array's middle; who stands in the Earth's is not placed."""
     axes.set(xlabel="east (km)", ylabel="north (km)", title="antennas")
-    known = np.isfinite(antennas.position).all(axis=1)
+    known = np.isfinite(antennas.position).all(axis=1) & antennas.position.any(axis=1)
     if not known.any():
         axes.text(0.5, 0.5, "no positions", ha="center", transform=axes.transAxes)
         return
