@@ -107,9 +107,16 @@ def robustness(scheme: str, robust: float, grid: NDArray[np.float64]) -> tuple[f
         Briggs' R.
     grid : ndarray
         Total density, of all chunks.
+
+    Raises
+    ------
+    ValueError
+        The scheme does not weight by density.
     """
     if scheme == "uniform":
         return 0.0, 1.0
+    if scheme != "briggs":
+        raise ValueError(f"{scheme!r} does not weight by the density of visibilities")
     total, square = float(grid.sum()), float(np.square(grid).sum())
     return 1.0, (5.0 * 10.0**-robust) ** 2 * total / square if square else 0.0
 
