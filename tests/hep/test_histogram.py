@@ -117,3 +117,8 @@ def test_what_has_no_logarithm_is_underflow() -> None:
     found = histogram.filled("a", {"x": Observable(values)}, {"x": spec}, events=5)
     view = found.histograms["a", "x"].view(flow=True)
     assert (view.value[0], view.value[1:-1].sum(), view.value[-1]) == (3, 1, 1)
+
+
+def test_edges_of_whole_numbers_are_whole():
+    (axis,) = HistogramSpec(integer=True, start=-1, stop=2).axes("n")
+    assert axis.boundaries == (-1, 0, 1, 2)

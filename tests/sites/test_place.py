@@ -227,6 +227,11 @@ def test_the_job_script_holds_what_the_profile_says() -> None:
     assert "tls" not in plain
 
 
+def test_a_number_of_cores_that_is_none_is_refused() -> None:
+    with pytest.raises(SiteError, match="dask-jobqueue does not take this profile"):
+        job_script(load_site("slurm", changes={"cluster.cores": float("inf")}))
+
+
 def test_ctrl_c_is_left_as_it_was() -> None:
     """The import of dask_jobqueue makes it end Python, in a notebook the kernel."""
     code = (

@@ -60,6 +60,8 @@ class Axis:
         """All edges; ``bins + 1`` numbers."""
         if self.edges:
             return self.edges
+        if self.integer:
+            return tuple(self.start + k for k in range(self.bins + 1))
         parts = [k / self.bins for k in range(self.bins + 1)]
         if self.log:
             low, high = math.log(self.start), math.log(self.stop)

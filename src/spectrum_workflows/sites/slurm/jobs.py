@@ -219,5 +219,5 @@ def job_script(site: Site, cluster: Slurm) -> str:
         options |= {"protocol": "tls://", "security": security}
     try:
         return str(_jobqueue().slurm.SLURMJob("SCHEDULER", name="WORKER", **options).job_script())
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # the profile's options are the library's own
         raise SiteError(f"dask-jobqueue does not take this profile: {error}") from error
