@@ -443,6 +443,58 @@ def test_they_travel_to_workers():
     assert there.evaluate("c", 4.0) == 8.0
 
 
+def of_every_kind():
+    """A correction for every kind of node, of x, y (reals), i (an integer) and s (a word)."""
+    inner = binning(
+        {"n": 7, "low": -2.0, "high": 5.0}, [0.5, 1.5, *[formula("x*y", "x", "y")] * 5], "wrap"
+    )
+    free = binning([-3.0, -0.1, 0.7, 2.0], [1.0, formula("exp(x)-y^2", "x", "y"), 3.0], "clamp")
+    axes = {
+        "inputs": ["x", "y", "i"],
+        "edges": [EDGES, {"n": 4, "low": -2.0, "high": 2.0}, [-2.0, 0.0, 3.0]],
+    }
+    content = [k + 0.1 for k in range(24)]
+    several = {"nodetype": "multibinning", **axes, "content": content, "flow": inner}
+    hashed = {"nodetype": "hashprng", "inputs": ["x", "i"], "distribution": "normal"}
+    flat = {"nodetype": "hashprng", "inputs": ["y", "x", "i", "i"], "distribution": "stdflat"}
+    moved = {"nodetype": "transform", "input": "x", "rule": hashed, "content": several}
+    whole = {"nodetype": "transform", "input": "i", "rule": formula("3*x", "x"), "content": several}
+    referred = {"nodetype": "formularef", "index": 0, "parameters": [0.3, 1.2]}
+    return {
+        "uniform": inner,
+        "free": free,
+        "several axes": several,
+        "formula": formula("log(max(x,[0]))/y+atan2(x,y)*erf(x)", "x", "y", parameters=[0.01]),
+        "reference": binning([-9.0, 0.0, 9.0], [referred, 2.0], 0.25),
+        "category": category("i", {-1: free, 0: hashed, 2: 4.0}, default=several),
+        "word": category("s", {"up": category("i", {0: 1.0}, default=free), "down": inner}),
+        "random": hashed,
+        "flat": flat,
+        "transform": moved,
+        "transform of an integer": whole,
+    }
+
+
+def every_kind_agrees(kind, n):
+    generic = [formula("[0]*x^3+[1]*sqrt(abs(y))", "x", "y")]
+    kernels = compiled(correction(of_every_kind()[kind], X, Y, N, S, generic_formulas=generic))
+    rng = np.random.default_rng(9)
+    x, y = rng.normal(0, 2, (2, n))
+    x[: n // 10] = np.round(x[: n // 10], 1)
+    agree(kernels, x, y, rng.integers(-3, 4, n), "up")
+
+
+@pytest.mark.parametrize("kind", of_every_kind())
+def test_every_kind_of_node(kind):
+    every_kind_agrees(kind, 20_000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", of_every_kind())
+def test_every_kind_of_node_on_a_million_inputs(kind):
+    every_kind_agrees(kind, 1_000_000)
+
+
 @pytest.fixture(scope="module")
 def real():
     if not REAL.exists():
