@@ -15,6 +15,7 @@ from spectrum_workflows import hep
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.corrections import evaluation
 from spectrum_workflows.hep.corrections.evaluation import compile_corrections, ulps_apart
+from spectrum_workflows.hep.corrections.lanes import side_by_side
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "hep" / "jet_jerc_Summer22_V3.json.gz"
 """CMS's jet energy corrections of 2022, from the collaboration's public repository."""
@@ -390,6 +391,16 @@ def test_corrections_of_one_structure_are_evaluated_together(monkeypatch):
     for k, name in enumerate(names):
         np.testing.assert_array_equal(together[:, k], kernels.evaluate(name, NUMBERS))
         assert ulps_apart(together[:, k], kernels.library[name].evaluate(NUMBERS)).max() <= ULP
+
+
+def test_what_is_the_same_for_all_is_computed_once():
+    edges = [-2.0, 0.0, 1.0, 3.0]
+    tables = compiled(*(referring(f"n{k}", 1.5 + k, edges) for k in range(3))).tables
+    several = side_by_side(tuple(tables.values()))
+    # [0], x, [2], min, [1], max, product, log, sum: of the equal ones only max is read by others
+    assert several.shared.tolist() == [0, 1, 1, 1, 1, 2, 0, 0, 0]
+    one = side_by_side((tables["n0"],))
+    assert one.shared.tolist() == [1, 1, 1, 1, 1, 1, 1, 1, 2]
 
 
 def test_a_difference_from_the_library_is_an_error(monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.corrections import kernel
 from spectrum_workflows.hep.corrections.arrays import broadcast, on_elements
 from spectrum_workflows.hep.corrections.formula import CannotCompileError
+from spectrum_workflows.hep.corrections.lanes import Lanes, side_by_side
 from spectrum_workflows.hep.corrections.reading import read_content
 from spectrum_workflows.hep.corrections.tree import Input, Table, compile_correction
 
@@ -259,20 +260,14 @@ def _evaluate_group(
         out[:, 0] = _stacked(kernels, names[0], first, inputs, len(out))
     else:
         tables = (kernels.tables[name] for name in names)
-        lanes = _side_by_side(tuple(table for table in tables if isinstance(table, Table)))
+        lanes = side_by_side(tuple(table for table in tables if isinstance(table, Table)))
         _walk(names[0], first, lanes, inputs, out)
-
-
-@lru_cache(maxsize=16)
-def _side_by_side(tables: tuple[Table, ...]) -> NDArray[np.float64]:
-    """Parameters of tables of one shape; shape (n_parameters, n_tables)."""
-    return np.stack([table.parameters for table in tables], axis=1)
 
 
 def _walk(
     name: str,
     table: Table,
-    parameters: NDArray[np.float64],
+    lanes: Lanes,
     inputs: tuple[Any, ...],
     out: NDArray[np.float64],
 ) -> None:
@@ -287,7 +282,7 @@ def _walk(
             values[:, k] = given
     structure = table.structure
     status, element, which, bits = kernel.evaluate(
-        *structure.arrays, structure.depth, parameters, values, out
+        *structure.arrays, structure.depth, lanes.parameters, lanes.shared, values, out
     )
     if status != kernel.GOOD:
         asked = table.inputs[which]
@@ -320,7 +315,7 @@ def _stacked(
         factor = np.empty((n, 1))
         if isinstance(table, Table):
             chosen = tuple(changed[i] for i in taken)
-            _walk(f"{part} of {name}", table, table.parameters[:, None], chosen, factor)
+            _walk(f"{part} of {name}", table, side_by_side((table,)), chosen, factor)
         for i in compound.update:
             changed[i] = _updated(compound.input_op, changed[i], factor[:, 0])
         total = factor[:, 0] if k == 0 else _updated(compound.output_op, total, factor[:, 0])

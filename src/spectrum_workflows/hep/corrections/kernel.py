@@ -41,6 +41,9 @@ DIV, TIMES, POW, ATAN2, MAX, MIN, LOGICALOR, LOGICALAND = range(30, 38)
 
 DISTRIBUTIONS = {"stdflat": STDFLAT, "stdnormal": STDNORMAL, "normal": NORMAL}
 
+ONCE, SPREAD = 1, 2
+"""How a register is shared by corrections that are evaluated together."""
+
 LARGEST = 9223372036854775808.0
 SMALLEST = -9223372036854775808
 
@@ -240,6 +243,7 @@ def evaluate(  # noqa: C901  (one function, as above)
     integers: NDArray[np.int64],
     depth: int,
     parameters: NDArray[np.float64],
+    shared: NDArray[np.int64],
     values: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> tuple[int, int, int, int]:
@@ -251,6 +255,9 @@ def evaluate(  # noqa: C901  (one function, as above)
         As in `tree.Structure`; if it has transforms, there is one correction.
     parameters : ndarray of float64, shape (n_parameters, n_corrections)
         As in `tree.Table`, side by side.
+    shared : ndarray of int64, shape (n_instructions,)
+        Whether a register is the same for all corrections: not (0), or so (``ONCE``), or so and
+        read by one that is not (``SPREAD``); the last of a program is never ``ONCE``.
     values : ndarray of float64, shape (n, n_inputs)
         Inputs; of integers and words the bits of an int64.
     out : ndarray of float64, shape (n, n_corrections)
@@ -332,30 +339,25 @@ def evaluate(  # noqa: C901  (one function, as above)
             if kind == CONSTANT:
                 for s in range(lanes):
                     registers[0, s] = parameters[below, s]
-            elif kind == FORMULA and lanes == 1:
-                start, last = programs[first, 0], programs[first, 1] - 1
-                for k in range(last + 1):
-                    op, a, b = code[start + k, 0], code[start + k, 1], code[start + k, 2]
-                    if op == PARAMETER:
-                        single[k] = parameters[below + a, 0]
-                    elif op == VARIABLE:
-                        single[k] = row[a]
-                    elif op == LITERAL:
-                        single[k] = literals[a]
-                    else:
-                        single[k] = _apply(op, single[a], single[b])
-                registers[last, 0] = single[last]
             elif kind == FORMULA:
                 start, last = programs[first, 0], programs[first, 1] - 1
                 for k in range(last + 1):
                     op, a, b = code[start + k, 0], code[start + k, 1], code[start + k, 2]
-                    if op == PARAMETER:
+                    if shared[start + k]:
+                        if op == PARAMETER:
+                            single[k] = parameters[below + a, 0]
+                        elif op == VARIABLE:
+                            single[k] = row[a]
+                        elif op == LITERAL:
+                            single[k] = literals[a]
+                        else:
+                            single[k] = _apply(op, single[a], single[b])
+                        if shared[start + k] == SPREAD:
+                            for s in range(lanes):
+                                registers[k, s] = single[k]
+                    elif op == PARAMETER:
                         for s in range(lanes):
                             registers[k, s] = parameters[below + a, s]
-                    elif op <= VARIABLE:  # or a literal
-                        number = row[a] if op == VARIABLE else literals[a]
-                        for s in range(lanes):
-                            registers[k, s] = number
                     elif op == TIMES:
                         for s in range(lanes):
                             registers[k, s] = registers[a, s] * registers[b, s]
