@@ -53,7 +53,8 @@ def main() -> None:
     image = np.zeros((NPIX, NPIX))
     for part, strip in zip(cut(data, plan), plan.strips, strict=True):
         seen = unpacked(part)
-        samples = transform.sampled(seen, seen.visibility, strip, plan)
+        visible = [each.visibility for each in seen]
+        samples = transform.sampled(seen, visible, strip, plan)
         alone = replace(plan, strips=(strip,))
         parts = transform.slices(samples, strip, alone)
         blocks = zip(parts, alone.blocks, strict=True)
@@ -69,6 +70,7 @@ def main() -> None:
             fine.set_title(f"interpolated: {NPIX} × {NPIX}")
     total.imshow(image, origin="lower", cmap="inferno")
     total.set_title("the sum of all strips")
+    figure.suptitle("generated data", fontsize="small", x=0.995, ha="right")
     for axes in (coarse, fine, total):
         axes.set_xticks([])
         axes.set_yticks([])

@@ -43,7 +43,8 @@ def plot_histogram(result: ImagingResult, plane: int = 0) -> Figure:
     axes.set_xlabel(f"{kind} / robust rms")
     axes.set_ylabel("pixels")
     beyond = float((np.abs(values) > 5).mean())
-    title = f"{result.whose}: {kind}, {beyond:.2g} of the pixels beyond 5 rms"
+    share = f"{beyond:.2g} of the pixels" if beyond else "no pixel"
+    title = f"{result.whose}: {kind}, {share} beyond 5 rms"
     if len(result.planes) > 1:
         title = f"{title}\n{shown.plane.where}"
     axes.set_title(title, fontsize="medium", parse_math=False)

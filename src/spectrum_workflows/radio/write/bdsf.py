@@ -7,9 +7,11 @@ extras: it has wheels for Linux only, and another licence (GPL).
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +62,7 @@ def find(search: Search, image: bytes) -> tuple[Source, ...]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.fits"
         path.write_bytes(image)
-        with contextlib.redirect_stdout(io.StringIO()), _quiet():
+        with _quiet():
             done = bdsf.process_image(
                 str(path),
                 quiet=True,
@@ -73,7 +75,9 @@ def find(search: Search, image: bytes) -> tuple[Source, ...]:
                 thresh_isl=search.sigma * ISLAND,
                 outdir=folder,
             )
-    found = [_source(search, one, done) for one in done.sources]
+            found = [_source(search, one, done) for one in done.sources]
+            del done
+            gc.collect()  # it leaves the file open
     found.sort(key=lambda source: (-source.peak, source.east, source.north))
     return tuple(Source(**{**vars(source), "number": n}) for n, source in enumerate(found, start=1))
 
@@ -108,9 +112,11 @@ def _offset(ra: float, dec: float, centre: tuple[float, float]) -> tuple[float, 
 
 @contextlib.contextmanager
 def _quiet() -> Any:
-    """Without the log that the library writes on the screen."""
+    """Without what the library writes on the screen, and without its warnings to developers."""
     logging.disable(logging.WARNING)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(logging.NOTSET)
