@@ -74,8 +74,8 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
             table.add_row("", "note", escape(line))
         for line in saved.get("lost", ()):
             table.add_row("", "not saved", f"[bold red]{escape(line)}[/bold red]")
-        names = (entry["name"].partition("/")[0] for entry in saved["objects"])
-        files[folder] = [*dict.fromkeys(names), "record.json"]
+        tops = (entry["name"].partition("/")[0] for entry in saved["objects"])
+        files[folder] = [*dict.fromkeys(tops), "record.json"]
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(table)
     for folder, names in files.items():
         text(f"{folder}\n  {'  '.join(names)}")
