@@ -1,7 +1,9 @@
 """Several spectral windows in one image: the same image, however channels are spread over them."""
 
 import io
+import shutil
 
+import casacore.tables as casa
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -147,3 +149,21 @@ def test_the_reference_frequency_is_the_middle_of_what_is_chosen(sets):
     _, _, header = imaged(sets / "four", spectral_window=[1, 2])
     assert header["CRVAL3"] == 1.0e9 + 7.5 * 5e7
     assert header["CDELT3"] == 8 * 5e7
+
+
+def test_windows_of_which_nothing_is_left_are_named(sets):
+    select = {"frequencies_hz": [[1.0e9, 1.25e9]]}
+    spec = spec_of(spectral_window="all", select=select)
+    found = describe(spec, str(sets / "four" / "small.ms"))
+    assert [window.number for window in found.windows] == [0, 1]
+    assert "nothing is chosen of data description 2, 3" in found.notes
+
+
+def test_windows_in_several_frames_are_told(sets, tmp_path):
+    shutil.copytree(sets / "interleaved" / "small.ms", tmp_path / "small.ms")
+    name = f"{tmp_path / 'small.ms'}::SPECTRAL_WINDOW"
+    with casa.table(name, readonly=False, ack=False) as table:
+        table.putcell("MEAS_FREQ_REF", 1, 1)
+    found = describe(spec_of(spectral_window="all"), str(tmp_path / "small.ms"))
+    assert found.spectral_frame == ""
+    assert "several frames (LSRK, TOPOCENT), taken as they are" in " ".join(found.notes)

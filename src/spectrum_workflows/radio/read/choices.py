@@ -267,16 +267,33 @@ def within_uv(data: Visibilities, selection: Selection) -> Visibilities:
     )
 
 
-def remarks(choice: Choice, windows: Sequence[Window]) -> tuple[str, ...]:
-    """What a user should know of the choice itself: that Stokes I is none."""
-    if choice.hands == "both":
-        return ()
+def remarks(choice: Choice, asked: Sequence[int], windows: Sequence[Window]) -> tuple[str, ...]:
+    """What a user should know of the choice itself.
+
+    Windows of which nothing is chosen, frames that differ, and that Stokes I is none.
+
+    Parameters
+    ----------
+    choice : Choice
+    asked : sequence of int
+        Data descriptions that it names.
+    windows : sequence of Window
+        Those of which something is imaged.
+    """
+    notes = []
+    if lost := [number for number in asked if number not in {w.number for w in windows}]:
+        notes.append(f"nothing is chosen of data description {_listed(lost)}")
+    frames = sorted({window.spectral_frame or "unknown" for window in windows})
+    if len(frames) > 1:
+        listed = ", ".join(frames)
+        notes.append(f"windows have frequencies in several frames ({listed}), taken as they are")
     every = {name for window in windows for name in window.correlations}
-    parallel = [name for name in ("XX", "YY", "RR", "LL") if name in every]
     if choice.hands == "either":
-        hands = " or ".join(parallel) or "I"
-        return (f'pseudo-I of {hands} (hands = "either"): Stokes I where nothing is polarised',)
-    return (f"pseudo-I of {choice.hands} alone: Stokes I where nothing is polarised",)
+        hands = " or ".join(name for name in ("XX", "YY", "RR", "LL") if name in every) or "I"
+        notes.append(f'pseudo-I of {hands} (hands = "either"): Stokes I where nothing is polarised')
+    elif choice.hands != "both":
+        notes.append(f"pseudo-I of {choice.hands} alone: Stokes I where nothing is polarised")
+    return tuple(notes)
 
 
 def not_corrected() -> str:

@@ -140,7 +140,7 @@ def describe(choice: Choice, url: str) -> Observation:
         time_scale=time_scale(url),
         antennas=known,
         weight_column=_weight_column(url, parts),
-        notes=(*beside(url), *notes, *remarks(choice, windows)),
+        notes=(*beside(url), *notes, *remarks(choice, chosen, windows)),
         selection=selection,
         responsible=responsible(url),
     )

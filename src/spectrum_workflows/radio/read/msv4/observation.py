@@ -70,6 +70,8 @@ def describe(choice: Choice, url: str) -> Observation:
         chosen = windows_in(choice, ordered, url)
         antennas = antennas_of(own[0])
         selection = selection_in(choice, antennas, url)
+        if not selection.any_baseline:
+            _check_antennas(own, antennas, url)
         parts = _parts([part for part in own if part.described in chosen], selection)
         if not parts:
             held = _held([part for part in own if part.described in chosen])
@@ -104,7 +106,7 @@ def describe(choice: Choice, url: str) -> Observation:
             identity=_identity(url, objects),
             antennas=antennas,
             time_scale=str(first.array("time").attrs.get("scale", "utc")).upper(),
-            notes=(*notes, *_unverified(objects), *older(url), *remarks(choice, windows)),
+            notes=(*notes, *_unverified(objects), *older(url), *remarks(choice, chosen, windows)),
             selection=selection,
             responsible=responsible(first.group.attrs),
         )
@@ -128,6 +130,14 @@ def _parts(chosen: Sequence[stored.StoredSet], selection: Selection) -> list[_Pa
     ordered = sorted(chosen, key=lambda part: part.data_description)
     parts = [_Part(part, stored.rows_per_time(part, selection)) for part in ordered]
     return [part for part in parts if part.rows.any()]
+
+
+def _check_antennas(parts: Sequence[stored.StoredSet], antennas: Antennas, url: str) -> None:
+    """Refuse to choose antennas by their numbers where parts number them differently."""
+    for part in parts:
+        if tuple(stored.text(part.array("antenna_xds/antenna_name"))) != antennas.name:
+            message = f"{part.group.path} lists other antennas than the other windows of its field"
+            raise DataError(message, url, "choose antennas of one window at a time")
 
 
 def _window(part: _Part, choice: Choice) -> Window:

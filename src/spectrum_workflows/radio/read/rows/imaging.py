@@ -107,7 +107,7 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         time_scale=file.time_scale,
         antennas=file.antennas,
         weight_column=file.weights,
-        notes=(*notes, *_doubled(file, parts), *remarks(choice, windows)),
+        notes=(*notes, *_doubled(file, parts), *remarks(choice, chosen, windows)),
         selection=selection,
         responsible=Responsible(str(file.about.get("observer", ""))),
     )
