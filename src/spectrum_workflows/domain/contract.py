@@ -244,7 +244,7 @@ class Domain(Generic[S, R]):
         Distributions whose versions matter to a result.
     converter : Converter, optional
     inspector : Inspector, optional
-        What is shown of its data: fields, trees, whatever there is to choose.
+        What is shown of its data: whatever there is to choose.
     costs : mapping
         CPU seconds per unit of each kind of work in its forecasts, on some
         machine.

@@ -130,7 +130,8 @@ class _Seen:
 def contents(url: str) -> Contents:
     """What is in a set: fields, windows, hands, antennas, times, scans, columns and flags.
 
-    Every row is looked at, and every flag, in bounded memory; no visibility is.
+    Every row is looked at, and every flag, in bounded memory.  Formats that keep flags beside
+    visibilities (UVFITS, UVH5) are read whole for that.
 
     Raises
     ------

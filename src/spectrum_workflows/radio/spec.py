@@ -167,6 +167,8 @@ class CleanSpec(FrozenModel):
             raise ValueError("auto_mask must exceed sigma, to which CLEAN goes on within it")
         if self.local_rms is not None and self.sigma is None:
             raise ValueError("local_rms needs sigma: a threshold in units of the rms")
+        if self.local_rms is not None and self.threshold is not None:
+            raise ValueError("local_rms compares peaks with the noise around them: no threshold")
         return self
 
 

@@ -115,7 +115,7 @@ def image(
     weighting = weigh(spec, plan, passes)
     with closing(make_imager(spec, group, passes, weighting, check_of)) as imager:
         sums = imager.sums()
-        check_weight(sums.weight_sum, sums.unflagged, plan.observation)
+        check_weight(sums.weight_sum, sums.unflagged, plan.observation, outside=sums.outside)
         planes = (before_clean(spec, group, plane, sums) for plane in group.planes)
         images = GroupImages(tuple(planes), use=count_use(passes, sums, weighting))
         images = with_beams(spec, images)
@@ -157,7 +157,8 @@ def weighting_of(
     DataError
         No visibility has a weight, or none lies on the grid.
     """
-    check_weight(density.weight_sum, density.unflagged, observation)
+    outside = density.outside
+    check_weight(density.weight_sum, density.unflagged, observation, outside=outside)
     if not density.grid.any():
         remedy = "no baseline is that short: lower cell_arcsec or use natural weights"
         raise DataError("all visibilities lie beyond the uv grid", observation.url, remedy)
@@ -317,7 +318,9 @@ def check_gridding(
     return SelfCheck(geometry.epsilon, of_peak, of_rms, len(sample.weight), PIXELS, spent)
 
 
-def check_weight(weight_sum: float, unflagged: int, observation: Observation) -> None:
+def check_weight(
+    weight_sum: float, unflagged: int, observation: Observation, *, outside: int = 0
+) -> None:
     """Refuse to make an image of nothing.
 
     Raises
@@ -331,7 +334,7 @@ def check_weight(weight_sum: float, unflagged: int, observation: Observation) ->
         message = "every visibility is flagged"
         message += ", in one of its parallel hands at least" if both else ""
         raise DataError(message, url, "unflag it or choose other data")
-    if not weight_sum > 0 and not observation.selection.any_uv:
+    if not weight_sum > 0 and outside:
         message = "every usable visibility lies outside the chosen uv range"
         remedy = f"widen select.uv_m or select.uv_wavelengths, or look at {column}"
         raise DataError(message, url, remedy)

@@ -223,13 +223,13 @@ def _check_inputs(name: str, known: tuple[Input, ...], inputs: tuple[Any, ...]) 
             kind = "a word" if isinstance(given, str) else "numbers"
             message = f"input {expected.name} is {kind}"
             raise DataError(message, where, f"it takes one of type {expected.type}")
-        if expected.type == "int" and np.asarray(given).dtype.kind not in "iub":
+        if expected.type == "int" and np.asarray(given).dtype.kind not in "ib":
             _check_whole(given, expected.name, where)
 
 
 def _check_whole(given: NDArray[Any], name: str, where: str) -> None:
-    """The library cuts decimals off; here they are an error."""
-    broken = ~(np.isfinite(given) & (np.trunc(given) == given))
+    """The library cuts decimals off, and wraps what has more than 63 bits; here it is an error."""
+    broken = ~(np.isfinite(given) & (np.trunc(given) == given) & (np.abs(given) < 2.0**63))
     if np.any(broken):
         value = given[np.flatnonzero(broken)[0]]
         raise DataError(f"input {name} is {value:g}", where, "it takes whole numbers")

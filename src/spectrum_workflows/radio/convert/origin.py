@@ -85,7 +85,7 @@ class Origin:
         ``part_words(part)``
     filled : callable
         ``filled(part, block, names)``: name and values of some large arrays in a block, one
-        after the other, so that one is in memory at a time.
+        after the other.
     """
 
     stamp: str

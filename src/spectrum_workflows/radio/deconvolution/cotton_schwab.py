@@ -115,6 +115,18 @@ class _Cleaning:
         residual = self.imager.residual(now.model, now.major, accuracy=accuracy)
         return replace(now, residual=residual.at_scales(self.sources.search.scales))
 
+    def attempt(
+        self, now: Deconvolved, kept: Deconvolved, accuracy: float = 1.0, *, rough: bool
+    ) -> Deconvolved:
+        """The state with the residual of its model; where there is none, the one that is kept."""
+        try:
+            return self.residual(now, accuracy)
+        except SpectrumError as error:
+            if kept.residual.closed:
+                raise
+            lower = "; the residual that is kept is of lower accuracy" if rough else ""
+            return replace(kept, stop=Stop.LOST, error=f"{error.where}: {error.what}{lower}")
+
     def sources_in(self, residual: ResidualImage) -> Sources:
         """What may be found in a residual: peaks count by its noise, where that is asked for."""
         search = self.sources.search
@@ -129,7 +141,7 @@ def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvol
     before, allowed = now, np.inf
     held: tuple[float, Stop] | None = None
     rough = before_rough = False
-    while True:
+    while now.stop is not Stop.LOST:
         sources = cleaning.sources_in(now.residual)
         peak = now.residual.peak(sources.search)
         rms = now.residual.rms() if clean.sigma and peak <= allowed else math.nan
@@ -146,7 +158,7 @@ def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvol
         stop = at_threshold if peak <= threshold else _exhausted(now, clean)
         if stop is not None:
             if rough:
-                now, rough = cleaning.residual(now), False
+                now, rough = cleaning.attempt(now, now, rough=True), False
                 continue
             return replace(now, stop=Stop.NOTHING_LEFT if peak == 0 else stop)
         level = max(threshold, (1 - clean.mgain) * peak)
@@ -167,12 +179,8 @@ def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvol
         )
         accuracy = _accuracy(clean, level, threshold)
         rough = accuracy > 1
-        try:
-            now = cleaning.residual(after, accuracy)
-        except SpectrumError as error:
-            if before.residual.closed:
-                raise
-            return replace(before, stop=Stop.LOST, error=f"{error.where}: {error.what}")
+        now = cleaning.attempt(after, before, accuracy, rough=before_rough)
+    return now
 
 
 def _accuracy(clean: CleanSpec, level: float, threshold: float) -> float:

@@ -93,7 +93,7 @@ def search_for(
         diameters = automatic_diameters(size or 0.0, geometry.npix)
     elif clean.scales:
         diameters = tuple(scale / cell for scale in clean.scales)
-    side = None if clean.local_rms is None else round(clean.local_rms * (size or 0.0))
+    side = None if clean.local_rms is None else max(round(clean.local_rms * (size or 0.0)), 1)
     bias = BIAS if clean.scale_bias is None else clean.scale_bias
     matched = bool(diameters) and clean.scale_bias is None
     return Search(scales_of(diameters, bias), mask, matched=matched, noise_side=side)

@@ -27,12 +27,16 @@ T = TypeVar("T", bound=Any)
 
 @dataclass(frozen=True)
 class Density:
-    """Weights in each uv cell, in all, and how many visibilities are unflagged and usable."""
+    """Weights in each uv cell, in all, and how many visibilities are unflagged and usable.
+
+    What is usable and lies ``outside`` the chosen uv range has no weight here.
+    """
 
     grid: NDArray[np.float64]
     weight_sum: float
     unflagged: int
     usable: int
+    outside: int = 0
 
 
 def density_of(chunk: Chunk, geometry: Geometry) -> Density:
@@ -44,7 +48,7 @@ def density_in(data: Visibilities, geometry: Geometry) -> Density:
     """The density of some visibilities."""
     weight_sum = float(data.weight.sum(dtype=np.float64))
     usable = int(np.count_nonzero(data.weight))
-    return Density(density(data, geometry), weight_sum, data.unflagged, usable)
+    return Density(density(data, geometry), weight_sum, data.unflagged, usable, data.outside)
 
 
 def add_density(a: Density, b: Density) -> Density:
@@ -54,6 +58,7 @@ def add_density(a: Density, b: Density) -> Density:
         a.weight_sum + b.weight_sum,
         a.unflagged + b.unflagged,
         a.usable + b.usable,
+        a.outside + b.outside,
     )
 
 

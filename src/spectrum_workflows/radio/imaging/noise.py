@@ -200,8 +200,16 @@ def _weights(where: NDArray[np.int64], npix: int, count: int) -> NDArray[np.floa
 
 
 def squares(npix: int, side: int) -> int:
-    """Into how many squares along a side an image is cut, each of about so many pixels."""
-    return max(round(npix / side), 1)
+    """Into how many squares along a side an image is cut, each of about so many pixels.
+
+    There are at most so many that their histograms take no more memory than one image.
+    """
+    return max(min(round(npix / side), npix // math.isqrt(OCTAVES * PER_OCTAVE)), 1)
+
+
+def even_noise(npix: int) -> LocalNoise:
+    """The noise of an image that has none, or the same everywhere."""
+    return LocalNoise(npix, np.ones((1, 1)))
 
 
 def square_histograms(

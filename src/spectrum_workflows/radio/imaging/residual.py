@@ -22,6 +22,7 @@ from spectrum_workflows.radio.imaging import block_tasks as tasks
 from spectrum_workflows.radio.imaging.noise import (
     MAD_TO_SIGMA,
     combined,
+    even_noise,
     exact_median,
     local_noise,
     rms_of,
@@ -86,8 +87,10 @@ class LocalResidual:
     def local_noise(self, side: int) -> LocalNoise:
         """The noise in squares of about so many pixels."""
         npix = self.images[0].shape[0]
-        count = squares(npix, side)
-        return local_noise(square_histograms(strength(self.images), 0, count, self.rms()), npix)
+        count, rms = squares(npix, side), self.rms()
+        if not rms > 0:
+            return even_noise(npix)
+        return local_noise(square_histograms(strength(self.images), 0, count, rms), npix)
 
     def above(self, level: float, search: Search) -> Active:
         """The pixels whose strength exceeds a level, and the strongest below it."""
@@ -267,8 +270,10 @@ class DistributedResidual:
     def local_noise(self, side: int) -> LocalNoise:
         """The noise in squares of about so many pixels."""
         npix = self.layout.geometry.npix
-        count = squares(npix, side)
-        counts = self._over(tasks.squares_of, tasks.added, count, self.rms())
+        count, rms = squares(npix, side), self.rms()
+        if not rms > 0:
+            return even_noise(npix)
+        counts = self._over(tasks.squares_of, tasks.added, count, rms)
         return local_noise(counts, npix)
 
     def above(self, level: float, search: Search) -> Active:

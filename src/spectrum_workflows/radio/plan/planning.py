@@ -16,6 +16,7 @@ from spectrum_workflows.radio import products
 from spectrum_workflows.radio.plan import forecast, memory
 from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.read import coordinates, describe, find
+from spectrum_workflows.radio.read.mask import mask_identity, read_mask
 from spectrum_workflows.radio.strips.coverage import Coverage, covered
 from spectrum_workflows.radio.strips.planner import (
     ALWAYS_ABOVE,
@@ -115,6 +116,8 @@ def plan(
     _check_memory(geometry_of(spec))
     observation = describe(spec, find(spec, data))
     products.check(spec, observation)
+    if spec.clean and spec.clean.mask:
+        read_mask(spec.clean.mask, observation, geometry_of(spec))  # now, if it does not fit
     one_plane = ((Plane(),),)
     return plan_planes(
         spec, observation, one_plane, client, report, preflight=preflight, on_error=on_error
@@ -154,13 +157,21 @@ def plan_planes(
         bytes_to_read=_bytes(observation, every),
         largest_memory=max(memories),
         warnings=(*observation.notes, *_undersampled(spec, observation)),
-        inputs=((observation.url, observation.identity),),
+        inputs=_inputs(spec, observation),
         stages=tuple(stages),
         method=_method(layouts[0]),
         observation=observation,
         groups=tuple(map(PlaneGroup, groups, layouts)),
         data_bytes=storage.size_below(observation.url),
     )
+
+
+def _inputs(spec: RadioSpec, observation: Observation) -> tuple[tuple[str, str], ...]:
+    """What decides the result besides the spec, and which it is."""
+    inputs = ((observation.url, observation.identity),)
+    if spec.clean is None or spec.clean.mask is None:
+        return inputs
+    return (*inputs, mask_identity(spec.clean.mask, observation))
 
 
 def _bytes(observation: Observation, every: Sequence[Chunk]) -> int:
@@ -278,7 +289,12 @@ def _undersampled(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
     if not observation.longest_baseline > 0:
         return ("no baseline has a length above 0: are the set's UVW filled in?",)
     shortest = SPEED_OF_LIGHT / float(observation.frequency.max())
-    nyquist = shortest / (2 * observation.longest_baseline) / ARCSEC
+    longest = observation.longest_baseline / shortest
+    if spec.select.uv_m is not None:
+        longest = min(longest, spec.select.uv_m[1] / shortest)
+    if spec.select.uv_wavelengths is not None:
+        longest = min(longest, spec.select.uv_wavelengths[1])
+    nyquist = 1 / (2 * longest) / ARCSEC
     if spec.image.cell_arcsec <= nyquist:
         return ()
     cell = f"cell_arcsec = {spec.image.cell_arcsec:g}"

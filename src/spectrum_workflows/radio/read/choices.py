@@ -218,6 +218,8 @@ def _antenna(asked: Name, antennas: Antennas, url: str) -> int:
     if len(found) > 1:
         several = _listed(names[n] for n in found)
         raise SpecError(f"several antennas are called {asked}: {several}", url, "name it in full")
+    if asked.isdecimal():
+        return _antenna(int(asked), antennas, url)
     raise SpecError(f"antenna {asked} is not in the set", url, f"it has {_listed(names)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,25 @@ OFF = 0.1
 SAME = "make the mask from an image of the same pixels: the dirty image of a run without CLEAN"
 
 
+def mask_url(name: str, observation: Observation) -> str:
+    """Where a mask lies; a relative name is beside the data set."""
+    if "://" in name or name.startswith("/"):
+        return name
+    return storage.join(observation.url.rpartition("/")[0], name)
+
+
+def mask_identity(name: str, observation: Observation) -> tuple[str, str]:
+    """A mask's URL and the SHA-256 of its bytes.
+
+    Raises
+    ------
+    DataNotFoundError
+        It is not there.
+    """
+    url = mask_url(name, observation)
+    return url, f"sha256 {hashlib.sha256(storage.read_bytes(url)).hexdigest()}"
+
+
 def read_mask(name: str, observation: Observation, geometry: Geometry) -> PixelMask:
     """The mask in a FITS file: all pixels that are neither 0 nor undefined.
 
@@ -40,9 +60,7 @@ def read_mask(name: str, observation: Observation, geometry: Geometry) -> PixelM
     """
     from astropy.io import fits
 
-    url = name
-    if "://" not in name and not name.startswith("/"):
-        url = storage.join(observation.url.rpartition("/")[0], name)
+    url = mask_url(name, observation)
     data = storage.read_bytes(url)
     try:
         with fits.open(io.BytesIO(data)) as hdus:

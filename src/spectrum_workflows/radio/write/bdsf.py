@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.errors import MissingExtraError
+from spectrum_workflows.errors import DataError, MissingExtraError, SpectrumError
 from spectrum_workflows.radio.types import ARCSEC, Source
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def find(search: Search, image: bytes) -> tuple[Source, ...]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.fits"
         path.write_bytes(image)
-        with _quiet():
+        with _quiet(), _explained():
             done = bdsf.process_image(
                 str(path),
                 quiet=True,
@@ -108,6 +108,18 @@ def _offset(ra: float, dec: float, centre: tuple[float, float]) -> tuple[float, 
     east = np.cos(dec) * np.sin(turn)
     north = np.sin(dec) * np.cos(centre[1]) - np.cos(dec) * np.sin(centre[1]) * np.cos(turn)
     return float(east), float(north)
+
+
+@contextlib.contextmanager
+def _explained() -> Any:
+    """Whatever the library raises, as an error of ours: the image is there, and is kept."""
+    try:
+        yield
+    except (SpectrumError, MemoryError):
+        raise
+    except Exception as error:
+        reason = f"bdsf failed ({type(error).__name__}: {error})"
+        raise DataError(reason, "products.sources", 'try finder = "photutils"') from error
 
 
 @contextlib.contextmanager

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from spectrum_workflows.radio.read.msv2.tables import opened
 from spectrum_workflows.radio.types import Antennas
-
-if TYPE_CHECKING:
-    pass
 
 
 def antennas(url: str) -> Antennas:

@@ -245,11 +245,17 @@ def chosen_cells(
 def held_times(part: StoredSet, selection: Selection) -> NDArray[np.bool_]:
     """Mask of the times of the time axis that are chosen."""
     seconds = np.asarray(part.array("time")[:], np.float64) + UNIX_EPOCH
-    return selection.hold_times(seconds, scans(part) if selection.scans else None)
+    if not selection.scans:
+        return selection.hold_times(seconds, None)
+    numbers = scans(part)
+    if (numbers < 0).any():
+        message = "its scans have names that are no numbers"
+        raise DataError(message, part.group.path, "choose select.times")
+    return selection.hold_times(seconds, numbers)
 
 
 def scans(part: StoredSet) -> NDArray[np.int64]:
-    """The scan of every time of the time axis.
+    """The scan of every time of the time axis; -1 where its name is no number.
 
     Raises
     ------

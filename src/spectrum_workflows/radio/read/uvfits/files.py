@@ -8,9 +8,9 @@ from spectrum_workflows.errors import DataNotFoundError
 SUFFIXES = (".uvfits", ".UVFITS", ".uvf", ".UVF", ".fits", ".FITS", "")
 """How the names of UVFITS files end; what they hold decides."""
 
-CARD = 80
-LOOKED_AT = 2880
-"""Bytes of a FITS header's first record, among whose 36 cards GROUPS stands."""
+CARD, RECORD = 80, 2880
+LONGEST = 64
+"""Records of a header among which END is looked for."""
 
 
 def locate(stem: str) -> str | None:
@@ -34,9 +34,14 @@ def is_uvfits(url: str) -> bool:
 
 
 def _beginning(url: str) -> list[bytes]:
-    """The first cards of a FITS file; none of another."""
+    """The cards of a FITS file's first header; none of another file."""
+    cards: list[bytes] = []
     with storage.open_read(url) as file:
-        record = file.read(LOOKED_AT)
-    if not record.startswith(b"SIMPLE  ="):
-        return []
-    return [record[n : n + CARD] for n in range(0, len(record), CARD)]
+        for _ in range(LONGEST):
+            record = file.read(RECORD)
+            if not cards and not record.startswith(b"SIMPLE  ="):
+                return []
+            cards += [record[n : n + CARD] for n in range(0, len(record), CARD)]
+            if len(record) < RECORD or any(card[:8] == b"END     " for card in cards):
+                break
+    return cards

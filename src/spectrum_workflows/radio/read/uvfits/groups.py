@@ -111,14 +111,19 @@ def _opened(url: str, stamp: str) -> RowFile:
         raise DataError(f"it ends after {size:,} of {end:,} bytes", url, DAMAGED)
     numbers, exposure, longest = _scanned(groups)
     _check_subarrays(numbers, found, url)
-    bands = tables.bands_of(found.get("AIPS FQ"), primary, header, url)
-    fields = tables.fields_of(found.get("AIPS SU"), primary, header)
+    stations = np.unique([numbers["first"], numbers["second"]])
+    try:
+        bands = tables.bands_of(found.get("AIPS FQ"), primary, header, url)
+        fields = tables.fields_of(found.get("AIPS SU"), primary, header)
+        antennas = tables.antennas_of(found.get("AIPS AN"), stations, url)
+    except (LookupError, TypeError, ValueError) as error:
+        if isinstance(error, SpectrumError):
+            raise
+        raise DataError(f"its tables cannot be read ({error})", url, DAMAGED) from error
     named = "AIPS SU" in found and "SOURCE" in header.parameters
     if not named and len(np.unique(numbers["source"])) > 1:
         message = "its groups are of several sources, and it has no table AIPS SU of them"
         raise DataError(message, url, "write it again, with its tables")
-    stations = np.unique([numbers["first"], numbers["second"]])
-    antennas = tables.antennas_of(found.get("AIPS AN"), stations, url)
     place = antennas.places
     setup = numbers["setup"]
     if "FREQSEL" not in header.parameters:
@@ -241,7 +246,8 @@ def _antennas(header: Header, numbers: NDArray[Any]) -> tuple[NDArray[np.int64],
 
 def _check_subarrays(numbers: dict[str, NDArray[Any]], found: dict[str, Any], url: str) -> None:
     """Refuse antennas that are numbered anew in another table."""
-    count = len(np.unique(numbers["subarray"]))
-    if count > 1:
-        listed = f"it holds {count} subarrays, with {found.get('AIPS AN tables', 0)} antenna tables"
+    there, count = np.unique(numbers["subarray"]), found.get("AIPS AN tables", 0)
+    if len(there) > 1 or (there[0] != 0 and count > 1):
+        which = ", ".join(str(number + 1) for number in there[:5])
+        listed = f"it holds subarray {which}, with {count} antenna tables"
         raise DataError(listed, url, "write one file for each (AIPS: UVCOP)")

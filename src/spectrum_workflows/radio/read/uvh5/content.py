@@ -45,8 +45,9 @@ NEEDED = ("visdata", "flags", "nsamples")
 class Content:
     """An open file.
 
-    UVH5 counts baselines from antenna 2 to antenna 1, where a Measurement Set and UVFITS count
-    them from 1 to 2: coordinates change their sign, and visibilities are conjugated.
+    Coordinates of UVH5 are the place of antenna 2 less that of antenna 1, those of UVFITS and of
+    Measurement Sets that of 1 less that of 2: they change their sign, and visibilities are
+    conjugated.
 
     Attributes
     ----------
@@ -114,6 +115,10 @@ def _opened(url: str, stamp: str) -> RowFile:
         _check_arrays(file, len(rows.time), bands, url)
         longest = _longest(header, len(rows.time), url)
         words = {name: value(header, name) for name in ("telescope_name", "history", "vis_units")}
+        if str(value(header, "pol_convention", "avg")) == "sum":
+            message = "its parallel hands add up to Stokes I (pol_convention sum)"
+            remedy = "write it with the convention avg, whose mean is Stokes I (pyuvdata)"
+            raise DataError(message, url, remedy)
         item = sum(file[f"Data/{name}"].dtype.itemsize for name in NEEDED)
         described = repr((sorted(file["Data"]), words, rows.time[[0, -1]].tolist())).encode()
     size = int(storage.info(url)["size"])

@@ -39,7 +39,7 @@ def opened(url: str) -> Iterator[Any]:
             yield file
     except (SpectrumError, MemoryError):
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, LookupError, AttributeError, ValueError, TypeError) as error:
         if remote is not None and remote.failure is not None:
             raise remote.failure from error
         reason = (str(error).strip().strip("'\"").splitlines() or ["no reason given"])[0][:160]

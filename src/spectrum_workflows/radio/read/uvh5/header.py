@@ -84,9 +84,10 @@ def fields_of(header: Any, url: str) -> Numbered[Field]:
     if "phase_center_catalog" not in header:
         return Numbered((0,), (_older(header),))
     catalogue = header["phase_center_catalog"]
-    if any("cat_name" not in entry for entry in catalogue.values() if hasattr(entry, "keys")):
+    listed = catalogue.items() if hasattr(catalogue, "keys") else ()
+    entries = {int(key): entry for key, entry in listed if hasattr(entry, "keys")}
+    if not entries or any("cat_name" not in entry for entry in entries.values()):
         raise DataError("its catalogue of phase centres is not readable", url, UNPHASED)
-    entries = {int(key): entry for key, entry in catalogue.items() if hasattr(entry, "keys")}
     numbers = tuple(sorted(entries))
     return Numbered(numbers, tuple(_field(n, entries[key]) for n, key in enumerate(numbers)))
 
