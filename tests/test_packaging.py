@@ -173,8 +173,8 @@ def third_party(folder: Path) -> set[str]:
 OTHER_NAMES = {"casacore": "python-casacore", "IPython": "ipywidgets", "XRootD": "xrootd"}
 
 
-ON_REQUEST = {"bokeh", "xarray"}
-"""Imported by `explore` and `to_xarray` alone, which name the extra that brings them."""
+ON_REQUEST = {"bokeh", "xarray", "photutils", "bdsf", "katbeam"}
+"""Imported by what is asked for by name alone, which says what brings them."""
 
 
 @pytest.mark.parametrize("science", ["hep", "radio"])
@@ -196,6 +196,7 @@ def test_the_core_declares_what_it_imports() -> None:
 def test_the_extras_are_those_of_the_readme() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     parts = {"hep", "radio", "notebooks", "slurm", "s3", "xrootd", "gateway"}
+    parts |= {"beams", "sources"}
     assert extras.keys() == parts | {"all"}
     assert {*Requirement(extras["all"][0]).extras} == parts
     assert PROJECT["project"]["requires-python"] == ">=3.11"

@@ -53,7 +53,7 @@ def test_the_drawn_curve_is_content_per_bin():
 
 def test_too_few_events_or_no_peak_is_said_instead_of_fitted():
     edges = np.linspace(60, 120, 61)
-    with pytest.raises(DataError, match="30 effective entries in 42 bins are too few"):
+    with pytest.raises(DataError, match="30 effective entries in 42 bins between 70 and 112"):
         fit_peak(*histogram(np.full(30, 91.0), edges), kind="z")
     with pytest.raises(DataError, match="too few"):
         fit_peak(edges, np.zeros(60), np.zeros(60), kind="z")

@@ -149,19 +149,13 @@ def test_so_do_one_and_three(small: Path, serial, workers: int):
 
 
 @pytest.mark.parametrize(
-    ("block", "when", "residual"),
-    [
-        (1024, "minor cycle 1", "exact"),
-        (30, "minor cycle 2", "exact"),
-        (30, "psf transform", "psf"),
-    ],
+    ("block", "when"),
+    [(1024, "minor cycle 1"), (30, "minor cycle 2")],
 )
-def test_a_worker_that_is_lost_changes_nothing(
-    small: Path, monkeypatch, block: int, when: str, residual: str
-):
+def test_a_worker_that_is_lost_changes_nothing(small: Path, monkeypatch, block: int, when: str):
     """Its strips are cut again; in a minor cycle, its blocks and bands are made again too."""
     monkeypatch.setattr(planner, "BLOCK", block)
-    spec = spec_of(**{**THREE, "clean": {**THREE["clean"], "residual": residual}})
+    spec = spec_of(**THREE)
     expected, _ = run(spec, small)
     with LocalCluster(n_workers=2, **LOCAL) as cluster, Client(cluster) as client:
         pids = [*client.run(os.getpid).values()]
