@@ -99,13 +99,13 @@ def show_data(url: str, *, stores: Stores | None = None) -> Contents:
         It cannot be read.
     """
     with storage.using(stores or Stores()):
-        known = [science.inspector for science in domain.installed() if science.inspector]
-        for inspector in known:
+        inspectors = [science.inspector for science in domain.installed() if science.inspector]
+        for inspector in inspectors:
             if inspector.recognises(url):
                 return inspector.look(url)
         if storage.is_local(url) and not storage.exists(url):
             raise DataNotFoundError("no such data", url, "check the name")
-    kinds = " and ".join(kind for inspector in known for kind in inspector.kinds)
+    kinds = " and ".join(kind for inspector in inspectors for kind in inspector.kinds)
     raise SpecError("no science shows such data", url, f"shown are {kinds}")
 
 

@@ -353,6 +353,9 @@ def test_wrong_inputs_are_refused():
         kernels.evaluate("c", 1, "a", "a")
     with pytest.raises(DataError, match=r"input i is 1\.5; it takes whole numbers"):
         kernels.evaluate("c", np.array([1.0, 1.5]), 2.0, "a")
+    for large in (np.array([2**63], np.uint64), np.array([1e300])):
+        with pytest.raises(DataError, match="it takes whole numbers"):
+            kernels.evaluate("c", large, 2.0, "a")
     with pytest.raises(SpecError, match="no corrections are named"):
         kernels.evaluate_all([], 1.0)
     assert kernels.evaluate("c", np.array([1.0, 2.0]), 2.0, "a").tolist() == [1.0, 0.0]

@@ -258,6 +258,29 @@ def test_a_file_of_rows_has_one_data_column(root, tmp_path):
 # What is refused
 
 
+def second_subarray(hdus):
+    """All groups are of the second of two subarrays."""
+    hdus[0].data["SUBARRAY"][:] = 2.0
+    hdus.append(hdus[1].copy())
+
+
+def test_groups_may_stand_late_in_a_header(columns, tmp_path):
+    """The standard asks for SIMPLE, BITPIX and the axes in front, for nothing else."""
+    url = write_uvfits(tmp_path / "late.uvfits", columns)
+    data = url.read_bytes()
+    cards = [data[n : n + 80] for n in range(0, 2880 * 2, 80)]
+    end = next(n for n, card in enumerate(cards) if card.startswith(b"END "))
+    late = cards.pop(next(n for n, card in enumerate(cards) if card.startswith(b"GROUPS")))
+    cards.insert(end - 1, late)
+    url.write_bytes(b"".join(cards) + data[2880 * 2 :])
+    assert end > 36
+    assert b"GROUPS" not in url.read_bytes()[:2880]
+    whole = write_uvfits(tmp_path / "whole.uvfits", columns)
+    assert digest({"uvw": everything(url)[1][0].uvw}) == digest(
+        {"uvw": everything(whole)[1][0].uvw}
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -270,6 +293,8 @@ def test_a_file_of_rows_has_one_data_column(root, tmp_path):
         ({"BITPIX": 16}, "its numbers are integers"),
         (lambda hdus: hdus.pop(2), "2 IFs and no table AIPS FQ"),
         (lambda hdus: hdus[1].data["NOSTA"].__setitem__(3, 99), "antenna 4 is in no table"),
+        (lambda hdus: hdus[1].columns.del_col("NOSTA"), "its tables cannot be read"),
+        (second_subarray, "it holds subarray 2, with 2 antenna tables"),
     ],
 )
 def test_uvfits_that_cannot_be_imaged_says_why(columns, tmp_path, change, message):
@@ -282,7 +307,8 @@ def test_uvfits_that_cannot_be_imaged_says_why(columns, tmp_path, change, messag
 
 def replaced(name, value):
     def change(file):
-        del file[name]
+        if name in file:
+            del file[name]
         if value is not None:
             file[name] = value
 
@@ -301,6 +327,8 @@ CENTRE = "Header/phase_center_catalog/0"
         (replaced("Header/uvw_array", np.zeros((3, 3))), "uvw_array has shape"),
         (replaced("Data/nsamples", None), "it has no nsamples"),
         (replaced("Data", None), "no UVH5"),
+        (replaced("Header/pol_convention", np.bytes_("sum")), "add up to Stokes I"),
+        (replaced("Header/phase_center_catalog", np.bytes_("{}")), "phase centres is not readable"),
         (replaced("Header/time_array", np.full(3500, np.nan)), "time_array is not a number"),
         (replaced("Header/ant_1_array", np.full(3500, 99)), "antenna 99 is in no table"),
     ],

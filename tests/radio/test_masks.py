@@ -1,5 +1,7 @@
 """Where CLEAN may put components: masks of users, masks it makes itself, and local noise."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -7,10 +9,14 @@ from astropy.io import fits
 from spectrum_workflows import radio
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.deconvolution.convolution import filtered, spectrum_of
+from spectrum_workflows.radio.deconvolution.cotton_schwab import cotton_schwab
 from spectrum_workflows.radio.deconvolution.masks import pixel_mask
 from spectrum_workflows.radio.deconvolution.residual_image import Active
 from spectrum_workflows.radio.imaging import noise
+from spectrum_workflows.radio.imaging.residual import LocalResidual
 from spectrum_workflows.radio.spec import CleanSpec
+from spectrum_workflows.radio.types import Stop
 
 from .conftest import spec_of
 
@@ -142,6 +148,52 @@ def test_the_active_set_is_bounded(monkeypatch):
         assert found.attrs["stop"] in {"max_major", "iterations"}
 
 
+def test_an_image_of_nothing_has_the_same_noise_everywhere():
+    nothing = LocalResidual((np.zeros((64, 64)),), lambda: ())
+    assert nothing.local_noise(8).factor(np.array([3]), np.array([60])).tolist() == [1.0]
+
+
+@dataclass
+class FailingAtTheEnd:
+    """An imager whose residuals of full accuracy cannot be had any more after the first."""
+
+    imager: "Sky"
+    asked: list[float] = field(default_factory=list)
+
+    def residual(self, model, cycle, *, accuracy=1.0):
+        self.asked.append(accuracy)
+        if accuracy == 1.0 and len(self.asked) > 1:
+            raise DataError("it is gone", "chunk 1")
+        return self.imager.residual(model, cycle, accuracy=accuracy)
+
+
+class Sky:
+    """An imager of one source whose PSF is a Gaussian, without visibilities."""
+
+    def __init__(self):
+        y, x = np.mgrid[-32:32, -32:32]
+        self.psf = np.exp(-(x**2 + y**2) / 8.0)
+
+    def residual(self, model, _cycle, *, accuracy=1.0):
+        del accuracy
+        spectra = (spectrum_of(self.psf),)
+        sky = np.zeros((64, 64))
+        sky[32, 32] = 1.0
+        left = filtered(sky - model.dense(64, 64)[0], spectra[0])
+        return LocalResidual((left,), lambda: spectra)
+
+
+def test_a_failure_of_the_last_exact_pass_loses_no_components():
+    sky = Sky()
+    control = CleanSpec(threshold=0.01, mgain=0.5, accuracy="as needed")
+    imager = FailingAtTheEnd(sky)
+    done = cotton_schwab(imager, (sky.psf,), control)
+    assert max(imager.asked) > 1
+    assert done.stop is Stop.LOST
+    assert "it is gone; the residual that is kept is of lower accuracy" in done.error
+    assert done.model.dense(64, 64)[0].sum() == pytest.approx(1.0, abs=0.05)
+
+
 def test_accuracy_as_needed_ends_exact(vis):
     options = {"threshold": 0.05, "epsilon": 1e-5}
     full, needed = clean(vis, **options), clean(vis, **options, accuracy="as needed")
@@ -180,10 +232,13 @@ def test_a_fits_mask_beside_the_set(small, strips):
 
 def test_a_mask_of_other_pixels_is_refused(small):
     spec = spec_of(clean={"threshold": 0.05, "mask": "mask.fits"})
+    write_mask(small)
     plan = DOMAIN.plan(spec, str(small))
+    (url, identity) = plan.inputs[-1]
+    assert (url, identity[:7]) == (str(small / "mask.fits"), "sha256 ")
     write_mask(small, shape=(64, 128))
     with pytest.raises(DataError, match=r"the mask has \(64, 128\) pixels, the image \(128, 128\)"):
-        DOMAIN.run(spec, plan)
+        DOMAIN.plan(spec, str(small), preflight=True)
     write_mask(small, lambda header: header.update(CDELT1=-9 / 3600))
     with pytest.raises(DataError, match="CDELT1"):
         DOMAIN.run(spec, plan)
@@ -200,6 +255,7 @@ def test_a_mask_of_other_pixels_is_refused(small):
         ({"auto_mask": 5.0}, "auto_mask needs"),
         ({"auto_mask": 3.0, "sigma": 3.0}, "must exceed sigma"),
         ({"local_rms": 25.0}, "local_rms needs sigma"),
+        ({"local_rms": 25.0, "sigma": 3.0, "threshold": 0.01}, "no threshold"),
         ({"scales": (20.0,)}, "at least 3 pixels"),
         ({"scales": (1e4,)}, "at most half the image"),
     ],

@@ -137,8 +137,8 @@ class CleanSpec(FrozenModel):
     """Clean to so many times the rms everywhere, then to ``sigma`` or ``threshold`` only on the
     pixels, and at the scales, where components have been found."""
     local_rms: float | None = Field(None, ge=5)
-    """Side, in beams, of squares whose own rms peaks are compared with; that of the whole image
-    if left out."""
+    """Side, in beams, of squares whose own rms peaks are compared with, by ``sigma`` and without
+    ``threshold``; that of the whole image if left out."""
     accuracy: Literal["full", "as needed"] = "full"
     """Accuracy of gridding in major cycles: ``epsilon``, or, except in the last one, what the next
     minor cycle needs."""

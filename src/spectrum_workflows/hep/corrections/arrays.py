@@ -38,8 +38,8 @@ def on_elements(function: OfFlat, inputs: tuple[Any, ...]) -> Any:
 
     def called(flat: list[NDArray[Any]], shape: tuple[int, ...]) -> NDArray[np.float64]:
         left = iter(flat)
-        found = function(*(words[k] if k in words else next(left) for k in range(len(inputs))))
-        return found.reshape(shape + found.shape[1:])
+        values = function(*(words[k] if k in words else next(left) for k in range(len(inputs))))
+        return values.reshape(shape + values.shape[1:])
 
     if any(isinstance(given, ak.Array) for given in arrays):
         return _on_awkward(called, arrays)
@@ -57,11 +57,11 @@ def _on_awkward(called: Callable[..., NDArray[np.float64]], arrays: list[Any]) -
             return None
         together = np.broadcast_arrays(*(ak.to_numpy(layout) for layout in layouts))
         try:
-            found = called([np.ravel(a) for a in together], together[0].shape)
+            values = called([np.ravel(a) for a in together], together[0].shape)
         except SpectrumError as error:  # Awkward would put words of its own around it
             failed.append(error)
-            found = np.zeros(together[0].shape)
-        return ak.contents.NumpyArray(np.ascontiguousarray(found))
+            values = np.zeros(together[0].shape)
+        return ak.contents.NumpyArray(np.ascontiguousarray(values))
 
     made = ak.transform(on_leaves, *ak.broadcast_arrays(*arrays))
     if failed:

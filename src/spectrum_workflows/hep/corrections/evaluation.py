@@ -96,8 +96,8 @@ class CorrectionKernels:
             return self.tables[name].inputs
         if name in self.evaluators:
             return tuple(Input(i.name, i.type) for i in self.evaluators[name].inputs)
-        known = ", ".join(self.names[:5]) + (" …" if len(self.names) > 5 else "")
-        raise SpecError(f"there is no correction {name!r}", "corrections", f"there are {known}")
+        listed = ", ".join(self.names[:5]) + (" …" if len(self.names) > 5 else "")
+        raise SpecError(f"there is no correction {name!r}", "corrections", f"there are {listed}")
 
     def evaluate(self, name: str, *inputs: Any) -> Any:
         """The correction of every element.
@@ -121,8 +121,8 @@ class CorrectionKernels:
         SpecError
             There is no such correction, or it has other inputs.
         """
-        found = on_elements(lambda *flat: self._evaluated((name,), flat)[:, 0], inputs)
-        return float(found) if isinstance(found, np.ndarray) and not found.ndim else found
+        factor = on_elements(lambda *flat: self._evaluated((name,), flat)[:, 0], inputs)
+        return float(factor) if isinstance(factor, np.ndarray) and not factor.ndim else factor
 
     def evaluate_all(self, names: Sequence[str], *inputs: Any) -> Any:
         """Several corrections of the same inputs, in one pass where their trees allow it.

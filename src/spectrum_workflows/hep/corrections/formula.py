@@ -99,8 +99,8 @@ def _parsed(
         "variables": variables,
         "parameters": parameters,
     }
-    known = [json.dumps({"name": name, "type": "real"}) for name in inputs]
-    found = _core.Formula.from_string(
-        json.dumps(described), [_core.Variable.from_string(v) for v in known]
+    declared = [json.dumps({"name": name, "type": "real"}) for name in inputs]
+    formula = _core.Formula.from_string(
+        json.dumps(described), [_core.Variable.from_string(v) for v in declared]
     )
-    return found.ast
+    return formula.ast

@@ -206,15 +206,15 @@ def _words(node: Any, types: dict[str, str]) -> list[str]:
     """Keys of all categories of words."""
     if not isinstance(node, dict):
         return []
-    found: list[str] = []
+    words: list[str] = []
     if node["nodetype"] == "category" and types[node["input"]] == "string":
-        found = [item["key"] for item in node["content"]]
+        words = [item["key"] for item in node["content"]]
     for name in ("content", "flow", "default", "rule"):
         below = node.get(name)
         for child in below if isinstance(below, list) else [below]:
             inner = child["value"] if isinstance(child, dict) and "key" in child else child
-            found += _words(inner, types)
-    return found
+            words += _words(inner, types)
+    return words
 
 
 def _add(b: _Building, node: Any, depth: int) -> int:

@@ -149,8 +149,8 @@ def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvol
         if not peak <= allowed:  # also where it is not a number
             if before.residual.closed or before_rough:
                 now.residual.close()
-                before = cleaning.residual(before)
-            return replace(before, stop=Stop.DIVERGED)
+                before = cleaning.attempt(before, before, rough=before_rough)
+            return before if before.stop is Stop.LOST else replace(before, stop=Stop.DIVERGED)
         threshold, at_threshold = _threshold(clean, rms)
         if held and peak <= highest_of_noise(now.residual.pixels) * rms:
             threshold, at_threshold = held

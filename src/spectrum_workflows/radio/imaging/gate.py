@@ -134,7 +134,7 @@ def _clean(group: GroupImages, plane: PlaneImages) -> Iterator[str]:
     elif left > OVERSHOOT * dirty:
         yield f"CLEAN left a residual of {left:.3g} Jy/beam, more than it began with ({dirty:.3g})"
     elif group.stop in (Stop.ITERATIONS, Stop.MAX_MAJOR) and left > group.threshold > 0:
-        asked = f"the residual's peak is {left:.3g} Jy/beam, the threshold {group.threshold:.3g}"
+        asked = f"the highest pixel left is {left:.3g} Jy/beam, the threshold {group.threshold:.3g}"
         yield f"CLEAN stopped at its {group.stop.value}: {asked}"
     if not plane.model.any() and group.stop is not Stop.DIVERGED and group.stop is not Stop.LOST:
         level = f"threshold {group.threshold:.3g}, peak {dirty:.3g} Jy/beam"

@@ -269,7 +269,7 @@ def within_uv(data: Visibilities, selection: Selection) -> Visibilities:
     )
 
 
-def remarks(choice: Choice, asked: Sequence[int], windows: Sequence[Window]) -> tuple[str, ...]:
+def remarks(choice: Choice, lost: Sequence[int], windows: Sequence[Window]) -> tuple[str, ...]:
     """What a user should know of the choice itself.
 
     Windows of which nothing is chosen, frames that differ, and that Stokes I is none.
@@ -277,13 +277,13 @@ def remarks(choice: Choice, asked: Sequence[int], windows: Sequence[Window]) -> 
     Parameters
     ----------
     choice : Choice
-    asked : sequence of int
-        Data descriptions that it names.
+    lost : sequence of int
+        Data descriptions that it names, and of which nothing is imaged.
     windows : sequence of Window
         Those of which something is imaged.
     """
     notes = []
-    if lost := [number for number in asked if number not in {w.number for w in windows}]:
+    if lost:
         notes.append(f"nothing is chosen of data description {_listed(lost)}")
     frames = sorted({window.spectral_frame or "unknown" for window in windows})
     if len(frames) > 1:

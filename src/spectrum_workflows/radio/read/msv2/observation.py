@@ -126,6 +126,7 @@ def describe(choice: Choice, url: str) -> Observation:
     for part in parts:
         notes |= dict.fromkeys(_doubled(url, (field, part.number), part.at, selection))
         notes |= dict.fromkeys(_other(choice.column, url, part.at))
+    lost = [number for number in chosen if number not in {w.number for w in windows}]
     return Observation(
         url=url,
         column=choice.column,
@@ -140,7 +141,7 @@ def describe(choice: Choice, url: str) -> Observation:
         time_scale=time_scale(url),
         antennas=known,
         weight_column=_weight_column(url, parts),
-        notes=(*beside(url), *notes, *remarks(choice, chosen, windows)),
+        notes=(*beside(url), *notes, *remarks(choice, lost, windows)),
         selection=selection,
         responsible=responsible(url),
     )

@@ -93,6 +93,7 @@ def describe(choice: Choice, url: str) -> Observation:
         first = parts[0].stored
         centre, frame = direction_of(first, beam_of(longest, highest), url)
         about: Any = first.group["antenna_xds"].attrs
+        lost = [number for number in chosen if number not in {p.stored.described for p in parts}]
         return Observation(
             url=url,
             column=choice.column,
@@ -106,7 +107,7 @@ def describe(choice: Choice, url: str) -> Observation:
             identity=_identity(url, objects),
             antennas=antennas,
             time_scale=str(first.array("time").attrs.get("scale", "utc")).upper(),
-            notes=(*notes, *_unverified(objects), *older(url), *remarks(choice, chosen, windows)),
+            notes=(*notes, *_unverified(objects), *older(url), *remarks(choice, lost, windows)),
             selection=selection,
             responsible=responsible(first.group.attrs),
         )

@@ -93,6 +93,7 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         notes |= dict.fromkeys(check_frequencies(part.band.frequency, of, url))
     highest = np.array([part.band.frequency.max() for part in parts])
     where = phase_centre(file, field, beam_of(file.longest, highest))
+    lost = [number for number in chosen if number not in {w.number for w in windows}]
     return Observation(
         url=url,
         column=choice.column,
@@ -107,7 +108,7 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         time_scale=file.time_scale,
         antennas=file.antennas,
         weight_column=file.weights,
-        notes=(*notes, *_doubled(file, parts), *remarks(choice, chosen, windows)),
+        notes=(*notes, *_doubled(file, parts), *remarks(choice, lost, windows)),
         selection=selection,
         responsible=Responsible(str(file.about.get("observer", ""))),
     )

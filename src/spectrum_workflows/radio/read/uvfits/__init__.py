@@ -4,55 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.radio.read.reader import Reader
-from spectrum_workflows.radio.read.uvfits import files
+from spectrum_workflows.radio.read.rows.reader import row_reader
+from spectrum_workflows.radio.read.uvfits.files import SUFFIXES, begins_as_uvfits
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from spectrum_workflows.radio.read.inventory import Inventory
-    from spectrum_workflows.radio.read.reader import Choice
-    from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
-
-# astropy is imported when a file is read: whoever reads none does not wait for it.
+    from spectrum_workflows.radio.read.rows.rowfile import RowFile
 
 
-def _describe(choice: Choice, url: str) -> Observation:
-    from spectrum_workflows.radio.read.rows import imaging
+def _opened(url: str) -> RowFile:
+    """The file; astropy is imported now: whoever reads none does not wait for it."""
     from spectrum_workflows.radio.read.uvfits import groups
 
-    return imaging.describe(groups.opened, choice, url)
+    return groups.opened(url)
 
 
-def _coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from spectrum_workflows.radio.read.rows import imaging
-    from spectrum_workflows.radio.read.uvfits import groups
-
-    return imaging.coordinates(groups.opened, chunk)
-
-
-def _inventory(url: str) -> Inventory:
-    from spectrum_workflows.radio.read.rows import listing
-    from spectrum_workflows.radio.read.uvfits import groups
-
-    return listing.inventory(groups.opened(url))
-
-
-def _read(chunk: Chunk) -> Visibilities:
-    from spectrum_workflows.radio.read.rows import imaging
-    from spectrum_workflows.radio.read.uvfits import groups
-
-    return imaging.read(groups.opened, chunk)
-
-
-UVFITS = Reader(
-    name="UVFITS",
-    remote=True,
-    locate=files.locate,
-    recognises=files.is_uvfits,
-    describe=_describe,
-    coordinates=_coordinates,
-    inventory=_inventory,
-    read=_read,
-)
+UVFITS = row_reader("UVFITS", suffixes=SUFFIXES, begins=begins_as_uvfits, opened=_opened)

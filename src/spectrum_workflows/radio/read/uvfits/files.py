@@ -13,18 +13,8 @@ LONGEST = 64
 """Records of a header among which END is looked for."""
 
 
-def locate(stem: str) -> str | None:
-    """A UVFITS file of that name."""
-    return next((f"{stem}{end}" for end in SUFFIXES if is_uvfits(f"{stem}{end}")), None)
-
-
-def is_uvfits(url: str) -> bool:
+def begins_as_uvfits(url: str) -> bool:
     """Whether a file begins as random groups do (FITS standard 4.0, section 6)."""
-    name = url.rstrip("/")
-    if not storage.is_local(url) and not name.lower().endswith(SUFFIXES[:-1]):
-        return False  # a store is not asked about every name
-    if storage.is_local(url) and not storage.local_path(url).is_file():
-        return False
     try:
         cards = _beginning(url)
     except DataNotFoundError:

@@ -16,6 +16,7 @@ import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.radio.read.rows.conventions import DAMAGED, DAY, JULIAN_ZERO
 from spectrum_workflows.radio.read.rows.identity import identity
 from spectrum_workflows.radio.read.rows.imaging import FARTHEST
 from spectrum_workflows.radio.read.rows.rowfile import Band, Block, Identifiers, RowFile
@@ -31,15 +32,8 @@ if TYPE_CHECKING:
 SCAN_BYTES = 8 << 20
 """Bytes that are read at a time."""
 
-JULIAN_ZERO = 2_400_000.5
-"""The Julian date at which the modified one is 0."""
-
-DAY = 86_400.0
-
 LARGE_BASELINE = 65_536
 """From here on a baseline is 65536 + 2048 a + b, and 256 a + b below."""
-
-DAMAGED = "copy it again, whole; what is still unreadable then is damaged at its source"
 
 
 @dataclass(frozen=True)

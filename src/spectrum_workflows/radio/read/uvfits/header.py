@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.read.rows.conventions import STOKES
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 FLOATS = {-32: ">f4", -64: ">f8"}
 """FITS' BITPIX of floating point numbers, and NumPy's names."""
-
-STOKES = {1: 1, 2: 2, 3: 3, 4: 4, -1: 5, -2: 8, -3: 6, -4: 7, -5: 9, -6: 12, -7: 10, -8: 11}
-"""Values of the axis STOKES and the numbers of a Measurement Set."""
 
 PROJECTIONS = {"", "SIN"}
 """Projections in whose coordinates a sky can be imaged."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.read.rows.conventions import DAMAGED, DAY, JULIAN_ZERO
 from spectrum_workflows.radio.read.rows.identity import identity
 from spectrum_workflows.radio.read.rows.imaging import FARTHEST
 from spectrum_workflows.radio.read.rows.rowfile import Band, Block, Identifiers, RowFile
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
-JULIAN_ZERO = 2_400_000.5
-"""The Julian date at which the modified one is 0."""
-
-DAY = 86_400.0
 
 ROWS = 1 << 17
 """Rows whose coordinates are in memory at a time."""
@@ -159,10 +155,10 @@ def _rows(header: Any, fields: Any, antennas: Any, url: str) -> Identifiers:
     centre = value(header, "phase_center_id_array", np.full(nrow, fields.numbers[0]))
     exposure = np.ravel(value(header, "integration_time", np.nan)).astype(np.float32)
     if exposure.shape not in ((1,), (nrow,)) or {len(first), len(second), len(centre)} != {nrow}:
-        raise DataError("the arrays of its header have different lengths", url, hdf5.DAMAGED)
+        raise DataError("the arrays of its header have different lengths", url, DAMAGED)
     if not np.isfinite(days).all():
         row = int(np.flatnonzero(~np.isfinite(days))[0])
-        raise DataError(f"time_array is not a number in row {row}", url, hdf5.DAMAGED)
+        raise DataError(f"time_array is not a number in row {row}", url, DAMAGED)
     return Identifiers(
         time=(days - JULIAN_ZERO) * DAY,
         first=antennas.places(first, "antenna", url),
@@ -182,10 +178,10 @@ def _check_arrays(file: Any, nrow: int, bands: tuple[Band, ...], url: str) -> No
         shape = file[f"Data/{name}"].shape
         if shape not in ((nrow, nchan, ncorr), (nrow, 1, nchan, ncorr)):
             message = f"{name} has shape {shape}, not {(nrow, nchan, ncorr)}"
-            raise DataError(message, url, hdf5.DAMAGED)
+            raise DataError(message, url, DAMAGED)
     if file["Header/uvw_array"].shape != (nrow, 3):
         shape = file["Header/uvw_array"].shape
-        raise DataError(f"uvw_array has shape {shape}, not {(nrow, 3)}", url, hdf5.DAMAGED)
+        raise DataError(f"uvw_array has shape {shape}, not {(nrow, 3)}", url, DAMAGED)
 
 
 def _longest(header: Any, nrow: int, url: str) -> float:
@@ -195,7 +191,7 @@ def _longest(header: Any, nrow: int, url: str) -> float:
         uvw = np.asarray(header["uvw_array"][start : start + ROWS], np.float64)
         known = np.isfinite(uvw).all(axis=1)
         if (np.abs(uvw[known]) > FARTHEST).any():
-            raise DataError("uvw_array is larger than any baseline", url, hdf5.DAMAGED)
+            raise DataError("uvw_array is larger than any baseline", url, DAMAGED)
         length = np.hypot(uvw[known, 0], uvw[known, 1])
         longest = max(longest, float(np.max(length, initial=0.0)))
     return longest

@@ -9,11 +9,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.radio.read.rows.conventions import DAMAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DAMAGED = "copy it again, whole; what is still unreadable then is damaged at its source"
 FILTERS = "install hdf5plugin, or write it without (h5repack -f NONE)"
 
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.radio.read.rows.conventions import STOKES
 from spectrum_workflows.radio.read.rows.numbered import Numbered
 from spectrum_workflows.radio.read.rows.rowfile import Band, Field
 from spectrum_workflows.radio.types import Antennas
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-STOKES = {1: 1, 2: 2, 3: 3, 4: 4, -1: 5, -2: 8, -3: 6, -4: 7, -5: 9, -6: 12, -7: 10, -8: 11}
-"""Numbers of the polarization array (AIPS memo 117), and those of a Measurement Set."""
 
 FRAMES = {"fk5": "FK5", "icrs": "ICRS"}
 UNPHASED = "phase it to one direction first (pyuvdata: UVData.phase)"
