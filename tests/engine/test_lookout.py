@@ -27,7 +27,10 @@ SHORT = Limits(partition=2.0, stalled=60.0)  # a busy machine starts workers slo
 @pytest.fixture
 def client() -> Iterator[Client]:
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
+    # Dask gives a worker up for good that is lost twice within this time, or slow to come back;
+    # sites.local_pool would start it anew, and there is none here.
+    patience = dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"})
+    with patience, LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
         yield client
 
 

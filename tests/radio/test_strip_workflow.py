@@ -106,7 +106,9 @@ def test_two_workers_give_the_same_bits(small: Path, dask_client: Client, serial
     assert [(s.name, s.tasks) for s in metrics.stages] == alike
 
 
-@pytest.mark.parametrize("more", [{}, {"scales": [60.0, 480.0], "local_rms": 8.0}])
+@pytest.mark.parametrize(
+    "more", [{}, {"scales": [60.0, 480.0], "local_rms": 8.0, "threshold": None}]
+)
 def test_blocks_of_columns_make_the_same_image(
     small: Path, dask_client: Client, monkeypatch, more: dict
 ):
