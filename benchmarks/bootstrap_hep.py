@@ -107,13 +107,16 @@ def bootstrap(
 
 
 def compression(path: str, branches: Sequence[str]) -> float:
-    """Unpacked over stored bytes of some branches of a file."""
+    """Unpacked over stored bytes of some branches of a file.
+
+    Infinite for a file of few events, which ROOT keeps with the metadata.
+    """
     with uproot.open(path) as file:
         found = [file["Events"][name] for name in branches]
         unpacked, stored = (
             sum(getattr(b, f"{kind}compressed_bytes") for b in found) for kind in ("un", "")
         )
-    return float(unpacked / stored)
+    return float(unpacked / stored) if stored else float("inf")
 
 
 def generated(folder: str) -> str:

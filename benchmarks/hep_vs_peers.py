@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -306,10 +307,11 @@ def compared(source: str, folder: Path, args: argparse.Namespace) -> dict[str, A
         few, many = (files[f"{events:,} in {cluster:,}"] for cluster in CLUSTERS)
         assert few["yields"] == many["yields"], "the same events in other clusters"
     root.close()
+    packed = compression(source, NOMINAL)
     more = {
         "benchmark": "hep_vs_peers",
         "source": Path(source).name,
-        "compression of the source": round(compression(source, NOMINAL), 2),
+        "compression of the source": round(packed, 2) if math.isfinite(packed) else None,
         "files": files,
         "absent": [name for name in PEERS if name not in programs],
         "root": root.about.get("version"),

@@ -14,8 +14,9 @@ from spectrum_workflows.code_identity.data_files import named_files
 from spectrum_workflows.code_identity.modules import file_of, is_released, modules_below
 from spectrum_workflows.code_identity.source import (
     Source,
+    content_at,
     looks_at_itself,
-    source_at,
+    parsed,
 )
 from spectrum_workflows.errors import SpecError
 
@@ -100,7 +101,7 @@ def code_of(*names: str, own: Collection[str] = (), whole: Collection[str] = ())
         for name, source in sorted(search.sources.items())
     ]
     for module in modules:
-        _refuse_if_changed(module.name, search.sources[module.name], search.paths[module.name])
+        _refuse_if_changed(module.name, search.contents[module.name], search.paths[module.name])
     data = {
         str(path.relative_to(base) if base in path.parents else path): content_of(path)
         for path, base in search.data_files()
@@ -132,32 +133,37 @@ def confirm(code: Code) -> None:
     """
     for module in code.modules:
         path = file_of(module.name)
-        source = source_at(module.name, path) if path is not None else None
-        if path is None or source is None or not _is_same(module, source):
+        content = content_at(module.name, path) if path is not None else None
+        if path is None or content is None or not _is_same(module, content, path):
             remedy = "install the same one on both sides; restart what has imported an older one"
             raise SpecError(f"{module.name} is another version here", "select", remedy)
-        _refuse_if_changed(module.name, source, path)
+        _refuse_if_changed(module.name, content, path)
 
 
-def _is_same(module: Module, source: Source) -> bool:
-    return module.content == source.content or module.tree == source.tree
+def _is_same(module: Module, content: bytes, path: Path) -> bool:
+    """Whether it is the same file, or another that says the same: only then it is parsed."""
+    return module.content == sha256(content) or module.tree == parsed(content, str(path)).tree
 
 
-_imported: dict[str, tuple[ModuleSpec | None, str]] = {}
-"""Import and tree of loaded modules, as they were when they were first looked at."""
+_imported: dict[str, tuple[ModuleSpec | None, bytes]] = {}
+"""Import and content of loaded modules, as they were when they were first looked at."""
 
 
-def _refuse_if_changed(name: str, source: Source, path: Path) -> None:
+def _refuse_if_changed(name: str, content: bytes, path: Path) -> None:
     """Refuse a module whose file is no longer what this process imported, as far as it knows."""
     if name not in sys.modules:
         return
     spec = sys.modules[name].__spec__
-    before, tree = _imported.setdefault(name, (spec, source.tree))
+    before, imported = _imported.setdefault(name, (spec, content))
     if before is not spec:  # imported anew
-        _imported[name] = (spec, source.tree)
-    elif tree != source.tree:
+        _imported[name] = (spec, content)
+    elif imported != content and _trees_differ(imported, content, path):
         remedy = "restart the session: what it has imported is not what is there now"
         raise SpecError(f"{name} has changed since it was imported", str(path), remedy)
+
+
+def _trees_differ(imported: bytes, content: bytes, path: Path) -> bool:
+    return parsed(imported, str(path)).tree != parsed(content, str(path)).tree
 
 
 class _Search:
@@ -167,16 +173,22 @@ class _Search:
         self.wanted = wanted
         self.sources: dict[str, Source] = {}
         self.paths: dict[str, Path] = {}
+        self.contents: dict[str, bytes] = {}
+        self.passed: set[str] = set()
 
     def follow(self, name: str) -> None:
         """Take a module, the packages above it, and all that they import."""
         todo = [name]
         while todo:
             for step in accumulate(todo.pop().split("."), "{}.{}".format):
-                if step not in self.sources and self._take(step):
+                if step in self.sources or step in self.passed:
+                    continue
+                if self._take(step):
                     todo += _imported_by(step, self.sources[step], self.paths[step])
                     if _takes_all(step, self.sources[step], self.paths[step]):
                         todo += modules_below(step.partition(".")[0])
+                else:
+                    self.passed.add(step)
 
     def take_package(self, name: str) -> None:
         """Take every module of a package."""
@@ -193,7 +205,8 @@ class _Search:
         path = file_of(name)
         if path is None:
             return False
-        self.sources[name], self.paths[name] = source_at(name, path), path
+        self.contents[name], self.paths[name] = content_at(name, path), path
+        self.sources[name] = parsed(self.contents[name], str(path))
         return True
 
     def data_files(self) -> Iterator[tuple[Path, Path]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from spectrum_workflows.code_identity.trees import tree_digest
 from spectrum_workflows.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _TEXT = {"__doc__", "getdoc", "getsource", "getsourcelines", "getcomments", "co_firstlineno"}
@@ -56,20 +56,26 @@ class Source:
     full: tuple[str, ...] = ()
 
 
-def source_at(name: str, path: Path) -> Source:
-    """The source of a module's file; of one that is not source, only which content it has."""
+def content_at(name: str, path: Path) -> bytes:
+    """The content of a module's file.
+
+    Raises
+    ------
+    SpecError
+        It cannot be read.
+    """
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SpecError(f"{name} cannot be read ({error.strerror})", str(path)) from error
-    if path.suffix != ".py":
-        return Source(sha256(content), sha256(content))
-    return parsed(content, str(path))
 
 
 @lru_cache(maxsize=4096)
 def parsed(content: bytes, path: str) -> Source:
-    """The source of a file of code, parsed once for every content."""
+    """The source of a module's file, parsed once for every content.
+
+    Of one that is not source, only which content it has.
+    """
     if not path.endswith(".py"):
         return Source(sha256(content), sha256(content))
     tree = parse(content, path)
@@ -78,22 +84,38 @@ def parsed(content: bytes, path: str) -> Source:
 
 def source_of(content: bytes, tree: ast.Module) -> Source:
     """The source of a file of code, from its text and tree."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        elif isinstance(node, ast.FunctionDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.name for alias in node.names}
-            names |= set((getattr(node, "module", "") or "").split("."))
-    steps, full = _spelt(tree)
-    imports, by_name = _import_statements(tree)
+    seen = _Seen()
+    todo: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while todo:
+        node, runs = todo.pop()
+        seen.add(node, runs=runs)
+        if isinstance(node, ast.If) and _is_apart(node.test):
+            todo += [(child, False) for child in node.body]
+            todo += [(child, runs) for child in (node.test, *node.orelse)]
+        elif isinstance(node, ast.JoinedStr):
+            todo += [(v, runs) for v in node.values if not isinstance(v, ast.Constant)]
+        else:
+            todo += [(child, runs) for child in _children(node)]
+    steps, full = _spelt(seen.texts)
     return Source(
-        sha256(content), tree_digest(tree), imports, frozenset(names), by_name, steps, full
+        sha256(content),
+        tree_digest(tree),
+        tuple(seen.imports),
+        frozenset(seen.names),
+        seen.by_name,
+        steps,
+        full,
     )
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below one; not whether a name is read or written, a node of its own each time."""
+    for name in node._fields:
+        value = None if name == "ctx" else getattr(node, name, None)
+        if isinstance(value, list):
+            yield from (item for item in value if isinstance(item, ast.AST))
+        elif isinstance(value, ast.AST):
+            yield value
 
 
 def looks_at_itself(source: Source) -> bool:
@@ -101,27 +123,52 @@ def looks_at_itself(source: Source) -> bool:
     return bool(source.names & _TEXT)
 
 
-def _import_statements(
-    tree: ast.Module,
-) -> tuple[tuple[tuple[int, str, tuple[str, ...]], ...], bool]:
-    """Every import that may run, and whether there are some whose name is made late."""
-    imports: list[tuple[int, str, tuple[str, ...]]] = []
-    late = False
-    for node in running(tree):
-        if isinstance(node, ast.Import):
-            imports += [(0, alias.name, ()) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = tuple(alias.name for alias in node.names)
-            imports.append((node.level, node.module or "", names))
-        elif isinstance(node, ast.Call) and called(node) in _BY_NAME:
-            first = node.args[0] if node.args else None
-            text = first.value if isinstance(first, ast.Constant) else None
-            if isinstance(text, str):
-                bare = text.lstrip(".")
-                imports.append((len(text) - len(bare), bare, ()))
-            else:
-                late = True
-    return tuple(imports), late
+@dataclass
+class _Seen:
+    """What the nodes of a syntax tree say, as it is walked."""
+
+    names: set[str] = field(default_factory=set)
+    imports: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
+    by_name: bool = False
+    texts: list[str] = field(default_factory=list)
+
+    def add(self, node: ast.AST, *, runs: bool) -> None:
+        """Note one node, which runs or not when its module is imported."""
+        match node:
+            case ast.Name():
+                self.names.add(node.id)
+            case ast.Constant(value=str(text)):
+                self.texts.append(re.sub(r"\{[^{}]*\}|%[-\d.]*[sdifg]", "*", text))
+            case ast.Attribute():
+                self.names.add(node.attr)
+            case ast.FunctionDef():
+                self.names.add(node.name)
+            case ast.JoinedStr():
+                parts = [v.value if isinstance(v, ast.Constant) else "*" for v in node.values]
+                self.texts.append("".join(map(str, parts)))
+            case ast.Import() | ast.ImportFrom():
+                self._add_import(node, runs=runs)
+            case ast.Call() if runs and called(node) in _BY_NAME:
+                self._add_late_import(node)
+
+    def _add_import(self, node: ast.Import | ast.ImportFrom, *, runs: bool) -> None:
+        names = tuple(alias.name for alias in node.names)
+        self.names.update(names)
+        if isinstance(node, ast.ImportFrom):
+            self.names.update((node.module or "").split("."))
+            added = [(node.level, node.module or "", names)]
+        else:
+            added = [(0, name, ()) for name in names]
+        self.imports += added if runs else []
+
+    def _add_late_import(self, node: ast.Call) -> None:
+        first = node.args[0] if node.args else None
+        text = first.value if isinstance(first, ast.Constant) else None
+        if isinstance(text, str):
+            bare = text.lstrip(".")
+            self.imports.append((len(text) - len(bare), bare, ()))
+        else:
+            self.by_name = True
 
 
 def called(node: ast.Call) -> str:
@@ -136,15 +183,18 @@ def running(tree: ast.Module) -> Iterator[ast.AST]:
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
-        if isinstance(node, ast.If):
-            test = ast.dump(node.test)
-            if "__main__" in test or (
-                isinstance(node.test, ast.Name | ast.Attribute) and ("TYPE_CHECKING" in test)
-            ):
-                todo += node.orelse
-                continue
+        if isinstance(node, ast.If) and _is_apart(node.test):
+            todo += node.orelse
+            continue
         yield node
         todo += ast.iter_child_nodes(node)
+
+
+def _is_apart(test: ast.expr) -> bool:
+    """Whether what follows a condition is for type checkers, or a program of its own."""
+    if isinstance(test, ast.Name | ast.Attribute):
+        return "TYPE_CHECKING" in ast.dump(test)
+    return "__main__" in ast.dump(test)
 
 
 def parse(content: bytes, path: str) -> ast.Module:
@@ -165,18 +215,8 @@ def parse(content: bytes, path: str) -> ast.Module:
         raise SpecError(fault, where) from None
 
 
-def _spelt(tree: ast.Module) -> tuple[frozenset[str], tuple[str, ...]]:
+def _spelt(texts: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
     """Every step of every path that code may spell, and full paths as they are."""
-    nodes = list(ast.walk(tree))
-    texts = []
-    inside = {id(v) for n in nodes if isinstance(n, ast.JoinedStr) for v in n.values}
-    for node in nodes:
-        if isinstance(node, ast.JoinedStr):
-            parts = [v.value if isinstance(v, ast.Constant) else "*" for v in node.values]
-            texts.append("".join(map(str, parts)))
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and id(node) not in inside:
-            texts.append(re.sub(r"\{[^{}]*\}|%[-\d.]*[sdifg]", "*", text))
     short = [text for text in texts if len(text) < 500 and "\0" not in text]
     steps = {step for text in short for step in re.split(r"[/\\]", text)}
     full = {text for text in short if text.startswith("/") and not text.startswith(_NO_FILES)}

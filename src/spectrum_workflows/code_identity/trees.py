@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import hashlib
 
+_SAYS_NOTHING = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+"""Fields that say how code is written, or nothing that its place does not."""
+
 
 def tree_digest(tree: ast.Module) -> str:
     """SHA-256 of a syntax tree without docstrings; the same in every version of Python.
@@ -12,25 +15,27 @@ def tree_digest(tree: ast.Module) -> str:
     Left out are positions, comments, and statements that are only a text: docstrings, those
     of attributes too.
     """
-    digest = hashlib.sha256()
+    texts: list[str] = []
     todo: list[object] = [tree]
     while todo:
         item = todo.pop()
         if isinstance(item, str):
-            digest.update(item.encode("utf-8", "surrogatepass"))
+            texts.append(item)
             continue
         assert isinstance(item, ast.AST)
-        digest.update(f"({type(item).__name__}".encode())
+        texts.append(f"({type(item).__name__}")
         parts: list[object] = []
-        for name, value in ast.iter_fields(item):
-            parts += _field(name, value)
-        todo += [")", *reversed(parts)]
-    return digest.hexdigest()
+        for name in item._fields:
+            if name not in _SAYS_NOTHING:
+                parts += _field(name, getattr(item, name, None))
+        todo.append(")")
+        todo += parts[::-1]
+    return hashlib.sha256("".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _field(name: str, value: object) -> list[object]:
     """A field of a node as texts and nodes; nothing where it says nothing."""
-    if value is None or value == [] or name in ("ctx", "kind", "type_comment", "type_ignores"):
+    if value is None or value == []:
         return [f" {name}=None"] if name == "value" and value is None else []
     if isinstance(value, ast.AST):
         return [f" {name}=", value]
