@@ -5,11 +5,19 @@ import os
 import pickle
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
-from spectrum_workflows.code_identity import code_of, confirm, modules, science_code
+from spectrum_workflows.code_identity import (
+    Code,
+    code_of,
+    confirm,
+    dependencies,
+    modules,
+    science_code,
+)
 from spectrum_workflows.errors import SpecError
 
 BASE = {
@@ -256,3 +264,30 @@ def test_long_chains_and_odd_texts_have_a_digest(package):
     third = "x = " + " + ".join(["1"] * 900) + "\ny = '\\ud800'\nz = 0x" + "f" * 5000
     package(BASE | {"lab/third.py": third})
     assert len(digest()) == 64
+
+
+def test_our_own_code_is_parsed_again_only_after_a_change(tmp_path, monkeypatch):
+    package = tmp_path / "spectrum_workflows"
+    (package / "sub").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    os.utime(package / "__init__.py", ns=(10**18, 10**18))
+    monkeypatch.setattr(sys.modules["spectrum_workflows"], "__path__", [str(package)])
+    asked = []
+    monkeypatch.setattr(dependencies, "_code_of", lambda question: asked.append(question) or Code())
+    monkeypatch.setattr(dependencies, "_answered", {})
+
+    def parses() -> bool:
+        before = len(asked)
+        assert code_of(whole=("spectrum_workflows.radio",)) == Code()
+        return len(asked) > before
+
+    assert (parses(), parses()) == (True, False)
+    (package / "sub/new.py").write_text("x = 1")
+    assert (parses(), parses()) == (True, True)  # it may be written again at the same time
+    os.utime(package / "sub/new.py", ns=(10**18, 10**18))
+    assert (parses(), parses()) == (True, False)
+    (package / "sub/new.py").write_text("x = 2")  # as long as before
+    os.utime(package / "sub/new.py", ns=(10**18, 10**18 + 1))
+    assert (parses(), parses()) == (True, False)
+    monkeypatch.setitem(sys.modules, "spectrum_workflows.sub", types.ModuleType("sub"))
+    assert parses()

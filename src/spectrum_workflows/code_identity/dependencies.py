@@ -18,15 +18,13 @@ from spectrum_workflows.code_identity.source import (
     looks_at_itself,
     parsed,
 )
+from spectrum_workflows.code_identity.state import OWN, State, is_ours, own_state
 from spectrum_workflows.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from importlib.machinery import ModuleSpec
     from pathlib import Path
-
-_OWN = __name__.partition(".")[0]
-"""Our package: it runs first wherever one of its modules does, and only offers names."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,41 @@ def code_of(*names: str, own: Collection[str] = (), whole: Collection[str] = ())
     SpecError
         A module has changed since this process imported it, or cannot be parsed.
     """
+    question = _Question(names, tuple(own), tuple(whole))
+    if not all(map(is_ours, question.all_names)):
+        return _code_of(question)
+    state = own_state()
+    answer = _answered.get(question)
+    if answer is None or answer.state != state:
+        answer = _Answer(state, _code_of(question))
+        if state.is_settled() and all(is_ours(module.name) for module in answer.code.modules):
+            _answered[question] = answer
+    return answer.code
+
+
+@dataclass(frozen=True)
+class _Question:
+    names: tuple[str, ...]
+    own: tuple[str, ...]
+    whole: tuple[str, ...]
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        return (*self.names, *self.own, *self.whole)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    state: State
+    code: Code
+
+
+_answered: dict[_Question, _Answer] = {}
+"""Code of our own modules, which is asked for in every plan and in every run."""
+
+
+def _code_of(question: _Question) -> Code:
+    names, own, whole = question.names, question.own, question.whole
     search = _Search({name.partition(".")[0] for name in (*own, *whole)})
     for name in (*names, *own):
         search.follow(name)
@@ -118,7 +151,7 @@ def science_code(module: str) -> str:
         Any module of it.  Its package is the top-level one; of ours, the one below.
     """
     steps = module.split(".")
-    package = ".".join(steps[: 2 if steps[0] == _OWN else 1])
+    package = ".".join(steps[: 2 if steps[0] == OWN else 1])
     return code_of(whole=(package,)).digest
 
 
@@ -198,9 +231,9 @@ class _Search:
     def _take(self, name: str) -> bool:
         """Take one module if it is there and counts."""
         top = name.partition(".")[0]
-        if name == _OWN or top in sys.stdlib_module_names or top == "__main__":
+        if name == OWN or top in sys.stdlib_module_names or top == "__main__":
             return False
-        if top not in self.wanted and top != _OWN and is_released(top):
+        if top not in self.wanted and top != OWN and is_released(top):
             return False
         path = file_of(name)
         if path is None:
@@ -214,7 +247,7 @@ class _Search:
         packages: dict[str, list[str]] = defaultdict(list)
         for name in self.sources:
             packages[name.partition(".")[0]].append(name)
-        packages.pop(_OWN, None)  # its data are modules
+        packages.pop(OWN, None)  # its data are modules
         for names in packages.values():
             base = self.paths[min(names, key=len)].parent.parent
             code = set(self.paths.values())
@@ -243,4 +276,4 @@ def _imported_by(name: str, source: Source, path: Path) -> list[str]:
 def _takes_all(name: str, source: Source, path: Path) -> bool:
     """Whether what a module imports of its own package is decided late."""
     lazy = path.name == "__init__.py" and "__getattr__" in source.names
-    return name.partition(".")[0] != _OWN and (source.by_name or lazy)
+    return name.partition(".")[0] != OWN and (source.by_name or lazy)
