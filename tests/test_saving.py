@@ -160,7 +160,7 @@ def test_a_place_that_cannot_be_written(
     with pytest.raises(OutputError, match="is kept in"):
         front.save(outcome, replace(place, site=site, results=url))
     [one] = front.spooled(place)
-    assert (one.results, bool(one.why), one.nbytes) == (url, True, 1008)
+    assert (one.results, bool(one.reason), one.nbytes) == (url, True, 1008)
 
 
 def test_a_store_gets_it_through_the_spool(outcome: Outcome, place: Place) -> None:

@@ -98,7 +98,7 @@ def test_a_page_to_explore_needs_no_network(ran, tmp_path, science, what) -> Non
 
 def test_a_slider_runs_where_it_is_moved_to(ran) -> None:
     outcomes, place = ran
-    box = vary(outcomes["hep"], place, "luminosity", (10.0, 20.0), what="z")
+    box = vary(outcomes["hep"], place, "luminosity", (10.0, 20.0), picture="z")
     slider, below = box.children
     assert slider.value == 10.0
     assert below.outputs == ()  # nothing before it is moved

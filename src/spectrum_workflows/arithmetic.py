@@ -57,7 +57,7 @@ class Arithmetic:
     pinned: bool
 
 
-_found = Arithmetic(0, pinned=False)
+_chosen = Arithmetic(0, pinned=False)
 
 
 def pin() -> None:
@@ -66,21 +66,21 @@ def pin() -> None:
     Those that are imported already have chosen by themselves; `arithmetic` and
     `record.machine` tell what.
     """
-    global _found  # noqa: PLW0603
+    global _chosen  # noqa: PLW0603
     here, asked = _level_here(), _asked()
     if "ducc0" not in sys.modules:
         os.environ[DUCC0] = str(asked)
-        _found = Arithmetic(min(here, asked), pinned=min(here, asked) == LEVEL)
+        _chosen = Arithmetic(min(here, asked), pinned=min(here, asked) == LEVEL)
     else:
         level = min(here, _allowed(os.environ.get(DUCC0)))
-        _found = Arithmetic(level, pinned=level == LEVEL)
+        _chosen = Arithmetic(level, pinned=level == LEVEL)
     if min(here, asked) == LEVEL:
         os.environ |= _settings(os.environ)
 
 
 def arithmetic() -> dict[str, Any]:
     """The machine code that this process computes with, ready for a record."""
-    return asdict(_found)
+    return asdict(_chosen)
 
 
 def shell() -> list[str]:

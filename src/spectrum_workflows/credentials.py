@@ -88,7 +88,7 @@ _LINES = tuple(
 _BASIC = re.compile(r"(?i)\bbasic\s+([A-Za-z0-9+/]{8,}={0,2})")
 _LONG = re.compile(r"(?<![\w/+.-])(?:[A-Za-z0-9/+]{40}|[A-Za-z0-9_-]{32,}={0,2})(?![\w/+.-])")
 
-Found = tuple[str, tuple[int, int]]
+Sighting = tuple[str, tuple[int, int]]
 """What it is, and where in the text."""
 
 
@@ -150,14 +150,14 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def _all(text: str, guess: bool) -> Iterator[Found]:
+def _all(text: str, guess: bool) -> Iterator[Sighting]:
     """Everything secret in a text that is not hidden yet; places may overlap."""
     for kind, place in _shaped(text, guess):
         if HIDDEN[:-1] not in text[slice(*place)]:
             yield kind, place
 
 
-def _shaped(text: str, guess: bool) -> Iterator[Found]:
+def _shaped(text: str, guess: bool) -> Iterator[Sighting]:
     for kind, shape in _SHAPES:
         yield from ((kind, match.span()) for match in shape.finditer(text))
     for match in _ASSIGNED.finditer(text):
@@ -174,7 +174,7 @@ def _shaped(text: str, guess: bool) -> Iterator[Found]:
                 yield "a long word drawn at random", match.span()
 
 
-def _in_commands(text: str) -> Iterator[Found]:
+def _in_commands(text: str) -> Iterator[Sighting]:
     """What shell commands are given on their line."""
     for match in _SET.finditer(text):
         if NAMED.search(match[1]):

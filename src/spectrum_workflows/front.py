@@ -163,8 +163,8 @@ def run(
                 spec, plan, client=place.client, on_error=on_error, report=report
             )
     if result is None:
-        why = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
-        raise PartitionError(f"no partition could be computed: {why}")
+        reason = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
+        raise PartitionError(f"no partition could be computed: {reason}")
     driver = time.thread_time() - cpu
     here, worker_machines = machine(science.libraries), _machines(place, science.libraries)
     doubts = arithmetic.doubts((here, *worker_machines))

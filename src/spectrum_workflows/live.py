@@ -99,14 +99,14 @@ class View:
             speed.append(f"{state.bytes_read / 1e6:,.1f} MB read, {rate:.3g} MB/s")
         if speed:
             rows.append(("throughput", "; ".join(speed)))
-        return rows + self._said()
+        return rows + self._last_line()
 
     def _end_rows(self) -> list[tuple[str, str]]:
         took = [f"{stage} {_time(spent)}" for stage, spent in self.stages.items()]
         rows = [("stages", ", ".join(display.limited(took, 12)))] if took else []
-        return rows + self._said()
+        return rows + self._last_line()
 
-    def _said(self) -> list[tuple[str, str]]:
+    def _last_line(self) -> list[tuple[str, str]]:
         """What the last snapshot says of itself."""
         line = getattr(self.snapshots[-1], "line", "") if self.snapshots else ""
         return [("so far" if not self.ended else "last", line)] if line else []

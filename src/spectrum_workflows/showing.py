@@ -28,7 +28,7 @@ def show_figures() -> None:
 
 def show(
     outcome: Outcome | Sequence[Outcome] | Mapping[str, Outcome],
-    what: str | Sequence[str] = "",
+    pictures: str | Sequence[str] = "",
     *,
     region: Sequence[float] | None = None,
     common: bool = True,
@@ -39,7 +39,7 @@ def show(
     ----------
     outcome : Outcome, sequence of Outcome, or mapping of title to Outcome
         From `run`; several must be of one science.
-    what : str or sequence of str
+    pictures : str or sequence of str
         ``"dirty"``, ``"residual"``, ``"psf"``, ``"model"`` or ``"image"`` of an imaging run; of an
         analysis the name of what was filled, or ``"pulls"``, ``"ranking"``, ``"correlations"``
         or ``"scan"`` of its likelihood fit.  By default what people look at first.
@@ -61,7 +61,7 @@ def show(
     show_figures()
     named = outcome if isinstance(outcome, Mapping) else _titled(outcome)
     first = next(iter(named.values()))
-    science, names = first.domain, [what] if isinstance(what, str) else list(what)
+    science, names = first.domain, [pictures] if isinstance(pictures, str) else list(pictures)
     if science.show is None:
         raise SpecError("nothing is shown by name", first.spec.workflow, "plot(outcome) draws it")
     panels = [
@@ -104,14 +104,14 @@ class Explorer:
             file.write(self.html)
 
 
-def explore(outcome: Outcome, what: str = "") -> Explorer:
+def explore(outcome: Outcome, picture: str = "") -> Explorer:
     """Zoom into a named part of a result and read its values, in a notebook or a saved page.
 
     Parameters
     ----------
     outcome : Outcome
         From `run`.
-    what : str
+    picture : str
         As in `show`; by default what people look at first.
 
     Returns
@@ -136,7 +136,7 @@ def explore(outcome: Outcome, what: str = "") -> Explorer:
     except ImportError as error:
         remedy = "pip install 'spectrum-workflows[notebooks]'"
         raise MissingExtraError("explore needs bokeh", remedy=remedy) from error
-    name = _known(outcome, what)
+    name = _known(outcome, picture)
     title = f"{spec.name}: {name}"
     model = science.explore(outcome.result, name)
     offline = Resources(mode="inline")
@@ -160,9 +160,11 @@ def _title(title: str, name: str, outcomes: int, names: int) -> str:
     return title if names == 1 else f"{title}: {name}"
 
 
-def _known(outcome: Outcome, what: str) -> str:
+def _known(outcome: Outcome, picture: str) -> str:
     """A name that the science shows of a result; the first one by default."""
     names = list(outcome.domain.shown(outcome.result))
-    if what and what not in names:
-        raise SpecError(f"there is no {what!r} to show", outcome.spec.name, closest(what, names))
-    return what or names[0]
+    if picture and picture not in names:
+        raise SpecError(
+            f"there is no {picture!r} to show", outcome.spec.name, closest(picture, names)
+        )
+    return picture or names[0]

@@ -155,9 +155,9 @@ def closest(word: str, known: list[str]) -> str:
     return "known here: " + ", ".join(sorted(known)[:12]) if known else ""
 
 
-def _refuse_other_kinds(given: Any, found: Any, where: str, at: str = "") -> None:
+def _refuse_other_kinds(given: Any, parsed: Any, where: str, at: str = "") -> None:
     """Refuse what validation took for something else than it was: ``"no"`` for false."""
-    for step, value, taken in _pairs(given, found):
+    for step, value, taken in _pairs(given, parsed):
         here = f"{at}.{step}" if at else str(step)
         was, became = _kind_of(value), _kind_of(taken)
         if was and became and was != became:
@@ -167,14 +167,14 @@ def _refuse_other_kinds(given: Any, found: Any, where: str, at: str = "") -> Non
         _refuse_other_kinds(value, taken, where, here)
 
 
-def _pairs(given: Any, found: Any) -> Iterator[tuple[str | int, Any, Any]]:
+def _pairs(given: Any, parsed: Any) -> Iterator[tuple[str | int, Any, Any]]:
     """What stands under each key or position before and after validation."""
     if isinstance(given, Mapping):
         for key, value in given.items():
-            inner = found.get(key) if isinstance(found, Mapping) else getattr(found, key, None)
+            inner = parsed.get(key) if isinstance(parsed, Mapping) else getattr(parsed, key, None)
             yield key, value, inner
-    elif isinstance(given, list | tuple) and isinstance(found, list | tuple):
-        for k, (value, inner) in enumerate(zip(given, found, strict=False)):
+    elif isinstance(given, list | tuple) and isinstance(parsed, list | tuple):
+        for k, (value, inner) in enumerate(zip(given, parsed, strict=False)):
             yield k, value, inner
 
 

@@ -21,7 +21,7 @@ def vary(
     key: str,
     values: Sequence[Any],
     *,
-    what: str = "",
+    picture: str = "",
     region: Sequence[float] | None = None,
 ) -> Any:
     """Give a slider over values of one key of a spec; where it is moved to is run and shown.
@@ -38,7 +38,7 @@ def vary(
         With a dot for every table: ``"cuts.jet_pt"``.
     values : sequence
         What the key may be.
-    what : str
+    picture : str
         As in `show`.
     region : sequence of float, optional
         As in `show`.
@@ -66,12 +66,12 @@ def vary(
             try:
                 if value not in outcomes:
                     outcomes[value] = run(changed(outcome.spec, key, value), place, watch=False)
-                picture = _png(show({f"{key} = {value}": outcomes[value]}, what, region=region))
+                drawn = _png(show({f"{key} = {value}": outcomes[value]}, picture, region=region))
             except SpectrumError as error:
                 print(error)  # noqa: T201  below the slider
                 return
             below.clear_output(wait=True)
-            display(Image(picture))
+            display(Image(drawn))
 
     slider.observe(move, names="value")
     return ipywidgets.VBox([slider, below])

@@ -126,8 +126,8 @@ class Watching:
             action()
         except Exception as error:
             self._off = True
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            warnings.warn(f"the run goes on unwatched: {what}", stacklevel=2)
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
+            warnings.warn(f"the run goes on unwatched: {cause}", stacklevel=2)
         if self._pictured:
             spent = min(time.thread_time() - started, self._most)
             self._next, self._most = time.perf_counter() + max(EVERY, PAUSE * spent), math.inf

@@ -62,7 +62,7 @@ def category(of, items, **default):
 
 def agree(kernels, *inputs, name="c"):
     """The compiled correction has the library's value for every element."""
-    assert not kernels.why
+    assert not kernels.reasons
     theirs = kernels.library[name].evaluate(*inputs)
     ours = kernels.evaluate(name, *inputs)
     assert ulps_apart(np.atleast_1d(ours), np.atleast_1d(theirs)).max() <= ULP
@@ -311,7 +311,7 @@ def test_what_is_not_compiled_is_named_and_goes_through_the_library():
     described = STACK | {"inputs_update": ["x"], "input_op": "*", "output_op": "*"}
     plain = correction(2.0, X, name="b")
     kernels = compiled(a, plain, compound=[described], check=64)
-    assert kernels.why == {
+    assert kernels.reasons == {
         "a": "it has a node of type lwtnn",
         "all": "a is not compiled: it has a node of type lwtnn",
     }
@@ -536,7 +536,7 @@ def columns(n):
 
 def whole_file(real, n):
     by_name = columns(n)
-    assert not real.why
+    assert not real.reasons
     for name in real.names:
         inputs = [by_name.get(i.name) for i in real.inputs(name)]
         words = ("nom", "up", "down") if inputs[-1] is None else (None,)

@@ -293,7 +293,9 @@ class TestNormalisation:
         write(tmp_path / "a.root", 3)
         with uproot.update(tmp_path / "a.root") as file:
             file["Runs"] = np.histogram([1.0])
-        assert runs.generated(rootfile.open_tree(f"{tmp_path}/a.root", "Events")).weights is None
+        assert (
+            runs.read_generated(rootfile.open_tree(f"{tmp_path}/a.root", "Events")).weights is None
+        )
 
 
 class TestNothingTwice:

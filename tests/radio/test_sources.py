@@ -11,7 +11,7 @@ from astropy.table import Table
 from spectrum_workflows.errors import DataError, MissingExtraError
 from spectrum_workflows.radio import DOMAIN, products
 from spectrum_workflows.radio.sources import comparing, finding
-from spectrum_workflows.radio.sources.finding import Search
+from spectrum_workflows.radio.sources.finding import SourceSearch
 from spectrum_workflows.radio.spec import SourcesSpec
 from spectrum_workflows.radio.synthetic import planted
 from spectrum_workflows.radio.types import ARCSEC, Beam, Geometry, Planted
@@ -35,7 +35,7 @@ def gaussian(npix, east, north, major, minor, angle):
 
 def search_of(image, sigma=5.0):
     geometry = Geometry(len(image), CELL * ARCSEC, 1e-4)
-    return Search(image, RMS, sigma, BEAM, geometry, (np.pi, 0.7))
+    return SourceSearch(image, RMS, sigma, BEAM, geometry, (np.pi, 0.7))
 
 
 def noise(npix, seed=1):

@@ -33,7 +33,7 @@ State = Literal["verified", "unpublished", "missing", "different"]
 
 
 def fetch(
-    found: CatalogueEntry,
+    entry: CatalogueEntry,
     file: CatalogueFile,
     data: str,
     progress: Progress,
@@ -48,7 +48,7 @@ def fetch(
 
     Parameters
     ----------
-    found : CatalogueEntry
+    entry : CatalogueEntry
     file : CatalogueFile
         One of its files.
     data : str
@@ -78,7 +78,7 @@ def fetch(
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or distrust(file, path):
             part = path.with_name(f"{path.name}.part")
-            replica = _copied(found, file, part, progress)
+            replica = _copied(entry, file, part, progress)
             _check(file, part, replica)
             part.replace(path)
             _origin(part).unlink(missing_ok=True)
@@ -120,17 +120,17 @@ def verify(file: CatalogueFile, data: str) -> tuple[State, str]:
     return ("verified" if file.checksum else "unpublished"), now
 
 
-def _copied(found: CatalogueEntry, file: CatalogueFile, part: Path, progress: Progress) -> str:
+def _copied(entry: CatalogueEntry, file: CatalogueFile, part: Path, progress: Progress) -> str:
     """Fill the part from the first replica that gives all of it."""
-    troubles = []
-    for url in candidates(found, file):
+    errors = []
+    for url in candidates(entry, file):
         try:
             _append(url, file, part, progress)
         except (DataNotFoundError, AccessError, StoreError) as error:
-            troubles.append(str(error))
+            errors.append(str(error))
         else:
             return url
-    reason = "; ".join(troubles) or "the entry has no replicas"
+    reason = "; ".join(errors) or "the entry has no replicas"
     raise DataNotFoundError(f"no replica can be read ({reason})", file.name, "try again later")
 
 

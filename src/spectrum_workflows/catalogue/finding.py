@@ -200,17 +200,17 @@ def candidates(found: CatalogueEntry, file: CatalogueFile) -> Iterator[str]:
 
 
 def _first(found: CatalogueEntry, file: CatalogueFile, data: str) -> str:
-    troubles = []
+    errors = []
     for url in (storage.join(data, file.name), *candidates(found, file)):
         try:
             if storage.exists(url):
                 _check_here(file, url)
                 return url
-            troubles.append(f"{storage.shown(url)}: not there")
+            errors.append(f"{storage.shown(url)}: not there")
         except (AccessError, StoreError) as error:
-            troubles.append(str(error))
+            errors.append(str(error))
     raise DataNotFoundError(
-        f"no replica can be read ({'; '.join(troubles)})", file.name, "try spectrum data fetch"
+        f"no replica can be read ({'; '.join(errors)})", file.name, "try spectrum data fetch"
     )
 
 

@@ -230,8 +230,8 @@ def _changed(spec: Any, of_science: dict[str, Any]) -> Any:
     return spec.changed(**of_science) if of_science else spec
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         screen.text(__version__)
         raise typer.Exit
 

@@ -91,14 +91,14 @@ def table(rows: list[dict[str, Any]], *, title: str) -> None:
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(shown)
 
 
-def contents(found: Contents, *, most: int = display.MOST_ROWS) -> None:
+def contents(described: Contents, *, most: int = display.MOST_ROWS) -> None:
     """What is in a data set: its numbers, and a table of each kind of thing in it."""
     console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140)
-    shown = Table(title=escape(found.title), title_justify="left", show_header=False)
-    for name, value in found.lines:
+    shown = Table(title=escape(described.title), title_justify="left", show_header=False)
+    for name, value in described.lines:
         shown.add_row(name, escape(value))
     console.print(shown)
-    for one in found.tables:
+    for one in described.tables:
         listed = Table(title=one.name, title_justify="left")
         for column in one.head:
             listed.add_column(column, overflow="fold")
@@ -107,7 +107,7 @@ def contents(found: Contents, *, most: int = display.MOST_ROWS) -> None:
         console.print(listed)
         if len(one.cells) > most:
             text(f"… and {len(one.cells) - most:,} more {one.name} (all: --json)")
-    for line in found.notes:
+    for line in described.notes:
         text(f"note: {line}")
 
 
@@ -120,14 +120,14 @@ def profile(name: str, values: dict[str, Any], origins: dict[str, str]) -> None:
         text(f"{line:<{width}}  # {origins.get(key, 'default')}")
 
 
-def comparison(found: Comparison, *, json: bool) -> None:
+def comparison(compared: Comparison, *, json: bool) -> None:
     """A verdict, and the arrays that differ."""
     if json:
-        pairs = {k: {"found": f, "allowed": a} for k, (f, a) in found.deviations.items()}
-        as_json({"verdict": found.verdict, "deviations": pairs, "notes": list(found.notes)})
+        pairs = {k: {"found": f, "allowed": a} for k, (f, a) in compared.deviations.items()}
+        as_json({"verdict": compared.verdict, "deviations": pairs, "notes": list(compared.notes)})
         return
-    text(found.verdict)
-    for line in found.notes:
+    text(compared.verdict)
+    for line in compared.notes:
         text(f"  note: {line}")
-    for name, (have, allowed) in found.deviations.items():
+    for name, (have, allowed) in compared.deviations.items():
         text(f"  {name}: differs by {have:.3g}, allowed {allowed:.3g}")

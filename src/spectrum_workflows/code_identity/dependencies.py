@@ -123,7 +123,7 @@ _answered: dict[_Question, _Answer] = {}
 
 def _code_of(question: _Question) -> Code:
     names, own, whole = question.names, question.own, question.whole
-    search = _Search({name.partition(".")[0] for name in (*own, *whole)})
+    search = _ModuleSearch({name.partition(".")[0] for name in (*own, *whole)})
     for name in (*names, *own):
         search.follow(name)
     for name in whole:
@@ -199,11 +199,11 @@ def _trees_differ(imported: bytes, content: bytes, path: Path) -> bool:
     return parsed(imported, str(path)).tree != parsed(content, str(path)).tree
 
 
-class _Search:
+class _ModuleSearch:
     """The modules found so far, following import statements."""
 
-    def __init__(self, wanted: set[str]) -> None:
-        self.wanted = wanted
+    def __init__(self, followed: set[str]) -> None:
+        self.followed = followed
         self.sources: dict[str, Source] = {}
         self.paths: dict[str, Path] = {}
         self.contents: dict[str, bytes] = {}
@@ -233,7 +233,7 @@ class _Search:
         top = name.partition(".")[0]
         if name == OWN or top in sys.stdlib_module_names or top == "__main__":
             return False
-        if top not in self.wanted and top != OWN and is_released(top):
+        if top not in self.followed and top != OWN and is_released(top):
             return False
         path = file_of(name)
         if path is None:

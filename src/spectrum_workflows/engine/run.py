@@ -84,7 +84,7 @@ class Run(Generic[T]):
     metrics: Metrics = field(default_factory=Metrics)
     observer: Observer = field(default_factory=current_observer)
 
-    def over(self, stage: str, what: Reduction[R], *shared: Any) -> R:
+    def over(self, stage: str, reduction: Reduction[R], *shared: Any) -> R:
         """One pass over the partitions.
 
         Raises
@@ -92,16 +92,18 @@ class Run(Generic[T]):
         DataError
             None is left.
         """
-        value, metrics = self._reduce(stage, what, self.partitions, shared, self.on_error)
+        value, metrics = self._reduce(stage, reduction, self.partitions, shared, self.on_error)
         self._drop(metrics)
         return value
 
-    def reduce(self, stage: str, what: Reduction[R], items: Sequence[Partition], *shared: Any) -> R:
+    def reduce(
+        self, stage: str, reduction: Reduction[R], items: Sequence[Partition], *shared: Any
+    ) -> R:
         """The same over other items, which must all succeed and of which there must be some."""
-        value, _ = self._reduce(stage, what, items, shared, "raise")
+        value, _ = self._reduce(stage, reduction, items, shared, "raise")
         return value
 
-    def shuffle(self, stage: str, what: Shuffle[Any, R], *shared: Any) -> Persisted[R]:
+    def shuffle(self, stage: str, cut: Shuffle[Any, R], *shared: Any) -> Persisted[R]:
         """Pieces of the partitions, joined into values that stay where they are made.
 
         Raises
@@ -109,40 +111,40 @@ class Run(Generic[T]):
         DataError
             No partition is left.
         """
-        values = self._shuffle(stage, what, self.partitions, shared, self.on_error)
+        values = self._shuffle(stage, cut, self.partitions, shared, self.on_error)
         self._drop(values.metrics)
         return values
 
     def shuffle_items(
-        self, stage: str, what: Shuffle[Any, R], items: Sequence[Partition], *shared: Any
+        self, stage: str, cut: Shuffle[Any, R], items: Sequence[Partition], *shared: Any
     ) -> Persisted[R]:
         """The same of other items, which must all succeed."""
-        return self._shuffle(stage, what, items, shared, "raise")
+        return self._shuffle(stage, cut, items, shared, "raise")
 
-    def look(self, what: Reduction[R], items: Sequence[Partition], *shared: Any) -> R:
+    def look(self, reduction: Reduction[R], items: Sequence[Partition], *shared: Any) -> R:
         """A small reduction for whoever watches: it is in no stage and in no cost."""
-        parts = each(what.fn, items, *shared, client=self.client, label=f"{self.label}-look")
-        return cast("R", merged(parts, what.merge, fan_in=self.fan_in)[0])
+        parts = each(reduction.fn, items, *shared, client=self.client, label=f"{self.label}-look")
+        return cast("R", merged(parts, reduction.merge, fan_in=self.fan_in)[0])
 
-    def lose(self, what: str, error: str) -> None:
+    def lose(self, where: str, error: str) -> None:
         """Note that something after the passes failed: what there is, is partial."""
-        lost = Failure(what, 0, error, 1)
+        lost = Failure(where, 0, error, 1)
         self.metrics = replace(self.metrics, failures=(*self.metrics.failures, lost))
 
     def _reduce(
         self,
         stage: str,
-        what: Reduction[R],
+        reduction: Reduction[R],
         items: Sequence[Partition],
         shared: tuple[Any, ...],
         on_error: OnError,
     ) -> tuple[R, Metrics]:
-        parts = self._parts(stage, what.fn, items, shared, on_error)
+        parts = self._parts(stage, reduction.fn, items, shared, on_error)
         done = self._progress(stage, len(items))
         sketching = None
-        if what.sketch is not None:
-            sketching = Sketching(what.sketch, what.merge, self.observer, self.metrics)
-        merging = merged(parts, what.merge, fan_in=self.fan_in, done=done, sketching=sketching)
+        if reduction.sketch is not None:
+            sketching = Sketching(reduction.sketch, reduction.merge, self.observer, self.metrics)
+        merging = merged(parts, reduction.merge, fan_in=self.fan_in, done=done, sketching=sketching)
         self._count(stage, len(items), merging[1])
         if sketching is not None:
             self.observer.attempt(partial(sketching.end, Part(*merging)))
@@ -151,15 +153,15 @@ class Run(Generic[T]):
     def _shuffle(
         self,
         stage: str,
-        what: Shuffle[Any, R],
+        cut: Shuffle[Any, R],
         items: Sequence[Partition],
         shared: tuple[Any, ...],
         on_error: OnError,
     ) -> Persisted[R]:
-        parts = self._parts(stage, what.fn, items, shared, on_error)
+        parts = self._parts(stage, cut.fn, items, shared, on_error)
         done = self._progress(stage, len(items))
-        values = shuffle(parts, what.join, what.count, done=done)
-        self._count(stage, len(items) + what.count, values.metrics)
+        values = shuffle(parts, cut.join, cut.count, done=done)
+        self._count(stage, len(items) + cut.count, values.metrics)
         return values
 
     def _parts(

@@ -21,7 +21,7 @@ from spectrum_workflows.engine.parts import Part, Parts
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.pieces import join_pieces, piece
 from spectrum_workflows.engine.tasks import columns, loaded, scatter_shared, task_of
-from spectrum_workflows.engine.tree_dask import MERGE_PRIORITY, may_be_retried, stand_in
+from spectrum_workflows.engine.tree_dask import MERGE_PRIORITY, failed_part, may_be_retried
 from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import SiteError
 
@@ -158,7 +158,7 @@ def shuffle_on_workers(
 def _failed_parts(
     whole: _Shuffle[P, R], attempt: _Attempt, done: Callable[[int], None]
 ) -> dict[int, Future]:
-    """Compute the parts and have them cut; those that failed and may still be mended."""
+    """Compute the parts and have them cut; those that failed and may be tried again."""
     attempt.done, attempt.uncut = len(whole.settled), dict(whole.settled)
     todo = iter([n for n in range(len(whole.parts.items)) if n not in whole.settled])
     while True:
@@ -210,7 +210,7 @@ def _settle(whole: _Shuffle[P, R], attempt: _Attempt, number: int) -> Future:
         failed.release()
         failed = attempt.failed[number] = again
     key = whole.key("failed", number, attempt.turn)
-    return stand_in(whole.parts, whole.lookout, number, failed, key)
+    return failed_part(whole.parts, whole.lookout, number, failed, key)
 
 
 def _cut(whole: _Shuffle[P, R], attempt: _Attempt, *, last: bool) -> None:

@@ -224,7 +224,7 @@ def _without_history(run: RunningTree[R], level: int, node: Future) -> Future:
     """
     if run.fan_in**level < HISTORY:
         return node
-    return scatter(run.client, node.result(), run.key("held", next(run.merges)))
+    return scatter(run.client, node.result(), run.key("scattered", next(run.merges)))
 
 
 def _sketched(by_value: bytes, part: Part[Any]) -> Part[Any]:
@@ -271,8 +271,8 @@ def _show(sketching: Sketching[R], parts: list[Future]) -> None:
     sketching.show([part.result() for part in parts], picture=True)
 
 
-def _stand_in(run: RunningTree[R], number: int, failed: Future) -> Future:
-    return stand_in(run.parts, run.lookout, number, failed, run.key("failed", number))
+def _failed_leaf(run: RunningTree[R], number: int, failed: Future) -> Future:
+    return failed_part(run.parts, run.lookout, number, failed, run.key("failed", number))
 
 
 def _retry_lost(run: RunningTree[R], level: int, index: int, node: Future) -> list[Future]:
@@ -289,16 +289,18 @@ def _retry_lost(run: RunningTree[R], level: int, index: int, node: Future) -> li
     for n in lost:
         number, leaf = index * run.fan_in + n, group.leaves[n]
         if leaf.key in run.lookout.overdue:
-            group.leaves[n] = _stand_in(run, number, leaf)
+            group.leaves[n] = _failed_leaf(run, number, leaf)
             continue
         [again] = _submit_parts(run, [number], kind="again")
         run.lookout.wait(again)
-        group.leaves[n] = again if again.status != "error" else _stand_in(run, number, again)
+        group.leaves[n] = again if again.status != "error" else _failed_leaf(run, number, again)
     [group.node] = _submit_merges(run, 1, [index], [group.leaves])
     return [group.node]
 
 
-def stand_in(parts: Parts[Any], lookout: Lookout, number: int, failed: Future, key: str) -> Future:
+def failed_part(
+    parts: Parts[Any], lookout: Lookout, number: int, failed: Future, key: str
+) -> Future:
     """A finished partition that holds nothing but its failure, where failures are kept.
 
     Raises

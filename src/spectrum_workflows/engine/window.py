@@ -25,13 +25,13 @@ class Window:
 
     client: Client
     _size: int = 0
-    _looked: float = float("-inf")
+    _checked: float = float("-inf")
 
     def room(self, under_way: int) -> int:
         """Number of partitions to submit now: many at once, or none."""
-        if time.monotonic() - self._looked > LOOK_EVERY:
+        if time.monotonic() - self._checked > LOOK_EVERY:
             threads: int = sum(self.client.nthreads().values())
             self._size = max(OUTSTANDING, PER_THREAD * threads)
-            self._looked = time.monotonic()
+            self._checked = time.monotonic()
         room = self._size - under_way
         return room if room > self._size // 2 else 0

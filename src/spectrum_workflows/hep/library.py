@@ -97,7 +97,7 @@ def read_corrections(
 
     Bins, categories, formulas, transforms, random numbers and stacks of them become tables that
     one kernel walks; values are correctionlib's, to at most 4 ulp.  What cannot be compiled
-    (networks) is evaluated by correctionlib itself, and ``why`` names it.
+    (networks) is evaluated by correctionlib itself, and ``reasons`` names it.
 
     Parameters
     ----------

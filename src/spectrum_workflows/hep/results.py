@@ -32,7 +32,7 @@ __all__ = [
 
 
 def summary(result: HepResult) -> dict[str, Any]:
-    """Events selected per region, closure, and the fits the spec asks for."""
+    """Events selected per region and sample, what is missing, and the fits the spec asks for."""
     from spectrum_workflows.hep.fit.peak import fit_peaks
 
     out: dict[str, Any] = {

@@ -16,7 +16,7 @@ MOST = 3
 
 def warnings(result: HepResult) -> tuple[str, ...]:
     """Everything that a table, a picture or a file of the result does not show by itself."""
-    return tuple(dict.fromkeys(_found(result)))
+    return tuple(dict.fromkeys(_remarks(result)))
 
 
 def of_histogram(result: HepResult, name: str) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def of_fit(result: HepResult, *regions: str) -> tuple[str, ...]:
     return tuple(line.removeprefix("fit: ") for line in lines)
 
 
-def _found(result: HepResult) -> Iterator[str]:
+def _remarks(result: HepResult) -> Iterator[str]:
     yield from (f"incomplete: {line}" for line in result.missing)
     yield from result.notes
     for region, n in result.counts.items():

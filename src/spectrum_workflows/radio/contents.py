@@ -42,7 +42,7 @@ def is_set(url: str) -> bool:
 
 
 @dataclass
-class _Part:
+class _FieldRows:
     """Rows of one field in one data description, as far as they were seen."""
 
     times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -103,7 +103,7 @@ class _Coverage:
 class _Seen:
     """Everything that was seen of a set's rows."""
 
-    parts: dict[tuple[int, int], _Part] = field(default_factory=dict)
+    parts: dict[tuple[int, int], _FieldRows] = field(default_factory=dict)
     scans: dict[int, _Scan] = field(default_factory=dict)
     antennas: set[int] = field(default_factory=set)
     coverage: _Coverage = field(default_factory=_Coverage)
@@ -111,7 +111,7 @@ class _Seen:
     def add(self, block: RowBlock) -> None:
         """Count a block."""
         for number in np.unique(block.field).tolist():
-            part = self.parts.setdefault((number, block.window), _Part())
+            part = self.parts.setdefault((number, block.window), _FieldRows())
             part.add(block, block.field == number)
         self.antennas |= {*np.unique(block.first).tolist(), *np.unique(block.second).tolist()}
         cross = (block.first != block.second) & np.isfinite(block.uvw).all(axis=1)
@@ -258,11 +258,11 @@ def _fields(known: Inventory, seen: _Seen) -> Table:
         times = len(np.unique(np.concatenate([np.empty(0), *(part.times for part in parts)])))
         ra, dec = (math.degrees(angle) for angle in one.centre)
         place = (f"{ra % 360:.5f}", f"{dec:+.5f}") if math.isfinite(ra) else ("", "")
-        shown = one.frame or one.trouble
+        shown = one.frame or one.fault
         cells.append((str(one.number), one.name, *place, shown, f"{rows:,}", f"{times:,}"))
         direction = {"ra_deg": ra % 360, "dec_deg": dec} if place[0] else {}
         record = {"number": one.number, "name": one.name, **direction, "frame": one.frame}
-        records.append(record | {"trouble": one.trouble, "rows": rows, "times": times})
+        records.append(record | {"fault": one.fault, "rows": rows, "times": times})
     return Table("fields", head, cells, records)
 
 
@@ -331,11 +331,11 @@ def _antennas(known: Inventory, seen: _Seen) -> Table:
         place, diameter = antennas.position[number], float(antennas.diameter[number])
         wide = f"{diameter:g}" if diameter > 0 else ""
         at = [f"{value:.2f}" if math.isfinite(value) else "" for value in place.tolist()]
-        there = number in seen.antennas
-        cells.append((str(number), name, wide, *at, "yes" if there else "no"))
+        antenna_used = number in seen.antennas
+        cells.append((str(number), name, wide, *at, "yes" if antenna_used else "no"))
         record = {"number": number, "name": name, "diameter_m": _or_none(diameter)}
         record |= {"position_m": [_or_none(value) for value in place.tolist()]}
-        records.append(record | {"has_data": there})
+        records.append(record | {"has_data": antenna_used})
     return Table("antennas", head, cells, records)
 
 

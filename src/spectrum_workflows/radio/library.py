@@ -108,7 +108,7 @@ def dirty_image(vis: Visible, *, npix: int, cell: float, epsilon: float = EPSILO
     >>> dirty.dims, round(float(dirty.sel(l=0, m=0)), 3), dirty.units
     (('m', 'l'), 2.0, 'Jy/beam')
     """
-    return _gridded(vis, "dirty", npix, cell, epsilon)
+    return _inverted(vis, "dirty", npix, cell, epsilon)
 
 
 def psf(vis: Visible, *, npix: int, cell: float, epsilon: float = EPSILON) -> xr.DataArray:
@@ -147,10 +147,10 @@ def psf(vis: Visible, *, npix: int, cell: float, epsilon: float = EPSILON) -> xr
     >>> round(float(response.sel(l=0, m=0)), 3)
     1.0
     """
-    return _gridded(vis, "psf", npix, cell, epsilon)
+    return _inverted(vis, "psf", npix, cell, epsilon)
 
 
-def _gridded(vis: Visible, name: str, npix: int, cell: float, epsilon: float) -> xr.DataArray:
+def _inverted(vis: Visible, name: str, npix: int, cell: float, epsilon: float) -> xr.DataArray:
     """Dirty image or PSF, in Jy/beam."""
     geometry, data = _geometry(npix, cell, epsilon), stokes_i_of(vis).data
     observation = observation_of(vis, data)
@@ -447,15 +447,15 @@ def image(
     observation = observation_of(vis, natural)
     data, weights = _weighted(natural, spec, observation)
     outputs = Outputs(True, clean is not None, data.weight.size if spec.checks_itself else 0)
-    group, passes = PlaneGroup((Plane(),)), _passes(data)
+    group, run = PlaneGroup((Plane(),)), _one_run(data)
     with one_thread(), closing(_InMemory(data, geometry_of(spec), outputs)) as imager:
         sums = imager.sums()
         workflow.check_weight(sums.weight_sum, sums.unflagged, observation)
-        use = workflow.count_use(passes, sums, weights)
+        use = workflow.count_use(run, sums, weights)
         planes = (workflow.before_clean(spec, group, Plane(), sums),)
         images = workflow.with_beams(spec, GroupImages(planes, use=use))
         if clean is not None:
-            images = workflow.clean(spec, imager, images, passes, observation, mask)
+            images = workflow.clean(spec, imager, images, run, observation, mask)
     result = ImagingResult(
         name=spec.name,
         observation=observation,
@@ -644,7 +644,7 @@ def _weighted(
     return (prepared(data, geometry, weights) if weights else data), weights
 
 
-def _passes(data: Visibilities) -> Run[Chunk]:
+def _one_run(data: Visibilities) -> Run[Chunk]:
     """A run whose only partition is what is in memory."""
     nrow, nchan = data.weight.shape
     chunk = Chunk(HERE, "VISIBILITY", 0, 0, 0, nrow, 0, nchan, nrow * nchan)
@@ -663,7 +663,7 @@ class _InMemory:
 
     def sums(self) -> Sums:
         """Dirty image and PSF, in Jy/beam unless no visibility has a weight."""
-        [chunk] = _passes(self.data).partitions
+        [chunk] = _one_run(self.data).partitions
         sums = normalised(tasks.sums_of(self.data, chunk, (Plane(),), self.geometry, self.outputs))
         plane = sums.planes[0]
         self._weight_sum = plane.weight_sum

@@ -12,7 +12,7 @@ from spectrum_workflows.radio.beams.dish import image_of
 from spectrum_workflows.radio.beams.tables import beam_of
 from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.sources import comparing, finding
-from spectrum_workflows.radio.sources.finding import Search
+from spectrum_workflows.radio.sources.finding import SourceSearch
 from spectrum_workflows.radio.types import ARCSEC, GroupImages
 from spectrum_workflows.radio.write import bdsf, fits
 
@@ -129,7 +129,7 @@ def with_sources(asked: SourcesSpec, result: ImagingResult, plane: PlaneImages) 
     observation = result.observation
     if plane.beam is None:
         raise DataError("there is no beam", observation.url, "add a [restore] table")
-    search = Search(
+    search = SourceSearch(
         image=plane.dirty if plane.image is None else plane.image,
         rms=robust_rms(plane.dirty if plane.residual is None else plane.residual),
         sigma=asked.sigma,
@@ -160,7 +160,7 @@ def _planted(observation: Observation) -> tuple[Planted, ...] | None:
     return planted(observation.url)
 
 
-def _attenuated(source: Source, beam: Image, search: Search) -> Source:
+def _attenuated(source: Source, beam: Image, search: SourceSearch) -> Source:
     """The source with the primary beam at its middle."""
     middle, cell = len(beam) // 2, search.geometry.cell / ARCSEC
     row, column = round(middle + source.north / cell), round(middle - source.east / cell)

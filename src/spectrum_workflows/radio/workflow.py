@@ -86,9 +86,9 @@ def run(
     with one_thread():
         for group in plan.groups:
             chunks = plan.chunks_of(group)
-            passes = Run(chunks, client, on_error, report, "radio", FAN_IN, metrics)
-            groups.append(image(spec, plan, group, passes, mask))
-            metrics = passes.metrics
+            run = Run(chunks, client, on_error, report, "radio", FAN_IN, metrics)
+            groups.append(image(spec, plan, group, run, mask))
+            metrics = run.metrics
         result = ImagingResult(
             name=spec.name,
             observation=plan.observation,
@@ -104,35 +104,35 @@ def image(
     spec: RadioSpec,
     plan: ImagingPlan,
     group: PlaneGroup,
-    passes: Run[Chunk],
+    run: Run[Chunk],
     mask: PixelMask | None = None,
 ) -> GroupImages:
     """Dirty images, PSFs and beams of some planes; where the spec says so, clean images.
 
     Where CLEAN fails, whatever the reason, the images before it are not lost.
     """
-    check_of = sum(chunk.size for chunk in passes.partitions)
-    weighting = weigh(spec, plan, passes)
-    with closing(make_imager(spec, group, passes, weighting, check_of)) as imager:
+    check_of = sum(chunk.size for chunk in run.partitions)
+    weighting = weigh(spec, plan, run)
+    with closing(make_imager(spec, group, run, weighting, check_of)) as imager:
         sums = imager.sums()
         check_weight(sums.weight_sum, sums.unflagged, plan.observation, outside=sums.outside)
         planes = (before_clean(spec, group, plane, sums) for plane in group.planes)
-        images = GroupImages(tuple(planes), use=count_use(passes, sums, weighting))
+        images = GroupImages(tuple(planes), use=count_use(run, sums, weighting))
         images = with_beams(spec, images)
         if spec.clean is None:
             return images
         try:
-            return clean(spec, imager, images, passes, plan.observation, mask)
+            return clean(spec, imager, images, run, plan.observation, mask)
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             if isinstance(error, SpectrumError):
                 reason = f"{error.where}: {error.what}"
-            passes.lose("CLEAN", reason)
+            run.lose("CLEAN", reason)
             errors = (*images.errors, f"CLEAN failed: {reason}")
             return replace(images, errors=errors, stop=Stop.LOST)
 
 
-def weigh(spec: RadioSpec, plan: ImagingPlan, passes: Run[Chunk]) -> Weighting | None:
+def weigh(spec: RadioSpec, plan: ImagingPlan, run: Run[Chunk]) -> Weighting | None:
     """The imaging weights; the first pass, which only uniform and Briggs weights need.
 
     Raises
@@ -143,7 +143,7 @@ def weigh(spec: RadioSpec, plan: ImagingPlan, passes: Run[Chunk]) -> Weighting |
     if spec.weighting.scheme == "natural":
         return untouched(spec)
     summing = Reduction(chunk_tasks.density_of, chunk_tasks.add_density)
-    density = passes.over("weights", summing, geometry_of(spec))
+    density = run.over("weights", summing, geometry_of(spec))
     return weighting_of(spec, density, plan.observation)
 
 
@@ -179,7 +179,7 @@ def taper_of(spec: RadioSpec) -> float:
 def make_imager(
     spec: RadioSpec,
     group: PlaneGroup,
-    passes: Run[Chunk],
+    run: Run[Chunk],
     weighting: Weighting | None,
     check_of: int,
 ) -> Imager:
@@ -189,9 +189,9 @@ def make_imager(
         psf=spec.image.psf, clean=spec.clean is not None, check_of=check_of if checks else 0
     )
     if group.layout is None:
-        return LocalImager(passes, group.planes, geometry_of(spec), weighting, outputs)
-    strips = shuffle_into_strips(passes, group.layout, weighting)
-    return StripImager(passes, group.planes, group.layout, outputs, strips)
+        return LocalImager(run, group.planes, geometry_of(spec), weighting, outputs)
+    strips = shuffle_into_strips(run, group.layout, weighting)
+    return StripImager(run, group.planes, group.layout, outputs, strips)
 
 
 def before_clean(spec: RadioSpec, group: PlaneGroup, plane: Plane, sums: Sums) -> PlaneImages:
@@ -212,7 +212,7 @@ def clean(
     spec: RadioSpec,
     imager: Imager,
     images: GroupImages,
-    passes: Run[Chunk],
+    run: Run[Chunk],
     observation: Observation,
     mask: PixelMask | None = None,
 ) -> GroupImages:
@@ -221,14 +221,14 @@ def clean(
     psfs = tuple(plane.psf for plane in images.planes if plane.psf is not None)
     geometry = geometry_of(spec)
     where = images.planes[0].plane.where
-    seen = partial(show_cycle, passes.observer, where, geometry, observation.origin)
+    seen = partial(show_cycle, run.observer, where, geometry, observation.origin)
     search = search_for(spec.clean, geometry, images.planes[0].beam, mask)
     cleaned = cotton_schwab(imager, psfs, spec.clean, search=search, seen=seen)
     with closing(cleaned.residual) as left:
         residuals = left.gathered()
     errors = images.errors
     if cleaned.error:
-        passes.lose("CLEAN", cleaned.error)
+        run.lose("CLEAN", cleaned.error)
         errors = (*errors, f"CLEAN ended after major cycle {cleaned.major}: {cleaned.error}")
     models = cleaned.model.dense(geometry.npix, geometry.npix)
     planes = []
@@ -291,11 +291,11 @@ def with_beams(spec: RadioSpec, images: GroupImages) -> GroupImages:
     return replace(images, planes=tuple(planes), errors=tuple(errors))
 
 
-def count_use(passes: Run[Chunk], sums: Sums, weighting: Weighting | None) -> Use:
+def count_use(run: Run[Chunk], sums: Sums, weighting: Weighting | None) -> Use:
     """Count the visibilities that the images hold of those in the chunks that are left."""
-    planned = sum(chunk.size for chunk in passes.partitions)
+    planned = sum(chunk.size for chunk in run.partitions)
     counted = weighting.usable if weighting else None
-    known = counted is not None and not passes.metrics.failures  # else of lost chunks, too
+    known = counted is not None and not run.metrics.failures  # else of lost chunks, too
     usable = counted if counted is not None and known else sums.used
     return Use(
         planned=planned,

@@ -85,17 +85,17 @@ def compare(folder_a: str, folder_b: str) -> Comparison:
     return with_axes(comparison, science.axes(folder_a), science.axes(folder_b))
 
 
-def with_axes(found: Comparison, a: Mapping[str, Any], b: Mapping[str, Any]) -> Comparison:
+def with_axes(comparison: Comparison, a: Mapping[str, Any], b: Mapping[str, Any]) -> Comparison:
     """The verdict once it is known where the two results' numbers lie."""
     other = {name: (a.get(name), b.get(name)) for name in sorted({*a, *b})}
     other = {name: pair for name, pair in other.items() if pair[0] != pair[1]}
     if not other:
-        return found
+        return comparison
     notes = tuple(f"{name}: {one} against {two}" for name, (one, two) in other.items())
     verdict: Verdict = "different"
-    if found.verdict != "different" and all(_close(*pair) for pair in other.values()):
+    if comparison.verdict != "different" and all(_close(*pair) for pair in other.values()):
         verdict = "equivalent"
-    return Comparison(verdict, found.deviations, found.notes + notes)
+    return Comparison(verdict, comparison.deviations, comparison.notes + notes)
 
 
 def _close(one: Any, two: Any) -> bool:

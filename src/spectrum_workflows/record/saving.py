@@ -77,13 +77,13 @@ def _saved_there(outcome: Outcome, results: str, kept: str, spools: Sequence[str
     return folder
 
 
-def _unspooled(outcome: Outcome, folder: str, why: OutputError) -> str:
+def _unspooled(outcome: Outcome, folder: str, cause: OutputError) -> str:
     """Send it without a copy here: nothing else is left to try."""
     try:
         write(outcome, folder)
     except OutputError as error:
         spool.sweep(folder)
-        raise OutputError(f"{error.what}; {why.what}", error.where, error.remedy) from error
+        raise OutputError(f"{error.what}; {cause.what}", error.where, error.remedy) from error
     return folder
 
 
@@ -98,7 +98,7 @@ def _keep(
 
 def _told(error: SpectrumError, kept: str) -> OutputError:
     """The error that says where the result is."""
-    spool.note_why(kept, str(error))
+    spool.note_reason(kept, str(error))
     remedy = f"spectrum save '{kept}' --out URL puts it elsewhere"
     return OutputError(f"{error.what}; the result is kept in {kept}", error.where, remedy)
 

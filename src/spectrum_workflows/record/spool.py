@@ -42,7 +42,7 @@ class Spooled:
         Where it is.
     results : str
         The results root it was meant for; empty if nobody knows.
-    why : str
+    reason : str
         Why it is not there; empty if the session ended before that was known.
     nbytes : int
     """
@@ -50,7 +50,7 @@ class Spooled:
     name: str
     folder: str
     results: str
-    why: str
+    reason: str
     nbytes: int
 
 
@@ -106,7 +106,7 @@ def keep(write: Callable[[str], None], name: str, results: str, spools: Sequence
         try:
             _private(Path(spool))
             write(str(part))
-            note = {"results": storage.shown(results), "why": ""}
+            note = {"results": storage.shown(results), "reason": ""}
             storage.write_bytes(str(part / NOTE), json.dumps(note).encode())
             part.rename(folder)
         except (OSError, SpectrumError) as error:
@@ -117,10 +117,10 @@ def keep(write: Callable[[str], None], name: str, results: str, spools: Sequence
     raise OutputError(f"no spool takes the result ({'; '.join(reasons) or 'there is none'})")
 
 
-def note_why(folder: str, why: str) -> None:
+def note_reason(folder: str, reason: str) -> None:
     """Remember why a result is still here, if that can be written."""
     with suppress(OSError, SpectrumError):
-        note = _noted(Path(folder)) | {"why": why}
+        note = _noted(Path(folder)) | {"reason": reason}
         storage.write_bytes(str(Path(folder, NOTE)), json.dumps(note).encode())
 
 
@@ -217,8 +217,8 @@ def _in(spool: Path) -> Iterator[Spooled]:
         note = _noted(folder)
         with suppress(SpectrumError):
             sizes = [entry["size"] for entry in read_record(str(folder))["objects"]]
-            where, why = str(note.get("results", "")), str(note.get("why", ""))
-            yield Spooled(folder.name, str(folder), where, why, sum(sizes))
+            where, reason = str(note.get("results", "")), str(note.get("reason", ""))
+            yield Spooled(folder.name, str(folder), where, reason, sum(sizes))
 
 
 def _noted(folder: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def check_agreement(client: Client, workers: Iterable[str]) -> frozenset[str]:
     return frozenset(address for address, side in answers.items() if isinstance(side, Mapping))
 
 
-def compare_versions(found: Mapping[str, Any]) -> None:
+def compare_versions(versions: Mapping[str, Any]) -> None:
     """Compare what `distributed.Client.get_versions` gave.
 
     Raises
@@ -54,8 +54,8 @@ def compare_versions(found: Mapping[str, Any]) -> None:
     SiteError
         A version on the scheduler or on a worker is not the client's.
     """
-    here = _versions(found["client"])
-    others = {"the scheduler": found["scheduler"], **found["workers"]}
+    here = _versions(versions["client"])
+    others = {"the scheduler": versions["scheduler"], **versions["workers"]}
     for where, side in others.items():
         if not isinstance(side, Mapping):
             continue  # a worker that has left meanwhile

@@ -54,8 +54,8 @@ def new_folder(parent: str | Path | None = None, *, prefix: str = "spectrum-") -
         if isinstance(error, SiteError):
             raise
         remedy = "local_directory below [cluster], or TMPDIR, says where"
-        why = f"cannot make a private folder ({error.strerror})"
-        raise SiteError(why, str(where), remedy) from error
+        reason = f"cannot make a private folder ({error.strerror})"
+        raise SiteError(reason, str(where), remedy) from error
 
 
 def check_owned(folder: Path) -> None:
@@ -70,8 +70,8 @@ def check_owned(folder: Path) -> None:
         It is not so.
     """
     for part in (folder, *folder.parents):
-        if why := open_to_others(part):
-            raise SiteError(why, str(part), "choose a folder that only you can change")
+        if reason := open_to_others(part):
+            raise SiteError(reason, str(part), "choose a folder that only you can change")
 
 
 def open_to_others(path: Path) -> str:

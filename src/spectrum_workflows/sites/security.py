@@ -110,10 +110,10 @@ def certificate_files(folder: Path) -> Security:
     return Security(require_encryption=True, tls_ca_file=str(files["ca_file"]), **roles)
 
 
-def warn_insecure(what: str) -> None:
+def warn_insecure(subject: str) -> None:
     """Say that a connection is open to everybody who can reach it."""
     warnings.warn(
-        f"{what} is reachable without TLS (insecure = true): whoever can connect to it "
+        f"{subject} is reachable without TLS (insecure = true): whoever can connect to it "
         "can run code as you",
         InsecureWarning,
         stacklevel=2,

@@ -116,8 +116,8 @@ class Watch:
         return bool(self.agreed)
 
     def _nobody(self) -> SiteError:
-        why = ", ".join(filter(None, (self.deployment.diagnose(), self.fault)))
+        reason = ", ".join(filter(None, (self.deployment.diagnose(), self.fault)))
         return SiteError(
-            f"no worker for {self.patience:g} s" + (f": {why}" if why else ""),
+            f"no worker for {self.patience:g} s" + (f": {reason}" if reason else ""),
             remedy="patience below [workers] says how long to wait",
         )

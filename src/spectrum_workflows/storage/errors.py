@@ -80,7 +80,11 @@ def describe(kind: Kind, error: BaseException, place: Location, fs: Any) -> Base
         return here.get(kind, error)
     if kind == "missing":
         return _missing_there(place, fs)
-    where, whom, cause = place.shown, endpoint(place, fs), f"{_for_bucket(place)} ({_said(error)})"
+    where, whom, cause = (
+        place.shown,
+        endpoint(place, fs),
+        f"{_for_bucket(place)} ({_own_words(error)})",
+    )
     words: dict[str, SpectrumError] = {
         "denied": AccessError(
             f"{whom} refused access{cause}",
@@ -197,7 +201,7 @@ def _root_kind(text: str) -> Kind:
     return "denied" if any(word in text for word in _ROOT_DENIED) else "passing"
 
 
-def _said(error: BaseException) -> str:
+def _own_words(error: BaseException) -> str:
     """The store's own word for it, or else what the library said; never a URL with its query."""
     if isinstance(error, FileNotFoundError) and error.__cause__:
         error = error.__cause__

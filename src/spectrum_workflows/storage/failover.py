@@ -52,7 +52,7 @@ def anywhere(place: Location, action: Callable[[Any, str], T]) -> T:
     copies = current_stores().copies_of(planned)
     if not copies:
         return persist(place, action)
-    troubles: dict[str, SpectrumError] = {}
+    errors: dict[str, SpectrumError] = {}
     for root, url in sorted(copies, key=lambda copy: _is_down(copy[0])):
         copy = place if url == planned else location_of(url)
         try:
@@ -62,12 +62,12 @@ def anywhere(place: Location, action: Callable[[Any, str], T]) -> T:
         except (AccessError, DataError, DataNotFoundError, StoreError) as error:
             if isinstance(error, AccessError | StoreError):
                 _failed[root] = time.monotonic()
-            troubles[url] = error
+            errors[url] = error
         else:
             if url != planned:
                 note_copy(shown(root))
             return result
-    raise troubles[planned]
+    raise errors[planned]
 
 
 def remember_size(url: str, size: int | None) -> None:

@@ -17,7 +17,7 @@ from spectrum_workflows.storage.urls import join, local_path
 MANY = 20_000
 """Files of a folder that are looked at."""
 
-_SAID = ("ETag", "VersionId", "Content-MD5", "Digest", "Last-Modified", "LastModified", "mtime")
+_VERSIONS = ("ETag", "VersionId", "Content-MD5", "Digest", "Last-Modified", "LastModified", "mtime")
 _HEADS = ("zarr.json", ".zmetadata", ".zgroup")
 _NO_DATA = {"table.lock", "checksums.json"}
 """Casacore writes into its lock when it reads."""
@@ -67,8 +67,8 @@ def stamp_below(url: str) -> str:
     return total.hexdigest() if listed else ""
 
 
-def _in_a_line(said: dict[str, Any]) -> str:
-    return " ".join([str(said.get("size")), *(f"{w} {said[w]}" for w in _SAID if said.get(w))])
+def _in_a_line(info: dict[str, Any]) -> str:
+    return " ".join([str(info.get("size")), *(f"{w} {info[w]}" for w in _VERSIONS if info.get(w))])
 
 
 def _file(path: Path) -> str:

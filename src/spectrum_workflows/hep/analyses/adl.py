@@ -26,10 +26,10 @@ from spectrum_workflows.hep.analyses.particles import (
 )
 
 Events = Any
-Found = dict[str, Any]
+Selected = dict[str, Any]
 
 
-def q1(events: Events) -> Found:
+def q1(events: Events) -> Selected:
     """Q1, a number per event: the missing transverse momentum of all events.
 
     Parameters
@@ -51,7 +51,7 @@ def q1(events: Events) -> Found:
     return {"met": events.MET_pt}
 
 
-def q2(events: Events) -> Found:
+def q2(events: Events) -> Selected:
     """Q2, a list per event: the pt of all jets.
 
     Parameters
@@ -73,7 +73,7 @@ def q2(events: Events) -> Found:
     return {"jet_pt": ak.flatten(events.Jet_pt)}
 
 
-def q3(events: Events, *, jet_eta: float = 1.0) -> Found:
+def q3(events: Events, *, jet_eta: float = 1.0) -> Selected:
     """Q3, choose from a list: the pt of jets with ``|eta|`` below ``jet_eta``.
 
     Parameters
@@ -98,7 +98,7 @@ def q3(events: Events, *, jet_eta: float = 1.0) -> Found:
     return {"jet_pt": ak.flatten(events.Jet_pt[central])}
 
 
-def q4(events: Events, *, jet_pt: float = 40.0) -> Found:
+def q4(events: Events, *, jet_pt: float = 40.0) -> Selected:
     """Q4, choose events: missing transverse momentum beside two jets above ``jet_pt``.
 
     Parameters
@@ -123,7 +123,7 @@ def q4(events: Events, *, jet_pt: float = 40.0) -> Found:
     return {"met": events.MET_pt[hard >= 2]}
 
 
-def q5(events: Events, *, low: float = 60.0, high: float = 120.0) -> Found:
+def q5(events: Events, *, low: float = 60.0, high: float = 120.0) -> Selected:
     """Q5, pairs from one list: missing transverse momentum beside a muon pair.
 
     The two muons have opposite charge and a mass between ``low`` and ``high``;
@@ -155,7 +155,7 @@ def q5(events: Events, *, low: float = 60.0, high: float = 120.0) -> Found:
     return {"met": events.MET_pt[ak.any(good, axis=1)]}
 
 
-def q6(events: Events, *, top_mass: float = 172.5) -> Found:
+def q6(events: Events, *, top_mass: float = 172.5) -> Selected:
     """Q6, the best of all triples: three jets of a mass closest to the top quark's.
 
     Parameters
@@ -190,7 +190,7 @@ def q6(events: Events, *, top_mass: float = 172.5) -> Found:
 
 def q7(
     events: Events, *, jet_pt: float = 30.0, lepton_pt: float = 10.0, distance: float = 0.4
-) -> Found:
+) -> Selected:
     """Q7, two lists against each other: the pt sum of jets away from every lepton.
 
     Jets above ``jet_pt`` with no electron or muon above ``lepton_pt`` within
@@ -226,7 +226,7 @@ def q7(
     return {"jet_pt_sum": ak.sum(away.pt, axis=1)[ak.num(away) > 0]}
 
 
-def q8(events: Events, *, z_mass: float = 91.2) -> Found:
+def q8(events: Events, *, z_mass: float = 91.2) -> Selected:
     """Q8, what a best pair leaves over: transverse mass of the leading other lepton.
 
     Of three or more electrons and muons, the pair of one flavour and opposite

@@ -58,7 +58,7 @@ class CorrectionKernels:
     ----------
     tables : dict of str to Table or Compound
         All that are compiled.
-    why : dict of str to str
+    reasons : dict of str to str
         Those that only correctionlib can evaluate, and why.  They are evaluated by it.
     library : correctionlib.CorrectionSet
         The same file.
@@ -68,7 +68,7 @@ class CorrectionKernels:
     """
 
     tables: dict[str, Table | Compound]
-    why: dict[str, str]
+    reasons: dict[str, str]
     library: CorrectionSet = field(repr=False)
     check: int = 64
 
@@ -185,20 +185,20 @@ def compile_corrections(text: str, library: CorrectionSet, *, check: int = 64) -
     except ValueError as error:  # JSON that only the library's parser accepts
         return CorrectionKernels({}, dict.fromkeys(library, f"its JSON: {error}"), library, check)
     tables: dict[str, Table | Compound] = {}
-    why: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for described in content.tree["corrections"]:
         try:
             tables[described["name"]] = compile_correction(described, content)
         except CannotCompileError as error:
-            why[described["name"]] = str(error)
+            reasons[described["name"]] = str(error)
     for described in content.tree.get("compound_corrections") or ():
         name = described["name"]
         missing = [part for part in described["stack"] if part not in tables]
         if missing:
-            why[name] = f"{missing[0]} is not compiled: {why[missing[0]]}"
+            reasons[name] = f"{missing[0]} is not compiled: {reasons[missing[0]]}"
         elif name not in tables:
             tables[name] = _compound(described, tables)
-    return CorrectionKernels(tables, why, library, check)
+    return CorrectionKernels(tables, reasons, library, check)
 
 
 def _compound(described: Any, tables: dict[str, Table | Compound]) -> Compound:
@@ -366,7 +366,7 @@ def _check(
     some = tuple(
         given if isinstance(given, str) else broadcast(given, n, None)[chosen] for given in inputs
     )
-    lanes = np.array([k for k, name in enumerate(names) if name not in kernels.why], np.int64)
+    lanes = np.array([k for k, name in enumerate(names) if name not in kernels.reasons], np.int64)
     ours = out[np.ix_(chosen, lanes)]
     theirs = np.empty_like(ours)
     taken: dict[tuple[Input, ...], list[Any]] = {}

@@ -294,7 +294,7 @@ def evaluate(  # noqa: C901  (one function, as above)
                     v, edge, bins = axes[k, 0], axes[k, 2], axes[k, 3]
                     value = np.float64(bits[v]) if integers[v] else row[v]
                     if axes[k, 1]:
-                        found = _uniform_bin(edges[edge], edges[edge + 1], bins, flow, value)
+                        bin_number = _uniform_bin(edges[edge], edges[edge + 1], bins, flow, value)
                     else:
                         if flow == WRAP:
                             value = _wrapped(edges[edge], edges[edge + bins], value)
@@ -304,13 +304,13 @@ def evaluate(  # noqa: C901  (one function, as above)
                             above = value < edges[low + half]
                             low = low if above else low + half + 1
                             left = half if above else left - half - 1
-                        found = _free_bin(low - edge, bins, flow, value)
-                    if found < 0:
-                        return -found, i, v, bits[v]
-                    if found == bins:  # the default comes after all
+                        bin_number = _free_bin(low - edge, bins, flow, value)
+                    if bin_number < 0:
+                        return -bin_number, i, v, bits[v]
+                    if bin_number == bins:  # the default comes after all
                         child = axes[first, 3] * axes[first, 4]
                         break
-                    child += found * axes[k, 4]
+                    child += bin_number * axes[k, 4]
                 at = children[below + child]
                 continue
             if kind == CATEGORY:

@@ -57,17 +57,17 @@ def _shared(structure: Structure, number: int, same: NDArray[np.bool_]) -> list[
     nodes = structure.nodes
     leaves = nodes[(nodes[:, 0] == FORMULA) & (nodes[:, 1] == number), 4]
     code = [(int(op), int(a), int(b)) for op, a, b in structure.code[start : start + count]]
-    found: list[int] = []
+    lanes: list[int] = []
     for op, a, b in code:
         if op == PARAMETER:
-            found.append(ONCE * bool(np.all(same[leaves + a])))
+            lanes.append(ONCE * bool(np.all(same[leaves + a])))
         elif op in (VARIABLE, LITERAL):
-            found.append(ONCE)
+            lanes.append(ONCE)
         else:
-            found.append(ONCE * bool(found[a] and found[b]))
+            lanes.append(ONCE * bool(lanes[a] and lanes[b]))
     for k, (op, a, b) in enumerate(code):
-        if not found[k] and op not in (PARAMETER, VARIABLE, LITERAL):
+        if not lanes[k] and op not in (PARAMETER, VARIABLE, LITERAL):
             for operand in (a, b):
-                found[operand] = SPREAD if found[operand] else 0
-    found[-1] = SPREAD if found[-1] else 0
-    return found
+                lanes[operand] = SPREAD if lanes[operand] else 0
+    lanes[-1] = SPREAD if lanes[-1] else 0
+    return lanes

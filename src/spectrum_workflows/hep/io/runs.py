@@ -27,7 +27,7 @@ _generated: WeakKeyDictionary[OpenTree, Generated] = WeakKeyDictionary()
 """Those of files that are open: read once for all of their partitions."""
 
 
-def generated(tree: OpenTree) -> Generated:
+def read_generated(tree: OpenTree) -> Generated:
     """The generated events that a file stands for; without numbers where it does not say.
 
     Parameters

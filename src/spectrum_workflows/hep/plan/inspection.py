@@ -126,7 +126,7 @@ def _generated(tree: OpenTree, requested: RequestedColumns) -> Generated:
     """The generated events that a file stands for, if its sample is normalised."""
     if not requested.normalisation:
         return Generated()
-    generated = runs.generated(tree)
+    generated = runs.read_generated(tree)
     if requested.generator_weighted:
         sum_of_weights(generated, tree.url, entries=tree.entries)
     elif generated.equal is not True:

@@ -18,7 +18,7 @@ from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
 
 STAGES = {"prefit": "before the fit", "postfit": "after the fit"}
 
-MOST_SAID = 6
+MOST_LINES = 6
 """Warnings that stand in a picture."""
 
 LETTERS = 13
@@ -38,7 +38,7 @@ def before_and_after(result: HepResult) -> Figure:
         for row, stage in enumerate(STAGES):
             for column, region in enumerate(fit.data):
                 _region(axes[2 * row : 2 * row + 2, column], result, stage, region)
-        _say(fig, of_fit(result))
+        _write_notes(fig, of_fit(result))
     return fig
 
 
@@ -67,7 +67,7 @@ def one_region(result: HepResult, stage: str, region: str) -> Figure:
     with styled():
         fig = Figure(figsize=(7.2, 6.5), layout="constrained")
         _region(fig.subplots(2, height_ratios=HEIGHTS), result, stage, region)
-        _say(fig, of_fit(result, region))
+        _write_notes(fig, of_fit(result, region))
     return fig
 
 
@@ -91,7 +91,7 @@ def pulls(result: HepResult) -> Figure:
         header = f"{fit.poi} = {fit.values[poi]:.3f} ± {fit.errors[poi]:.3f}"
         axes.set_title(header, loc="left", fontsize="small")
         axes.set_title(result.origin, loc="right", fontsize="small")
-        _say(fig, of_fit(result))
+        _write_notes(fig, of_fit(result))
     return fig
 
 
@@ -121,7 +121,7 @@ def ranking(result: HepResult) -> Figure:
         pulled.set_xlabel(r"$(\hat\theta - \theta_0) / \Delta\theta$ (points)")
         pulled.minorticks_off()
         fig.legend(loc="outside lower right", ncols=2, fontsize="x-small")
-        _say(fig, of_fit(result))
+        _write_notes(fig, of_fit(result))
     return fig
 
 
@@ -147,7 +147,7 @@ def likelihood_scan(result: HepResult) -> Figure:
             fontsize="small",
         )
         axes.legend(loc="upper center", fontsize="small")
-        _say(fig, of_fit(result))
+        _write_notes(fig, of_fit(result))
     return fig
 
 
@@ -174,15 +174,15 @@ def correlations(result: HepResult) -> Figure:
         bar = fig.colorbar(image, ax=axes, shrink=0.8)
         bar.set_label("correlation", fontsize="small")
         axes.set_title(result.origin, loc="left", fontsize="small")
-        _say(fig, of_fit(result))
+        _write_notes(fig, of_fit(result))
     return fig
 
 
-def _say(fig: Figure, said: Sequence[str]) -> None:
+def _write_notes(fig: Figure, notes: Sequence[str]) -> None:
     """Write above a picture what its reader must know of the fit; the record has all of it."""
-    lines = [*said[:MOST_SAID]]
-    if len(said) > MOST_SAID:
-        lines.append(f"and {len(said) - MOST_SAID} more: see the record's warnings")
+    lines = [*notes[:MOST_LINES]]
+    if len(notes) > MOST_LINES:
+        lines.append(f"and {len(notes) - MOST_LINES} more: see the record's warnings")
     if lines:
         wide = int(LETTERS * fig.get_figwidth())
         text = "\n".join(textwrap.fill(line, wide, subsequent_indent="  ") for line in lines)

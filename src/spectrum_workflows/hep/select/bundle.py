@@ -112,7 +112,7 @@ def gathered(path: Path, folder: Path) -> Bundle:
         base = base.parent
     places = [path.parent, *([folder] if folder in path.parents else []), base]
     root = min(places, key=lambda place: len(place.parts))
-    search = _Search(path, tuple(dict.fromkeys(places)))
+    search = _FileSearch(path, tuple(dict.fromkeys(places)))
     search.add(path)
     sources = [source_of(search.files[p], tree) for p, tree in search.trees.items()]
     folders = dict.fromkeys([*search.places, *(path.parent for path in search.trees)])
@@ -134,7 +134,7 @@ def gathered(path: Path, folder: Path) -> Bundle:
     )
 
 
-def _digest(search: _Search, sources: Sequence[Source], root: Path, elsewhere: Code) -> str:
+def _digest(search: _FileSearch, sources: Sequence[Source], root: Path, elsewhere: Code) -> str:
     """SHA-256 of what decides the results of some files."""
     verbatim = any(map(looks_at_itself, sources))
     parts = {str(path.relative_to(root)): sha256(content) for path, content in search.files.items()}
@@ -147,7 +147,7 @@ def _digest(search: _Search, sources: Sequence[Source], root: Path, elsewhere: C
     return digest_of_all({**full, **parts, "": f"{entry} {elsewhere.digest}"})
 
 
-class _Search:
+class _FileSearch:
     """The files found so far, following import statements."""
 
     def __init__(self, entry: Path, places: tuple[Path, ...]) -> None:

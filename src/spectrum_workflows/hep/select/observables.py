@@ -186,18 +186,18 @@ def _index(given: Any, region: str, seen: int | None) -> NDArray[Any]:
     return index
 
 
-def _numbers(given: Any, what: str) -> NDArray[Any]:
+def _numbers(given: Any, subject: str) -> NDArray[Any]:
     """One finite number per entry, from whatever holds them."""
-    array = _array(given, what)
+    array = _array(given, subject)
     if array.dtype.kind in _KINDS and array.size:
-        raise DataError(f"{what} holds {_kind(array)}", "select", _remedy(array))
+        raise DataError(f"{subject} holds {_kind(array)}", "select", _remedy(array))
     if array.dtype.kind in _KINDS:  # no entries: a list of nothing has no type
         return np.zeros(0)
     if array.dtype.kind in "iu" and array.size:
         low, high = int(array.min()), int(array.max())
         if low < -EXACT or high > EXACT:
             digits = "whole numbers beyond 2**53, which lose digits in a histogram"
-            raise DataError(f"{what} holds {digits}", "select", "subtract an offset")
+            raise DataError(f"{subject} holds {digits}", "select", "subtract an offset")
         return array
     if array.dtype.itemsize > np.dtype(np.float64).itemsize:
         with np.errstate(over="ignore"):  # it is found in the next line
@@ -205,14 +205,14 @@ def _numbers(given: Any, what: str) -> NDArray[Any]:
     bad = int(np.count_nonzero(~np.isfinite(array)))
     if bad:
         raise DataError(
-            f"{what} holds {bad} numbers that are not finite", "select", "exclude those events"
+            f"{subject} holds {bad} numbers that are not finite", "select", "exclude those events"
         )
     return array
 
 
-def _texts(given: Any, what: str) -> NDArray[Any]:
+def _texts(given: Any, subject: str) -> NDArray[Any]:
     """One text per entry; whole numbers as they are written."""
-    array = _array(given, what)
+    array = _array(given, subject)
     kind = array.dtype.kind
     if kind == "S":
         return np.char.decode(array, "utf-8", "replace")
@@ -220,56 +220,59 @@ def _texts(given: Any, what: str) -> NDArray[Any]:
         kind in "UTiu" or (kind == "O" and all(isinstance(v, str) for v in array))
     ):
         remedy = "return one text per selected event, for its categories"
-        raise DataError(f"{what} holds {_KINDS.get(kind, str(array.dtype))}", "select", remedy)
+        raise DataError(f"{subject} holds {_KINDS.get(kind, str(array.dtype))}", "select", remedy)
     return array.astype(np.str_)
 
 
-def _array(given: Any, what: str) -> NDArray[Any]:
+def _array(given: Any, subject: str) -> NDArray[Any]:
     """An array with one axis and no missing entries."""
     remedy = "return one number per selected event"
     if given is None:
-        raise DataError(f"{what} is None", "select", remedy)
+        raise DataError(f"{subject} is None", "select", remedy)
     if isinstance(given, np.ma.MaskedArray):
-        _refuse_missing(int(np.count_nonzero(np.ma.getmaskarray(given))), what)
+        _refuse_missing(int(np.count_nonzero(np.ma.getmaskarray(given))), subject)
         given = given.data
     if isinstance(given, ak.Record | Mapping):
-        raise DataError(f"{what} is a {type(given).__name__}", "select", remedy)
+        raise DataError(f"{subject} is a {type(given).__name__}", "select", remedy)
     if hasattr(given, "axes") and not hasattr(given, "dtype"):  # its contents are no values
         remedy = f"{remedy}; the histograms are filled from them"
-        raise DataError(f"{what} is a histogram ({type(given).__name__})", "select", remedy)
-    array = _from_awkward(given, what) if isinstance(given, ak.Array) else _from_any(given, what)
+        raise DataError(f"{subject} is a histogram ({type(given).__name__})", "select", remedy)
+    to_array = _from_awkward if isinstance(given, ak.Array) else _from_any
+    array = to_array(given, subject)
     if array.ndim != 1:
         shape = f"has shape {array.shape}" if array.ndim else f"is one {type(given).__name__}"
-        raise DataError(f"{what} {shape}", "select", remedy)
+        raise DataError(f"{subject} {shape}", "select", remedy)
     return array
 
 
-def _from_awkward(given: ak.Array, what: str) -> NDArray[Any]:
+def _from_awkward(given: ak.Array, subject: str) -> NDArray[Any]:
     if ak.fields(given):
         raise DataError(
-            f"{what} holds records with {', '.join(ak.fields(given))}", "select", "choose one field"
+            f"{subject} holds records with {', '.join(ak.fields(given))}",
+            "select",
+            "choose one field",
         )
     if given.ndim > 1:
         remedy = "flatten them, or choose one per event"
-        raise DataError(f"{what} holds a list per event", "select", remedy)
-    _refuse_missing(int(ak.sum(ak.is_none(given))), what)
+        raise DataError(f"{subject} holds a list per event", "select", remedy)
+    _refuse_missing(int(ak.sum(ak.is_none(given))), subject)
     array: NDArray[Any] = np.asarray(ak.to_numpy(given, allow_missing=False))
     return array
 
 
-def _from_any(given: Any, what: str) -> NDArray[Any]:
+def _from_any(given: Any, subject: str) -> NDArray[Any]:
     try:
         return np.asarray(given)
     except (ValueError, TypeError) as error:  # lists of different lengths, for one
         line = str(error).splitlines()[0]
         remedy = "return one number per selected event"
-        raise DataError(f"{what} is no array ({line})", "select", remedy) from None
+        raise DataError(f"{subject} is no array ({line})", "select", remedy) from None
 
 
-def _refuse_missing(missing: int, what: str) -> None:
+def _refuse_missing(missing: int, subject: str) -> None:
     if missing:
         remedy = "leave those events out: ak.drop_none(...), or .compressed() of a masked array"
-        raise DataError(f"{what} holds {missing} missing values", "select", remedy)
+        raise DataError(f"{subject} holds {missing} missing values", "select", remedy)
 
 
 def _kind(array: NDArray[Any]) -> str:

@@ -60,7 +60,7 @@ def _file_read(tree: OpenTree, events: Events, workload: Workload) -> FileRead:
     requested = workload.requested[events.sample]
     total = 0.0
     if requested.generator_weighted:
-        total = sum_of_weights(runs.generated(tree), tree.url, entries=tree.entries)
+        total = sum_of_weights(runs.read_generated(tree), tree.url, entries=tree.entries)
     return FileRead(
         read=events.size,
         entries=tree.entries,

@@ -44,10 +44,10 @@ def run(
     """
     workload = load_workload(spec)
     changed = _changed_code(spec, plan, workload)
-    passes = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
+    run = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
-        filled = passes.over("select", Reduction(fill, histogram.merge, sketch(spec)), workload)
-        passes.metrics += Metrics(warnings=doubts())
+        filled = run.over("select", Reduction(fill, histogram.merge, sketch(spec)), workload)
+        run.metrics += Metrics(warnings=doubts())
     notes = (*changed, *_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
@@ -57,7 +57,7 @@ def run(
         report("fit", 0, 1)
         result = replace(result, likelihood=fit(result))
         report("fit", 1, 1)
-    return result, passes.metrics
+    return result, run.metrics
 
 
 def _changed_code(spec: HepSpec, plan: Plan, workload: Workload) -> tuple[str, ...]:
@@ -78,8 +78,9 @@ def _changed_code(spec: HepSpec, plan: Plan, workload: Workload) -> tuple[str, .
     own = {(name, content) for name, content in workload.inputs if name not in named}
     if not spec.user_code or not own <= {*plan.inputs}:
         raise DataError("the code has changed since the run was planned", spec.select, "run again")
-    what = "a file that it names by full path, or a module that it imports from elsewhere, changed"
-    return (f"{spec.select}: {what} after the run was planned; the recorded code is that before",)
+    file = "a file that it names by full path, or a module that it imports from elsewhere,"
+    when = "after the run was planned; the recorded code is that before"
+    return (f"{spec.select}: {file} changed {when}",)
 
 
 def _watched(

@@ -24,7 +24,7 @@ READ_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
-class Source:
+class ColumnSource:
     """Some rows of an open main table and the block of cells they fill.
 
     Attributes
@@ -44,7 +44,7 @@ class Source:
     shape: tuple[int, int, int]
 
 
-def visibilities(source: Source, column: str) -> NDArray[np.complex64]:
+def visibilities(source: ColumnSource, column: str) -> NDArray[np.complex64]:
     """A data column; NaN where there is no row."""
     out = _padded(source, complex(np.nan, np.nan), np.complex64)
     for cell, view, start, count in _pieces(source, 8):
@@ -52,7 +52,7 @@ def visibilities(source: Source, column: str) -> NDArray[np.complex64]:
     return _shaped(source, out)
 
 
-def flags(source: Source) -> NDArray[np.bool_]:
+def flags(source: ColumnSource) -> NDArray[np.bool_]:
     """FLAG or FLAG_ROW; set where there is no row."""
     out = _padded(source, True, np.bool_)
     for cell, view, start, count in _pieces(source, 1):
@@ -63,7 +63,7 @@ def flags(source: Source) -> NDArray[np.bool_]:
     return _shaped(source, out)
 
 
-def weights(source: Source) -> NDArray[np.float32]:
+def weights(source: ColumnSource) -> NDArray[np.float32]:
     """WEIGHT_SPECTRUM in rows that have it, else WEIGHT for every channel; NaN without a row."""
     out = _padded(source, np.nan, np.float32)
     for cell, view, start, count in _pieces(source, 4):
@@ -71,7 +71,7 @@ def weights(source: Source) -> NDArray[np.float32]:
     return _shaped(source, out)
 
 
-def coordinates(source: Source) -> dict[str, NDArray[np.float64]]:
+def coordinates(source: ColumnSource) -> dict[str, NDArray[np.float64]]:
     """UVW (m), TIME_CENTROID (s since 1970) and EFFECTIVE_INTEGRATION_TIME (s).
 
     NaN where there is no row.  TIME_CENTROID is finite where there is one: a
@@ -97,17 +97,17 @@ def coordinates(source: Source) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _padded(source: Source, value: Any, dtype: Any) -> NDArray[Any]:
+def _padded(source: ColumnSource, value: Any, dtype: Any) -> NDArray[Any]:
     ntime, nbaseline, npol = source.shape
     nchan = source.block.shape[1]
     return np.full((ntime * nbaseline, nchan, npol), value, dtype)
 
 
-def _shaped(source: Source, values: NDArray[Any]) -> NDArray[Any]:
+def _shaped(source: ColumnSource, values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(*source.shape[:2], *values.shape[1:])
 
 
-def _pieces(source: Source, nbytes: int) -> Iterator[tuple[NDArray[np.int64], Any, int, int]]:
+def _pieces(source: ColumnSource, nbytes: int) -> Iterator[tuple[NDArray[np.int64], Any, int, int]]:
     """Cells of some rows, and a table, first row and count that give those rows."""
     row, cell = source.cells.row, source.cells.cell
     nchan = source.block.shape[1]
@@ -121,13 +121,13 @@ def _pieces(source: Source, nbytes: int) -> Iterator[tuple[NDArray[np.int64], An
 
 
 def _slice(
-    view: Any, source: Source, column: str, dtype: Any, rows: tuple[int, int]
+    view: Any, source: ColumnSource, column: str, dtype: Any, rows: tuple[int, int]
 ) -> NDArray[Any]:
     """The block's channels of one column for some consecutive rows."""
     return cells.cut(view, column, _window(source), rows).astype(dtype, copy=False)
 
 
-def _window(source: Source) -> cells.Window:
+def _window(source: ColumnSource) -> cells.Window:
     """The block's channels, all correlations."""
     block, npol = source.block, source.shape[2]
     return [block.chan_start, 0], [block.chan_stop - 1, npol - 1], [1, 1]

@@ -77,16 +77,16 @@ def _origin(source: str, columns: Sequence[str]) -> Origin:
 
 
 def _filled(
-    origin: Origin, parts: Sequence[VisibilitySet], there: Target, report: Report | None
+    origin: Origin, parts: Sequence[VisibilitySet], target: Target, report: Report | None
 ) -> int:
     """Store every chunk that is not there yet; returns the number of blocks that were."""
     total, done, kept = sum(part.cut.visibilities for part in parts), 0, 0
     for part in parts:
         for name, variable in part.variables.items():
             shape, chunks = axes(part.cut, variable)
-            there.create(f"{part.group}/{name}", shape, chunks, variable)
+            target.create(f"{part.group}/{name}", shape, chunks, variable)
         for block in blocks(part.cut):
-            missing = [name for name in part.variables if not stored(part, name, block, there)]
+            missing = [name for name in part.variables if not stored(part, name, block, target)]
             window = (
                 slice(block.time_start, block.time_stop),
                 slice(None),
@@ -95,7 +95,7 @@ def _filled(
             )
             for name, values in origin.filled(part, block, missing) if missing else ():
                 own = window if "frequency" in part.variables[name].dims else window[:2]
-                there.put(f"{part.group}/{name}", own, values)
+                target.put(f"{part.group}/{name}", own, values)
             kept += not missing
             done += block.shape[0] * part.cut.shape[1] * block.shape[1]
             if report:
@@ -103,7 +103,7 @@ def _filled(
     return kept
 
 
-def _described(words: SetWords, own: PartWords, part: VisibilitySet, there: Target) -> None:
+def _described(words: SetWords, own: PartWords, part: VisibilitySet, target: Target) -> None:
     """Coordinates, attributes, antennas and field of one part."""
     widths = part.window.width
     made = {
@@ -121,6 +121,6 @@ def _described(words: SetWords, own: PartWords, part: VisibilitySet, there: Targ
             "channel_width": None if np.isnan(widths).any() else widths.tolist(),
         },
     }
-    there.add(part.group, schema.main(words, own, part, made))
-    there.add(f"{part.group}/antenna_xds", schema.antennas(words, part.window.types.tolist()))
-    there.add(f"{part.group}/{schema.FIELDS}", schema.field_and_source(part))
+    target.add(part.group, schema.main(words, own, part, made))
+    target.add(f"{part.group}/antenna_xds", schema.antennas(words, part.window.types.tolist()))
+    target.add(f"{part.group}/{schema.FIELDS}", schema.field_and_source(part))

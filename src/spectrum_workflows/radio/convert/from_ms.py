@@ -113,7 +113,7 @@ def _filled(
     shape = (block.shape[0], part.cut.shape[1], part.cut.shape[3])
     by_name = {name: column for column, name in schema.DATA.items()}
     with opened(url) as table:  # anew: casacore keeps all that it has read
-        source = read.Source(url, table, cells(table, part.grid, times, url), block, shape)
+        source = read.ColumnSource(url, table, cells(table, part.grid, times, url), block, shape)
         if coordinates := [name for name in names if name in COORDINATES]:
             values = read.coordinates(source)
             yield from ((name, values[name]) for name in coordinates)

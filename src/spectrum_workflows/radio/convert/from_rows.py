@@ -140,15 +140,15 @@ def _filled(
     with file.reading() as reading:
         for some, start, stop in spans(rows, file.row_bytes):
             here, own = rows[some] - start, cell[order[some]]
-            found = reading.block(start, stop, band, channels, slice(None))
+            content = reading.block(start, stop, band, channels, slice(None))
             centre = file.rows.time[rows[some]] - UNIX_EPOCH
             values = {
-                "UVW": found.uvw[here],
+                "UVW": content.uvw[here],
                 "TIME_CENTROID": centre,
                 "EFFECTIVE_INTEGRATION_TIME": file.rows.exposure[rows[some]],
-                "VISIBILITY": found.data[here],
-                "FLAG": found.flag[here],
-                "WEIGHT": found.weight[here],
+                "VISIBILITY": content.data[here],
+                "FLAG": content.flag[here],
+                "WEIGHT": content.weight[here],
             }
             for name in names:
                 out[name][own] = values[name]

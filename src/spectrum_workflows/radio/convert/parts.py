@@ -106,33 +106,33 @@ def check_filling(grid: Grid, source: str) -> None:
         raise DataError(message, source, remedy)
 
 
-def axes(cut: ZarrLayout, what: schema.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def axes(cut: ZarrLayout, variable: schema.Variable) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Shape and chunk shape of a variable."""
-    if "frequency" in what.dims:
+    if "frequency" in variable.dims:
         return cut.shape, cut.chunks
-    rest = (3,) if "uvw_label" in what.dims else ()
+    rest = (3,) if "uvw_label" in variable.dims else ()
     return (*cut.shape[:2], *rest), (*cut.chunks[:2], *rest)
 
 
-def stored(part: VisibilitySet, name: str, block: Block, there: Target) -> bool:
+def stored(part: VisibilitySet, name: str, block: Block, target: Target) -> bool:
     """Whether all chunks of a variable in a block are there."""
     dims = part.variables[name].dims
     keys = chunk_keys(f"{part.group}/{name}", part.cut, block, axes=len(dims))
-    return keys <= there.there
+    return keys <= target.names
 
 
-def data_columns(source: str, wanted: Sequence[str]) -> list[str]:
+def data_columns(source: str, chosen: Sequence[str]) -> list[str]:
     """Data columns to convert: those filled in every row, unless some are asked for."""
     with opened(source) as table:
         have, nrow = set(table.colnames()), table.nrows()
-    if unknown := [name for name in wanted if name not in schema.DATA]:
+    if unknown := [name for name in chosen if name not in schema.DATA]:
         raise SpecError(
             f"{unknown[0]} is no data column", source, f"known: {', '.join(schema.DATA)}"
         )
-    if absent := [name for name in wanted if name not in have]:
+    if absent := [name for name in chosen if name not in have]:
         raise DataError(f"no column {absent[0]}", source, "leave it out")
-    columns = [name for name in schema.DATA if name in (wanted or have) and name in have]
-    if wanted:
+    columns = [name for name in schema.DATA if name in (chosen or have) and name in have]
+    if chosen:
         return columns
     filled = [name for name in columns if _is_filled(source, name)]
     columns = filled or [name for name in columns if has_values(source, name, _looks(nrow))]

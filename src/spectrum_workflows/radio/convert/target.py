@@ -45,7 +45,7 @@ class Target:
     Attributes
     ----------
     url : str
-    there : set of str
+    names : set of str
         Names of the objects below ``url``.
     objects : dict
         Metadata and small arrays, written by `commit`, by their names.
@@ -58,7 +58,7 @@ class Target:
     """
 
     url: str
-    there: set[str]
+    names: set[str]
     objects: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, zarr.Array[Any]] = field(default_factory=dict)
     nbytes: int = 0
@@ -78,7 +78,7 @@ class Target:
             )
 
     def create(
-        self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], what: Variable
+        self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], variable: Variable
     ) -> None:
         """Declare a large array; each chunk ends in a checksum and is stored even if empty."""
         self.arrays[name] = zarr.create_array(
@@ -86,10 +86,10 @@ class Target:
             name=name,
             shape=shape,
             chunks=chunks,
-            dtype=what.dtype,
-            fill_value=what.fill,
-            dimension_names=what.dims,
-            attributes=what.attributes,
+            dtype=variable.dtype,
+            fill_value=variable.fill,
+            dimension_names=variable.dims,
+            attributes=variable.attributes,
             compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
             config={"write_empty_chunks": True},
         )
@@ -103,7 +103,7 @@ class Target:
             warnings.simplefilter("ignore", UnstableSpecificationWarning)
             zarr.consolidate_metadata(self._store())
         self._flush(key for key in list(self.objects) if key != ROOT)
-        for leftover in (key for key in self.there if key.endswith(".part")):
+        for leftover in (key for key in self.names if key.endswith(".part")):
             storage.remove(storage.join(self.url, leftover))
         self._list()
         self._flush([ROOT])
@@ -117,7 +117,7 @@ class Target:
             with storage.using(stores):
                 return checksum(storage.read_bytes(storage.join(self.url, name)))
 
-        kept = {name for name in self.there if "/c/" in name and not name.endswith(".part")}
+        kept = {name for name in self.names if "/c/" in name and not name.endswith(".part")}
         names = sorted(kept - self.checksums.keys())
         with ThreadPoolExecutor(TOGETHER) as pool:
             self.checksums |= dict(zip(names, pool.map(read, names), strict=True))

@@ -96,7 +96,7 @@ def cotton_schwab(
     now = _cycles(now, cleaning, clean.model_copy(update={"sigma": clean.auto_mask}))
     if now.stop is not Stop.SIGMA or not len(now.model):
         return now
-    restricted = replace(search, found=now.model)
+    restricted = replace(search, model=now.model)
     cleaning = replace(cleaning, sources=replace(cleaning.sources, search=restricted))
     return _cycles(now, cleaning, clean)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.deconvolution.sidelobes import Band
+    from spectrum_workflows.radio.deconvolution.sidelobes import TransformBand
     from spectrum_workflows.radio.types import Image
 
 BEAMS, WIDEST = 4.0, 4
@@ -153,7 +153,7 @@ def spectrum(diameter: float, side: int, kind: type = np.float64) -> NDArray[Any
     return np.ascontiguousarray(scipy.fft.rfft2(centred, workers=1).real)
 
 
-def spectrum_in(band: Band, diameter: float, kind: type) -> NDArray[Any]:
+def spectrum_in(band: TransformBand, diameter: float, kind: type) -> NDArray[Any]:
     """A band of the transform of a component at the origin; see `sidelobes`.
 
     Returns

@@ -41,7 +41,7 @@ class Search:
         Points, and extended ones of rising diameter.
     mask : PixelMask or None
         Pixels on which a component's centre may lie; None for all.
-    found : Components or None
+    model : Components or None
         Pixels and scales to which components are restricted: the automatic mask.
     matched : bool
         Whether the scales' biases are to follow from the PSF, see `scales.matched`.
@@ -53,7 +53,7 @@ class Search:
 
     scales: tuple[Scale, ...] = (POINT,)
     mask: PixelMask | None = None
-    found: Components | None = None
+    model: Components | None = None
     matched: bool = False
     noise_side: int | None = None
     noise: LocalNoise | None = None
@@ -66,7 +66,7 @@ class Search:
     @property
     def everywhere(self) -> bool:
         """Whether they may be on any pixel, too."""
-        return self.alike and self.mask is None and self.found is None
+        return self.alike and self.mask is None and self.model is None
 
 
 POINTS = Search()
@@ -137,11 +137,11 @@ def sampled(start: int, stop: int, step: int) -> slice:
 
 def peak(views: Sequence[View], search: Search) -> float:
     """Largest strength that `strengths` gives at any scale; NaN if any is."""
-    found = [
+    values = [
         strengths(view, scale, search).max(initial=0.0)
         for view, scale in zip(views, search.scales, strict=True)
     ]
-    return float(np.max(found))
+    return float(np.max(values))
 
 
 def active(views: Sequence[View], search: Search, level: float) -> Active:
@@ -171,20 +171,20 @@ def strengths(view: View, scale: Scale, search: Search) -> NDArray[Any]:
 
     An extended component must lie within the image as a whole.
     """
-    found = strength(view.planes)
+    values = strength(view.planes)
     if scale.bias != 1:
-        found *= found.dtype.type(scale.bias)
+        values *= values.dtype.type(scale.bias)
     if search.noise is not None:
-        found *= search.noise.factors(view.rows, view.columns).astype(found.dtype)
+        values *= search.noise.factors(view.rows, view.columns).astype(values.dtype)
     allowed = _allowed(view, scale, search)
     if allowed is not None:
-        found[~allowed] = 0
-    return found
+        values[~allowed] = 0
+    return values
 
 
 def _allowed(view: View, scale: Scale, search: Search) -> NDArray[np.bool_] | None:
     """Where components of a scale may stand; None for everywhere."""
-    if search.mask is None and search.found is None and not scale.margin:
+    if search.mask is None and search.model is None and not scale.margin:
         return None
     low, high = scale.margin, view.npix - scale.margin
     rows, columns = view.rows, view.columns
@@ -194,16 +194,16 @@ def _allowed(view: View, scale: Scale, search: Search) -> NDArray[np.bool_] | No
     if search.mask is not None and len(columns):
         around = search.mask.columns(view.column, int(columns[-1]) + 1)
         allowed &= around[:: view.step, :: view.step]
-    if search.found is not None:
-        allowed &= _found(view, scale, search.found)
+    if search.model is not None:
+        allowed &= _at_components(view, scale, search.model)
     return allowed
 
 
-def _found(view: View, scale: Scale, found: Components) -> NDArray[np.bool_]:
+def _at_components(view: View, scale: Scale, model: Components) -> NDArray[np.bool_]:
     """Where components of a scale have been found."""
     rows, columns = len(view.rows), len(view.columns)
     within = np.zeros((rows, columns), bool)
-    column = (found.column - view.column) // view.step
-    own = (found.diameters == scale.diameter) & (column >= 0) & (column < columns)
-    within[found.row[own] // view.step, column[own]] = True
+    column = (model.column - view.column) // view.step
+    own = (model.diameters == scale.diameter) & (column >= 0) & (column < columns)
+    within[model.row[own] // view.step, column[own]] = True
     return within

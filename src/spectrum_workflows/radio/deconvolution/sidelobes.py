@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Band:
+class TransformBand:
     """A partition of the padded image's frequencies along its columns: ``start:stop``."""
 
     start: int
@@ -58,15 +58,15 @@ class Lines:
     value: NDArray[Any]
 
 
-def bands(npix: int, count: int) -> tuple[Band, ...]:
+def bands(npix: int, count: int) -> tuple[TransformBand, ...]:
     """Nearly equal bands for images of npix × npix pixels."""
     side = padded_side(npix)
     ends = np.linspace(0, side // 2 + 1, count + 1).round().astype(int).tolist()
-    return tuple(Band(start, stop, side) for start, stop in pairwise(ends))
+    return tuple(TransformBand(start, stop, side) for start, stop in pairwise(ends))
 
 
 def component_lines(
-    model: Components, start: int, rows: int, into: Sequence[Band], kind: type
+    model: Components, start: int, rows: int, into: Sequence[TransformBand], kind: type
 ) -> tuple[tuple[Lines, ...], ...]:
     """Components within a block of columns, transformed, in pieces for the bands.
 
@@ -86,7 +86,9 @@ def component_lines(
     return tuple(_pieces(columns, start + used, into) for columns in planes)
 
 
-def kernel_lines(kernel: NDArray[Any], start: int, into: Sequence[Band]) -> tuple[Lines, ...]:
+def kernel_lines(
+    kernel: NDArray[Any], start: int, into: Sequence[TransformBand]
+) -> tuple[Lines, ...]:
     """Columns of a kernel whose origin is (npix // 2, npix // 2), in pieces for the bands."""
     rows, count = kernel.shape
     side, half = into[0].side, rows // 2
@@ -96,13 +98,15 @@ def kernel_lines(kernel: NDArray[Any], start: int, into: Sequence[Band]) -> tupl
     return _pieces(centred, (start + np.arange(count) - half) % side, into)
 
 
-def image_lines(columns: NDArray[Any], start: int, into: Sequence[Band]) -> tuple[Lines, ...]:
+def image_lines(
+    columns: NDArray[Any], start: int, into: Sequence[TransformBand]
+) -> tuple[Lines, ...]:
     """Columns of an image from number ``start`` on, in pieces for the bands."""
     return _pieces(columns, start + np.arange(columns.shape[1]), into)
 
 
 def _pieces(
-    columns: NDArray[Any], where: NDArray[np.int64], into: Sequence[Band]
+    columns: NDArray[Any], where: NDArray[np.int64], into: Sequence[TransformBand]
 ) -> tuple[Lines, ...]:
     """Columns transformed along themselves and cut into bands."""
     side = into[0].side
@@ -113,7 +117,7 @@ def _pieces(
     return tuple(Lines(where, value[band.start : band.stop].copy()) for band in into)
 
 
-def transformed(pieces: Sequence[Lines], band: Band) -> NDArray[Any]:
+def transformed(pieces: Sequence[Lines], band: TransformBand) -> NDArray[Any]:
     """A band of the two-dimensional transform from the pieces of all blocks.
 
     Returns
@@ -126,7 +130,9 @@ def transformed(pieces: Sequence[Lines], band: Band) -> NDArray[Any]:
     return np.asarray(scipy.fft.fft(value, axis=1, overwrite_x=True, workers=1))
 
 
-def convolved_rows(pieces: Sequence[Lines], kernel: NDArray[Any], band: Band) -> NDArray[Any]:
+def convolved_rows(
+    pieces: Sequence[Lines], kernel: NDArray[Any], band: TransformBand
+) -> NDArray[Any]:
     """A band of the convolution, back along the rows; shape (frequencies, band.side)."""
     product = transformed(pieces, band)
     product *= kernel

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.deconvolution.components import Components
     from spectrum_workflows.radio.deconvolution.scales import Scale
-    from spectrum_workflows.radio.deconvolution.sidelobes import Band, Lines
+    from spectrum_workflows.radio.deconvolution.sidelobes import Lines, TransformBand
     from spectrum_workflows.radio.strips.types import Coarse, Columns
 
     Planes = tuple[Coarse, ...]
@@ -103,10 +103,10 @@ def counts_of(
     _smooth: Smooth | None,
     scales: Scales,
     plane: int,
-    wanted: Range,
+    span: Range,
 ) -> NDArray[np.int64]:
     """A block's part in the search for a plane's median."""
-    return counted(_plane(data, removed, scales, plane), wanted)
+    return counted(_plane(data, removed, scales, plane), span)
 
 
 def keys_of(
@@ -116,10 +116,10 @@ def keys_of(
     _smooth: Smooth | None,
     scales: Scales,
     plane: int,
-    wanted: Range,
+    span: Range,
 ) -> NDArray[np.uint64]:
     """Its pixels that the median may be among."""
-    return collected(_plane(data, removed, scales, plane), wanted)
+    return collected(_plane(data, removed, scales, plane), span)
 
 
 def squares_of(
@@ -171,7 +171,7 @@ def beside(a: Preview, b: Preview) -> Preview:
 
 
 def component_pieces(
-    block: Columns, model: Components, bands: Sequence[Band], kind: type
+    block: Columns, model: Components, bands: Sequence[TransformBand], kind: type
 ) -> tuple[tuple[Lines, ...], ...]:
     """Components in a block, transformed along the columns, in pieces for the bands."""
     inside = model.within(block.start, block.stop)
@@ -185,7 +185,7 @@ def collect(_number: int, pieces: list[tuple[Lines, ...]]) -> list[tuple[Lines, 
 
 
 def kernel_pieces(
-    block: Columns, psfs: Planes, bands: Sequence[Band], scales: Scales
+    block: Columns, psfs: Planes, bands: Sequence[TransformBand], scales: Scales
 ) -> tuple[tuple[Lines, ...], ...]:
     """A block of the PSFs, normalised, transformed along the columns, in pieces for the bands."""
     planes = (
@@ -196,14 +196,14 @@ def kernel_pieces(
 
 
 def kernel_of(
-    bands: Sequence[Band], number: int, pieces: list[tuple[Lines, ...]]
+    bands: Sequence[TransformBand], number: int, pieces: list[tuple[Lines, ...]]
 ) -> tuple[NDArray[Any], ...]:
     """A band of the PSFs' transforms."""
     return tuple(sidelobes.transformed(plane, bands[number]) for plane in zip(*pieces, strict=True))
 
 
 def sidelobe_pieces(
-    band: Band,
+    band: TransformBand,
     lines: Sequence[tuple[Lines, ...]],
     kernels: tuple[NDArray[Any], ...],
     blocks: Sequence[Columns],
@@ -226,7 +226,7 @@ def sidelobes_of(
 
 
 def image_pieces(
-    block: Columns, data: Planes, bands: Sequence[Band], scales: Scales
+    block: Columns, data: Planes, bands: Sequence[TransformBand], scales: Scales
 ) -> tuple[tuple[Lines, ...], ...]:
     """A block of the residual, transformed along the columns, in pieces for the bands."""
     planes = (
@@ -236,14 +236,14 @@ def image_pieces(
 
 
 def joined_lines(
-    bands: Sequence[Band], number: int, pieces: list[tuple[Lines, ...]]
+    bands: Sequence[TransformBand], number: int, pieces: list[tuple[Lines, ...]]
 ) -> tuple[NDArray[Any], ...]:
     """A band of the residual's transform in every plane."""
     return tuple(sidelobes.transformed(plane, bands[number]) for plane in zip(*pieces, strict=True))
 
 
 def smooth_pieces(
-    band: Band,
+    band: TransformBand,
     planes: tuple[NDArray[Any], ...],
     blocks: Sequence[Columns],
     extended: tuple[Scale, ...],
@@ -270,11 +270,11 @@ def smooth_of(
     pieces: list[tuple[tuple[NDArray[Any], ...], ...]],
 ) -> Smooth:
     """A block of the residual at extended scales, in the rows where components may stand."""
-    found = []
+    smoothed = []
     for scale, bands in zip(extended, zip(*pieces, strict=True), strict=True):
         planes = (
             sidelobes.columns_of(plane, side, npix)[:: scale.step].copy()
             for plane in zip(*bands, strict=True)
         )
-        found.append(tuple(planes))
-    return tuple(found)
+        smoothed.append(tuple(planes))
+    return tuple(smoothed)

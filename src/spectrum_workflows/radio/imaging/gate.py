@@ -28,7 +28,7 @@ OVERSHOOT = 2.0
 """A residual whose peak is larger than the dirty image's by this factor was not cleaned."""
 
 
-def finite(values: NDArray[Any], what: str, where: str) -> NDArray[Any]:
+def finite(values: NDArray[Any], quantity: str, where: str) -> NDArray[Any]:
     """The values themselves, if all of them are numbers.
 
     Raises
@@ -39,7 +39,7 @@ def finite(values: NDArray[Any], what: str, where: str) -> NDArray[Any]:
     if np.isfinite(values).all():
         return values
     remedy = "look at its UVW, weights and values; or choose a larger cell or epsilon"
-    raise DataError(f"{what} holds values that are not finite", where, remedy)
+    raise DataError(f"{quantity} holds values that are not finite", where, remedy)
 
 
 def warnings(result: ImagingResult) -> tuple[str, ...]:

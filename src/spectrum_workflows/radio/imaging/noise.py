@@ -79,24 +79,24 @@ def keys(pixels: NDArray[Any], centre: float | None) -> NDArray[np.uint64]:
     return np.asarray(np.where(bits & sign, ~bits, bits | sign))
 
 
-def _inside(pixels: NDArray[Any], wanted: Range) -> NDArray[np.uint64]:
+def _inside(pixels: NDArray[Any], span: Range) -> NDArray[np.uint64]:
     """The keys of the pixels in a range."""
-    every = keys(pixels, wanted.centre)
-    if wanted.bits == EVERY_BIT:
+    every = keys(pixels, span.centre)
+    if span.bits == EVERY_BIT:
         return every
-    return np.asarray(every[(every >> np.uint64(wanted.bits)) == np.uint64(wanted.prefix)])
+    return np.asarray(every[(every >> np.uint64(span.bits)) == np.uint64(span.prefix)])
 
 
-def counted(pixels: NDArray[Any], wanted: Range) -> NDArray[np.int64]:
+def counted(pixels: NDArray[Any], span: Range) -> NDArray[np.int64]:
     """How many pixels of a range have which next digit of `DIGIT` bits; these add up."""
-    own = _inside(pixels, wanted)
-    digit = (own >> np.uint64(wanted.bits - DIGIT)) & np.uint64((1 << DIGIT) - 1)
+    own = _inside(pixels, span)
+    digit = (own >> np.uint64(span.bits - DIGIT)) & np.uint64((1 << DIGIT) - 1)
     return np.bincount(digit.astype(np.int64), minlength=1 << DIGIT)
 
 
-def collected(pixels: NDArray[Any], wanted: Range) -> NDArray[np.uint64]:
+def collected(pixels: NDArray[Any], span: Range) -> NDArray[np.uint64]:
     """The keys of a range's pixels: to be concatenated."""
-    return _inside(pixels, wanted)
+    return _inside(pixels, span)
 
 
 def exact_median(
@@ -116,8 +116,9 @@ def exact_median(
     count, collect : callable
         Sum of `counted`, and all that is `collected`, over every piece of the image.
     """
-    found = [_ranked(rank, centre, count, collect) for rank in sorted({(size - 1) // 2, size // 2})]
-    return float(np.mean(found))
+    ranks = sorted({(size - 1) // 2, size // 2})
+    middle = [_ranked(rank, centre, count, collect) for rank in ranks]
+    return float(np.mean(middle))
 
 
 def _ranked(
@@ -127,16 +128,16 @@ def _ranked(
     collect: Callable[[Range], NDArray[np.uint64]],
 ) -> float:
     """The pixel of a rank, from 0, among all."""
-    wanted = Range(centre, 0, EVERY_BIT)
-    while wanted.bits:
-        below = np.cumsum(count(wanted))
+    span = Range(centre, 0, EVERY_BIT)
+    while span.bits:
+        below = np.cumsum(count(span))
         digit = int(np.searchsorted(below, rank, side="right"))
         before = int(below[digit - 1]) if digit else 0
         inside, rank = int(below[digit]) - before, rank - before
-        wanted = Range(centre, (wanted.prefix << DIGIT) | digit, wanted.bits - DIGIT)
+        span = Range(centre, (span.prefix << DIGIT) | digit, span.bits - DIGIT)
         if inside <= FEW:
-            return _value(int(np.sort(collect(wanted))[rank]))
-    return _value(wanted.prefix)
+            return _value(int(np.sort(collect(span))[rank]))
+    return _value(span.prefix)
 
 
 def _value(key: int) -> float:

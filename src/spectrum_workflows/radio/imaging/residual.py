@@ -147,7 +147,7 @@ def _smoothed(
     npix = images[0].shape[0]
     side = padded_side(npix)
     transforms = [scipy.fft.rfft2(image, s=(side, side), workers=1) for image in images]
-    found = []
+    smoothed = []
     for scale in extended:
         kernel, planes = shapes.spectrum(scale.diameter, side), []
         for transform in transforms:
@@ -155,8 +155,8 @@ def _smoothed(
                 transform * kernel, s=(side, side), overwrite_x=True, workers=1
             )
             planes.append(smooth[: npix : scale.step, : npix : scale.step].copy())
-        found.append(tuple(planes))
-    return tuple(found)
+        smoothed.append(tuple(planes))
+    return tuple(smoothed)
 
 
 @dataclass
@@ -239,9 +239,9 @@ class DistributedResidual:
             return self
         npix, blocks, extended = self.layout.geometry.npix, self.layout.blocks, scales[1:]
         into = bands(npix, len(blocks))
-        there = Shuffle(tasks.image_pieces, partial(tasks.joined_lines, into), len(into))
+        forward = Shuffle(tasks.image_pieces, partial(tasks.joined_lines, into), len(into))
         shared = (self.data, into, self.distributed_psf.scales)
-        with closing(self.run.shuffle_items(self._stage, there, blocks, *shared)) as lines:
+        with closing(self.run.shuffle_items(self._stage, forward, blocks, *shared)) as lines:
             join = partial(tasks.smooth_of, npix, into[0].side, extended)
             back = Shuffle(tasks.smooth_pieces, join, len(blocks))
             smooth = self.run.shuffle_items(self._stage, back, into, lines, blocks, extended)
@@ -258,11 +258,11 @@ class DistributedResidual:
     def _rms_of(self, plane: int) -> float:
         """Robust rms of a plane, see `robust_rms`."""
 
-        def count(wanted: Range) -> Any:
-            return self._over(tasks.counts_of, tasks.added, plane, wanted)
+        def count(span: Range) -> Any:
+            return self._over(tasks.counts_of, tasks.added, plane, span)
 
-        def collect(wanted: Range) -> Any:
-            return self._over(tasks.keys_of, tasks.gathered, plane, wanted)
+        def collect(span: Range) -> Any:
+            return self._over(tasks.keys_of, tasks.gathered, plane, span)
 
         median = exact_median(self.pixels, None, count, collect)
         return MAD_TO_SIGMA * exact_median(self.pixels, median, count, collect)
@@ -301,8 +301,8 @@ class DistributedResidual:
     def preview(self) -> Preview:
         """A small view of the first plane, made where the blocks are."""
         shared = (self.data, self.removed, self.smooth, self.distributed_psf.scales)
-        looking = Reduction(tasks.preview_of, tasks.beside)
-        return self.run.look(looking, self.layout.blocks, *shared)
+        preview = Reduction(tasks.preview_of, tasks.beside)
+        return self.run.look(preview, self.layout.blocks, *shared)
 
     def gathered(self) -> tuple[Image, ...]:
         """All pixels of every plane, in this process."""

@@ -214,7 +214,7 @@ def block_of(layout: StripLayout, number: int, pieces: list[Slices]) -> Slices:
 
 
 def _inverted(
-    what: str,
+    quantity: str,
     visibility_of: Callable[[int, Wholes], Values],
     strip: Strip,
     wholes: Wholes,
@@ -226,7 +226,7 @@ def _inverted(
     for number, plane in enumerate(planes):
         own = [visibilities_of(plane, whole) for whole in wholes]
         image = transform.sampled(own, visibility_of(number, own), strip, layout)
-        samples.append(finite(image, what, strip.where))
+        samples.append(finite(image, quantity, strip.where))
     return _slices(samples, strip, layout)
 
 

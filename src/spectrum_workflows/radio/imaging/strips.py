@@ -107,18 +107,18 @@ class StripImager:
         self._open.close()
 
     def _count(self) -> Counts:
-        counting = Reduction(tasks.counted, tasks.add_counts)
+        counts = Reduction(tasks.counted, tasks.add_counts)
         shared = (self.data, self.planes, self.outputs.check_of)
-        return self.run.reduce("counts", counting, self.layout.strips, *shared)
+        return self.run.reduce("counts", counts, self.layout.strips, *shared)
 
     def _start(
         self, dirty: Persisted[Slices], psfs: Persisted[Slices], counts: Counts
     ) -> DistributedResidual:
         """The dirty images and PSFs as CLEAN takes them."""
         scales = tuple(1 / plane.weight_sum for plane in counts.planes)
-        kept = self._open.enter_context(closing(DistributedPSF(psfs, scales)))
+        distributed = self._open.enter_context(closing(DistributedPSF(psfs, scales)))
         nothing = none(len(self.planes))
-        return DistributedResidual(self.run, self.layout, kept, 1, dirty, nothing)
+        return DistributedResidual(self.run, self.layout, distributed, 1, dirty, nothing)
 
     def _blocks(
         self,

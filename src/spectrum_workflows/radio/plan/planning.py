@@ -144,8 +144,8 @@ def plan_planes(
     stages: list[Forecast] = []
     for cut in cuts:
         sampled = _sampled_chunks(spec, observation, cut, few=preflight)
-        passes = Run(tuple(sampled), client, on_error, report, "radio")
-        coverage = _coverage(passes, observation) if sampled else None
+        run = Run(tuple(sampled), client, on_error, report, "radio")
+        coverage = _coverage(run, observation) if sampled else None
         layouts.append(None if coverage is None else _layout(spec, geometry, coverage))
         stages += _stages(spec, observation, cut, coverage, layouts[-1])
     every = tuple(chunk for cut in cuts for chunk in cut)
@@ -234,12 +234,12 @@ def _longest(observation: Observation) -> float:
     return observation.longest_baseline * float(observation.frequency.max()) / SPEED_OF_LIGHT
 
 
-def _coverage(passes: Run[Chunk], observation: Observation) -> Coverage:
+def _coverage(run: Run[Chunk], observation: Observation) -> Coverage:
     """Where the data of some chunks lie."""
     summing = Reduction(_covered, operator.add)
-    coverage: Coverage = passes.over("look", summing, _longest(observation))
-    if passes.client is not None:  # what is read in this process is counted already
-        storage.count(passes.metrics.bytes_read)
+    coverage: Coverage = run.over("look", summing, _longest(observation))
+    if run.client is not None:  # what is read in this process is counted already
+        storage.count(run.metrics.bytes_read)
     return coverage
 
 

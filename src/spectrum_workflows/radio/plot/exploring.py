@@ -85,10 +85,10 @@ def explore(result: ImagingResult, name: str) -> Any:
     ra, dec = result.observation.phase_centre
     where = models.CustomJSHover(args={"ra0": ra, "dec0": dec}, code=POSITION)
     unit = {"model": "Jy/pixel", "psf": "", "primary_beam": ""}.get(kind, "Jy/beam")
-    said = [("value", f"@image{{0.000e+0}} {unit}"), ("position", "$x{sky}")]
+    tooltips = [("value", f"@image{{0.000e+0}} {unit}"), ("position", "$x{sky}")]
     offsets = [("offset", '$x{0.0}" east, $y{0.0}" north')]
     drawn.add_tools(
-        models.HoverTool(renderers=[image], tooltips=said + offsets, formatters={"$x": where})
+        models.HoverTool(renderers=[image], tooltips=tooltips + offsets, formatters={"$x": where})
     )
     drawn.add_layout(models.ColorBar(color_mapper=mapper, title=unit), "right")
     return drawn

@@ -34,7 +34,7 @@ UNITS = {"model": "Jy / pixel", "psf": "of its peak", "primary_beam": "of its pe
 
 
 @dataclass(frozen=True)
-class Window:
+class Region:
     """Rows and columns of an image that are shown."""
 
     rows: slice
@@ -86,7 +86,7 @@ def show(
     return figure
 
 
-def window_of(result: ImagingResult, region: tuple[float, ...] | None) -> Window:
+def window_of(result: ImagingResult, region: tuple[float, ...] | None) -> Region:
     """The pixels of a region, offsets of its middle to east and north and its side in arcsec.
 
     Raises
@@ -96,7 +96,7 @@ def window_of(result: ImagingResult, region: tuple[float, ...] | None) -> Window
     """
     npix, cell = result.geometry.npix, result.geometry.cell / ARCSEC
     if region is None:
-        return Window(slice(0, npix), slice(0, npix))
+        return Region(slice(0, npix), slice(0, npix))
     if len(region) != 3 or not region[2] > 0:
         raise ValueError("a region is (east, north, side) in arcsec")
     east, north, side = region
@@ -107,7 +107,7 @@ def window_of(result: ImagingResult, region: tuple[float, ...] | None) -> Window
         if high - low < 2:
             raise ValueError("the region lies outside the image")
         ranges.append(slice(low, high))
-    return Window(*ranges)
+    return Region(*ranges)
 
 
 def _plane(panel: Panel[ImagingResult]) -> PlaneImages:
@@ -144,7 +144,7 @@ def _colours(kind: str, images: Sequence[Image]) -> dict[str, Any]:
     return style | {"norm": AsinhNorm(3 * rms, vmin=-3 * rms, vmax=highest)}
 
 
-def _decorate(axes: Axes, panel: Panel[ImagingResult], window: Window, *, first: bool) -> None:
+def _decorate(axes: Axes, panel: Panel[ImagingResult], window: Region, *, first: bool) -> None:
     """Title, axes' names, beam and bar of scale."""
     kind, plane = _kind(panel.name), _plane(panel)
     ink = "black" if kind == "residual" else "white"

@@ -59,13 +59,13 @@ def field_in(asked: Name | None, present: Sequence[Named], url: str) -> int:
             return present[0].number
         message = f"the set holds several fields: {_listed(present)}"
         raise SpecError(message, url, "choose one: field = N, or its name")
-    found = _called(asked, present)
-    if not found:
+    matches = _called(asked, present)
+    if not matches:
         raise SpecError(f"field {asked} is not in the set", url, f"it holds {_listed(present)}")
-    if len(found) > 1:
-        message = f"several fields are called {asked}: {_listed(found)}"
+    if len(matches) > 1:
+        message = f"several fields are called {asked}: {_listed(matches)}"
         raise SpecError(message, url, "choose one by its number: field = N")
-    return found[0].number
+    return matches[0].number
 
 
 def windows_in(choice: Choice, present: Sequence[Described], url: str) -> tuple[int, ...]:
@@ -92,11 +92,11 @@ def windows_in(choice: Choice, present: Sequence[Described], url: str) -> tuple[
     chosen: set[int] = set()
     windows = tuple(dict.fromkeys(each.window for each in present))
     for name in asked if isinstance(asked, tuple) else (asked,):
-        found = _called(name, windows)
-        if not found:
+        matches = _called(name, windows)
+        if not matches:
             message = f"spectral_window {name} is not in the set"
             raise SpecError(message, url, f"it holds {_listed(windows)}")
-        chosen |= {each.number for each in present if each.window in found}
+        chosen |= {each.number for each in present if each.window in matches}
     if not chosen:
         raise SpecError("spectral_window is an empty list", url, 'name some, or "all"')
     return tuple(sorted(chosen))
@@ -212,11 +212,11 @@ def _antenna(asked: Name, antennas: Antennas, url: str) -> int:
         raise SpecError(message, url, f"it has {len(names)}, numbered from 0")
     if asked in names:
         return names.index(asked)
-    found = [n for n, name in enumerate(names) if name.startswith(f"{asked}_")]
-    if len(found) == 1:
-        return found[0]
-    if len(found) > 1:
-        several = _listed(names[n] for n in found)
+    matches = [n for n, name in enumerate(names) if name.startswith(f"{asked}_")]
+    if len(matches) == 1:
+        return matches[0]
+    if len(matches) > 1:
+        several = _listed(names[n] for n in matches)
         raise SpecError(f"several antennas are called {asked}: {several}", url, "name it in full")
     if asked.isdecimal():
         return _antenna(int(asked), antennas, url)
@@ -244,7 +244,7 @@ def nothing_left(choice: Choice, selection: Selection, held: str, url: str) -> D
     return DataError(f"{keys} leave no cross-correlations", url, remedy)
 
 
-def in_words(times: NDArray[np.float64], scans: Sequence[int] | None) -> str:
+def describe_times(times: NDArray[np.float64], scans: Sequence[int] | None) -> str:
     """Times (s of the Modified Julian Date) and scans, for a message."""
     if not len(times):
         return ""

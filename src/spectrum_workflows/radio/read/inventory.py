@@ -21,7 +21,7 @@ class ListedField:
     name: str
     centre: tuple[float, float]
     frame: str
-    trouble: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)

@@ -112,12 +112,12 @@ def _check_place(
         "CRVAL2": (dec, 1 / cell),
     }
     for key, (value, pixels) in expected.items():
-        found = header.get(key)
-        if not isinstance(found, int | float):
+        own = header.get(key)
+        if not isinstance(own, int | float):
             continue
-        apart = float(found) - float(value)
+        apart = float(own) - float(value)
         if key == "CRVAL1":
             apart = (apart + 180) % 360 - 180
         if not abs(apart) * pixels <= OFF:
-            message = f"the mask's {key} is {found:g}, the image's {value:g}"
+            message = f"the mask's {key} is {own:g}, the image's {value:g}"
             raise DataError(message, url, SAME)

@@ -12,7 +12,7 @@ UNIX_EPOCH = 40_587 * 86_400
 """1970-01-01 as MJD seconds: MSv4 counts time from there."""
 
 
-def units_factor(units: Any, unit: str, what: str, url: str) -> float:
+def units_factor(units: Any, unit: str, subject: str, url: str) -> float:
     """The factor that brings values in some units, all alike, to another."""
     given = {str(word) for word in np.ravel(units)} - {""}
     if given <= {unit}:
@@ -24,4 +24,5 @@ def units_factor(units: Any, unit: str, what: str, url: str) -> float:
         return float(known.Unit(word).to(unit))
     except ValueError:  # unknown, of another kind, or several
         names = ", ".join(sorted(given))
-        raise DataError(f"{what} is in {names}, not in {unit}", url, f"give it in {unit}") from None
+        message = f"{subject} is in {names}, not in {unit}"
+        raise DataError(message, url, f"give it in {unit}") from None

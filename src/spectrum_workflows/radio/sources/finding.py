@@ -6,7 +6,7 @@ source of its own where the image falls far enough between it and every stronger
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +36,7 @@ FAINTEST = 0.3
 
 
 @dataclass(frozen=True)
-class Search:
+class SourceSearch:
     """What is searched.
 
     Attributes
@@ -95,7 +95,7 @@ def check_installed() -> None:
         raise MissingExtraError("the list of sources needs photutils", remedy=remedy) from error
 
 
-def find(search: Search) -> tuple[Source, ...]:
+def find(search: SourceSearch) -> tuple[Source, ...]:
     """The sources in an image, the largest peak first.
 
     Raises
@@ -112,18 +112,18 @@ def find(search: Search) -> tuple[Source, ...]:
     if islands is None:
         return ()
     label: NDArray[np.int64] = np.asarray(islands.data, np.int64)
-    found: list[Source] = []
+    sources: list[Source] = []
     by_island: dict[int, list[Peak]] = {}
     for peak in _peaks(search):
         by_island.setdefault(int(label[peak.row, peak.column]), []).append(peak)
     for number, peaks in by_island.items():
         if number:
-            found += _of_island(search, label == number, peaks)
-    found.sort(key=lambda source: (-source.peak, source.east, source.north))
-    return tuple(Source(**{**vars(source), "number": n}) for n, source in enumerate(found, start=1))
+            sources += _of_island(search, label == number, peaks)
+    sources.sort(key=lambda source: (-source.peak, source.east, source.north))
+    return tuple(replace(source, number=n) for n, source in enumerate(sources, start=1))
 
 
-def _peaks(search: Search) -> list[Peak]:
+def _peaks(search: SourceSearch) -> list[Peak]:
     """Pixels above the threshold that are the largest within half a beam."""
     from photutils.detection import find_peaks
 
@@ -134,12 +134,12 @@ def _peaks(search: Search) -> list[Peak]:
     return [Peak(int(row["y_peak"]), int(row["x_peak"])) for row in table]
 
 
-def _of_island(search: Search, island: NDArray[np.bool_], peaks: list[Peak]) -> list[Source]:
+def _of_island(search: SourceSearch, island: NDArray[np.bool_], peaks: list[Peak]) -> list[Source]:
     """Sources of an island: each takes the pixels that are nearest to its peak."""
     kept = _apart(search, peaks)
     rows, columns = np.nonzero(island)
     reach = NEAR * search.beam.bmaj * ARCSEC / search.geometry.cell
-    found = []
+    sources = []
     owner = _nearest(rows, columns, kept)
     for number, peak in enumerate(kept):
         own = np.zeros_like(island)
@@ -147,11 +147,11 @@ def _of_island(search: Search, island: NDArray[np.bool_], peaks: list[Peak]) -> 
         total = float(search.image[own].sum()) / search.beam_pixels
         around = _around(search, peak, reach, kept)
         gaussian = fitted(search.image, own | around) or of_the_beam(search, peak)
-        found.append(_source(search, peak, gaussian, total))
-    return found
+        sources.append(_source(search, peak, gaussian, total))
+    return sources
 
 
-def _apart(search: Search, peaks: list[Peak]) -> list[Peak]:
+def _apart(search: SourceSearch, peaks: list[Peak]) -> list[Peak]:
     """The peaks, the strongest first, half a beam and a saddle away from every stronger one."""
     from scipy.ndimage import map_coordinates
 
@@ -184,7 +184,9 @@ def _nearest(
     return np.asarray(np.argmin(away, axis=0), np.int64)
 
 
-def _around(search: Search, peak: Peak, reach: float, peaks: Sequence[Peak]) -> NDArray[np.bool_]:
+def _around(
+    search: SourceSearch, peak: Peak, reach: float, peaks: Sequence[Peak]
+) -> NDArray[np.bool_]:
     """Pixels near a peak that are not too faint, and nearer to it than to another peak."""
     npix, span = len(search.image), int(reach) + 1
     low = (max(0, peak.row - span), max(0, peak.column - span))
@@ -201,7 +203,7 @@ def _around(search: Search, peak: Peak, reach: float, peaks: Sequence[Peak]) -> 
     return out
 
 
-def _source(search: Search, peak: Peak, gaussian: Gaussian, total: float) -> Source:
+def _source(search: SourceSearch, peak: Peak, gaussian: Gaussian, total: float) -> Source:
     cell, middle = search.geometry.cell, len(search.image) // 2
     east, north = (middle - gaussian.column) * cell, (gaussian.row - middle) * cell
     sky = sky_position(np.array(east), np.array(north), search.centre)

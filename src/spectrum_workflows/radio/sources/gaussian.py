@@ -12,7 +12,7 @@ from spectrum_workflows.radio.types import ARCSEC
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.sources.finding import Peak, Search
+    from spectrum_workflows.radio.sources.finding import Peak, SourceSearch
     from spectrum_workflows.radio.types import Image
 
 FEWEST = 8
@@ -85,7 +85,7 @@ def fitted(image: Image, pixels: NDArray[np.bool_]) -> Gaussian | None:
     )
 
 
-def of_the_beam(search: Search, peak: Peak) -> Gaussian:
+def of_the_beam(search: SourceSearch, peak: Peak) -> Gaussian:
     """A point source: the beam, as high as the peak."""
     pixel = search.geometry.cell / ARCSEC
     return Gaussian(

@@ -94,11 +94,11 @@ class _List:
 
 def _lists(parts: Sequence[StripData]) -> list[_List]:
     """The lists of frequencies of all parts, windows in the order in which they come."""
-    found: dict[int, dict[bytes, NDArray[np.float64]]] = {}
+    of_window: dict[int, dict[bytes, NDArray[np.float64]]] = {}
     for part in parts:
-        found.setdefault(part.windows[0], {})[part.frequency.tobytes()] = part.frequency
+        of_window.setdefault(part.windows[0], {})[part.frequency.tobytes()] = part.frequency
     lists: list[_List] = []
-    for window, own in found.items():
+    for window, own in of_window.items():
         for name, frequency in sorted(own.items(), key=lambda item: float(item[1][0])):
             last = lists[-1] if lists else None
             if last is not None and last.window == window and last.frequency[-1] < frequency[0]:

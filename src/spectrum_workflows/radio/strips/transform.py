@@ -123,11 +123,11 @@ def visible(
     tuple of ndarray of complex64, shape (nrow, nchan)
         Of each list of frequencies, Jy; 0 where the weight is 0.
     """
-    found = {n: own.visibility for n, own in enumerate(data)}  # of nothing where it is empty
+    of_lists = {n: own.visibility for n, own in enumerate(data)}  # of nothing where it is empty
     if filled := [n for n, own in enumerate(data) if own.weight.size]:
         seen = dirty2windows(samples, [data[n] for n in filled], pixels_of(strip, layout))
-        found |= dict(zip(filled, seen, strict=True))
-    return tuple(found.values())
+        of_lists |= dict(zip(filled, seen, strict=True))
+    return tuple(of_lists.values())
 
 
 def pixels_of(strip: Strip, layout: StripLayout) -> Pixels:

@@ -26,7 +26,7 @@ class PlaneAxes:
 
 
 @dataclass(frozen=True)
-class Band:
+class ImageBand:
     """Lower and upper end of a plane's channels, Hz."""
 
     low: float
@@ -54,7 +54,7 @@ def axes_of(planes: tuple[Plane, ...]) -> PlaneAxes:
     return PlaneAxes(stokes, channels)
 
 
-def band_of(observation: Observation, channels: Channels) -> Band:
+def band_of(observation: Observation, channels: Channels) -> ImageBand:
     """The band of some channels, as wide as the set says.
 
     Where it does not say, channels are as wide as they lie apart; one alone
@@ -67,4 +67,4 @@ def band_of(observation: Observation, channels: Channels) -> Band:
         width = np.abs(observation.channel_width)
     half = np.where(np.isfinite(width), width, apart) / 2
     held = channels.hold(frequency)
-    return Band(float((frequency - half)[held].min()), float((frequency + half)[held].max()))
+    return ImageBand(float((frequency - half)[held].min()), float((frequency + half)[held].max()))

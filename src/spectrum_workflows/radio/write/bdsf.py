@@ -12,6 +12,7 @@ import io
 import logging
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from spectrum_workflows.errors import DataError, MissingExtraError, SpectrumErro
 from spectrum_workflows.radio.types import ARCSEC, Source
 
 if TYPE_CHECKING:
-    from spectrum_workflows.radio.sources.finding import Search
+    from spectrum_workflows.radio.sources.finding import SourceSearch
 
 ISLAND = 3 / 5
 """Of the peak's threshold, that of an island: the ratio of the library's own two."""
@@ -42,7 +43,7 @@ def check_installed() -> None:
         raise MissingExtraError("this list of sources needs bdsf", remedy=remedy) from error
 
 
-def find(search: Search, image: bytes) -> tuple[Source, ...]:
+def find(search: SourceSearch, image: bytes) -> tuple[Source, ...]:
     """The sources in an image, the largest peak first.
 
     Parameters
@@ -75,14 +76,14 @@ def find(search: Search, image: bytes) -> tuple[Source, ...]:
                 thresh_isl=search.sigma * ISLAND,
                 outdir=folder,
             )
-            found = [_source(search, one, done) for one in done.sources]
+            sources = [_source(search, one, done) for one in done.sources]
             del done
             gc.collect()  # it leaves the file open
-    found.sort(key=lambda source: (-source.peak, source.east, source.north))
-    return tuple(Source(**{**vars(source), "number": n}) for n, source in enumerate(found, start=1))
+    sources.sort(key=lambda source: (-source.peak, source.east, source.north))
+    return tuple(replace(source, number=n) for n, source in enumerate(sources, start=1))
 
 
-def _source(search: Search, one: Any, done: Any) -> Source:
+def _source(search: SourceSearch, one: Any, done: Any) -> Source:
     ra, dec = (float(value) for value in one.posn_sky_centroid)
     east, north = _offset(np.radians(ra), np.radians(dec), search.centre)
     major, minor, angle = (float(value) for value in one.size_sky)

@@ -150,11 +150,11 @@ def _header(result: ImagingResult, name: str) -> list[tuple[str, Any, str]]:
 
 def _whose(observation: Observation) -> list[tuple[str, Any, str]]:
     """Observer and project, and that it is no observation where it is none."""
-    said = {
+    words = {
         "OBSERVER": observation.responsible.observer,
         "PROJECT": observation.responsible.project,
     }
-    cards: list[tuple[str, Any, str]] = [(k, _ascii(v), "") for k, v in said.items() if v]
+    cards: list[tuple[str, Any, str]] = [(k, _ascii(v), "") for k, v in words.items() if v]
     if observation.origin:
         cards.append(("GENERATD", True, "generated data, no observation"))
     return cards

@@ -93,8 +93,8 @@ def load(folder: str, spec: RadioSpec, summary: Mapping[str, Any]) -> ImagingRes
 def _others(folder: str) -> dict[str, NDArray[np.float64]]:
     """All images but the dirty one, as far as they were made."""
     urls = {name: storage.join(folder, f"{name}.fits") for name in OTHERS}
-    there = {name: url for name, url in urls.items() if storage.exists(url)}
-    return {name: decode(storage.read_bytes(url), url) for name, url in there.items()}
+    present = {name: url for name, url in urls.items() if storage.exists(url)}
+    return {name: decode(storage.read_bytes(url), url) for name, url in present.items()}
 
 
 def _sources(folder: str) -> dict[int, tuple[Source, ...]]:
@@ -116,7 +116,7 @@ def _groups(
     """The groups of several planes; images are cubes (nstokes, nfreq, npix, npix)."""
     npix = spec.image.npix
     cubes = {name: cube.reshape(len(several), npix, npix) for name, cube in files.items()}
-    found: dict[int, list[PlaneImages]] = {}
+    of_group: dict[int, list[PlaneImages]] = {}
     told: dict[int, Mapping[str, Any]] = {}
     for numbers in several:
         start, stop = numbers["channels_hz"]
@@ -125,9 +125,9 @@ def _groups(
         own = {name: cube[number] for name, cube in cubes.items()}
         own = {name: image for name, image in own.items() if not np.isnan(image).all()}
         plane = _plane(numbers, Plane(number, channels, numbers["stokes"]), own, listed, spec)
-        found.setdefault(numbers["group"], []).append(plane)
+        of_group.setdefault(numbers["group"], []).append(plane)
         told[numbers["group"]] = numbers
-    return tuple(_group(told[group], tuple(planes)) for group, planes in found.items())
+    return tuple(_group(told[group], tuple(planes)) for group, planes in of_group.items())
 
 
 def _group(numbers: Mapping[str, Any], planes: tuple[PlaneImages, ...]) -> GroupImages:

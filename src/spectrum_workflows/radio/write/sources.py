@@ -69,14 +69,14 @@ def decode(data: bytes, where: str) -> dict[int, tuple[Source, ...]]:
 
     try:
         table = Table.read(data.decode().splitlines(), format="ascii.ecsv")
-        found: dict[int, list[Source]] = {}
+        lists: dict[int, list[Source]] = {}
         for row in table:
             values = {a: _plain(a, row[name]) for a, (name, _) in COLUMNS.items()}
-            found.setdefault(int(row["plane"]), []).append(Source(**values))
+            lists.setdefault(int(row["plane"]), []).append(Source(**values))
     except (ValueError, KeyError, TypeError) as error:
         message = f"not a list of sources of this package ({type(error).__name__}: {error})"
         raise DataError(message, where, "run the workflow again") from error
-    return {number: tuple(sources) for number, sources in found.items()}
+    return {number: tuple(sources) for number, sources in lists.items()}
 
 
 def _plain(attribute: str, value: Any) -> Any:

@@ -38,7 +38,7 @@ class Pool:
     cluster : dask_jobqueue.SLURMCluster
     job_name : str
         Common to all jobs of the run.
-    wanted : Workers
+    workers : Workers
     logs : Path
         Folder of the jobs' output.
     failed_starts : int
@@ -47,13 +47,13 @@ class Pool:
 
     cluster: SLURMCluster
     job_name: str
-    wanted: Workers
+    workers: Workers
     logs: Path
     failed_starts: int = 0
     refused: str = ""  # what SLURM said to the last job, if it was not taken
     unanswered: str = ""  # why the last look at the queue failed, if it did
     queue: dict[str, QueueEntry] = field(default_factory=dict)
-    looked: float = -LOOK_RARELY
+    asked: float = -LOOK_RARELY
     whole: float = field(default_factory=time.monotonic)  # when no worker was missing, last
     pause: float = 0.0
     not_before: float = 0.0  # the next submission
@@ -81,7 +81,7 @@ class Pool:
         todo = steps(
             jobs,
             count=self._count(),
-            renew_before=self.wanted.renew_before,
+            renew_before=self.workers.renew_before,
             retiring=tuple(self.retiring),
         )
         if todo.retire:
@@ -118,11 +118,11 @@ class Pool:
         self.whole = now if complete else self.whole
         waited = now - self.whole
         pause = LOOK_RARELY if complete else min(LOOK_RARELY, LOOK_EVERY + waited / 10)
-        return now - self.looked >= pause
+        return now - self.asked >= pause
 
     def _look(self) -> bool:
         """Ask squeue; a controller that does not answer now may do so later."""
-        self.looked = time.monotonic()
+        self.asked = time.monotonic()
         try:
             self.queue, self.unanswered = listed(self.job_name), ""
         except SiteError as error:
@@ -131,7 +131,7 @@ class Pool:
 
     def _jobs(self, busy: Mapping[str, bool], *, known: bool) -> list[Job]:
         """Our jobs; one that a fresh look did not show is over."""
-        passed = time.monotonic() - self.looked
+        passed = time.monotonic() - self.asked
         jobs = []
         for name in list(self.cluster.worker_spec):
             number = getattr(self.cluster.workers.get(name), "job_id", None)
@@ -148,16 +148,16 @@ class Pool:
             self.absent.pop(name, None)
             return False
         since = self.absent.setdefault(name, time.monotonic())
-        limit = self.wanted.silence if name in self.connected else self.wanted.patience
+        limit = self.workers.silence if name in self.connected else self.workers.patience
         return time.monotonic() - since > limit
 
     def _count(self) -> int:
         """Workers wanted now; an adaptive pool shrinks only after a while."""
-        if self.wanted.max is None:
-            return self.wanted.count or 1
+        if self.workers.max is None:
+            return self.workers.count or 1
         now = time.monotonic()
         need = self.cluster.sync(self._adaptive_target)
-        self.needs.append((now, min(max(need, self.wanted.min), self.wanted.max)))
+        self.needs.append((now, min(max(need, self.workers.min), self.workers.max)))
         while self.needs[0][0] < now - STEADY:
             self.needs.popleft()
         return max(count for _, count in self.needs)
@@ -234,7 +234,7 @@ class Pool:
             finally:
                 self.made |= {*self.cluster.workers.values()}
 
-        self.looked = -LOOK_RARELY
+        self.asked = -LOOK_RARELY
         try:
             self.cluster.sync(changed, callback_timeout=SUBMITTED_WITHIN)
         except TimeoutError:

@@ -174,7 +174,7 @@ def _shapes(view: Any, name: str, shape: tuple[int, int], uniform: set[str]) -> 
 
 
 def _refuse(
-    found: Shapes,
+    shapes: Shapes,
     name: str,
     shape: tuple[int, ...],
     rows: NDArray[np.int64],
@@ -182,10 +182,10 @@ def _refuse(
     *others: tuple[int, ...],
 ) -> None:
     """Raise where a cell has another shape than this one, or one of the others."""
-    wrong = found.other_than(shape, *others)
+    wrong = shapes.other_than(shape, *others)
     if not len(wrong):
         return
-    is_shape, row = found.of(int(wrong[0])), rows[wrong[0]]
+    is_shape, row = shapes.of(int(wrong[0])), rows[wrong[0]]
     if is_shape != EMPTY:
         message = f"{name} has shape {is_shape} in row {row}, not {shape}"
         raise DataError(message, url, CONTRADICTION)

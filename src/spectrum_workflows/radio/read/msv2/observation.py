@@ -13,8 +13,8 @@ from spectrum_workflows.radio.read.choices import (
     Described,
     Named,
     channels_in,
+    describe_times,
     field_in,
-    in_words,
     not_corrected,
     nothing_left,
     remarks,
@@ -67,7 +67,7 @@ TIME_SCALES = {"UTC": "UTC", "TAI": "TAI", "TT": "TT", "TDT": "TT", "TDB": "TDB"
 
 
 @dataclass(frozen=True)
-class _Part:
+class _WindowRows:
     """A data description of the chosen field: its window, and the rows that are chosen of it."""
 
     number: int
@@ -147,13 +147,13 @@ def describe(choice: Choice, url: str) -> Observation:
     )
 
 
-def _parts(url: str, field: int, chosen: Sequence[int], selection: Selection) -> list[_Part]:
+def _parts(url: str, field: int, chosen: Sequence[int], selection: Selection) -> list[_WindowRows]:
     """The data descriptions that have chosen rows."""
-    parts = [_Part(n, window_of(url, n), index(url, (field, n), selection)) for n in chosen]
+    parts = [_WindowRows(n, window_of(url, n), index(url, (field, n), selection)) for n in chosen]
     return [part for part in parts if len(part.at.time)]
 
 
-def _window(part: _Part, choice: Choice) -> Window:
+def _window(part: _WindowRows, choice: Choice) -> Window:
     """What is imaged of a data description."""
     window = part.window
     return Window(
@@ -187,13 +187,13 @@ def _held(url: str, field: int, chosen: Sequence[int]) -> str:
     times = np.unique(np.concatenate([each.time for each in at]))
     with opened(url) as table:
         if "SCAN_NUMBER" not in table.colnames():
-            return in_words(times, None)
+            return describe_times(times, None)
         rows = np.unique(np.concatenate([each.first for each in at]))
         scans = table.selectrows(rows).getcol("SCAN_NUMBER") if len(rows) else []
-    return in_words(times, np.unique(scans).tolist())
+    return describe_times(times, np.unique(scans).tolist())
 
 
-def _weight_column(url: str, parts: Sequence[_Part]) -> str:
+def _weight_column(url: str, parts: Sequence[_WindowRows]) -> str:
     """The column that weights are taken from, of two where rows differ."""
     rows = [row for part in parts for row in (int(part.at.first[0]), int(part.at.last[-1]))]
     every = [has_values(url, "WEIGHT_SPECTRUM", [row]) for row in rows]

@@ -91,8 +91,8 @@ def _blocks(url: str) -> Iterator[RowBlock]:
             step = flag.chunks[0]
             for start in range(0, len(at), step):
                 times = slice(start, min(start + step, len(at)))
-                there = stored.present(part, times)[:, known.order]
-                time, baseline = np.nonzero(there)
+                present = stored.present(part, times)[:, known.order]
+                time, baseline = np.nonzero(present)
                 flags = np.count_nonzero(np.asarray(flag[times]), axis=(2, 3))[:, known.order]
                 yield RowBlock(
                     window=part.described,
@@ -100,7 +100,7 @@ def _blocks(url: str) -> Iterator[RowBlock]:
                     first=known.first[baseline],
                     second=known.second[baseline],
                     time=at[times][time],
-                    uvw=np.asarray(uvw[times])[:, known.order][there],
-                    flagged=flags[there],
+                    uvw=np.asarray(uvw[times])[:, known.order][present],
+                    flagged=flags[present],
                     scan=None if scans is None else scans[times][time],
                 )

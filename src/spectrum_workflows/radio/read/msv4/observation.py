@@ -15,8 +15,8 @@ from spectrum_workflows.radio.read.choices import (
     Described,
     Named,
     channels_in,
+    describe_times,
     field_in,
-    in_words,
     not_corrected,
     nothing_left,
     remarks,
@@ -114,7 +114,7 @@ def describe(choice: Choice, url: str) -> Observation:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _SetRows:
     """A part of the set of the chosen field, and the chosen rows at each time of its axis."""
 
     stored: stored.StoredSet
@@ -126,10 +126,10 @@ class _Part:
         return self.stored.data_description
 
 
-def _parts(chosen: Sequence[stored.StoredSet], selection: Selection) -> list[_Part]:
+def _parts(chosen: Sequence[stored.StoredSet], selection: Selection) -> list[_SetRows]:
     """The parts that have chosen rows, in order of their numbers."""
     ordered = sorted(chosen, key=lambda part: part.data_description)
-    parts = [_Part(part, stored.rows_per_time(part, selection)) for part in ordered]
+    parts = [_SetRows(part, stored.rows_per_time(part, selection)) for part in ordered]
     return [part for part in parts if part.rows.any()]
 
 
@@ -141,7 +141,7 @@ def _check_antennas(parts: Sequence[stored.StoredSet], antennas: Antennas, url: 
             raise DataError(message, url, "choose antennas of one window at a time")
 
 
-def _window(part: _Part, choice: Choice) -> Window:
+def _window(part: _SetRows, choice: Choice) -> Window:
     """What is imaged of a part."""
     frequency = part.stored.array("frequency")
     hertz = np.asarray(frequency[:], np.float64)
@@ -166,7 +166,7 @@ def _held(parts: Sequence[stored.StoredSet]) -> str:
     times = [_times(part, stored.rows_per_time(part)) for part in parts]
     scans = [stored.scans(part) for part in parts if "scan_name" in part.group]
     numbers = np.unique(np.concatenate(scans)).tolist() if scans else None
-    return in_words(np.unique(np.concatenate(times)), numbers)
+    return describe_times(np.unique(np.concatenate(times)), numbers)
 
 
 def responsible(attributes: Mapping[str, Any]) -> Responsible:

@@ -14,8 +14,8 @@ from spectrum_workflows.radio.read.choices import (
     Described,
     Named,
     channels_in,
+    describe_times,
     field_in,
-    in_words,
     nothing_left,
     remarks,
     selection_in,
@@ -50,7 +50,7 @@ FARTHEST = 1e10
 
 
 @dataclass(frozen=True)
-class _Part:
+class _BandRows:
     """A band of the chosen field, and the rows that are chosen of it."""
 
     band: Band
@@ -72,18 +72,18 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         raise DataError(f"no column {choice.column}", url, 'it has DATA only: column = "DATA"')
     if choice.select.scans:
         raise DataError("the set does not say its scans", url, "choose select.times")
-    there = [file.fields[number] for number in np.unique(file.rows.field)]
-    field = field_in(choice.field, [Named(each.number, each.name) for each in there], url)
+    present = [file.fields[number] for number in np.unique(file.rows.field)]
+    field = field_in(choice.field, [Named(each.number, each.name) for each in present], url)
     setups = np.unique(file.rows.setup[file.rows.field == field])
     bands = [band for band in file.bands if band.setup in setups]
     described = [Described(band.number, Named(band.number, band.name)) for band in bands]
     chosen = windows_in(choice, described, url)
     selection = selection_in(choice, file.antennas, url)
-    parts = [_Part(file.bands[n], _index(opened, url, (field, n), selection)) for n in chosen]
+    parts = [_BandRows(file.bands[n], _index(opened, url, (field, n), selection)) for n in chosen]
     parts = [part for part in parts if len(part.index.row)]
     if not parts:
         held = np.unique(file.rows.time[file.rows.field == field])
-        raise nothing_left(choice, selection, in_words(held, None), url)
+        raise nothing_left(choice, selection, describe_times(held, None), url)
     windows = with_channels([_window(file, part, choice) for part in parts], url)
     parts = [part for part in parts if part.band.number in {w.number for w in windows}]
     notes = dict.fromkeys(file.notes)
@@ -114,7 +114,7 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
     )
 
 
-def _window(file: RowFile, part: _Part, choice: Choice) -> Window:
+def _window(file: RowFile, part: _BandRows, choice: Choice) -> Window:
     """What is imaged of a band."""
     band = part.band
     return Window(
@@ -141,12 +141,12 @@ def phase_centre(file: RowFile, field: int, beam: float) -> Field:
         Its phase centre cannot be imaged.
     """
     where = file.fields[field]
-    if where.trouble:
-        raise DataError(f"{where.trouble} (field {field})", file.url, where.remedy)
+    if where.fault:
+        raise DataError(f"{where.fault} (field {field})", file.url, where.remedy)
     return replace(where, centre=still(np.array([where.centre]), beam, f"field {field}", file.url))
 
 
-def _doubled(file: RowFile, parts: Sequence[_Part]) -> tuple[str, ...]:
+def _doubled(file: RowFile, parts: Sequence[_BandRows]) -> tuple[str, ...]:
     """A warning where a visibility may be there twice."""
     if many := max(doubles(file.rows, part.index) for part in parts):
         return (f"{many:,} rows repeat the time and baseline of another: all are imaged",)
@@ -204,13 +204,13 @@ def read(opened: Opening, chunk: Chunk) -> Visibilities:
     DataError
         The file cannot be read, or has changed since the run was planned.
     """
-    file, index, wanted = _rows_of(opened, chunk)
+    file, index, chosen_rows = _rows_of(opened, chunk)
     band = file.bands[chunk.data_description]
     hand = stokes.hands(band.types, chunk.url, chunk.selection.hands)
     hands = slice(hand[0], hand[-1] + 1, max(hand[-1] - hand[0], 1))
     channels = slice(chunk.chan_start, chunk.chan_stop)
-    order = np.argsort(wanted, kind="stable")
-    rows = wanted[order]
+    order = np.argsort(chosen_rows, kind="stable")
+    rows = chosen_rows[order]
     times = np.arange(chunk.time_start, chunk.time_stop)
     shape = (len(rows), chunk.chan_stop - chunk.chan_start)
     out = Visibilities(
@@ -221,8 +221,8 @@ def read(opened: Opening, chunk: Chunk) -> Visibilities:
         unflagged=0,
         rows=Rows(
             time=np.repeat(times, index.count[times]).astype(np.int32),
-            first=file.rows.first[wanted].astype(np.int16),
-            second=file.rows.second[wanted].astype(np.int16),
+            first=file.rows.first[chosen_rows].astype(np.int16),
+            second=file.rows.second[chosen_rows].astype(np.int16),
         ),
     )
     either = chunk.selection.hands == "either"

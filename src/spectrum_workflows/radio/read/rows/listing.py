@@ -29,7 +29,7 @@ def inventory(file: RowFile) -> Inventory:
         project="",
         columns=("DATA",),
         fields=tuple(
-            ListedField(field.number, field.name, field.centre, field.frame, field.trouble)
+            ListedField(field.number, field.name, field.centre, field.frame, field.fault)
             for field in file.fields
         ),
         windows=tuple(

@@ -22,7 +22,7 @@ class Numbered(Generic[T]):
     numbers: tuple[int, ...]
     things: tuple[T, ...]
 
-    def places(self, numbers: NDArray[np.int64], what: str, url: str) -> NDArray[np.int32]:
+    def places(self, numbers: NDArray[np.int64], subject: str, url: str) -> NDArray[np.int32]:
         """The place of each number in the list.
 
         Raises
@@ -33,11 +33,11 @@ class Numbered(Generic[T]):
         known = np.array(self.numbers, np.int64)
         order = np.argsort(known)
         place = np.searchsorted(known[order], numbers).clip(0, len(known) - 1)
-        found = order[place]
-        wrong = known[found] != numbers
+        positions = order[place]
+        wrong = known[positions] != numbers
         if wrong.any():
             group = int(np.flatnonzero(wrong)[0])
             listed = ", ".join(map(str, self.numbers[:8]))
-            message = f"{what} {numbers[group]} is in no table (there are {listed})"
+            message = f"{subject} {numbers[group]} is in no table (there are {listed})"
             raise DataError(message, url, "the file contradicts itself: write it again")
-        return np.asarray(found, np.int32)
+        return np.asarray(positions, np.int32)

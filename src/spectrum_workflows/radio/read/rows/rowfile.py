@@ -55,7 +55,7 @@ class Field:
         Right ascension and declination, rad.
     frame : str
         Of the phase centre, as FITS calls it (RADESYS).
-    trouble : str
+    fault : str
         Why it cannot be imaged; empty where it can.
     remedy : str
     """
@@ -64,7 +64,7 @@ class Field:
     name: str
     centre: tuple[float, float]
     frame: str
-    trouble: str = ""
+    fault: str = ""
     remedy: str = ""
 
 
@@ -94,7 +94,7 @@ class Identifiers:
     exposure: NDArray[np.float32]
 
 
-class Block(NamedTuple):
+class RowContent(NamedTuple):
     """Some rows and channels of a band.
 
     Coordinates in m, shape (nrow, 3); data, flags and weights of shape (nrow, nchan, ncorr).
@@ -114,7 +114,7 @@ class Reading(Protocol):
     def uvw(self, start: int, stop: int) -> NDArray[np.float64]:
         """Baseline coordinates of consecutive rows, m, shape (n, 3)."""
 
-    def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> Block:
+    def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> RowContent:
         """Consecutive rows, some channels of a band, and some of its correlations."""
 
 

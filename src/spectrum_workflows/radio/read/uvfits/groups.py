@@ -19,7 +19,7 @@ from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.read.rows.conventions import DAMAGED, DAY, JULIAN_ZERO
 from spectrum_workflows.radio.read.rows.identity import identity
 from spectrum_workflows.radio.read.rows.imaging import FARTHEST
-from spectrum_workflows.radio.read.rows.rowfile import Band, Block, Identifiers, RowFile
+from spectrum_workflows.radio.read.rows.rowfile import Band, Identifiers, RowContent, RowFile
 from spectrum_workflows.radio.read.rows.units import of_units
 from spectrum_workflows.radio.read.uvfits import tables
 from spectrum_workflows.radio.read.uvfits.header import Header, parsed
@@ -67,7 +67,7 @@ class Groups:
         """Baseline coordinates of consecutive groups, m."""
         return self.uvw_of(self.read(start, stop))
 
-    def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> Block:
+    def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> RowContent:
         """Visibilities of one IF: a weight that is not positive is a flag."""
         numbers = self.read(start, stop)
         number = band.number % self.header.axis("IF").length
@@ -79,7 +79,7 @@ class Groups:
         else:
             weight = data[..., 2].astype(np.float32)
         flag = ~(weight > 0)
-        return Block(self.uvw_of(numbers), visibility, flag, np.abs(weight))
+        return RowContent(self.uvw_of(numbers), visibility, flag, np.abs(weight))
 
 
 def opened(url: str) -> RowFile:
@@ -95,7 +95,7 @@ def opened(url: str) -> RowFile:
 
 @lru_cache(maxsize=4)
 def _opened(url: str, stamp: str) -> RowFile:
-    primary, header, found, begin = _headers(url)
+    primary, header, by_name, begin = _headers(url)
     groups = Groups(url, begin, header)
     if not header.ngroup:
         raise DataError("the set has no rows", url, "name another one")
@@ -104,17 +104,17 @@ def _opened(url: str, stamp: str) -> RowFile:
     if size < end:
         raise DataError(f"it ends after {size:,} of {end:,} bytes", url, DAMAGED)
     numbers, exposure, longest = _scanned(groups)
-    _check_subarrays(numbers, found, url)
+    _check_subarrays(numbers, by_name, url)
     stations = np.unique([numbers["first"], numbers["second"]])
     try:
-        bands = tables.bands_of(found.get("AIPS FQ"), primary, header, url)
-        fields = tables.fields_of(found.get("AIPS SU"), primary, header)
-        antennas = tables.antennas_of(found.get("AIPS AN"), stations, url)
+        bands = tables.bands_of(by_name.get("AIPS FQ"), primary, header, url)
+        fields = tables.fields_of(by_name.get("AIPS SU"), primary, header)
+        antennas = tables.antennas_of(by_name.get("AIPS AN"), stations, url)
     except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, SpectrumError):
             raise
         raise DataError(f"its tables cannot be read ({error})", url, DAMAGED) from error
-    named = "AIPS SU" in found and "SOURCE" in header.parameters
+    named = "AIPS SU" in by_name and "SOURCE" in header.parameters
     if not named and len(np.unique(numbers["source"])) > 1:
         message = "its groups are of several sources, and it has no table AIPS SU of them"
         raise DataError(message, url, "write it again, with its tables")
@@ -146,7 +146,7 @@ def _opened(url: str, stamp: str) -> RowFile:
         weights="weights",
         reading=lambda: nullcontext(groups),
         row_bytes=header.group_bytes,
-        time_scale=tables.time_scale(found.get("AIPS AN")),
+        time_scale=tables.time_scale(by_name.get("AIPS AN")),
         notes=of_units(unit),
         about={"observer": tables.text(primary.get("OBSERVER", "")), "units": unit},
     )
@@ -156,7 +156,7 @@ def _headers(url: str) -> tuple[Any, Header, dict[str, Any], int]:
     """The primary header, what it says, the tables by name, and where the groups begin."""
     from astropy.io import fits
 
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     try:
         with warnings.catch_warnings(), storage.open_read(url) as file:
             warnings.simplefilter("ignore")  # of what the standard would have otherwise
@@ -167,14 +167,14 @@ def _headers(url: str) -> tuple[Any, Header, dict[str, Any], int]:
                     name = str(hdu.name).strip().upper()
                     if name in ("AIPS AN", "AIPS SU", "AIPS FQ"):
                         hdu.data  # noqa: B018  (read while the file is open)
-                        found.setdefault(name, hdu)
-                        found[f"{name} tables"] = found.get(f"{name} tables", 0) + 1
+                        by_name.setdefault(name, hdu)
+                        by_name[f"{name} tables"] = by_name.get(f"{name} tables", 0) + 1
     except (SpectrumError, MemoryError):
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:160]
         raise DataError(f"its headers cannot be read ({reason})", url, DAMAGED) from error
-    return primary, header, found, begin
+    return primary, header, by_name, begin
 
 
 def _scanned(groups: Groups) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32], float]:
@@ -238,10 +238,10 @@ def _antennas(header: Header, numbers: NDArray[Any]) -> tuple[NDArray[np.int64],
     return pair // base, pair % base, subarray
 
 
-def _check_subarrays(numbers: dict[str, NDArray[Any]], found: dict[str, Any], url: str) -> None:
+def _check_subarrays(numbers: dict[str, NDArray[Any]], by_name: dict[str, Any], url: str) -> None:
     """Refuse antennas that are numbered anew in another table."""
-    there, count = np.unique(numbers["subarray"]), found.get("AIPS AN tables", 0)
-    if len(there) > 1 or (there[0] != 0 and count > 1):
-        which = ", ".join(str(number + 1) for number in there[:5])
+    subarrays, count = np.unique(numbers["subarray"]), by_name.get("AIPS AN tables", 0)
+    if len(subarrays) > 1 or (subarrays[0] != 0 and count > 1):
+        which = ", ".join(str(number + 1) for number in subarrays[:5])
         listed = f"it holds subarray {which}, with {count} antenna tables"
         raise DataError(listed, url, "write one file for each (AIPS: UVCOP)")

@@ -109,13 +109,13 @@ class Header:
         lengths = [axis.length for axis in reversed(self.axes)]
         data = groups[:, self.nparameter :].reshape(len(groups), *lengths)
         names = [axis.name for axis in reversed(self.axes)]
-        wanted = ("IF", "FREQ", "STOKES", "COMPLEX")
-        first = [1 + n for n, name in enumerate(names) if name not in wanted]
-        there = [name for name in wanted if name in names]
-        data = data.transpose(0, *first, *(1 + names.index(name) for name in there))
+        standard = ("IF", "FREQ", "STOKES", "COMPLEX")
+        first = [1 + n for n, name in enumerate(names) if name not in standard]
+        present = [name for name in standard if name in names]
+        data = data.transpose(0, *first, *(1 + names.index(name) for name in present))
         data = data.reshape(len(groups), *data.shape[1 + len(first) :])
-        for place, name in enumerate(wanted):
-            if name not in there:
+        for place, name in enumerate(standard):
+            if name not in present:
                 data = np.expand_dims(data, 1 + place)
         return data
 
@@ -192,7 +192,7 @@ def _coordinates(
     Their names are ``UU--``, in seconds, or ``UU-L``, in wavelengths at the file's frequency,
     and then the projection.
     """
-    found: dict[str, Parameter] = {}
+    coordinates: dict[str, Parameter] = {}
     kinds = set()
     for letter in "uvw":
         twice = 2 * letter.upper()
@@ -200,7 +200,7 @@ def _coordinates(
         if len(names) != 1:
             message = f"its groups have {'several parameters' if names else 'no parameter'} {twice}"
             raise DataError(message, url, "write it again")
-        found[letter] = parameters[names[0]]
+        coordinates[letter] = parameters[names[0]]
         kinds.add(names[0][2:])
     unit, projection = (part.strip("-") for part in (_first(kinds)[:2], _first(kinds)[2:]))
     if len(kinds) > 1 or projection not in PROJECTIONS or unit not in ("", "L"):
@@ -208,7 +208,7 @@ def _coordinates(
         remedy = "write them in the projection SIN (AIPS: UVFIX), in seconds"
         raise DataError(f"{message} are not read", url, remedy)
     frequency = next(axis.value for axis in axes if axis.name == "FREQ")
-    return found, SPEED_OF_LIGHT / frequency if unit == "L" else SPEED_OF_LIGHT
+    return coordinates, SPEED_OF_LIGHT / frequency if unit == "L" else SPEED_OF_LIGHT
 
 
 def _first(kinds: set[str]) -> str:

@@ -79,12 +79,12 @@ def time_scale(table: Any | None) -> str:
 
 def fields_of(table: Any | None, primary: Any, header: Header) -> Numbered[Field]:
     """The sources of the groups' parameter SOURCE; without a table the one of the header."""
-    frame, trouble = _frame(primary, _epoch(primary))
+    frame, fault = _frame(primary, _epoch(primary))
     if table is None or "SOURCE" not in header.parameters:
         ra, dec = (_direction(primary, header, axis) for axis in ("RA", "DEC"))
         name = text(primary.get("OBJECT", ""))
         remedy = "shift the data to J2000 first (AIPS: UVFIX)"
-        field = Field(0, name, (np.radians(ra), np.radians(dec)), frame, trouble, remedy)
+        field = Field(0, name, (np.radians(ra), np.radians(dec)), frame, fault, remedy)
         return Numbered((0,), (field,))
     data = table.data
     key = "ID. NO." if "ID. NO." in data.names else "ID. NO"
@@ -93,20 +93,20 @@ def fields_of(table: Any | None, primary: Any, header: Header) -> Numbered[Field
 
 
 def _source(data: Any, row: int, primary: Any) -> Field:
-    frame, trouble = _frame(primary, float(data["EPOCH"][row]))
+    frame, fault = _frame(primary, float(data["EPOCH"][row]))
     name = text(data["SOURCE"][row])
     remedy = "shift the data to J2000 first (AIPS: UVFIX)"
     if "FREQOFF" in data.names and np.any(data["FREQOFF"][row]):
-        trouble = "the frequencies of this source are shifted by FREQOFF"
+        fault = "the frequencies of this source are shifted by FREQOFF"
         remedy = "write it with the frequencies themselves (AIPS: CVEL)"
     centre = (np.radians(float(data["RAEPO"][row])), np.radians(float(data["DECEPO"][row])))
-    return Field(row, name, centre, frame, trouble, remedy)
+    return Field(row, name, centre, frame, fault, remedy)
 
 
 def _direction(primary: Any, header: Header, axis: str) -> float:
     """A coordinate of the phase centre, deg, from the axis or from OBSRA and OBSDEC."""
-    found = [a for a in header.axes if a.name.startswith(axis)]
-    return found[0].value if found else float(primary.get(f"OBS{axis}", np.nan))
+    axes = [a for a in header.axes if a.name.startswith(axis)]
+    return axes[0].value if axes else float(primary.get(f"OBS{axis}", np.nan))
 
 
 def _epoch(primary: Any) -> float:

@@ -14,7 +14,7 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.read.rows.conventions import DAMAGED, DAY, JULIAN_ZERO
 from spectrum_workflows.radio.read.rows.identity import identity
 from spectrum_workflows.radio.read.rows.imaging import FARTHEST
-from spectrum_workflows.radio.read.rows.rowfile import Band, Block, Identifiers, RowFile
+from spectrum_workflows.radio.read.rows.rowfile import Band, Identifiers, RowContent, RowFile
 from spectrum_workflows.radio.read.rows.units import of_units
 from spectrum_workflows.radio.read.uvh5 import hdf5
 from spectrum_workflows.radio.read.uvh5.header import (
@@ -62,7 +62,7 @@ class Content:
         """Baseline coordinates of consecutive rows, m."""
         return -np.asarray(self.file["Header/uvw_array"][start:stop], np.float64)
 
-    def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> Block:
+    def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> RowContent:
         """Visibilities of one window; weights are numbers of samples."""
         at = self.channels[band.number][channels]
         span = slice(int(at[0]), int(at[-1]) + 1)
@@ -71,20 +71,20 @@ class Content:
         def cut(name: str) -> NDArray[Any]:
             array = self.file[f"Data/{name}"]
             where = (slice(start, stop), *((0,) * (array.ndim - 3)), span, hands)
-            found: NDArray[Any] = np.asarray(array[where])
-            return found if len(within) == found.shape[1] else found[:, within]
+            stored: NDArray[Any] = np.asarray(array[where])
+            return stored if len(within) == stored.shape[1] else stored[:, within]
 
-        found = cut("visdata")
-        data = np.empty(found.shape, np.complex64)
-        if found.dtype.names:  # integers of a correlator
-            data.real, data.imag = found["r"], -found["i"].astype(np.float32)
+        stored = cut("visdata")
+        data = np.empty(stored.shape, np.complex64)
+        if stored.dtype.names:  # integers of a correlator
+            data.real, data.imag = stored["r"], -stored["i"].astype(np.float32)
         else:
-            np.conjugate(found, out=data, casting="same_kind")
+            np.conjugate(stored, out=data, casting="same_kind")
         weight = np.array(cut("nsamples"), np.float32)
         if self.duration is not None:
             weight *= self.duration[start:stop, None, None]
-        storage.count(found.nbytes + weight.nbytes + weight.size)
-        return Block(self.uvw(start, stop), data, cut("flags").astype(np.bool_), weight)
+        storage.count(stored.nbytes + weight.nbytes + weight.size)
+        return RowContent(self.uvw(start, stop), data, cut("flags").astype(np.bool_), weight)
 
 
 def opened(url: str) -> RowFile:

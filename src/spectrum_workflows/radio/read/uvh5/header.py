@@ -26,10 +26,10 @@ def value(header: Any, name: str, default: Any = None) -> Any:
     """A number, array or text of the header; texts without their ends."""
     if name not in header:
         return default
-    found = header[name][()]
-    if isinstance(found, bytes | np.bytes_):
-        return bytes(found).decode("utf-8", "replace").strip("\0 ")
-    return found
+    stored = header[name][()]
+    if isinstance(stored, bytes | np.bytes_):
+        return bytes(stored).decode("utf-8", "replace").strip("\0 ")
+    return stored
 
 
 def needed(header: Any, name: str, url: str) -> NDArray[Any]:
@@ -95,31 +95,31 @@ def _field(number: int, entry: Any) -> Field:
     kind = str(value(entry, "cat_type", "sidereal"))
     frame = str(value(entry, "cat_frame", "icrs"))
     ra, dec = (np.ravel(value(entry, f"cat_{axis}", np.nan)) for axis in ("lon", "lat"))
-    trouble = ""
+    fault = ""
     if kind != "sidereal" or len(ra) != 1:
-        trouble = f"its phase centre does not stay in one direction ({kind})"
+        fault = f"its phase centre does not stay in one direction ({kind})"
     epoch = value(entry, "cat_epoch")
-    return _checked(Field(number, name, (float(ra[0]), float(dec[0])), frame, trouble), epoch)
+    return _checked(Field(number, name, (float(ra[0]), float(dec[0])), frame, fault), epoch)
 
 
 def _older(header: Any) -> Field:
     """The one phase centre of a file without a catalogue."""
     phased = str(value(header, "phase_type", "drift"))
     ra, dec = (float(value(header, f"phase_center_{axis}", np.nan)) for axis in ("ra", "dec"))
-    trouble = "" if phased == "phased" else "its visibilities are not phased to a direction"
+    fault = "" if phased == "phased" else "its visibilities are not phased to a direction"
     frame = str(value(header, "phase_center_frame", "icrs"))
-    field = Field(0, str(value(header, "object_name", "")), (ra, dec), frame, trouble)
+    field = Field(0, str(value(header, "object_name", "")), (ra, dec), frame, fault)
     return _checked(field, value(header, "phase_center_epoch"))
 
 
 def _checked(field: Field, epoch: Any) -> Field:
     """The field with FITS' name of its frame, or with what is wrong about that."""
-    frame, trouble = FRAMES.get(field.frame.lower(), ""), field.trouble
-    if not trouble and not frame:
-        trouble = f"phase centre in {field.frame}, not fk5 or icrs"
-    if not trouble and frame == "FK5" and epoch is not None and float(epoch) != 2000:
-        trouble = f"phase centre of epoch {float(epoch):g}, not 2000"
-    return Field(field.number, field.name, field.centre, frame, trouble, UNPHASED)
+    frame, fault = FRAMES.get(field.frame.lower(), ""), field.fault
+    if not fault and not frame:
+        fault = f"phase centre in {field.frame}, not fk5 or icrs"
+    if not fault and frame == "FK5" and epoch is not None and float(epoch) != 2000:
+        fault = f"phase centre of epoch {float(epoch):g}, not 2000"
+    return Field(field.number, field.name, field.centre, frame, fault, UNPHASED)
 
 
 def bands_of(header: Any, url: str) -> tuple[Band, ...]:
