@@ -208,6 +208,22 @@ CLAIMS = (
         ratios,
     ),
     Claim(
+        "What the live view costs",
+        "CPU that a kernel takes more with a notebook's view than without it, as a share of the"
+        " CPU of kernel and workers without it.",
+        "python benchmarks/live_view.py --json",
+        "live_view.json",
+        ratios,
+    ),
+    Claim(
+        "What a press of Stop leaves behind",
+        "A Jupyter kernel is interrupted at random moments, as its Stop button does it; seconds"
+        " until the next right result, and whatever was wrong or left over.",
+        "python benchmarks/stop.py --presses 100 --json",
+        "stop.json",
+        ratios,
+    ),
+    Claim(
         "How it scales",
         "Wall time of one SLURM worker over twice that of two; session and scheduler share their"
         " two cores.",

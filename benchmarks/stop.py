@@ -87,6 +87,7 @@ class Answer:
     error: str = ""
     trace: str = ""
     seconds: float = 0.0
+    shown: int = 0
 
 
 @dataclass
@@ -164,6 +165,8 @@ def _take(answer: Answer, message: dict[str, Any]) -> bool:
             answer.red += content["text"]
         case "error":
             answer.error, answer.trace = content["ename"], "\n".join(content["traceback"])
+        case "display_data" | "update_display_data":
+            answer.shown += 1
         case "status":
             return bool(content["execution_state"] == "idle")
     return False

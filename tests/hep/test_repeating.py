@@ -7,6 +7,8 @@ import uproot
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.spec import HepSpec
 
+pytestmark = pytest.mark.repeats
+
 DEPENDS = {
     "draw": "import numpy as np\ndef select(e): return {'h': np.random.normal(e.MET_pt, 1)}",
     "generator": (
