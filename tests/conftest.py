@@ -3,10 +3,12 @@
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tarfile
 import venv
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("house")
 
 
+HEP_RUNS = "spectrum_workflows.hep.workflow.histogramming"
 CASES = Path(__file__).parent / "cases"
 
 
@@ -145,3 +148,15 @@ def dask_client() -> Iterator[Client]:
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def selected_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Selections of tests are not tried in a second process, whose start takes seconds.
+
+    Those of tests marked as ``repeats`` or ``cases`` are, as anybody's.
+    """
+    asked = any(map(request.node.get_closest_marker, ("repeats", "cases")))
+    if not asked and HEP_RUNS in sys.modules:
+        unwatched = nullcontext(lambda: ())
+        monkeypatch.setattr(sys.modules[HEP_RUNS], "watched", lambda *_, **__: unwatched)

@@ -1,6 +1,5 @@
 """Generated events, once per session."""
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from spectrum_workflows import load_spec
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.synthetic import write_sample
-from spectrum_workflows.hep.workflow import histogramming
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows" / "hep"
 
@@ -27,14 +25,3 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_sample(str(folder / "ttbar.root"), "ttbar", events=8_400, seed=5, cluster_events=200)
     write_sample(str(folder / "zmumu.root"), "zmumu", events=5_000, seed=5)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def selected_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Selections of tests are not tried in a second process, whose start takes seconds.
-
-    Those of tests that are marked as ``repeats`` are, as anybody's.
-    """
-    if request.node.get_closest_marker("repeats") is None:
-        unwatched = nullcontext(lambda: ())
-        monkeypatch.setattr(histogramming, "watched", lambda *_, **__: unwatched)

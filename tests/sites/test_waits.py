@@ -94,6 +94,7 @@ def stop():
     os.killpg(0, signal.SIGINT)  # as Jupyter's Stop and a terminal's Ctrl-C do
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs may ignore it
     site = load_site("laptop", changes={"workers.count": 2})
     with connect(site, data=sys.argv[2]) as place:
         run(workload.spec(0.0), place)  # libraries that are imported may swallow an interrupt
