@@ -117,3 +117,14 @@ def test_the_demo_leaves_it_out(
     with pytest.warns(LeftOutWarning, match="the absent workflow needs"):
         demo_command(out=str(tmp_path / "demo"), site="serial", json=True)
     assert len(ran) == 2
+
+
+def test_a_demo_of_nothing_names_the_extras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spectrum_workflows.cli.commands import demo_command
+
+    monkeypatch.setattr(domain, "installed", list)
+    with pytest.raises(MissingExtraError, match=r"spectrum-workflows\[hep,radio\]"):
+        demo_command(out=str(tmp_path / "demo"), site="serial", json=True)
+    assert not (tmp_path / "demo").exists()

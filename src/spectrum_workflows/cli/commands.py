@@ -39,7 +39,7 @@ from spectrum_workflows.cli.options import (
     question,
 )
 from spectrum_workflows.credentials import hidden
-from spectrum_workflows.errors import SpecError, SpectrumError
+from spectrum_workflows.errors import MissingExtraError, SpecError, SpectrumError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -200,11 +200,15 @@ def demo_command(
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import connect, load_site
 
+    demos = [science.demo for science in domain.installed() if science.demo]
+    if not demos:
+        remedy = "pip install 'spectrum-workflows[hep,radio]'"
+        raise MissingExtraError("no science is installed that has a demo", remedy=remedy)
     data, results = storage.join(out, "data"), storage.join(out, "results")
     storage.check_writable(results)
     done: list[tuple[dict[str, Any], str]] = []
     with connect(load_site(site, changes=changes(change)), data=data, results=results) as place:
-        for file in [science.demo for science in domain.installed() if science.demo]:
+        for file in demos:
             name = f"{file.parent.name}/{file.name}"
             spec = front.load_spec(file)
             screen.note(f"{name}: making its data", quiet=json)
@@ -216,8 +220,7 @@ def demo_command(
         screen.as_json({"runs": [{**summary, "folder": folder} for summary, folder in done]})
     else:
         screen.outcomes(done)
-        first = next(science.demo for science in domain.installed() if science.demo)
-        spec = f"{first.parent.name}/{first.stem}"
+        spec = f"{demos[0].parent.name}/{demos[0].stem}"
         screen.text(f"To go on with this data: spectrum check {spec} --data {data}")
 
 
