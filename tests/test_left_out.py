@@ -125,6 +125,6 @@ def test_a_demo_of_nothing_names_the_extras(
     from spectrum_workflows.cli.commands import demo_command
 
     monkeypatch.setattr(domain, "installed", list)
-    with pytest.raises(MissingExtraError, match=r"spectrum-workflows\[hep,radio\]"):
+    with pytest.raises(MissingExtraError, match=r"spectrum-workflows\[all\]"):
         demo_command(out=str(tmp_path / "demo"), site="serial", json=True)
     assert not (tmp_path / "demo").exists()

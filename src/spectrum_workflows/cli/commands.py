@@ -202,7 +202,7 @@ def demo_command(
 
     demos = [science.demo for science in domain.installed() if science.demo]
     if not demos:
-        remedy = "pip install 'spectrum-workflows[hep,radio]'"
+        remedy = "pip install 'spectrum-workflows[all]'"
         raise MissingExtraError("no science is installed that has a demo", remedy=remedy)
     data, results = storage.join(out, "data"), storage.join(out, "results")
     storage.check_writable(results)
