@@ -70,14 +70,20 @@ ROOMS = {
         ("radio/strips/*",), ("radio/test_strips.py", "radio/test_strip_accuracy.py"), PROCESSES
     ),
     "hep/histogram": Room(
-        ("hep/histogram.py",), ("hep/test_histogram.py", "hep/test_observables.py"), PROCESSES
+        ("hep/histogram.py",),
+        ("hep/test_histogram.py", "hep/test_axes.py", "hep/test_observables.py"),
+        PROCESSES,
     ),
     "hep/selection": Room(
         ("hep/select/selection.py", "hep/select/finding.py", "hep/select/user_errors.py"),
         ("hep/test_selection.py", "hep/test_code.py", "hep/test_cuts.py"),
         PROCESSES,
     ),
-    "hep/analyses": Room(("hep/analyses/*",), ("hep/test_analyses.py",), PROCESSES),
+    "hep/analyses": Room(
+        ("hep/analyses/*",),
+        ("hep/test_analyses.py", "hep/test_adl.py", "hep/test_variations.py"),
+        PROCESSES,
+    ),
     "engine": Room(("engine/*",), ("engine",), PROCESSES),
 }
 

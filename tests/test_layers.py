@@ -47,6 +47,7 @@ LAYERS = {
             "domain.panel",
             "domain.piece",
             "domain.plan",
+            "domain.products",
             "keys",
             "registration",
             "specs",

@@ -152,7 +152,7 @@ def check(spec: Any, place: Place) -> Check:
 
 def completed(plan: Plan, science: Domain[Any, Any], spec: Any, data: str) -> Plan:
     """The plan with what a science need not say: identity of its own code and of its inputs."""
-    code = plan.code or science_code(type(spec).__module__)
+    code = plan.code or science_code(type(spec).__module__).digest
     inputs = plan.inputs or tuple(record.stamps(science.inputs(spec, data)).items())
     return replace(plan, code=code, inputs=inputs)
 

@@ -53,6 +53,10 @@ class SpecError(SpectrumError, ValueError):
     """A run spec or site profile that cannot be used as written."""
 
 
+class OtherCodeError(SpecError):
+    """Code of this process that is not the code a run was planned with."""
+
+
 class DataError(SpectrumError, ValueError):
     """Input data that is readable but is not what the run needs."""
 

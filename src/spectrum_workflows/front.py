@@ -25,6 +25,7 @@ from spectrum_workflows import (
     storage,
 )
 from spectrum_workflows.checking import completed, expected
+from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import Metrics, OnError, Plan
 from spectrum_workflows.errors import (
     DataError,
@@ -137,6 +138,7 @@ def run(
     science = domain.get(spec.workflow)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))
+    code = science_code(type(spec).__module__) if place.client else None
     watched = progress.watched(watch, title=spec.name, plot=science.plot_progress)
     with (
         storage.using(place.stores),
@@ -144,6 +146,7 @@ def run(
         threadpool_limits(1),
         watched as watching,
         engine.observed(watching or engine.Nobody()),
+        engine.confirming(code),
     ):
         report = watching.report if watching else _silent
         with _site_error_first(place), storage.metering() as opening:

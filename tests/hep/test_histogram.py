@@ -1,5 +1,7 @@
+from dataclasses import replace
 from itertools import pairwise
 
+import hist
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
-from spectrum_workflows.hep.types import Observable
+from spectrum_workflows.hep.types import FileRead, Observable
 
 AXIS = HistogramSpec(bins=5, start=0.0, stop=10.0)
 SPEC = HepSpec(
@@ -122,3 +124,119 @@ def test_what_has_no_logarithm_is_underflow() -> None:
 def test_edges_of_whole_numbers_are_whole():
     (axis,) = HistogramSpec(integer=True, start=-1, stop=2).axes("n")
     assert axis.boundaries == (-1, 0, 1, 2)
+
+
+def test_an_empty_histogram_is_called_as_the_spec_says() -> None:
+    spec = HistogramSpec(bins=4, start=1.0, stop=10000.0, log=True, label="m [GeV]")
+    h = histogram.empty("mass", spec)
+    assert (h.name, h.axes[0].name, h.axes[0].label) == ("mass", "x", "m [GeV]")
+    np.testing.assert_allclose(h.axes[0].edges, [1, 10, 100, 1000, 10000])
+    assert h.storage_type is hist.storage.Weight
+    both = HistogramSpec(observable=("a", "b"), bins=(2, 3), start=(0, 0), stop=(1, 3))
+    two = histogram.empty("map", both)
+    assert [axis.name for axis in two.axes] == ["x", "y"]
+    assert [axis.size for axis in two.axes] == [2, 3]
+    named = histogram.empty("h", AXIS)
+    assert named.axes[0].label == "h"  # where there is no label
+    words = histogram.empty("w", HistogramSpec(categories=("ee", "mumu"))).axes[0]
+    assert (list(words), words.traits.overflow, words.traits.growth) == (
+        ["ee", "mumu"],
+        True,
+        False,
+    )
+    whole = histogram.empty("n", HistogramSpec(integer=True, start=-1, stop=2)).axes[0]
+    assert isinstance(whole, hist.axis.Integer)
+    assert whole.edges.tolist() == [-1, 0, 1, 2]
+    uneven = histogram.empty("u", HistogramSpec(edges=(0.0, 0.5, 2.0))).axes[0]
+    assert uneven.edges.tolist() == [0, 0.5, 2]
+
+
+def test_generator_weights_multiply_those_of_the_events_that_were_chosen() -> None:
+    chosen = Observable(np.array([1.0, 3.0]), np.array([2.0, 0.5]), index=np.array([2, 0]))
+    generated = np.array([10.0, 99.0, -1.0])
+    part = histogram.filled(
+        "a", {"h": chosen}, SPEC.histograms, events=3, seen=3, generator_weights=generated
+    )
+    view = part.histograms["a", "h"].view()
+    assert view.value[:2].tolist() == [-2.0, 5.0]
+    assert view.variance[:2].tolist() == [4.0, 25.0]
+
+
+def test_data_have_no_weights_where_they_may_not() -> None:
+    weighted = {"h": Observable(np.array([1.0]), np.array([1.0]))}
+    with pytest.raises(SpecError, match="weight"):
+        histogram.filled("d", weighted, SPEC.histograms, events=1, weightless=True)
+    plain = {"h": np.array([1.0])}
+    part = histogram.filled("d", plain, SPEC.histograms, events=1, weightless=True)
+    assert part.selected == {("d", "h"): 1}
+
+
+def test_every_variation_is_filled_under_its_own_title() -> None:
+    varied = Observable(np.array([1.0]), variations={"up": Observable(np.array([3.0, 3.5]))})
+    titles = {("h", ""): "nominal", ("h", "up"): "raised"}
+    part = histogram.filled(
+        "a", {"h": varied}, SPEC.histograms, events=2, variations=["up"], titles=titles
+    )
+    assert {name: h.sum().value for (_, name), h in part.histograms.items()} == {
+        "nominal": 1,
+        "raised": 2,
+    }
+    assert part.histograms["a", "raised"].view().value.tolist() == [0, 2, 0, 0, 0]
+    assert part.histograms["a", "raised"].name == "raised"
+    assert part.selected == {("a", "h"): 1}
+    with pytest.raises(SpecError, match=r"no variation 'upp' of 'h'.*did you mean up") as refused:
+        histogram.filled("a", {"h": varied}, SPEC.histograms, events=2, variations=["upp"])
+    assert refused.value.where == "variations"
+
+
+def test_regions_that_one_sample_lacks_have_no_entries_there() -> None:
+    both = {"h": np.array([1.0]), "other": np.array([1.0, 2.0])}
+    part = histogram.filled("a", both, SPEC.histograms, events=2)
+    result = histogram.normalised(part, SPEC, ["lost.root"])
+    assert result.selected == {
+        ("a", "h"): 1,
+        ("a", "other"): 2,
+        ("d", "h"): 0,
+        ("d", "other"): 0,
+    }
+    assert result.missing == ("lost.root",)
+
+
+def normalised_by(normalisation: str, *files: FileRead) -> float:
+    """The weight of two events of the sample, that stand for some generated ones."""
+    spec = SPEC.changed(normalisation=normalisation)
+    total = replace(fill(np.array([1.0])), files={("a", str(n)): f for n, f in enumerate(files)})
+    return histogram.weight_of("a", total, spec)
+
+
+def file_read(read: int, entries: int, sum_of_weights: float) -> FileRead:
+    return FileRead(read, entries, sum_of_weights, content=f"{read} {entries}", fallbacks_used=())
+
+
+def test_the_weight_of_a_sample_by_its_normalisation() -> None:
+    whole, half = file_read(4, 4, 30.0), file_read(1, 2, 20.0)
+    assert normalised_by("none", whole) == 1.0
+    assert normalised_by("events") == 2.0 * 100.0 / 4
+    assert normalised_by("genweight", whole, half) == 2.0 * 100.0 / (30 + 10)
+    assert normalised_by("genweight", file_read(0, 0, 8.0)) == 2.0 * 100.0 / 8
+    assert normalised_by("genweight") == 1.0  # nothing was read: there is nothing to scale
+    assert np.isnan(normalised_by("genweight", file_read(4, 4, 0.0)))
+    assert np.isnan(normalised_by("genweight", file_read(4, 4, -3.0)))
+
+
+def test_deviations_are_relative_to_the_larger_of_two() -> None:
+    a = np.array([0.0, -4.0, 2.0])
+    assert histogram.deviation("s/h/values", a, np.array([0.0, -5.0, 2.0])) == (0.2, 1e-12)
+    assert histogram.deviation("s/h/values", np.array([0.0]), np.array([1e-300])).found == 1.0
+    assert histogram.deviation("s/h/values", np.zeros(3), np.zeros(3)).found == 0.0
+    assert histogram.deviation("s/h/values", np.zeros(0), np.zeros(0)) == (0.0, 1e-12)
+    counts = np.array([3.0]), np.array([1.0])
+    assert histogram.deviation("s/events", *counts) == (2.0, 0.0)
+    assert histogram.deviation("s/h/entries", *counts) == (2.0, 0.0)
+    assert histogram.deviation("s/events/values", *counts).allowed == 1e-12
+
+
+def test_axes_of_text_are_those_of_categories() -> None:
+    words = HistogramSpec(observable="w", categories=("ee",))
+    map_of = HistogramSpec(observable=("v", "x"), categories=(("a",), ()), edges=((), (0, 1)))
+    assert histogram.texts({"h": AXIS, "w": words, "m": map_of}) == {"w", "v"}

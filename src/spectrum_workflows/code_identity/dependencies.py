@@ -19,7 +19,7 @@ from spectrum_workflows.code_identity.source import (
     parsed,
 )
 from spectrum_workflows.code_identity.state import OWN, State, is_ours, own_state
-from spectrum_workflows.errors import SpecError
+from spectrum_workflows.errors import OtherCodeError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -142,8 +142,8 @@ def _code_of(question: _Question) -> Code:
     return Code(tuple(modules), tuple(sorted(data.items())))
 
 
-def science_code(module: str) -> str:
-    """Digest of a science: all of its own package, and what that depends on.
+def science_code(module: str) -> Code:
+    """The code of a science: all of its own package, and what that depends on.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def science_code(module: str) -> str:
     """
     steps = module.split(".")
     package = ".".join(steps[: 2 if steps[0] == OWN else 1])
-    return code_of(whole=(package,)).digest
+    return code_of(whole=(package,))
 
 
 @lru_cache(maxsize=32)
@@ -161,7 +161,7 @@ def confirm(code: Code) -> None:
 
     Raises
     ------
-    SpecError
+    OtherCodeError
         A module is not here, has another tree here, or changed after it was imported.
     """
     for module in code.modules:
@@ -169,7 +169,8 @@ def confirm(code: Code) -> None:
         content = content_at(module.name, path) if path is not None else None
         if path is None or content is None or not _is_same(module, content, path):
             remedy = "install the same one on both sides; restart what has imported an older one"
-            raise SpecError(f"{module.name} is another version here", "select", remedy)
+            where = str(path) if path else module.name
+            raise OtherCodeError(f"{module.name} is another version here", where, remedy)
         _refuse_if_changed(module.name, content, path)
 
 
@@ -192,7 +193,7 @@ def _refuse_if_changed(name: str, content: bytes, path: Path) -> None:
         _imported[name] = (spec, content)
     elif imported != content and _trees_differ(imported, content, path):
         remedy = "restart the session: what it has imported is not what is there now"
-        raise SpecError(f"{name} has changed since it was imported", str(path), remedy)
+        raise OtherCodeError(f"{name} has changed since it was imported", str(path), remedy)
 
 
 def _trees_differ(imported: bytes, content: bytes, path: Path) -> bool:

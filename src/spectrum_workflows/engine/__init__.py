@@ -9,6 +9,7 @@ partitions, without those that failed in the first.  ``map_reduce`` is the tree
 for anybody's own items, in one call.
 """
 
+from spectrum_workflows.engine.confirming import confirming
 from spectrum_workflows.engine.failing import failing
 from spectrum_workflows.engine.limits import Limits, limited
 from spectrum_workflows.engine.map_reduce import map_reduce
@@ -30,6 +31,7 @@ __all__ = [
     "Run",
     "Shuffle",
     "Sketch",
+    "confirming",
     "current_observer",
     "each",
     "failing",

@@ -16,7 +16,7 @@ from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error
 from spectrum_workflows.engine.memory import peak_memory
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
-from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.errors import OtherCodeError, SpectrumError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -101,6 +101,8 @@ def compute(
                 if attempt < ATTEMPTS and may_pass(error):
                     time.sleep(0.1 * 3**attempt)
                     continue
+                if isinstance(error, OtherCodeError):
+                    raise
                 if on_error == "raise":
                     if isinstance(error, SpectrumError):
                         raise

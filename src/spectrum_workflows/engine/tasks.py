@@ -11,8 +11,10 @@ from dask.sizeof import sizeof
 from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import storage
+from spectrum_workflows.code_identity import Code, confirm
 from spectrum_workflows.domain import Partition
 from spectrum_workflows.engine.allocation import keep_freed_memory
+from spectrum_workflows.engine.confirming import current_code
 from spectrum_workflows.engine.parts import Part, Parts, compute
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
@@ -29,10 +31,13 @@ def scatter(client: Client, value: Any, key: str) -> Future:
 
 
 def scatter_shared(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
-    """Send each shared value once; `Persisted` ones are there, small ones go with the task."""
+    """Send each shared value once; `Persisted` ones are there, small ones go with the task.
+
+    The first is the session's code, which a worker compares with its own.
+    """
     return [
         value if isinstance(value, Persisted) or small(value) else scatter(client, value, key(n))
-        for n, value in enumerate(parts.shared)
+        for n, value in enumerate((current_code(), *parts.shared))
     ]
 
 
@@ -63,7 +68,9 @@ def loaded(by_value: bytes) -> Any:
     return function
 
 
-def _compute(by_value: bytes, item: Partition, *shared: Any) -> Part[Any]:
+def _compute(by_value: bytes, item: Partition, code: Code | None, *shared: Any) -> Part[Any]:
+    if code is not None:
+        confirm(code)
     keep_freed_memory()
     return compute(*loaded(by_value), item, *shared)
 

@@ -21,7 +21,7 @@ from spectrum_workflows.engine.observer import Sketching
 from spectrum_workflows.engine.parts import Part, Parts, fold
 from spectrum_workflows.engine.tasks import columns, loaded, scatter, scatter_shared, task_of
 from spectrum_workflows.engine.window import Window
-from spectrum_workflows.errors import SiteError
+from spectrum_workflows.errors import OtherCodeError, SiteError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -139,7 +139,13 @@ def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
 
 
 def may_be_retried(parts: Parts[Any], error: BaseException) -> bool:
-    """Whether it is tried once more: workers also die of what is not the partition's."""
+    """Whether it is tried once more: workers also die of what is not the partition's.
+
+    Another version of the code is not the partition's either, and ends the run: a worker that
+    has it fails at once, and would take all the others.
+    """
+    if isinstance(error, OtherCodeError):
+        return False
     return parts.on_error == "keep" or isinstance(error, KilledWorker)
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from uproot.writing.identify import to_writable
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError, OutputError
+from spectrum_workflows.domain.products import make_each
+from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram, review
 from spectrum_workflows.hep.spec.axes import Axis
 from spectrum_workflows.hep.types import HepResult, LikelihoodFit
@@ -49,16 +50,7 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
     OutputError
         At the end, if one of them could not be made: the others are there.
     """
-    lost = []
-    for name, make in _products(result).items():
-        try:
-            content = make()
-        except Exception as error:
-            lost.append(f"{name} ({type(error).__name__}: {error})")
-            continue
-        yield name, content
-    if lost:
-        raise OutputError(f"could not be made: {', '.join(lost)}")
+    yield from make_each(_products(result).items(), verb="made")
 
 
 def _products(result: HepResult) -> dict[str, Callable[[], bytes]]:

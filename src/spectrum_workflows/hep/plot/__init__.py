@@ -7,7 +7,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from spectrum_workflows.errors import OutputError
+from spectrum_workflows.domain.products import make_each
 from spectrum_workflows.hep.plot import likelihood, stacks
 from spectrum_workflows.hep.types import HepResult
 from spectrum_workflows.naming import file_names
@@ -36,13 +36,5 @@ def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
     if not isinstance(result.likelihood, str):
         drawings += likelihood.drawings(result)
     names = file_names(f"{name}.png" for name, _ in drawings)
-    lost = []
-    for name, (_, draw) in zip(names, drawings, strict=True):
-        try:
-            drawn = draw()
-        except Exception as error:
-            lost.append(f"{name} ({type(error).__name__}: {error})")
-            continue
-        yield name, drawn
-    if lost:
-        raise OutputError(f"could not be drawn: {', '.join(lost)}")
+    draws = (draw for _, draw in drawings)
+    yield from make_each(zip(names, draws, strict=True), verb="drawn")

@@ -64,7 +64,7 @@ class Workload:
     @property
     def digest(self) -> str:
         """SHA-256 of all code that decides the result, this package's too, and the corrections."""
-        parts = {"selection": self.selection.digest, "science": science_code(__name__)}
+        parts = {"selection": self.selection.digest, "science": science_code(__name__).digest}
         return digest_of_all(parts | {"corrections": self.corrections.text})
 
     def options(self, sample: str) -> dict[str, Any]:

@@ -14,17 +14,18 @@ from spectrum_workflows.radio.deconvolution import search as searching
 from spectrum_workflows.radio.deconvolution import sidelobes
 from spectrum_workflows.radio.deconvolution.residual_image import Active, strength
 from spectrum_workflows.radio.deconvolution.search import Search, View, sampled
-from spectrum_workflows.radio.imaging.noise import Range, collected, counted, square_histograms
+from spectrum_workflows.radio.imaging.noise import square_histograms
 from spectrum_workflows.radio.imaging.preview import Preview, preview
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.deconvolution.components import Components
     from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.deconvolution.sidelobes import Lines, TransformBand
+    from spectrum_workflows.radio.imaging.noise import Range
     from spectrum_workflows.radio.strips.types import Coarse, Columns
 
     Planes = tuple[Coarse, ...]
@@ -96,7 +97,8 @@ def both(level: float, a: Active, b: Active) -> Active:
     return (a + b).strongest(level)
 
 
-def counts_of(
+def in_plane(
+    search: Callable[[Coarse, Range], NDArray[Any]],
     _block: Columns,
     data: Planes,
     removed: Planes | None,
@@ -104,22 +106,9 @@ def counts_of(
     scales: Scales,
     plane: int,
     span: Range,
-) -> NDArray[np.int64]:
-    """A block's part in the search for a plane's median."""
-    return counted(_plane(data, removed, scales, plane), span)
-
-
-def keys_of(
-    _block: Columns,
-    data: Planes,
-    removed: Planes | None,
-    _smooth: Smooth | None,
-    scales: Scales,
-    plane: int,
-    span: Range,
-) -> NDArray[np.uint64]:
-    """Its pixels that the median may be among."""
-    return collected(_plane(data, removed, scales, plane), span)
+) -> NDArray[Any]:
+    """A block's part in the search for a plane's median: `noise.counted` or `noise.collected`."""
+    return search(_plane(data, removed, scales, plane), span)
 
 
 def squares_of(

@@ -21,7 +21,9 @@ from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.imaging import block_tasks as tasks
 from spectrum_workflows.radio.imaging.noise import (
     MAD_TO_SIGMA,
+    collected,
     combined,
+    counted,
     even_noise,
     exact_median,
     local_noise,
@@ -259,10 +261,10 @@ class DistributedResidual:
         """Robust rms of a plane, see `robust_rms`."""
 
         def count(span: Range) -> Any:
-            return self._over(tasks.counts_of, tasks.added, plane, span)
+            return self._over(partial(tasks.in_plane, counted), tasks.added, plane, span)
 
         def collect(span: Range) -> Any:
-            return self._over(tasks.keys_of, tasks.gathered, plane, span)
+            return self._over(partial(tasks.in_plane, collected), tasks.gathered, plane, span)
 
         median = exact_median(self.pixels, None, count, collect)
         return MAD_TO_SIGMA * exact_median(self.pixels, median, count, collect)

@@ -166,8 +166,7 @@ def dirty_pieces(
     def measured(_: int, own: Wholes) -> Values:
         return [part.visibility for part in own]
 
-    wholes = _checked(strip, data, of_strips)
-    return _inverted("the dirty image", measured, strip, wholes, planes, layout)
+    return _inverted("the dirty image", measured, strip, data, of_strips, planes, layout)
 
 
 def psf_pieces(
@@ -182,8 +181,7 @@ def psf_pieces(
     def ones(_: int, own: Wholes) -> Values:
         return [np.broadcast_to(np.complex64(1), part.visibility.shape) for part in own]
 
-    wholes = _checked(strip, data, of_strips)
-    return _inverted("the PSF", ones, strip, wholes, planes, layout)
+    return _inverted("the PSF", ones, strip, data, of_strips, planes, layout)
 
 
 def residual_pieces(
@@ -201,8 +199,7 @@ def residual_pieces(
         seen = transform.visible(coarse, own, strip, layout)
         return [part.visibility - values for part, values in zip(own, seen, strict=True)]
 
-    wholes = _checked(strip, data, of_strips)
-    return _inverted("the residual", left, strip, wholes, planes, layout)
+    return _inverted("the residual", left, strip, data, of_strips, planes, layout)
 
 
 def block_of(layout: StripLayout, number: int, pieces: list[Slices]) -> Slices:
@@ -217,11 +214,13 @@ def _inverted(
     quantity: str,
     visibility_of: Callable[[int, Wholes], Values],
     strip: Strip,
-    wholes: Wholes,
+    data: StripData,
+    of_strips: dict[int, float],
     planes: tuple[Plane, ...],
     layout: StripLayout,
 ) -> tuple[Slices, ...]:
     """Coarse images of a strip, one per plane, in slices for the blocks of columns."""
+    wholes = _checked(strip, data, of_strips)
     samples = []
     for number, plane in enumerate(planes):
         own = [visibilities_of(plane, whole) for whole in wholes]
