@@ -64,11 +64,11 @@ def test_noise_is_thermal_and_independent(tmp_path):
 def test_visibilities_are_the_measurement_equation():
     rng = np.random.default_rng(0)
     uvw, frequency = rng.normal(0, 2000, (50, 3)), 1.4e9 + 4e6 * np.arange(16)
-    rows = sky.table(spec_of().synthetic.sources)
-    found = sky.visibilities(uvw, frequency, rows)
+    seen = sky.sky_of(spec_of().synthetic.sources)
+    found = sky.visibilities(uvw, frequency, seen)
     wavelengths = uvw[:, None, :] * frequency[None, :, None] / 299_792_458.0
     expected = np.zeros((50, 16), complex)
-    for flux, east, north, depth, _ in rows:
+    for flux, east, north, depth, _ in seen.smooth:
         assert depth == pytest.approx(np.sqrt(1 - east**2 - north**2) - 1, rel=1e-6, abs=1e-18)
         expected += flux * np.exp(2j * np.pi * (wavelengths @ [east, north, depth]))
     np.testing.assert_allclose(found, expected, atol=2e-7)
@@ -90,7 +90,7 @@ def test_a_gaussian_fades_with_baseline_length():
     )
     half_power = 2 * np.log(2) / (np.pi * np.radians(60 / 3600))  # wavelengths
     uvw = np.array([[0.0, 0, 0], [half_power, 0, 0], [0, half_power, 0]])
-    found = sky.visibilities(uvw, np.array([299_792_458.0]), sky.table(spec.synthetic.sources))
+    found = sky.visibilities(uvw, np.array([299_792_458.0]), sky.sky_of(spec.synthetic.sources))
     np.testing.assert_allclose(found[:, 0], [2.0, 1.0, 1.0], rtol=1e-6)
 
 

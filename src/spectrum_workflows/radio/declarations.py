@@ -14,9 +14,30 @@ LIBRARIES = ("astropy", "ducc0", "h5py", "numba", "python-casacore", "scipy", "x
 """Distributions whose versions matter to a result."""
 
 
+LATER = {"windows": [], "hands": "both", "fields": [], "turns": 1, "format": "ms"}
+"""Keys of ``synthetic`` that came after the others, and what they are where not given."""
+
+
 def references(spec: RadioSpec) -> tuple[str, ...]:
     """The data set as the spec names it, which may be an entry of the catalogue."""
     return (spec.data_set,)
+
+
+def recipe(spec: RadioSpec) -> dict[str, Any]:
+    """The table of what is simulated, without keys that earlier versions had not, if not given.
+
+    So what they made is known for what it is.
+    """
+    table = spec.synthetic.model_dump(mode="json") if spec.synthetic else None
+    if table is None:
+        return {"synthetic": None}
+    for name, value in LATER.items():
+        if table[name] == value:
+            del table[name]
+    for source in table["sources"]:
+        if source["ring_arcsec"] is None:
+            del source["ring_arcsec"]
+    return {"synthetic": table}
 
 
 def is_there(url: str) -> bool:

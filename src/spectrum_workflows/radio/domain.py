@@ -49,6 +49,7 @@ DOMAIN = Domain(
     dataset=dataset_of,
     table=table,
     load=load,
+    recipe=declarations.recipe,
     is_there=declarations.is_there,
     is_synthetic=is_synthetic,
     references=declarations.references,

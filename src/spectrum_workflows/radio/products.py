@@ -157,7 +157,7 @@ def _planted(observation: Observation) -> tuple[Planted, ...] | None:
         return None
     from spectrum_workflows.radio.synthetic import planted
 
-    return planted(observation.url)
+    return planted(observation.url, observation.field)
 
 
 def _attenuated(source: Source, beam: Image, search: SourceSearch) -> Source:

@@ -21,6 +21,12 @@ Number = Annotated[int, Field(ge=0)]
 NumberOrName = Number | Word
 """A row of a subtable, or what stands in its column NAME."""
 
+HANDS = {"linear": ("XX", "YY"), "circular": ("RR", "LL")}
+"""Parallel hands of receivers."""
+
+MADE = (".ms", ".zarr", ".uvfits", ".uvh5")
+"""How the names of sets end that ``spectrum data make`` writes."""
+
 SELF_CHECK_NPIX = 1024
 """Largest image side for which the self-check is on unless the spec says otherwise."""
 
@@ -228,7 +234,7 @@ class ProductsSpec(FrozenModel):
 
 
 class SourceSpec(FrozenModel):
-    """One simulated source: a point, or a Gaussian."""
+    """One simulated source: a point, a Gaussian, or a ring."""
 
     name: str
     """In the list of sources that is written beside the set."""
@@ -240,10 +246,47 @@ class SourceSpec(FrozenModel):
     """The same to the north."""
     fwhm_arcsec: float | None = Field(None, gt=0)
     """Full width at half maximum of a Gaussian, in arcseconds; a point if left out."""
+    ring_arcsec: tuple[NotNegative, Positive] | None = None
+    """Inner and outer diameter of a ring of constant brightness, in arcseconds: both the same for
+    a thin one, and 0 inside for a disk."""
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        if self.ring_arcsec and self.fwhm_arcsec:
+            raise ValueError("a source is a Gaussian (fwhm_arcsec) or a ring (ring_arcsec)")
+        if self.ring_arcsec and self.ring_arcsec[0] > self.ring_arcsec[1]:
+            raise ValueError("ring_arcsec is the inner and then the outer diameter")
+        return self
+
+
+class SimulatedWindowSpec(FrozenModel):
+    """One simulated spectral window."""
+
+    frequency_hz: Positive
+    """Of the first channel's centre, in Hz."""
+    channel_width_hz: float | None = Field(None, gt=0)
+    """Of a channel, in Hz; that of ``synthetic`` if left out."""
+    channels: int | None = Field(None, gt=0)
+    """Number of channels; that of ``synthetic`` if left out."""
+
+
+class SimulatedFieldSpec(FrozenModel):
+    """One simulated field: a phase centre and a sky of its own."""
+
+    name: Word
+    """In the set, and in the list of sources."""
+    right_ascension_deg: float = Field(ge=0, lt=360)
+    """Of the phase centre, in degrees."""
+    declination_deg: float = Field(ge=-90, le=90)
+    """Of the phase centre, in degrees."""
+    point_sources: int = Field(0, ge=0)
+    """Points scattered over the field besides the listed sources."""
+    sources: tuple[SourceSpec, ...] = ()
+    """Listed sources, of which no other field sees anything."""
 
 
 class SimulationSpec(FrozenModel):
-    """A simulated observation, written as a Measurement Set by ``spectrum data make``."""
+    """A simulated observation, written by ``spectrum data make``."""
 
     telescope: Literal["vla-a", "vla-b", "vla-c", "vla-d", "meerkat"] = "vla-c"
     """Where its antennas stand."""
@@ -254,17 +297,21 @@ class SimulationSpec(FrozenModel):
     declination_deg: float = Field(45.0, ge=-90, le=90)
     """Of the phase centre, in degrees."""
     hour_angles: tuple[float, float] = (-2.0, 2.0)
-    """When the observation begins and ends, in hours from the meridian."""
+    """When the observation begins and ends, in hours from the meridian (of the first field)."""
     frequency_hz: Positive = 1.4e9
-    """Of the first channel's centre, in Hz."""
+    """Of the first channel's centre, in Hz, where there are no ``windows``."""
     channel_width_hz: Positive = 4e6
     """Of a channel, in Hz."""
     channels: int = Field(16, gt=0)
     """Number of channels."""
+    windows: tuple[SimulatedWindowSpec, ...] = ()
+    """Several spectral windows, in place of the one at ``frequency_hz``."""
     visibilities: int = Field(500_000, gt=0)
     """About how many, baselines times times times channels."""
     feeds: Literal["linear", "circular"] = "linear"
     """Hands of the receivers."""
+    hands: Literal["both", "XX", "YY", "RR", "LL"] = "both"
+    """Parallel hands that are recorded: both, or one of those that ``feeds`` gives."""
     sefd_jy: float = Field(400.0, ge=0)
     """System equivalent flux density of an antenna, in Jy; 0 for no noise."""
     point_sources: int = Field(0, ge=0)
@@ -273,13 +320,31 @@ class SimulationSpec(FrozenModel):
     """Least and largest flux of these points, in Jy, between which they follow a power law."""
     sources: tuple[SourceSpec, ...] = ()
     """Listed sources."""
+    fields: tuple[SimulatedFieldSpec, ...] = ()
+    """Several fields, each with its phase centre and sky, in place of the one above."""
+    turns: int = Field(1, gt=0)
+    """How often each of several fields is observed: one after the other, then from the first."""
+    format: Literal["ms", "zarr", "uvfits", "uvh5"] = "ms"
+    """Format of the set, which is the suffix of its name, too."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _consistent(self) -> Self:
         if not -12 <= self.hour_angles[0] < self.hour_angles[1] <= 12:
             raise ValueError("hour_angles must rise and lie between -12 and 12")
         if self.flux_jy[0] >= self.flux_jy[1]:
             raise ValueError("flux_jy must rise")
+        if self.hands != "both" and self.hands not in HANDS[self.feeds]:
+            listed = " and ".join(HANDS[self.feeds])
+            raise ValueError(f"hands: {self.feeds} feeds have {listed}")
+        if self.fields and (self.sources or self.point_sources):
+            raise ValueError("with fields, the sources of each stand in it, and none beside them")
+        names = [field.name for field in self.fields]
+        if len(set(names)) < len(names):
+            raise ValueError("fields must have different names")
+        if self.turns > 1 and len(self.fields) < 2:
+            raise ValueError("turns are taken by several fields")
+        if self.format == "uvfits" and len({w.channels or self.channels for w in self.windows}) > 1:
+            raise ValueError("windows of UVFITS have equal numbers of channels: use another format")
         return self
 
 
@@ -333,8 +398,9 @@ class RadioSpec(FrozenModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.synthetic and self.data_set.rstrip("/").endswith((".ms", ".zarr")):
-            raise ValueError("write the data_set of [synthetic] without its suffix: it is an .ms")
+        if self.synthetic and self.data_set.rstrip("/").endswith(MADE):
+            message = f"it is a .{self.synthetic.format}"
+            raise ValueError(f"write the data_set of [synthetic] without its suffix: {message}")
         if self.spectral_window is not None and self.data_description is not None:
             raise ValueError("give spectral_window or data_description, not both")
         if self.clean and not self.image.psf:

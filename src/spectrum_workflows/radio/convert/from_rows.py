@@ -94,7 +94,7 @@ def _index(file: RowFile, field: int, band: Band) -> Index:
 
 def _words(file: RowFile, form: str) -> SetWords:
     names = file.antennas.name
-    observer = str(file.about.get("observer", ""))
+    observer, project = file.about.get("observer", ""), file.about.get("project", "")
     return SetWords(
         form=form,
         telescope=file.telescope,
@@ -102,7 +102,7 @@ def _words(file: RowFile, form: str) -> SetWords:
         antennas=file.antennas,
         stations=("",) * len(names),
         mounts=("",) * len(names),
-        observation={"observer": [observer], "release_date": "", "project_UID": ""},
+        observation={"observer": [observer], "release_date": "", "project_UID": project},
         processor={"type": "", "sub_type": ""},
         longest=file.longest,
     )

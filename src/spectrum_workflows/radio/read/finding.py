@@ -22,9 +22,10 @@ SUFFIXES = (MADE, ".zarr")
 
 
 def inputs(spec: RadioSpec, data: str) -> list[str]:
-    """The set the spec names: a Zarr set if that alone is there, else the Measurement Set."""
+    """The set the spec names: what is there, a Measurement Set first, else what would be made."""
     stem = catalogue.stems(spec.data_set, data)[0]
-    return [_locate(stem, reversed(formats.READERS)) or _called(stem)]
+    made = f".{spec.synthetic.format}" if spec.synthetic else MADE
+    return [_locate(stem, reversed(formats.READERS)) or _called(stem, made)]
 
 
 def find(spec: RadioSpec, data: str) -> str:
@@ -53,9 +54,9 @@ def _locate(stem: str, readers: Iterable[Reader]) -> str | None:
     return next((url for reader in readers if (url := reader.locate(stem))), None)
 
 
-def _called(stem: str) -> str:
+def _called(stem: str, suffix: str = MADE) -> str:
     """What a set of that name would be called here."""
-    return stem if stem.endswith(SUFFIXES) else f"{stem}{MADE}"
+    return stem if stem.endswith(SUFFIXES) else f"{stem}{suffix}"
 
 
 def _missing(stem: str) -> DataError | DataNotFoundError:

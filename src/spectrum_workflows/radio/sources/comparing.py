@@ -38,7 +38,7 @@ def _named(source: Source, sky: Sequence[Planted], search: SourceSearch) -> Sour
 
 def reach(planted: Planted, search: SourceSearch) -> float:
     """Half the beam, or half of what is wider, arcsec."""
-    return max(search.beam.bmaj, planted.fwhm_arcsec or 0.0) / 2
+    return max(search.beam.bmaj, planted.width) / 2
 
 
 def agreement(sources: Sequence[Source], sky: Sequence[Planted], search: SourceSearch) -> Agreement:
@@ -78,6 +78,6 @@ def agreement(sources: Sequence[Source], sky: Sequence[Planted], search: SourceS
 
 def peak_of(planted: Planted, search: SourceSearch) -> float:
     """Peak of a planted source in the restored image, Jy/beam."""
-    beam, wide = search.beam, planted.fwhm_arcsec or 0.0
+    beam, wide = search.beam, planted.width
     sides = np.hypot(beam.bmaj, wide) * np.hypot(beam.bmin, wide)
     return float(planted.flux_jy * beam.bmaj * beam.bmin / sides)

@@ -1,11 +1,11 @@
-"""Simulated observations with a known sky, written as Measurement Sets."""
+"""Simulated observations with a known sky, written in any of the formats that are read."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,17 +13,21 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import OutputError, SpecError, SpectrumError
 from spectrum_workflows.radio.read.msv2.files import is_measurement_set
 from spectrum_workflows.radio.read.msv2.tables import opened
-from spectrum_workflows.radio.synthetic import array, measurement_set, sky
-from spectrum_workflows.radio.synthetic.schedule import Schedule, schedule
+from spectrum_workflows.radio.read.uvfits import UVFITS
+from spectrum_workflows.radio.read.uvh5 import UVH5
+from spectrum_workflows.radio.spec import MADE
+from spectrum_workflows.radio.synthetic import array, measurement_set, sky, uvfits, uvh5
+from spectrum_workflows.radio.synthetic.schedule import Block, Schedule, schedule
 from spectrum_workflows.radio.types import SIMULATED, Planted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from spectrum_workflows.domain import Report
-    from spectrum_workflows.radio.spec import RadioSpec
+    from spectrum_workflows.radio.spec import RadioSpec, SimulationSpec, SourceSpec
 
 TRUTH = ".sources.json"
 """Behind the name of a set: the sky that was put into it."""
@@ -33,24 +37,35 @@ BLOCK_BYTES = 48 << 20
 
 
 def is_synthetic(url: str) -> bool:
-    """Whether a Measurement Set holds visibilities simulated here, under whatever name."""
+    """Whether a local set holds visibilities simulated here, under whatever name."""
     try:
-        if not (storage.is_local(url) and is_measurement_set(url)):
+        if not storage.is_local(url):
             return False
+        if not is_measurement_set(url):
+            return _project(url) == SIMULATED
         with opened(url, "OBSERVATION") as table:
             return bool(table.nrows() and table.getcell("PROJECT", 0) == SIMULATED)
     except (SpectrumError, RuntimeError):  # something else, or nothing
         return False
 
 
-def planted(url: str) -> tuple[Planted, ...] | None:
-    """The sky that was put into a set, from what lies beside it; ``None`` where nothing does."""
+def _project(url: str) -> str:
+    """What a file of rows says that it was observed for."""
+    if UVFITS.recognises(url) or UVH5.recognises(url):
+        reader = UVFITS if UVFITS.recognises(url) else UVH5
+        return reader.inventory(url).project
+    return ""
+
+
+def planted(url: str, field: int = 0) -> tuple[Planted, ...] | None:
+    """The sky that was put into a field, from what lies beside the set; ``None`` without that."""
     stem, dot, suffix = url.rstrip("/").rpartition(".")
-    beside = f"{stem if dot and suffix in ('ms', 'zarr') else url.rstrip('/')}{TRUTH}"
+    beside = f"{stem if f'{dot}{suffix}' in MADE else url.rstrip('/')}{TRUTH}"
     try:
-        listed = json.loads(storage.read_bytes(beside))["sources"]
-        return tuple(Planted(**source) for source in listed)
-    except (SpectrumError, ValueError, KeyError, TypeError):
+        truth = json.loads(storage.read_bytes(beside))
+        listed = truth["fields"][field] if "fields" in truth else truth
+        return tuple(Planted(**source) for source in listed["sources"])
+    except (SpectrumError, ValueError, LookupError, TypeError):
         return None
 
 
@@ -75,62 +90,140 @@ def make(
     Returns
     -------
     list of str
-        The Measurement Set.
+        The set.
 
     Raises
     ------
     SpecError
         The spec has no ``[synthetic]`` table, or observes below the horizon.
     OutputError
-        The folder cannot be written.
+        The folder cannot be written, or holds the set in another format.
     """
     synthetic = spec.synthetic
     if synthetic is None:
         raise SpecError("this spec describes no synthetic data", spec.name, "add [synthetic]")
     plan = schedule(synthetic, size or synthetic.visibilities)
-    sources = sky.sources(synthetic, spec.image.npix * spec.image.cell_arcsec)
-    blocks = _blocks(plan, sky.table(sources), synthetic.seed, report)
-    url = storage.join(data, spec.data_set + ".ms")
+    side = spec.image.npix * spec.image.cell_arcsec
+    skies = [sky.sources(synthetic, side, number) for number in range(len(plan.targets))]
+    rounded = uvfits.rounded if synthetic.format == "uvfits" else _as_it_is
+    blocks = _blocks(plan, [*map(sky.sky_of, skies)], synthetic.seed, rounded, report)
+    stem = storage.join(data, spec.data_set)
+    url = f"{stem}.{synthetic.format}"
+    _check_alone(stem, synthetic.format)
     path = storage.local_path(url)
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part{_suffix(synthetic.format)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        measurement_set.write(part, plan, blocks, synthetic.feeds)
-        shutil.rmtree(path, ignore_errors=True)
+        WRITERS[synthetic.format](part, plan, blocks)
+        _remove(path)
         part.rename(path)
     except (OSError, RuntimeError) as error:
         remedy = "choose another data root with --data"
         raise OutputError(f"cannot write the set ({error})", url, remedy) from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-    truth = storage.join(data, spec.data_set + TRUTH)
-    listed = {
-        "phase_centre_deg": [synthetic.right_ascension_deg, synthetic.declination_deg],
-        "noise_jy": plan.sigma,
-        "sources": [source.model_dump() for source in sources],
-    }
-    storage.write_bytes(truth, json.dumps(listed, indent=1).encode())
+        _remove(part)
+    listed = json.dumps(_truth(plan, synthetic, skies), indent=1).encode()
+    storage.write_bytes(f"{stem}{TRUTH}", listed)
     return [url]
 
 
+def _suffix(form: str) -> str:
+    """What the name of a set that is being written must end in."""
+    return ".zarr" if form == "zarr" else ""
+
+
+def _check_alone(stem: str, form: str) -> None:
+    """Refuse to write a set where one would be read, in its place, in another format."""
+    if form == "ms" and not any(storage.exists(f"{stem}{end}") for end in (".uvfits", ".uvh5")):
+        return  # what is converted from it, and older then, is known by itself
+    for suffix in MADE:
+        if suffix != f".{form}" and storage.exists(f"{stem}{suffix}"):
+            message = "a set of that name is here in another format"
+            raise OutputError(message, f"{stem}{suffix}", "remove it, or choose another data_set")
+
+
+def _remove(path: Path) -> None:
+    """Remove a set, a folder or a file, if there is one."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.unlink()
+
+
+def _truth(
+    plan: Schedule, synthetic: SimulationSpec, skies: Sequence[Sequence[SourceSpec]]
+) -> dict[str, Any]:
+    """What is in the data, for the file beside them."""
+    noise = [band.sigma for band in plan.bands]
+    told = {"noise_jy": noise[0] if len(noise) == 1 else noise}
+    if not synthetic.fields:
+        centre = [synthetic.right_ascension_deg, synthetic.declination_deg]
+        return {"phase_centre_deg": centre} | told | {"sources": [*map(_source, skies[0])]}
+    fields = [
+        {
+            "name": field.name,
+            "phase_centre_deg": [field.right_ascension_deg, field.declination_deg],
+            "sources": [*map(_source, own)],
+        }
+        for field, own in zip(synthetic.fields, skies, strict=True)
+    ]
+    return told | {"fields": fields}
+
+
+def _source(source: SourceSpec) -> dict[str, Any]:
+    return source.model_dump(exclude=None if source.ring_arcsec else {"ring_arcsec"})
+
+
 def _blocks(
-    plan: Schedule, sources: NDArray[np.float64], seed: int, report: Report | None
-) -> Iterator[NDArray[np.complex64]]:
-    """Data of consecutive times: the sky in both hands, and noise of its own in each."""
-    rng = np.random.default_rng([seed, 2])
-    nbaseline, nchan = len(array.baselines(plan.telescope)[0]), len(plan.frequency)
-    ntime = len(plan.hour_angle)
-    times = max(1, BLOCK_BYTES // (nbaseline * nchan * 16))
-    for begin in range(0, ntime, times):
-        hour_angle = plan.hour_angle[begin : begin + times]
-        uvw = array.uvw(plan.telescope, hour_angle, plan.declination)
-        stokes_i = sky.visibilities(uvw.reshape(-1, 3), plan.frequency, sources)
-        data = np.repeat(stokes_i[..., None], 2, axis=-1)
-        if plan.sigma:
-            noise = rng.standard_normal((*data.shape, 2), np.float32)
-            noise *= np.float32(plan.sigma)
-            data += noise.view(np.complex64)[..., 0]
-        done = begin + len(hour_angle)
+    plan: Schedule,
+    skies: Sequence[sky.Sky],
+    seed: int,
+    rounded: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    report: Report | None,
+) -> Iterator[Block]:
+    """Data of consecutive times: the sky in every hand, and noise of its own in each."""
+    noises = [np.random.default_rng([seed, 2, *([n] if n else [])]) for n in range(len(plan.bands))]
+    nbaseline = len(array.baselines(plan.telescope)[0])
+    nchan = sum(len(band.frequency) for band in plan.bands)
+    done, total = 0, plan.nrow * nchan
+    for times in plan.stretches(max(1, BLOCK_BYTES // (nbaseline * nchan * 16))):
+        uvw = rounded(plan.uvw(times)).reshape(-1, 3)
+        seen = skies[plan.target[times][0]]
+        data = []
+        for band, rng in zip(plan.bands, noises, strict=True):
+            stokes_i = sky.visibilities(uvw, band.frequency, seen)
+            of_hands = np.repeat(stokes_i[..., None], len(plan.hands), axis=-1)
+            if band.sigma:
+                noise = rng.standard_normal((*of_hands.shape, 2), np.float32)
+                noise *= np.float32(band.sigma)
+                of_hands += noise.view(np.complex64)[..., 0]
+            data.append(of_hands)
+        done += len(uvw) * nchan
         if report:
-            report("simulate", done * nbaseline * nchan, ntime * nbaseline * nchan)
-        yield data.reshape(len(hour_angle), nbaseline, nchan, 2)
+            report("simulate", done, total)
+        yield Block(times, uvw, tuple(data))
+
+
+def _as_it_is(uvw: NDArray[np.float64]) -> NDArray[np.float64]:
+    return uvw
+
+
+def _write_zarr(path: Path, plan: Schedule, blocks: Iterable[Block]) -> None:
+    """By way of a Measurement Set, which lies beside it meanwhile."""
+    from spectrum_workflows.radio.convert import convert
+
+    source = path.with_suffix(".ms")
+    try:
+        measurement_set.write(source, plan, blocks)
+        convert(str(source), str(path))
+    finally:
+        _remove(source)
+
+
+WRITERS: dict[str, Callable[[Path, Schedule, Iterable[Block]], None]] = {
+    "ms": measurement_set.write,
+    "zarr": _write_zarr,
+    "uvfits": uvfits.write,
+    "uvh5": uvh5.write,
+}
+"""What writes each format."""

@@ -61,12 +61,29 @@ def telescope(name: str) -> Telescope:
 
 def itrf(array: Telescope) -> NDArray[np.float64]:
     """Geocentric positions of the dishes (WGS84), m, shape (nantenna, 3)."""
+    centre_x, centre_z = _from_axis(array)
+    x, y, z = equatorial(array).T + np.array([[centre_x], [0.0], [centre_z]])
+    return _turned(array, x, y, z)
+
+
+def centre(array: Telescope) -> NDArray[np.float64]:
+    """Geocentric position of the array centre, m, shape (3,)."""
+    x, z = _from_axis(array)
+    return _turned(array, np.array([x]), np.zeros(1), np.array([z]))[0]
+
+
+def _from_axis(array: Telescope) -> tuple[float, float]:
+    """Distances of the centre from the Earth's axis and its equator (WGS84), m."""
     a, e2 = 6_378_137.0, 6.694_379_990_14e-3
     sin, cos = np.sin(array.latitude), np.cos(array.latitude)
     normal = a / np.sqrt(1 - e2 * sin**2)
-    centre_x = (normal + array.height) * cos
-    centre_z = (normal * (1 - e2) + array.height) * sin
-    x, y, z = equatorial(array).T + np.array([[centre_x], [0.0], [centre_z]])
+    return (normal + array.height) * cos, (normal * (1 - e2) + array.height) * sin
+
+
+def _turned(
+    array: Telescope, x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Places on the array's meridian in the Earth's frame."""
     sin, cos = np.sin(array.longitude), np.cos(array.longitude)
     return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=1)
 

@@ -15,89 +15,111 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spectrum_workflows.radio.synthetic.schedule import Schedule
+    from spectrum_workflows.radio.synthetic.schedule import Block, Schedule, Target
 
 TILE_BYTES = 1 << 20
+MANY_CHANNELS = 64
+"""Channels of a tile where bands have different numbers of them."""
+
 SLOW_COLUMNS = (
     *("ARRAY_ID", "EXPOSURE", "FEED1", "FEED2", "FIELD_ID", "FLAG_ROW", "INTERVAL"),
     *("OBSERVATION_ID", "PROCESSOR_ID", "SCAN_NUMBER", "STATE_ID", "TIME", "TIME_CENTROID"),
 )
 """Columns that stay the same from row to row: stored once per change."""
 
-CORRELATIONS = {"linear": (9, 12), "circular": (5, 8)}
-"""XX, YY and RR, LL in casacore's numbering of Stokes parameters."""
+CORRELATIONS = {"XX": (9, 0), "YY": (12, 1), "RR": (5, 0), "LL": (8, 1)}
+"""Hands in casacore's numbering of Stokes parameters, and their receptors."""
 
 
-def write(path: Path, plan: Schedule, blocks: Iterable[NDArray[np.complex64]], feeds: str) -> None:
+def write(path: Path, plan: Schedule, blocks: Iterable[Block]) -> None:
     """Write main table and subtables; rows are in (time, antenna1, antenna2) order.
+
+    Those of several bands follow each other in pieces of a scan.
 
     Parameters
     ----------
     path : Path
         Must not exist yet.
     plan : Schedule
-    blocks : iterable of ndarray of complex64, shape (ntime, nbaseline, nchan, 2)
-        Data of consecutive times, Jy; only one block is in memory at a time.
-    feeds : str
-        ``linear`` or ``circular``.
+    blocks : iterable of Block
+        Data of consecutive times; only one block is in memory at a time.
     """
-    pairs = array.baselines(plan.telescope)
-    begin, done = 0, 0
-    with _create(path, len(plan.frequency)) as main:
-        main.addrows(len(pairs[0]) * len(plan.hour_angle))
+    channels = {len(band.frequency) for band in plan.bands}
+    nchan = channels.pop() if len(channels) == 1 else None
+    done = 0
+    with _create(path, nchan, len(plan.hands)) as main:
+        main.addrows(plan.nrow * len(plan.bands))
         for block in blocks:
-            end = begin + len(block)
-            data = block.reshape(-1, *block.shape[2:])
-            columns = _columns(plan, slice(begin, end), pairs)
-            columns |= {"DATA": data, "FLAG": np.zeros(data.shape, bool)}
-            for name, values in columns.items():
-                main.putcol(name, values, done, len(values))
-            begin, done = end, done + len(data)
-    _fill_subtables(path, plan, feeds)
+            shared = _columns(plan, block)
+            for number, data in enumerate(block.data):
+                columns = shared | _of_band(plan, number, data)
+                for name, values in columns.items():
+                    main.putcol(name, values, done, len(values))
+                done += len(data)
+    _fill_subtables(path, plan)
 
 
-def _columns(
-    plan: Schedule, times: slice, pairs: tuple[NDArray[np.int32], NDArray[np.int32]]
-) -> dict[str, NDArray[Any]]:
-    """All columns but DATA and FLAG for a range of times."""
-    hour_angle = plan.hour_angle[times]
-    nrow = len(hour_angle) * len(pairs[0])
-    uvw = array.uvw(plan.telescope, hour_angle, plan.declination).reshape(-1, 3)
-    when = np.repeat(plan.time[times], len(pairs[0]))
-    sigma = plan.sigma or 1.0
-    return {
-        "UVW": uvw,
-        "ANTENNA1": np.tile(pairs[0], len(hour_angle)),
-        "ANTENNA2": np.tile(pairs[1], len(hour_angle)),
+def _columns(plan: Schedule, block: Block) -> dict[str, NDArray[Any]]:
+    """Columns that are the same in all bands."""
+    first, second = array.baselines(plan.telescope)
+    nrow, ntime = len(block.uvw), len(block.uvw) // len(first)
+    when = np.repeat(plan.time[block.times], len(first))
+    columns: dict[str, NDArray[Any]] = {
+        "UVW": block.uvw,
+        "ANTENNA1": np.tile(first, ntime),
+        "ANTENNA2": np.tile(second, ntime),
         "TIME": when,
         "TIME_CENTROID": when,
         "INTERVAL": np.full(nrow, plan.interval),
         "EXPOSURE": np.full(nrow, plan.interval),
-        "WEIGHT": np.full((nrow, 2), sigma**-2, np.float32),
-        "SIGMA": np.full((nrow, 2), sigma, np.float32),
     }
+    if len(plan.targets) > 1:
+        columns["FIELD_ID"] = np.repeat(plan.target[block.times], len(first))
+        columns["SCAN_NUMBER"] = np.repeat(plan.scan[block.times], len(first))
+    return columns
 
 
-def _create(path: Path, nchan: int) -> Any:
-    """An empty Measurement Set, its columns stored as CASA stores them."""
+def _of_band(plan: Schedule, number: int, data: NDArray[np.complex64]) -> dict[str, NDArray[Any]]:
+    """Columns that differ from band to band."""
+    sigma, shape = plan.bands[number].sigma or 1.0, (len(data), len(plan.hands))
+    columns: dict[str, NDArray[Any]] = {
+        "WEIGHT": np.full(shape, sigma**-2, np.float32),
+        "SIGMA": np.full(shape, sigma, np.float32),
+        "DATA": data,
+        "FLAG": np.zeros(data.shape, bool),
+    }
+    if len(plan.bands) > 1:
+        columns["DATA_DESC_ID"] = np.full(len(data), number, np.int32)
+    return columns
+
+
+def _create(path: Path, nchan: int | None, nhand: int = 2) -> Any:
+    """An empty Measurement Set, its columns stored as CASA stores them.
+
+    Without a number of channels every row may have its own.
+    """
     import casacore.tables as casa
 
-    shape, fixed = [nchan, 2], 4
+    cells: dict[str, Any] = {"ndim": 2}
+    if nchan is not None:
+        cells = {"shape": [nchan, nhand], "options": 4}
     columns = [
-        casa.makearrcoldesc("DATA", 0j, shape=shape, valuetype="complex", options=fixed),
-        casa.makearrcoldesc("FLAG", False, shape=shape, valuetype="boolean", options=fixed),
-        casa.makearrcoldesc("WEIGHT", 0.0, shape=[2], valuetype="float", options=fixed),
-        casa.makearrcoldesc("SIGMA", 0.0, shape=[2], valuetype="float", options=fixed),
+        casa.makearrcoldesc("DATA", 0j, valuetype="complex", **cells),
+        casa.makearrcoldesc("FLAG", False, valuetype="boolean", **cells),
+        casa.makearrcoldesc("WEIGHT", 0.0, shape=[nhand], valuetype="float", options=4),
+        casa.makearrcoldesc("SIGMA", 0.0, shape=[nhand], valuetype="float", options=4),
     ]
-    rows = max(1, TILE_BYTES // (16 * nchan))
-    tiles = {"DATA": [2, nchan, rows], "FLAG": [2, nchan, 8 * rows]}
-    tiles |= {"UVW": [3, 4096], "WEIGHT": [2, 16384], "SIGMA": [2, 16384]}
+    across = nchan or MANY_CHANNELS
+    rows = max(1, TILE_BYTES // (8 * nhand * across))
+    tiles = {"DATA": [nhand, across, rows], "FLAG": [nhand, across, 8 * rows]}
+    tiles |= {"UVW": [3, 4096], "WEIGHT": [nhand, 16384], "SIGMA": [nhand, 16384]}
     managers: list[tuple[str, list[str], dict[str, Any]]] = [
         ("IncrementalStMan", list(SLOW_COLUMNS), {})
     ]
-    managers += [
-        ("TiledColumnStMan", [name], {"DEFAULTTILESHAPE": tile}) for name, tile in tiles.items()
-    ]
+    for name, tile in tiles.items():
+        varies = nchan is None and name in ("DATA", "FLAG")
+        kind = "TiledShapeStMan" if varies else "TiledColumnStMan"
+        managers.append((kind, [name], {"DEFAULTTILESHAPE": tile}))
     layout = {
         f"*{number}": {
             "TYPE": kind,
@@ -111,12 +133,9 @@ def _create(path: Path, nchan: int) -> Any:
     return casa.default_ms(str(path), casa.maketabdesc(columns), layout)
 
 
-def _fill_subtables(path: Path, plan: Schedule, feeds: str) -> None:
+def _fill_subtables(path: Path, plan: Schedule) -> None:
     """Fill the subtables that the standard requires."""
-    direction = np.array([[plan.right_ascension, plan.declination]])
-    time = plan.time
-    field = {"NAME": SIMULATED.upper(), "TIME": time[0], "SOURCE_ID": -1}
-    field |= {f"{kind}_DIR": direction for kind in ("DELAY", "PHASE", "REFERENCE")}
+    time, numbers = plan.time, range(len(plan.bands))
     observation = {
         "TELESCOPE_NAME": plan.telescope.name,
         "TIME_RANGE": np.array([time[0], time[-1]]),
@@ -124,19 +143,27 @@ def _fill_subtables(path: Path, plan: Schedule, feeds: str) -> None:
         "PROJECT": SIMULATED,
         "RELEASE_DATE": time[-1],
     }
+    codes, receptors = np.array([CORRELATIONS[hand] for hand in plan.hands], np.int32).T
     polarization = {
-        "NUM_CORR": 2,
-        "CORR_TYPE": np.array(CORRELATIONS[feeds], np.int32),
-        "CORR_PRODUCT": np.array([[0, 0], [1, 1]], np.int32),
+        "NUM_CORR": len(codes),
+        "CORR_TYPE": codes,
+        "CORR_PRODUCT": np.stack([receptors, receptors], axis=1),
     }
     antennas = _antennas(plan.telescope)
     _put(path, "ANTENNA", antennas)
-    _put(path, "FEED", [_feed(number, plan, feeds) for number in range(len(antennas))])
-    _put(path, "FIELD", [field])
+    _put(path, "FEED", [_feed(number, plan) for number in range(len(antennas))])
+    _put(path, "FIELD", [_field(target, time[0]) for target in plan.targets])
     _put(path, "OBSERVATION", [observation])
-    _put(path, "SPECTRAL_WINDOW", [_spectral_window(plan)])
+    _put(path, "SPECTRAL_WINDOW", [_spectral_window(number, plan) for number in numbers])
     _put(path, "POLARIZATION", [polarization])
-    _put(path, "DATA_DESCRIPTION", [{"SPECTRAL_WINDOW_ID": 0, "POLARIZATION_ID": 0}])
+    descriptions = [{"SPECTRAL_WINDOW_ID": n, "POLARIZATION_ID": 0} for n in numbers]
+    _put(path, "DATA_DESCRIPTION", descriptions)
+
+
+def _field(target: Target, start: float) -> dict[str, Any]:
+    direction = np.array([[target.right_ascension, target.declination]])
+    field = {"NAME": target.name, "TIME": start, "SOURCE_ID": -1}
+    return field | {f"{kind}_DIR": direction for kind in ("DELAY", "PHASE", "REFERENCE")}
 
 
 def _antennas(telescope: array.Telescope) -> list[dict[str, Any]]:
@@ -148,8 +175,8 @@ def _antennas(telescope: array.Telescope) -> list[dict[str, Any]]:
     ]
 
 
-def _feed(antenna: int, plan: Schedule, feeds: str) -> dict[str, Any]:
-    types = ["X", "Y"] if feeds == "linear" else ["R", "L"]
+def _feed(antenna: int, plan: Schedule) -> dict[str, Any]:
+    types = ["X", "Y"] if plan.hands[0] in ("XX", "YY") else ["R", "L"]
     return {
         "ANTENNA_ID": antenna,
         "SPECTRAL_WINDOW_ID": -1,
@@ -164,17 +191,18 @@ def _feed(antenna: int, plan: Schedule, feeds: str) -> dict[str, Any]:
     }
 
 
-def _spectral_window(plan: Schedule) -> dict[str, Any]:
-    nchan, topocentric = len(plan.frequency), 5
-    width = np.full(nchan, plan.channel_width)
+def _spectral_window(number: int, plan: Schedule) -> dict[str, Any]:
+    band, topocentric = plan.bands[number], 5
+    nchan = len(band.frequency)
+    width = np.full(nchan, band.channel_width)
     return {
-        "NAME": "SPW0",
+        "NAME": f"SPW{number}",
         "NUM_CHAN": nchan,
-        "CHAN_FREQ": plan.frequency,
+        "CHAN_FREQ": band.frequency,
         "CHAN_WIDTH": width,
         "EFFECTIVE_BW": width,
         "RESOLUTION": width,
-        "REF_FREQUENCY": plan.frequency[0],
+        "REF_FREQUENCY": band.frequency[0],
         "TOTAL_BANDWIDTH": width.sum(),
         "MEAS_FREQ_REF": topocentric,
         "NET_SIDEBAND": 1,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -11,24 +12,29 @@ from spectrum_workflows.radio.spec import SimulationSpec, SourceSpec
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 FIELD_FRACTION = 0.84
 """Part of the image side over which random sources are scattered."""
 
 
-def sources(synthetic: SimulationSpec, field_arcsec: float) -> tuple[SourceSpec, ...]:
-    """The listed sources and the random ones, as positions and fluxes.
+def sources(
+    synthetic: SimulationSpec, field_arcsec: float, field: int = 0
+) -> tuple[SourceSpec, ...]:
+    """The listed sources of a field and the random ones, as positions and fluxes.
 
     Random fluxes S follow N(>S) ∝ S^-0.8 between the ends of ``flux_jy``, with
     the brightest at the upper end; positions are uniform over the field.
     """
-    rng = np.random.default_rng([synthetic.seed, 1])
+    of = synthetic.fields[field] if synthetic.fields else synthetic
+    rng = np.random.default_rng([synthetic.seed, 1, field] if field else [synthetic.seed, 1])
     low, high = synthetic.flux_jy
-    rank = np.arange(synthetic.point_sources) / max(synthetic.point_sources - 1, 1)
+    rank = np.arange(of.point_sources) / max(of.point_sources - 1, 1)
     flux = (high**-0.8 + rank * (low**-0.8 - high**-0.8)) ** (-1 / 0.8)
     half = FIELD_FRACTION * field_arcsec / 2
-    east, north = rng.uniform(-half, half, (2, synthetic.point_sources))
+    east, north = rng.uniform(-half, half, (2, of.point_sources))
     scattered = (
         SourceSpec(
             name=f"P{n}",
@@ -36,37 +42,65 @@ def sources(synthetic: SimulationSpec, field_arcsec: float) -> tuple[SourceSpec,
             east_arcsec=round(float(east[n]), 3),
             north_arcsec=round(float(north[n]), 3),
         )
-        for n in range(synthetic.point_sources)
+        for n in range(of.point_sources)
     )
-    return (*synthetic.sources, *scattered)
+    return (*of.sources, *scattered)
 
 
-def table(sky: tuple[SourceSpec, ...]) -> NDArray[np.float64]:
-    """Sources as rows (flux Jy, l, m, n-1, fwhm rad; 0 for points).
+@dataclass(frozen=True)
+class Sky:
+    """Sources as numbers.
+
+    Attributes
+    ----------
+    smooth : ndarray of float64, shape (n, 5)
+        Points and Gaussians: flux (Jy), l, m, n-1, fwhm (rad; 0 for points).
+    rings : ndarray of float64, shape (n, 6)
+        Rings: flux, l, m, n-1, inner and outer diameter (rad).
+    """
+
+    smooth: NDArray[np.float64]
+    rings: NDArray[np.float64]
+
+
+def sky_of(sources: Iterable[SourceSpec]) -> Sky:
+    """The numbers of some sources.
 
     Raises
     ------
     ValueError
         A source lies beyond the horizon of the phase centre.
     """
-    rows = []
-    for source in sky:
-        east, north = source.east_arcsec * ARCSEC, source.north_arcsec * ARCSEC
-        square = east**2 + north**2
-        if square >= 1:
-            raise ValueError(f"source {source.name} is more than 90 deg from the phase centre")
-        depth = -square / (1 + np.sqrt(1 - square))
-        rows.append((source.flux_jy, east, north, depth, (source.fwhm_arcsec or 0) * ARCSEC))
-    return np.array(rows, dtype=np.float64).reshape(-1, 5)
+    smooth, rings = [], []
+    for source in sources:
+        place = _place(source)
+        if source.ring_arcsec is None:
+            smooth.append((source.flux_jy, *place, (source.fwhm_arcsec or 0) * ARCSEC))
+        else:
+            rings.append((source.flux_jy, *place, *(d * ARCSEC for d in source.ring_arcsec)))
+    return Sky(
+        np.array(smooth, dtype=np.float64).reshape(-1, 5),
+        np.array(rings, dtype=np.float64).reshape(-1, 6),
+    )
+
+
+def _place(source: SourceSpec) -> tuple[float, float, float]:
+    """Direction cosines l, m, n-1."""
+    east, north = source.east_arcsec * ARCSEC, source.north_arcsec * ARCSEC
+    square = east**2 + north**2
+    if square >= 1:
+        raise ValueError(f"source {source.name} is more than 90 deg from the phase centre")
+    return east, north, -square / (1 + np.sqrt(1 - square))
 
 
 def visibilities(
-    uvw: NDArray[np.float64], frequency: NDArray[np.float64], sky: NDArray[np.float64]
+    uvw: NDArray[np.float64], frequency: NDArray[np.float64], sky: Sky
 ) -> NDArray[np.complex64]:
     """Sum the measurement equation over the sources, in double precision.
 
     V = Σ S exp(-π² θ² (u² + v²) / (4 ln 2)) exp(2πi (ul + vm + w(n-1))), with u,
-    v, w in wavelengths; a Gaussian of full width θ keeps its centre's w phase.
+    v, w in wavelengths, for a Gaussian of full width θ; for a ring see `ring`.  What is
+    extended keeps its centre's w phase.
 
     Parameters
     ----------
@@ -74,8 +108,7 @@ def visibilities(
         m.
     frequency : ndarray, shape (nchan,)
         Hz, evenly spaced.
-    sky : ndarray, shape (nsource, 5)
-        From `table`.
+    sky : Sky
 
     Returns
     -------
@@ -84,8 +117,40 @@ def visibilities(
     """
     step = frequency[1] - frequency[0] if len(frequency) > 1 else 0.0
     out = np.empty((len(uvw), len(frequency)), np.complex64)
-    _sum(uvw / SPEED_OF_LIGHT, float(frequency[0]), float(step), sky, out)
+    delay = uvw / SPEED_OF_LIGHT
+    _sum(delay, float(frequency[0]), float(step), sky.smooth, out)
+    for flux, east, north, depth, inner, outer in sky.rings:
+        turns = (delay @ [east, north, depth])[:, None] * frequency
+        baseline = np.hypot(delay[:, 0], delay[:, 1])[:, None] * frequency
+        out += flux * ring(baseline, inner, outer) * np.exp(2j * np.pi * turns)
     return out
+
+
+def ring(baseline: NDArray[np.float64], inner: float, outer: float) -> NDArray[np.float64]:
+    """Visibility of a ring of unit flux and constant brightness around the origin.
+
+    A thin ring of diameter θ has J0(πθq) at q wavelengths, a disk 2 J1(πθq) / (πθq), and a
+    ring is the disk of its outer diameter less that of its inner one, by their areas
+    (Bracewell 2000, The Fourier Transform and Its Applications, chapter 13).
+
+    Parameters
+    ----------
+    baseline : ndarray
+        Length of (u, v), wavelengths.
+    inner, outer : float
+        Diameters, rad; both the same for a thin ring.
+    """
+    from scipy.special import j0, j1
+
+    if inner == outer:
+        return np.asarray(j0(np.pi * outer * baseline))
+
+    def disk(diameter: float) -> Any:
+        x = np.pi * diameter * baseline
+        far = np.where(x > 0, x, 1.0)
+        return diameter**2 * np.where(x > 0, 2 * j1(far) / far, 1.0)
+
+    return np.asarray((disk(outer) - disk(inner)) / (outer**2 - inner**2))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

@@ -56,13 +56,22 @@ class Source:
 
 @dataclass(frozen=True)
 class Planted:
-    """A source of a known sky: flux in Jy, direction cosines in arcsec, width of a Gaussian."""
+    """A source of a known sky: flux in Jy, direction cosines in arcsec, its extent if it has one.
+
+    That is the full width of a Gaussian, or inner and outer diameter of a ring.
+    """
 
     name: str
     flux_jy: float
     east_arcsec: float
     north_arcsec: float
     fwhm_arcsec: float | None = None
+    ring_arcsec: tuple[float, float] | None = None
+
+    @property
+    def width(self) -> float:
+        """Of the whole, arcsec; 0 of a point."""
+        return self.ring_arcsec[1] if self.ring_arcsec else self.fwhm_arcsec or 0.0
 
 
 @dataclass(frozen=True)

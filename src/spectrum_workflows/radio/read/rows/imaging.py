@@ -110,7 +110,7 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         weight_column=file.weights,
         notes=(*notes, *_doubled(file, parts), *remarks(choice, lost, windows)),
         selection=selection,
-        responsible=Responsible(str(file.about.get("observer", ""))),
+        responsible=Responsible(file.about.get("observer", ""), file.about.get("project", "")),
     )
 
 

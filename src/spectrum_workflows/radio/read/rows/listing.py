@@ -25,8 +25,8 @@ def inventory(file: RowFile) -> Inventory:
     """What a file of rows says of itself."""
     return Inventory(
         telescope=file.telescope,
-        observer=str(file.about.get("observer", "")),
-        project="",
+        observer=file.about.get("observer", ""),
+        project=file.about.get("project", ""),
         columns=("DATA",),
         fields=tuple(
             ListedField(field.number, field.name, field.centre, field.frame, field.fault)

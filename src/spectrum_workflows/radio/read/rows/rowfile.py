@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,7 +146,7 @@ class RowFile:
     notes : tuple of str
         What a user should know.
     about : dict
-        Observer and units, as far as the file says them.
+        Observer and project, as far as the file says them.
     """
 
     url: str
@@ -163,4 +163,4 @@ class RowFile:
     row_bytes: int
     time_scale: str = "UTC"
     notes: tuple[str, ...] = ()
-    about: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)

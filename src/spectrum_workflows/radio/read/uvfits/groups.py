@@ -148,7 +148,7 @@ def _opened(url: str, stamp: str) -> RowFile:
         row_bytes=header.group_bytes,
         time_scale=tables.time_scale(by_name.get("AIPS AN")),
         notes=of_units(unit),
-        about={"observer": tables.text(primary.get("OBSERVER", "")), "units": unit},
+        about={key: tables.text(primary.get(key.upper(), "")) for key in ("observer", "project")},
     )
 
 

@@ -35,6 +35,8 @@ ROWS = 1 << 17
 """Rows whose coordinates are in memory at a time."""
 
 NEEDED = ("visdata", "flags", "nsamples")
+ABOUT = ("observer", "project")
+"""Words that a file may have among its further keywords, there in capitals."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def _opened(url: str, stamp: str) -> RowFile:
             message = "its parallel hands add up to Stokes I (pol_convention sum)"
             remedy = "write it with the convention avg, whose mean is Stokes I (pyuvdata)"
             raise DataError(message, url, remedy)
+        about = {name: str(value(header, f"extra_keywords/{name.upper()}", "")) for name in ABOUT}
         item = sum(file[f"Data/{name}"].dtype.itemsize for name in NEEDED)
         described = repr((sorted(file["Data"]), words, rows.time[[0, -1]].tolist())).encode()
     size = int(storage.info(url)["size"])
@@ -141,7 +144,7 @@ def _opened(url: str, stamp: str) -> RowFile:
         reading=reading,
         row_bytes=24 + item * nchan * ncorr,
         notes=(*of_units(unit), *_of_durations(duration)),
-        about={"units": unit},
+        about=about,
     )
 
 
