@@ -99,6 +99,7 @@ LAYERS = {
             "domain.registry",
             "radio.contents",
             "radio.declarations",
+            "radio.fields",
             "hep.io.*",
             "hep.plan.*",
             "hep.select.*",

@@ -12,6 +12,7 @@ from spectrum_workflows import catalogue, domain, progress, storage
 from spectrum_workflows.domain import Contents, Converter
 from spectrum_workflows.engine.memory import peak_memory
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpecError
+from spectrum_workflows.showing import show_figures
 from spectrum_workflows.storage import Stores
 
 GENERATED = "generated data lies under this name, not what was published"
@@ -98,6 +99,7 @@ def show_data(url: str, *, stores: Stores | None = None) -> Contents:
     SpectrumError
         It cannot be read.
     """
+    show_figures()
     with storage.using(stores or Stores()):
         inspectors = [science.inspector for science in domain.installed() if science.inspector]
         for inspector in inspectors:

@@ -1,6 +1,7 @@
 """A Zarr set knows what was written: every changed bit and every exchanged object is found."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -110,6 +111,31 @@ def test_a_stale_copy_is_said(small, made, tmp_path):
         table.putcell("DATA_DESC_ID", table.nrows() - 1, 7)
     [said] = DOMAIN.plan(spec_of(), str(tmp_path)).warnings
     assert "is not the set that small.zarr was made from" in said
+
+
+def test_a_source_elsewhere_that_changed_is_said(small, tmp_path):
+    source, target = tmp_path / "here" / "small.ms", tmp_path / "there" / "other.zarr"
+    shutil.copytree(small / "small.ms", source)
+    convert(str(source), str(target))
+    spec = spec_of(data_set="other")
+    assert DOMAIN.plan(spec, str(target.parent)).warnings == ()
+    with casa.table(str(source), readonly=False, ack=False) as table:
+        table.putcell("FLAG_ROW", 3, True)
+    [said] = DOMAIN.plan(spec, str(target.parent)).warnings
+    assert "small.ms was written after other.zarr was made from it" in said
+    shutil.rmtree(source)  # what is not reachable is not compared
+    assert DOMAIN.plan(spec, str(target.parent)).warnings == ()
+
+
+def test_a_file_that_changed_is_said(tmp_path):
+    made = spec_of(data_set="rows", synthetic={"format": "uvh5", "visibilities": 3_000})
+    [url] = DOMAIN.make(made, str(tmp_path))
+    convert(url, str(tmp_path / "other.zarr"))
+    spec = spec_of(data_set="other")
+    assert DOMAIN.plan(spec, str(tmp_path)).warnings == ()
+    os.utime(url, (1, 1))
+    [said] = DOMAIN.plan(spec, str(tmp_path)).warnings
+    assert "rows.uvh5 is not the file that other.zarr was made from" in said
 
 
 def test_places_of_pixels_are_compared():

@@ -31,6 +31,7 @@ from spectrum_workflows.radio.read.msv4 import checksums
 from spectrum_workflows.record import digest
 
 from .conftest import spec_of
+from .written import columns_of, write_uvh5
 
 NROW = 11 * 351
 ARRAYS = ("uvw", "frequency", "visibility", "weight")
@@ -534,3 +535,60 @@ def test_chunks_have_8_to_16_megabytes(shape):
     cut = list(blocks(found)) if found.time_chunk * found.chan_chunk > 8 else []
     cells = sum(b.shape[0] * b.shape[1] for b in cut)
     assert not cut or cells == shape[0] * shape[2]
+
+
+LONG = 4
+"""Integrations that are one for half of the baselines."""
+
+
+def averaged_by_baseline(table):
+    """Keep every fourth time of half of the baselines, as the middle of four integrations."""
+    time, first, second = (table.getcol(name) for name in ("TIME", "ANTENNA1", "ANTENNA2"))
+    step = np.unique(time, return_inverse=True)[1]
+    slow = (first + second) % 2 == 0
+    interval = table.getcol("INTERVAL")
+    time += np.where(slow, 1.5 * interval, 0.0)
+    for name in ("TIME", "TIME_CENTROID"):
+        table.putcol(name, time)
+    for name in ("INTERVAL", "EXPOSURE"):
+        table.putcol(name, interval * np.where(slow, LONG, 1))
+    table.removerows(np.flatnonzero(slow & ((step % LONG > 0) | (step > 7))))
+
+
+def test_rows_averaged_by_baseline_leave_no_cell_empty(altered, tmp_path):
+    root = altered(averaged_by_baseline)
+    with casa.table(str(root / "small.ms"), ack=False) as table:
+        nrow, slow = table.nrows(), int((table.getcol("INTERVAL") > 2000).sum())
+    told = convert(str(root / "small.ms"), str(tmp_path / "zarr/small.zarr"))
+    assert told["parts"] == 2
+    assert told["visibilities"] == nrow * 8
+    shapes = [
+        zarr.open_group(tmp_path / f"zarr/small.zarr/small_{n}", mode="r")["VISIBILITY"].shape[:2]
+        for n in (0, 1)
+    ]
+    assert shapes == [(11, (nrow - slow) // 11), (2, slow // 2)]
+    fine = spec_of(image={"epsilon": 1e-9})
+    of_rows, of_cells = (
+        DOMAIN.run(fine, DOMAIN.plan(fine, str(folder)))[0] for folder in (root, tmp_path / "zarr")
+    )
+    assert of_cells.observation.rows == of_rows.observation.rows == nrow
+    for name, image in DOMAIN.arrays(of_rows).items():
+        found = DOMAIN.arrays(of_cells)[name]
+        np.testing.assert_allclose(found, image, atol=1e-6 * np.abs(image).max(), err_msg=name)
+
+
+def test_rows_of_a_file_averaged_by_baseline(altered, tmp_path):
+    root = altered(averaged_by_baseline)
+    written = write_uvh5(tmp_path / "rows.uvh5", columns_of(root / "small.ms"))
+    told = convert(str(written), str(tmp_path / "rows.zarr"))
+    assert told["parts"] == 2
+    with casa.table(str(root / "small.ms"), ack=False) as table:
+        assert told["visibilities"] == table.nrows() * 8
+
+
+def test_rows_that_share_no_time_are_refused(altered, tmp_path):
+    def apart(table):
+        table.putcol("TIME", table.getcol("TIME")[0] + np.arange(table.nrows()) * 1.0)
+
+    with pytest.raises(DataError, match=r"most would be empty; image the set itself"):
+        convert(str(altered(apart) / "small.ms"), str(tmp_path / "small.zarr"))

@@ -96,7 +96,7 @@ def imager_of(spec, plan, planes, check_of=11 * 351 * 8):
     """An imager for some planes of a group, with weights of all its data."""
     [group] = plan.groups
     passes = Run(plan.partitions, None, "raise", lambda *_: None, "radio", 4, Metrics())
-    weighting = workflow.weigh(spec, plan, passes)
+    weighting = workflow.weigh(spec, plan.observation, passes)
     return workflow.make_imager(spec, replace(group, planes=planes), passes, weighting, check_of)
 
 

@@ -9,6 +9,10 @@ import pytest
 from spectrum_workflows.errors import OutputError, SpecError
 from spectrum_workflows.radio import DOMAIN
 from spectrum_workflows.radio.contents import contents
+from spectrum_workflows.radio.read.uvfits.groups import Groups
+from spectrum_workflows.radio.read.uvfits.groups import opened as opened_uvfits
+from spectrum_workflows.radio.read.uvh5.content import Content
+from spectrum_workflows.radio.read.uvh5.content import opened as opened_uvh5
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import is_synthetic, planted, sky
 from spectrum_workflows.radio.synthetic.schedule import schedule
@@ -142,6 +146,24 @@ def test_every_format_holds_the_same_sky(observed, tmp_path, form):
 def test_a_set_in_another_format_is_not_made_beside_one(observed):
     with pytest.raises(OutputError, match="is here in another format"):
         DOMAIN.make(spec_of(format="uvfits"), str(observed))
+
+
+@pytest.mark.parametrize("form", ["uvfits", "uvh5"])
+def test_a_file_is_shown_by_reading_its_rows_once(tmp_path, monkeypatch, form):
+    spec = spec_of(windows=WINDOWS, visibilities=6_000, format=form)
+    [made] = DOMAIN.make(spec, str(tmp_path))
+    kind, name = (Groups, "read") if form == "uvfits" else (Content, "uvw")
+    (opened_uvfits if form == "uvfits" else opened_uvh5)(made)  # looks at its rows
+    read, original = [], getattr(kind, name)
+
+    def counted(self, start, stop):
+        read.append(stop - start)
+        return original(self, start, stop)
+
+    monkeypatch.setattr(kind, name, counted)
+    told = contents(made).json
+    assert sum(read) == 2 * 351
+    assert [row["rows"] for row in told["data"]] == [2 * 351] * 2
 
 
 RINGS = [(300.0, 300.0), (200.0, 300.0), (0.0, 300.0)]

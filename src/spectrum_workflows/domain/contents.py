@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows import display
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -62,6 +64,11 @@ class Contents:
         """Everything but the plot, JSON-ready."""
         tables = {table.name: list(table.records) for table in self.tables}
         return {**self.numbers, **tables, "notes": list(self.notes)}
+
+    def _repr_html_(self) -> str:
+        """All of it, for a notebook."""
+        grids = [f"<b>{each.name}</b>{display.grid(each.head, each.cells)}" for each in self.tables]
+        return display.card(self.title, self.lines, notes=self.notes, table="".join(grids))
 
 
 @dataclass(frozen=True)

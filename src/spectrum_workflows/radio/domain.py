@@ -2,29 +2,17 @@
 
 from spectrum_workflows import shipped
 from spectrum_workflows.domain import Converter, Domain, Inspector
-from spectrum_workflows.radio import declarations
+from spectrum_workflows.radio import declarations, fields
 from spectrum_workflows.radio.contents import contents, is_set
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.plan import costs, planning
 from spectrum_workflows.radio.plan.forecast import COSTS
-from spectrum_workflows.radio.plot import explore, plot, plot_progress, show, shown
+from spectrum_workflows.radio.plot import plot_progress
 from spectrum_workflows.radio.read import inputs
-from spectrum_workflows.radio.results import (
-    arrays,
-    axes,
-    deviation,
-    files,
-    pictures,
-    read,
-    summary,
-    table,
-    warnings,
-)
+from spectrum_workflows.radio.results import deviation
 from spectrum_workflows.radio.spec import RadioSpec
 from spectrum_workflows.radio.synthetic import is_synthetic, make
 from spectrum_workflows.radio.workflow import run
-from spectrum_workflows.radio.write.dataset import dataset_of
-from spectrum_workflows.radio.write.reading_back import load
 
 DOMAIN = Domain(
     name="radio",
@@ -32,23 +20,23 @@ DOMAIN = Domain(
     inputs=inputs,
     plan=planning.plan,
     run=run,
-    arrays=arrays,
-    summary=summary,
-    files=files,
-    pictures=pictures,
-    read=read,
+    arrays=fields.arrays,
+    summary=fields.summary,
+    files=fields.files,
+    pictures=fields.pictures,
+    read=fields.read,
     deviation=deviation,
-    axes=axes,
-    plot=plot,
+    axes=fields.axes,
+    plot=fields.plot,
     plot_progress=plot_progress,
-    shown=shown,
-    show=show,
-    explore=explore,
+    shown=fields.shown,
+    show=fields.show,
+    explore=fields.explore,
     make=make,
-    warnings=warnings,
-    dataset=dataset_of,
-    table=table,
-    load=load,
+    warnings=fields.warnings,
+    dataset=fields.dataset,
+    table=fields.table,
+    load=fields.load,
     recipe=declarations.recipe,
     is_there=declarations.is_there,
     is_synthetic=is_synthetic,

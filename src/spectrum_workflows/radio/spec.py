@@ -349,7 +349,7 @@ class SimulationSpec(FrozenModel):
 
 
 class RadioSpec(FrozenModel):
-    """One image from one data set."""
+    """An image from one data set, or one of each of its fields."""
 
     workflow: Literal["radio"] = "radio"
     """Which science this spec is of."""
@@ -361,9 +361,10 @@ class RadioSpec(FrozenModel):
     ``catalogue:NAME`` is an entry of the catalogue."""
     column: Word = "DATA"
     """Visibilities to image: ``DATA``, ``CORRECTED_DATA`` or any other data column of the set."""
-    field: NumberOrName | None = None
+    field: Literal["all"] | NumberOrName | tuple[NumberOrName, ...] | None = None
     """Row number of the FIELD table, or name of the field; may be left out where the set has one
-    field."""
+    field. Several in a list, or ``"all"``, become an image each, of one run, with files in a
+    folder of the field's name."""
     spectral_window: Literal["all"] | NumberOrName | tuple[NumberOrName, ...] | None = None
     """Row number of the SPECTRAL_WINDOW table or name of the window; several in a list, or
     ``"all"``, are imaged together. May be left out where the set has one."""

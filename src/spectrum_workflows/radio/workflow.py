@@ -31,6 +31,7 @@ from spectrum_workflows.radio.types import (
     ARCSEC,
     Beam,
     Chunk,
+    FieldResults,
     GroupImages,
     ImagingResult,
     MajorCycle,
@@ -42,6 +43,8 @@ from spectrum_workflows.radio.types import (
 from spectrum_workflows.radio.weights import UvDensity, Weighting, robustness
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from distributed import Client
 
     from spectrum_workflows.domain import OnError, Plan, Report
@@ -65,8 +68,10 @@ def run(
     client: Client | None = None,
     on_error: OnError = "raise",
     report: Report = lambda *_: None,
-) -> tuple[ImagingResult, Metrics]:
+) -> tuple[ImagingResult | FieldResults, Metrics]:
     """Make the images that a plan was made for, one group of planes after the other.
+
+    Several fields have a result each, as if each had been imaged alone.
 
     Chunks are read again in every pass, so that memory does not grow with the
     data; strips are cut once and stay on the workers.  Native libraries compute in one
@@ -80,29 +85,41 @@ def run(
         A chunk failed, or nothing usable is left.
     """
     assert isinstance(plan, ImagingPlan)
-    groups, metrics, mask = [], Metrics(), None
+    metrics, mask, results = Metrics(), None, []
     if spec.clean is not None and spec.clean.mask is not None:
         mask = read_mask(spec.clean.mask, plan.observation, geometry_of(spec))
     with one_thread():
-        for group in plan.groups:
-            chunks = plan.chunks_of(group)
-            run = Run(chunks, client, on_error, report, "radio", FAN_IN, metrics)
-            groups.append(image(spec, plan, group, run, mask))
-            metrics = run.metrics
-        result = ImagingResult(
-            name=spec.name,
-            observation=plan.observation,
-            geometry=geometry_of(spec),
-            weighting=name_of_weights(spec),
-            groups=tuple(groups),
-        )
-        result = replace(result, warnings=gate.warnings(result))
-        return products.with_products(spec, result), metrics
+        for number, observation in enumerate(plan.observations):
+            groups = []
+            for group in plan.of_field(number):
+                chunks = plan.chunks_of(group)
+                run = Run(chunks, client, on_error, report, "radio", FAN_IN, metrics)
+                groups.append(image(spec, observation, group, run, mask))
+                metrics = run.metrics
+            results.append(_with_products(spec, observation, groups))
+    if len(results) == 1:
+        return results[0], metrics
+    return FieldResults(spec.name, tuple(results)), metrics
+
+
+def _with_products(
+    spec: RadioSpec, observation: Observation, groups: Sequence[GroupImages]
+) -> ImagingResult:
+    """The result for one field, with what it says about itself, and what follows from it."""
+    result = ImagingResult(
+        name=spec.name,
+        observation=observation,
+        geometry=geometry_of(spec),
+        weighting=name_of_weights(spec),
+        groups=tuple(groups),
+    )
+    result = replace(result, warnings=gate.warnings(result))
+    return products.with_products(spec, result)
 
 
 def image(
     spec: RadioSpec,
-    plan: ImagingPlan,
+    observation: Observation,
     group: PlaneGroup,
     run: Run[Chunk],
     mask: PixelMask | None = None,
@@ -112,17 +129,17 @@ def image(
     Where CLEAN fails, whatever the reason, the images before it are not lost.
     """
     check_of = sum(chunk.size for chunk in run.partitions)
-    weighting = weigh(spec, plan, run)
+    weighting = weigh(spec, observation, run)
     with closing(make_imager(spec, group, run, weighting, check_of)) as imager:
         sums = imager.sums()
-        check_weight(sums.weight_sum, sums.unflagged, plan.observation, outside=sums.outside)
+        check_weight(sums.weight_sum, sums.unflagged, observation, outside=sums.outside)
         planes = (before_clean(spec, group, plane, sums) for plane in group.planes)
         images = GroupImages(tuple(planes), use=count_use(run, sums, weighting))
         images = with_beams(spec, images)
         if spec.clean is None:
             return images
         try:
-            return clean(spec, imager, images, run, plan.observation, mask)
+            return clean(spec, imager, images, run, observation, mask, called=group.called)
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             if isinstance(error, SpectrumError):
@@ -132,7 +149,7 @@ def image(
             return replace(images, errors=errors, stop=Stop.LOST)
 
 
-def weigh(spec: RadioSpec, plan: ImagingPlan, run: Run[Chunk]) -> Weighting | None:
+def weigh(spec: RadioSpec, observation: Observation, run: Run[Chunk]) -> Weighting | None:
     """The imaging weights; the first pass, which only uniform and Briggs weights need.
 
     Raises
@@ -144,7 +161,7 @@ def weigh(spec: RadioSpec, plan: ImagingPlan, run: Run[Chunk]) -> Weighting | No
         return untouched(spec)
     summing = Reduction(chunk_tasks.density_of, chunk_tasks.add_density)
     density = run.over("weights", summing, geometry_of(spec))
-    return weighting_of(spec, density, plan.observation)
+    return weighting_of(spec, density, observation)
 
 
 def weighting_of(
@@ -215,12 +232,18 @@ def clean(
     run: Run[Chunk],
     observation: Observation,
     mask: PixelMask | None = None,
+    *,
+    called: str = "",
 ) -> GroupImages:
-    """Deconvolve, within a mask if there is one, and restore where there is a beam."""
+    """Deconvolve, within a mask if there is one, and restore where there is a beam.
+
+    ``called`` is what whoever watches is told of the field, if that is one of several.
+    """
     assert spec.clean is not None
     psfs = tuple(plane.psf for plane in images.planes if plane.psf is not None)
     geometry = geometry_of(spec)
     where = images.planes[0].plane.where
+    where = f"{called}, {where}" if called else where
     seen = partial(show_cycle, run.observer, where, geometry, observation.origin)
     search = search_for(spec.clean, geometry, images.planes[0].beam, mask)
     cleaned = cotton_schwab(imager, psfs, spec.clean, search=search, seen=seen)

@@ -15,6 +15,7 @@ from spectrum_workflows.radio.convert.layout import blocks
 from spectrum_workflows.radio.convert.parts import VisibilitySet, axes, stored
 from spectrum_workflows.radio.convert.target import Target, begun
 from spectrum_workflows.radio.read.formats import reader_of
+from spectrum_workflows.radio.read.msv4.files import made_from
 from spectrum_workflows.radio.read.uvfits import UVFITS
 from spectrum_workflows.radio.read.uvh5 import UVH5
 
@@ -58,7 +59,8 @@ def write(
     words = origin.words()
     for part in parts:
         _described(words, origin.part_words(part), part, destination)
-    destination.commit({"type": "processing_set", "spectrum_workflows": {"job": job}})
+    noted = {"job": job} | made_from(source)
+    destination.commit({"type": "processing_set", "spectrum_workflows": noted})
     return summary | {"bytes": destination.nbytes, "kept": kept}
 
 

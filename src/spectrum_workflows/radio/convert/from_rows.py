@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.radio.convert.grid import Grid, check_single
+from spectrum_workflows.radio.convert.grid import (
+    MOST_INTERVALS,
+    Grid,
+    check_single,
+    fuller,
+    rounded,
+)
 from spectrum_workflows.radio.convert.layout import layout
 from spectrum_workflows.radio.convert.origin import Origin, PartWords, SetWords
 from spectrum_workflows.radio.convert.parts import VisibilitySet, check_filling
@@ -60,18 +66,35 @@ def _parts(file: RowFile, pieces: int) -> tuple[VisibilitySet, ...]:
     for field in np.unique(file.rows.field).tolist():
         setups = np.unique(file.rows.setup[file.rows.field == field])
         for band in (band for band in file.bands if band.setup in setups):
-            parts.append(_part(file, field, band, pieces, len(parts)))
+            for grid in _grids(file, field, band):
+                parts.append(_part(file, grid, pieces, len(parts)))
     return tuple(parts)
 
 
-def _part(file: RowFile, field: int, band: Band, pieces: int, number: int) -> VisibilitySet:
-    index = _index(file, field, band)
-    check_frequencies(band.frequency, f"spectral window {band.number}", file.url)
-    pair = np.unique(
-        (file.rows.first[index.row].astype(np.int64) << 16) | file.rows.second[index.row]
-    )
+def _grids(file: RowFile, field: int, band: Band) -> tuple[Grid, ...]:
+    """The grid of a field and band, or those of its integration times where that is fuller."""
+    whole = _grid(file, field, band)
+    every = _index(file, whole)
+    values = np.unique(rounded(file.rows.exposure[every.row]))
+    if not whole.sparse or not np.isfinite(values).all() or len(values) > MOST_INTERVALS:
+        return (whole,)
+    return fuller(whole, [_grid(file, field, band, value) for value in values.tolist()])
+
+
+def _grid(file: RowFile, field: int, band: Band, interval: float | None = None) -> Grid:
+    none = np.empty(0, np.int64)
+    empty = Grid(field, band.number, RowIndex(np.empty(0), none, none, none), none, none, interval)
+    index = _index(file, empty)
+    first, second = (getattr(file.rows, n)[index.row].astype(np.int64) for n in ("first", "second"))
+    pair = np.unique((first << 16) | second)
     at = RowIndex(index.time, index.start[:-1], index.start[1:] - 1, index.count)
-    grid = Grid(field, band.number, at, pair >> 16, pair & 0xFFFF)
+    crossed = np.unique(file.rows.time[index.row][first != second])
+    return Grid(field, band.number, at, pair >> 16, pair & 0xFFFF, interval, crossed)
+
+
+def _part(file: RowFile, grid: Grid, pieces: int, number: int) -> VisibilitySet:
+    field, band = grid.field, file.bands[grid.data_description]
+    check_frequencies(band.frequency, f"spectral window {band.number}", file.url)
     check_filling(grid, file.url)
     where = phase_centre(file, field, beam_of(file.longest, band.frequency))
     window = SpectralWindow(
@@ -88,8 +111,15 @@ def _part(file: RowFile, field: int, band: Band, pieces: int, number: int) -> Vi
     return VisibilitySet(f"{name}_{number}", grid, cut, ("DATA",), window, described)
 
 
-def _index(file: RowFile, field: int, band: Band) -> Index:
-    return index_of(file.rows, field, band, autocorrelations=True)
+def _index(file: RowFile, grid: Grid) -> Index:
+    """The rows of a grid."""
+    band = file.bands[grid.data_description]
+    index = index_of(file.rows, grid.field, band, autocorrelations=True)
+    if grid.interval is None:
+        return index
+    row = index.row[rounded(file.rows.exposure[index.row]) == grid.interval]
+    time, start = np.unique(file.rows.time[row], return_index=True)
+    return Index(row, time, np.append(start, len(row)).astype(np.int64))
 
 
 def _words(file: RowFile, form: str) -> SetWords:
@@ -110,14 +140,15 @@ def _words(file: RowFile, form: str) -> SetWords:
 
 def _part_words(file: RowFile, part: VisibilitySet) -> PartWords:
     band = file.bands[part.grid.data_description]
-    index = _index(file, part.grid.field, band)
-    with_cross = index_of(file.rows, part.grid.field, band).time
+    index, crossed = _index(file, part.grid), part.grid.crossed
+    assert crossed is not None
+    without = ~np.isin(index.time, crossed)
     return PartWords(
         interval=float(file.rows.exposure[index.row[0]]),
         reference_hz=float(band.frequency[0]),
         scans=("0",) * len(index.time),
         intents=("UNSPECIFIED",),
-        without_cross=tuple(np.flatnonzero(~np.isin(index.time, with_cross)).tolist()),
+        without_cross=tuple(np.flatnonzero(without).tolist()),
     )
 
 
@@ -126,7 +157,7 @@ def _filled(
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """The arrays of a block, all read at once: a row has its numbers together."""
     band = file.bands[part.grid.data_description]
-    index = _index(file, part.grid.field, band)
+    index = _index(file, part.grid)
     begin, end = index.start[block.time_start], index.start[block.time_stop]
     row = index.row[begin:end]
     time = np.repeat(np.arange(block.shape[0]), index.count[block.time_start : block.time_stop])

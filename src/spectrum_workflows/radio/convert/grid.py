@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +11,32 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.read.msv2.row_index import ROWS, RowIndex, grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.int64]
 
 
+SPARSE = 1.5
+"""Cells per row from which on rows are tried by their integration times."""
+
+GAIN = 0.75
+"""Cells that grids by integration time have at most, in one of all, to be taken instead."""
+
+MOST_INTERVALS = 32
+"""Integration times of which each has a grid of its own; more are no averaging by baseline."""
+
+MILLISECOND = 3
+"""Digits behind the point to which integration times, in s, are compared."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """Times × baselines of one field and data description, autocorrelations included.
+
+    Where baselines were averaged to integration times of their own, hardly any time is that of
+    many rows; then a grid holds the rows of one integration time.
 
     Attributes
     ----------
@@ -31,6 +47,11 @@ class Grid:
     antenna1, antenna2 : ndarray of int64, shape (nbaseline,)
         The pairs that occur, sorted; the order is that of the set, so that
         (2, 1) is another baseline than (1, 2).
+    interval : float or None
+        Integration time of its rows, s, to the ms; None for all rows.
+    crossed : ndarray of float64 or None
+        The times at which there are cross-correlations, where the grid is of one integration
+        time.
     """
 
     field: int
@@ -38,11 +59,23 @@ class Grid:
     at: RowIndex
     antenna1: Numbers
     antenna2: Numbers
+    interval: float | None = None
+    crossed: NDArray[np.float64] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Number of times and of baselines."""
         return len(self.at.time), len(self.antenna1)
+
+    @property
+    def cells(self) -> int:
+        """Number of cells, with a row or without."""
+        return len(self.at.time) * len(self.antenna1)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether many cells are without a row."""
+        return self.cells > SPARSE * int(self.at.count.sum())
 
 
 @dataclass(frozen=True)
@@ -58,7 +91,19 @@ class Cells:
 
 
 def grids(table: Any) -> tuple[Grid, ...]:
-    """One grid for each field and data description of a main table, in that order."""
+    """One grid for each field and data description of a main table, in that order.
+
+    Where that would leave many cells empty, one for each integration time, if that does not.
+    """
+    return tuple(
+        part
+        for grid in _of_all_rows(table)
+        for part in (_by_interval(table, grid) if grid.sparse else (grid,))
+    )
+
+
+def _of_all_rows(table: Any) -> tuple[Grid, ...]:
+    """One grid for each field and data description."""
     groups: dict[tuple[int, int], list[tuple[RowIndex, Numbers]]] = {}
     for start in range(0, table.nrows(), ROWS):
         count = min(ROWS, table.nrows() - start)
@@ -71,6 +116,43 @@ def grids(table: Any) -> tuple[Grid, ...]:
             pieces = groups.setdefault((key >> 32, key & 0xFFFFFFFF), [])
             pieces.append((at, np.unique(pair[here])))
     return tuple(_joined(key, pieces) for key, pieces in sorted(groups.items()))
+
+
+def rounded(interval: NDArray[Any]) -> NDArray[np.float64]:
+    """Integration times (s) as they are compared."""
+    return np.round(np.asarray(interval, np.float64), MILLISECOND)
+
+
+def fuller(grid: Grid, parts: Sequence[Grid]) -> tuple[Grid, ...]:
+    """Grids by integration time, if they have far fewer cells than the one of all their rows."""
+    return tuple(parts) if sum(part.cells for part in parts) <= GAIN * grid.cells else (grid,)
+
+
+def _by_interval(table: Any, grid: Grid) -> tuple[Grid, ...]:
+    """The rows of a grid by their integration time, or the grid, where that does not help."""
+    if "INTERVAL" not in table.colnames():
+        return (grid,)
+    groups: dict[float, list[tuple[RowIndex, Numbers, NDArray[np.float64]]]] = {}
+    for start in range(0, table.nrows(), ROWS):
+        count = min(ROWS, table.nrows() - start)
+        field, description, time, pair = _identifiers(table, start, count)
+        interval = rounded(table.getcol("INTERVAL", start, count))
+        own = (field == grid.field) & (description == grid.data_description)
+        for value in np.unique(interval[own]).tolist():
+            here = np.flatnonzero(own & (interval == value))
+            rows, cross = start + here, (pair[here] >> 16) != (pair[here] & 0xFFFF)
+            at = grouped(time[here], rows, rows, np.ones_like(rows))
+            piece = (at, np.unique(pair[here]), np.unique(time[here][cross]))
+            groups.setdefault(value, []).append(piece)
+        if len(groups) > MOST_INTERVALS:
+            return (grid,)
+    key = (grid.field, grid.data_description)
+    parts = []
+    for value, pieces in sorted(groups.items()):
+        crossed = np.unique(np.concatenate([cross for _, _, cross in pieces]))
+        whole = _joined(key, [(at, pairs) for at, pairs, _ in pieces])
+        parts.append(replace(whole, interval=value, crossed=crossed))
+    return fuller(grid, parts)
 
 
 def cells(table: Any, grid: Grid, times: slice, where: str) -> Cells:
@@ -113,6 +195,8 @@ def _located(table: Any, grid: Grid, times: slice) -> Iterator[tuple[Numbers, Nu
         field, description, time, pair = _identifiers(table, start, count)
         keep = (field == grid.field) & (description == grid.data_description)
         keep &= (time >= instants[0]) & (time <= instants[-1])
+        if grid.interval is not None:
+            keep &= rounded(table.getcol("INTERVAL", start, count)) == grid.interval
         cell = np.searchsorted(instants, time[keep]) * len(known)
         yield start + np.flatnonzero(keep), cell + np.searchsorted(known, pair[keep])
 

@@ -93,7 +93,7 @@ def part_of(
 
 
 def check_filling(grid: Grid, source: str) -> None:
-    """Refuse rows that share hardly any times, as after averaging by baseline."""
+    """Refuse rows that share hardly any times, not even those of one integration time."""
     ntime, nbaseline = grid.shape
     rows = int(grid.at.count.sum())
     if ntime * nbaseline > FULLEST * rows:
@@ -160,5 +160,7 @@ def _is_filled(source: str, column: str) -> bool:
 
 def without_cross(source: str, grid: Grid) -> list[int]:
     """Places of the times at which there are autocorrelations only."""
-    with_cross = index(source, (grid.field, grid.data_description)).time
+    with_cross = grid.crossed
+    if with_cross is None:
+        with_cross = index(source, (grid.field, grid.data_description)).time
     return np.flatnonzero(~np.isin(grid.at.time, with_cross)).tolist()

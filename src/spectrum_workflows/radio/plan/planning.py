@@ -1,11 +1,11 @@
-"""The plan of an image, made before any visibility is read."""
+"""The plan of an image, or of one of each of several fields, made before any visibility is read."""
 
 from __future__ import annotations
 
 import math
 import operator
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
@@ -15,7 +15,7 @@ from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import products
 from spectrum_workflows.radio.plan import forecast, memory
 from spectrum_workflows.radio.plan.chunks import chunks
-from spectrum_workflows.radio.read import coordinates, describe, find
+from spectrum_workflows.radio.read import coordinates, describe_all, find
 from spectrum_workflows.radio.read.mask import mask_identity, read_mask
 from spectrum_workflows.radio.strips.coverage import Coverage, covered
 from spectrum_workflows.radio.strips.planner import (
@@ -26,7 +26,13 @@ from spectrum_workflows.radio.strips.planner import (
 )
 from spectrum_workflows.radio.strips.planner import layout as layout_of
 from spectrum_workflows.radio.strips.types import StripLayout
-from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Geometry, Plane
+from spectrum_workflows.radio.types import (
+    ARCSEC,
+    SPEED_OF_LIGHT,
+    Geometry,
+    Plane,
+    folders,
+)
 from spectrum_workflows.stages import Forecast
 
 if TYPE_CHECKING:
@@ -47,23 +53,31 @@ CYCLES = ("major cycle", "psf transform", "minor cycle")
 
 @dataclass(frozen=True)
 class PlaneGroup:
-    """Planes that share visibilities, weights, CLEAN's peak search and masks.
+    """Planes of a field that share visibilities, weights, CLEAN's peak search and masks.
 
     Groups are independent of each other: each is imaged as if it were alone.
 
     Attributes
     ----------
     planes : tuple of Plane
+        Numbered through all groups of the field.
     layout : StripLayout or None
         How its data are cut into strips, if they are.
+    field : int or None
+        The field that its chunks are of, where there are several.
+    called : str
+        How the field is told from others in words; empty where there are none.
     """
 
     planes: tuple[Plane, ...]
     layout: StripLayout | None = None
+    field: int | None = None
+    called: str = ""
 
     def feeds(self, chunk: Chunk) -> bool:
         """Whether a chunk is one of this group's."""
-        return any(plane.number in chunk.planes for plane in self.planes)
+        own = self.field is None or chunk.field == self.field
+        return own and any(plane.number in chunk.planes for plane in self.planes)
 
 
 @dataclass(frozen=True)
@@ -73,14 +87,24 @@ class ImagingPlan(Plan):
     Attributes
     ----------
     partitions : tuple of Chunk
-    observation : Observation
-        What they are chunks of.
+    observations : tuple of Observation
+        What they are chunks of: one of every field that is imaged.
     groups : tuple of PlaneGroup
     """
 
     partitions: tuple[Chunk, ...]
-    observation: Observation = field(kw_only=True, compare=False, repr=False)
+    observations: tuple[Observation, ...] = field(kw_only=True, compare=False, repr=False)
     groups: tuple[PlaneGroup, ...] = ()
+
+    @property
+    def observation(self) -> Observation:
+        """The first field's, which is the only one of most runs."""
+        return self.observations[0]
+
+    def of_field(self, number: int) -> tuple[PlaneGroup, ...]:
+        """The groups of one of the observations, by its place among them."""
+        own = self.observations[number].field
+        return tuple(group for group in self.groups if group.field in (None, own))
 
     def chunks_of(self, group: PlaneGroup) -> tuple[Chunk, ...]:
         """The chunks that feed a group."""
@@ -114,13 +138,45 @@ def plan(
         The workers that should have read coordinates died.
     """
     _check_memory(geometry_of(spec))
-    observation = describe(spec, find(spec, data))
-    products.check(spec, observation)
+    observations = describe_all(spec, find(spec, data))
+    for observation in observations:
+        products.check(spec, observation)
     if spec.clean and spec.clean.mask:
-        read_mask(spec.clean.mask, observation, geometry_of(spec))  # now, if it does not fit
+        if len(observations) > 1:
+            message = "a mask is of one field, and several are imaged"
+            raise SpecError(message, "clean.mask", "image each in a run of its own, or unmasked")
+        read_mask(spec.clean.mask, observations[0], geometry_of(spec))  # now, if it does not fit
     one_plane = ((Plane(),),)
-    return plan_planes(
-        spec, observation, one_plane, client, report, preflight=preflight, on_error=on_error
+    plans = [
+        plan_planes(
+            spec, observation, one_plane, client, report, preflight=preflight, on_error=on_error
+        )
+        for observation in observations
+    ]
+    return plans[0] if len(plans) == 1 else of_fields(plans)
+
+
+def of_fields(plans: Sequence[ImagingPlan]) -> ImagingPlan:
+    """One plan of the plans of several fields, which are imaged one after the other."""
+    names = folders([plan.observation for plan in plans])
+    warnings = [
+        f"{name}: {line}" for name, plan in zip(names, plans, strict=True) for line in plan.warnings
+    ]
+    return ImagingPlan(
+        partitions=tuple(chunk for plan in plans for chunk in plan.partitions),
+        bytes_to_read=sum(plan.bytes_to_read for plan in plans),
+        largest_memory=max(plan.largest_memory for plan in plans),
+        warnings=tuple(warnings),
+        inputs=tuple(dict.fromkeys(pair for plan in plans for pair in plan.inputs)),
+        stages=tuple(stage for plan in plans for stage in plan.stages),
+        method=f"{len(plans)} fields; {plans[0].method}",
+        observations=tuple(plan.observation for plan in plans),
+        groups=tuple(
+            replace(group, field=plan.observation.field, called=name)
+            for name, plan in zip(names, plans, strict=True)
+            for group in plan.groups
+        ),
+        data_bytes=plans[0].data_bytes,
     )
 
 
@@ -160,7 +216,7 @@ def plan_planes(
         inputs=_inputs(spec, observation),
         stages=tuple(stages),
         method=_method(layouts[0]),
-        observation=observation,
+        observations=(observation,),
         groups=tuple(map(PlaneGroup, groups, layouts)),
         data_bytes=storage.size_below(observation.url),
     )

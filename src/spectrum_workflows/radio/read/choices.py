@@ -46,7 +46,7 @@ class Described:
     window: Named
 
 
-def field_in(asked: Name | None, present: Sequence[Named], url: str) -> int:
+def field_in(asked: Name | tuple[Name, ...] | None, present: Sequence[Named], url: str) -> int:
     """The number of the field that the spec names, or of the only one there is.
 
     Raises
@@ -58,14 +58,39 @@ def field_in(asked: Name | None, present: Sequence[Named], url: str) -> int:
         if len(present) == 1:
             return present[0].number
         message = f"the set holds several fields: {_listed(present)}"
-        raise SpecError(message, url, "choose one: field = N, or its name")
-    matches = _called(asked, present)
-    if not matches:
-        raise SpecError(f"field {asked} is not in the set", url, f"it holds {_listed(present)}")
-    if len(matches) > 1:
-        message = f"several fields are called {asked}: {_listed(matches)}"
-        raise SpecError(message, url, "choose one by its number: field = N")
-    return matches[0].number
+        raise SpecError(message, url, 'choose: field = N, its name, a list, or "all"')
+    numbers = fields_in(asked, present, url)
+    if len(numbers) > 1:
+        listed = ", ".join(map(str, numbers))
+        raise SpecError(f"several fields are chosen: {listed}", url, "choose one: field = N")
+    return numbers[0]
+
+
+def fields_in(
+    asked: Name | tuple[Name, ...], present: Sequence[Named], url: str
+) -> tuple[int, ...]:
+    """Numbers, rising, of the fields that the spec names.
+
+    Raises
+    ------
+    SpecError
+        One is not in the set, or a name fits several.
+    """
+    if asked == "all":
+        return tuple(each.number for each in present)
+    chosen: set[int] = set()
+    for name in asked if isinstance(asked, tuple) else (asked,):
+        matches = _called(name, present)
+        if not matches:
+            message = f"field {name} is not in the set"
+            raise SpecError(message, url, f"it holds {_listed(present)}")
+        if len(matches) > 1:
+            message = f"several fields are called {name}: {_listed(matches)}"
+            raise SpecError(message, url, "choose one by its number: field = N")
+        chosen.add(matches[0].number)
+    if not chosen:
+        raise SpecError("field is an empty list", url, 'name some, or "all"')
+    return tuple(sorted(chosen))
 
 
 def windows_in(choice: Choice, present: Sequence[Described], url: str) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.read.choices import Named
     from spectrum_workflows.radio.read.inventory import Inventory
     from spectrum_workflows.radio.types import Chunk, Hands, Observation, Visibilities
 
@@ -27,8 +28,8 @@ class Choice(Protocol):
         """Visibilities, by their name in a Measurement Set."""
 
     @property
-    def field(self) -> Name | None:
-        """Row of the FIELD table or its name; needed where there are several."""
+    def field(self) -> Name | tuple[Name, ...] | None:
+        """Row of the FIELD table or its name, some, or ``all``; needed where there are several."""
 
     @property
     def spectral_window(self) -> Name | tuple[Name, ...] | None:
@@ -56,7 +57,7 @@ class Chosen:
     """A `Choice` without a spec around it."""
 
     column: str = "DATA"
-    field: Name | None = None
+    field: Name | tuple[Name, ...] | None = None
     spectral_window: Name | tuple[Name, ...] | None = None
     data_description: int | None = None
     hands: Hands = "both"
@@ -81,6 +82,8 @@ class Reader:
     describe : callable
         ``describe(choice, url)``: everything about a set but its visibilities.  Raises
         `DataError` where it cannot be imaged, `SpecError` where more must be chosen.
+    fields : callable
+        ``fields(url)``: the fields that occur in the data, rising.
     coordinates : callable
         ``coordinates(chunk)``: baseline coordinates (m) of a chunk's rows, in any order, and
         its frequencies (Hz).
@@ -98,6 +101,7 @@ class Reader:
     locate: Callable[[str], str | None]
     recognises: Callable[[str], bool]
     describe: Callable[[Choice, str], Observation]
+    fields: Callable[[str], Sequence[Named]]
     coordinates: Callable[[Chunk], tuple[NDArray[np.float64], NDArray[np.float64]]]
     inventory: Callable[[str], Inventory]
     read: Callable[[Chunk], Visibilities]

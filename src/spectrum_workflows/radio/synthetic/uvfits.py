@@ -93,7 +93,7 @@ def _header(fits: Any, plan: Schedule) -> Any:
     header["TELESCOP"] = header["INSTRUME"] = plan.telescope.name
     header["OBSERVER"] = header["PROJECT"] = SIMULATED
     header["DATE-OBS"], header["EPOCH"] = _date(start), 2000.0
-    header["RADESYS"], header["SPECSYS"] = "FK5", "TOPOCENT"
+    header["SPECSYS"] = "TOPOCENT"
     header["BUNIT"], header["BSCALE"], header["BZERO"] = "JY", 1.0, 0.0
     return header
 

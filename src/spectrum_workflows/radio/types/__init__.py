@@ -19,10 +19,12 @@ from spectrum_workflows.radio.types.observation import (
     Observation,
     Responsible,
     Window,
+    folders,
 )
 from spectrum_workflows.radio.types.planes import Channels, Plane
 from spectrum_workflows.radio.types.progress import MajorCycle
 from spectrum_workflows.radio.types.result import (
+    FieldResults,
     GroupImages,
     ImagingResult,
     PlaneImages,
@@ -48,6 +50,7 @@ __all__ = [
     "Beam",
     "Channels",
     "Chunk",
+    "FieldResults",
     "Geometry",
     "GroupImages",
     "Hands",
@@ -69,5 +72,6 @@ __all__ = [
     "Use",
     "Visibilities",
     "Window",
+    "folders",
     "sky_position",
 ]

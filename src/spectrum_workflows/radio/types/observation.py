@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import numpy as np
 from spectrum_workflows.radio.types.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -227,3 +230,23 @@ class Observation:
     def origin(self) -> str:
         """``generated data``, if this package made the visibilities; else nothing."""
         return "generated data" if self.responsible.project == SIMULATED else ""
+
+
+def folders(fields: Sequence[Observation]) -> tuple[str, ...]:
+    """Names of folders for several fields: their own, as far as a folder can have them.
+
+    Where two would have the same, or one has none, all have their numbers in front.
+
+    >>> from types import SimpleNamespace as Field
+    >>> folders([Field(field=0, object_name="3C 391"), Field(field=2, object_name="J1331+3030")])
+    ('3C_391', 'J1331+3030')
+    >>> folders([Field(field=0, object_name="M 31"), Field(field=2, object_name="M/31")])
+    ('0_M_31', '2_M_31')
+    """
+    names = [re.sub(r"[^\w+.-]", "_", each.object_name, flags=re.ASCII) for each in fields]
+    names = [name.lstrip(".") for name in names]
+    if all(names) and len({name.lower() for name in names}) == len(names):
+        return tuple(names)
+    return tuple(
+        f"{each.field}_{name}".rstrip("_") for each, name in zip(fields, names, strict=True)
+    )

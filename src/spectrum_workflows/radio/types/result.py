@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from spectrum_workflows.radio.types.observation import folders
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -186,3 +188,28 @@ class ImagingResult:
         """All planes, by their numbers."""
         every = (images for group in self.groups for images in group.planes)
         return tuple(sorted(every, key=lambda images: images.plane.number))
+
+
+@dataclass(frozen=True)
+class FieldResults:
+    """What one run makes of several fields.
+
+    Attributes
+    ----------
+    name : str
+        Of the run.
+    fields : tuple of ImagingResult
+        In the order of their numbers in the set.
+    """
+
+    name: str
+    fields: tuple[ImagingResult, ...]
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """What the fields are called where files and arrays have a name."""
+        return folders([result.observation for result in self.fields])
+
+    def __getitem__(self, name: str) -> ImagingResult:
+        """What was made of a field, by the name of its folder."""
+        return dict(zip(self.folders, self.fields, strict=True))[name]

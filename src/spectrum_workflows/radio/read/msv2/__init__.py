@@ -11,6 +11,7 @@ MSV2 = Reader(
     locate=files.locate,
     recognises=files.is_measurement_set,
     describe=observation.describe,
+    fields=observation.fields,
     coordinates=visibilities.coordinates,
     inventory=listing.inventory,
     read=visibilities.read,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from spectrum_workflows.radio.read.msv2.examining import (
     has_values,
 )
 from spectrum_workflows.radio.read.msv2.fields import Span, field_names, field_of
-from spectrum_workflows.radio.read.msv2.files import beside
+from spectrum_workflows.radio.read.msv2.files import beside, stamp
 from spectrum_workflows.radio.read.msv2.identity import identity
 from spectrum_workflows.radio.read.msv2.probing import probe
 from spectrum_workflows.radio.read.msv2.row_index import ROWS, RowIndex
@@ -147,6 +148,23 @@ def describe(choice: Choice, url: str) -> Observation:
     )
 
 
+def fields(url: str) -> list[Named]:
+    """The fields that occur in the main table.
+
+    Raises
+    ------
+    DataError
+        It is not a Measurement Set.
+    """
+    probe(url)
+    with opened(url) as table:
+        check_columns(table, url)
+        numbers = {field for field, _ in _present(table)}
+    if not numbers:
+        raise DataError("the set has no rows", url, "name another one")
+    return field_names(url, numbers)
+
+
 def _parts(url: str, field: int, chosen: Sequence[int], selection: Selection) -> list[_WindowRows]:
     """The data descriptions that have chosen rows."""
     parts = [_WindowRows(n, window_of(url, n), index(url, (field, n), selection)) for n in chosen]
@@ -250,7 +268,12 @@ def check_column(column: str, url: str, rows: Sequence[int]) -> None:
 
 
 def longest_baseline(url: str) -> float:
-    """Largest hypot(u, v), m."""
+    """Largest hypot(u, v), m; looked for once for every state of a set."""
+    return _longest_baseline(url, stamp(url))
+
+
+@lru_cache(maxsize=4)
+def _longest_baseline(url: str, state: str) -> float:  # noqa: ARG001 - a part of the cache's key
     longest = 0.0
     with opened(url) as table:
         nrow = table.nrows()

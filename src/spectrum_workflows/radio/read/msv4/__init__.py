@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spectrum_workflows.radio.read.choices import Named
     from spectrum_workflows.radio.read.inventory import Inventory
     from spectrum_workflows.radio.read.reader import Choice
     from spectrum_workflows.radio.types import Chunk, Observation, Visibilities
@@ -22,6 +23,12 @@ def _describe(choice: Choice, url: str) -> Observation:
     from spectrum_workflows.radio.read.msv4 import observation
 
     return observation.describe(choice, url)
+
+
+def _fields(url: str) -> list[Named]:
+    from spectrum_workflows.radio.read.msv4 import observation
+
+    return observation.fields(url)
 
 
 def _coordinates(chunk: Chunk) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -48,6 +55,7 @@ MSV4 = Reader(
     locate=files.locate,
     recognises=files.is_zarr,
     describe=_describe,
+    fields=_fields,
     coordinates=_coordinates,
     inventory=_inventory,
     read=_read,

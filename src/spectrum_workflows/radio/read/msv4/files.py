@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows import storage
 from spectrum_workflows.radio.read.msv2 import files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def locate(stem: str) -> str | None:
@@ -26,23 +29,56 @@ def is_zarr(url: str) -> bool:
     return not storage.exists(f"{url}/table.dat") and storage.exists(f"{url}/zarr.json")
 
 
-def older(url: str) -> tuple[str, ...]:
-    """A warning where the Measurement Set beside a Zarr set is not what that was made from."""
-    stem = url.rstrip("/").removesuffix(".zarr")
-    source = files.locate(stem) if stem != url.rstrip("/") else None
-    if source is None or not storage.exists(f"{source}/table.dat"):
+def older(url: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """A warning where the set beside a Zarr set, or at its source's place, is not its source.
+
+    Parameters
+    ----------
+    url : str
+        The Zarr set.
+    attributes : mapping
+        Of its root: where ``spectrum data convert`` made it from what, if that made it.
+    """
+    noted = attributes.get("spectrum_workflows", {})
+    made = url.rstrip("/").rpartition("/")[2]
+    here = f"{made} is imaged: convert it again"
+    source = _source(url, str(noted.get("source", "")))
+    if source is None:
         return ()
-    path, made = storage.local_path(source), storage.local_path(url)
-    here = f"{made.name} is imaged: convert it again"
-    attributes = json.loads((made / "zarr.json").read_bytes()).get("attributes", {})
-    noted = attributes.get("spectrum_workflows", {}).get("job", {}).get("source", "")
-    if not noted:
-        newer = files.changed(path) > (made / "zarr.json").stat().st_mtime_ns
-        return (f"{path.name} is newer than {made.name}; {here} if the data changed",) * newer
-    content, _, changed = noted.rpartition(" ")
+    path, was = storage.local_path(source), str(noted.get("job", {}).get("source", ""))
+    if not files.is_measurement_set(source):
+        same = made_from(source)["source_written"] == noted.get("source_written", "")
+        return () if same else (f"{path.name} is not the file that {made} was made from; {here}",)
+    if not was:
+        if not storage.is_local(url):
+            return ()
+        metadata = storage.local_path(url) / "zarr.json"
+        newer = files.changed(path) > metadata.stat().st_mtime_ns
+        return (f"{path.name} is newer than {made}; {here} if the data changed",) * newer
+    content, _, changed = was.rpartition(" ")
     if content != files.structure(path):
-        return (f"{path.name} is not the set that {made.name} was made from; {here}",)
+        return (f"{path.name} is not the set that {made} was made from; {here}",)
     if files.changed(path) > int(changed):
-        message = f"{path.name} was written after {made.name} was made from it"
+        message = f"{path.name} was written after {made} was made from it"
         return (f"{message}; {here} if the data changed",)
     return ()
+
+
+def made_from(source: str) -> dict[str, str]:
+    """What a Zarr set notes of where its source was, and of a file there, to be compared later."""
+    if not storage.is_local(source):
+        return {"source": storage.shown(source)}
+    path = storage.local_path(source).resolve()
+    if not path.is_file():
+        return {"source": str(path)}
+    state = path.stat()
+    return {"source": str(path), "source_written": f"{state.st_size} {state.st_mtime_ns}"}
+
+
+def _source(url: str, noted: str) -> str | None:
+    """What a Zarr set may have been made from: the Measurement Set beside it, or where it was."""
+    stem = url.rstrip("/").removesuffix(".zarr")
+    beside = files.locate(stem) if stem != url.rstrip("/") else None
+    if beside is not None and files.is_measurement_set(beside):
+        return beside
+    return noted if noted and storage.is_local(noted) and storage.exists(noted) else None

@@ -55,7 +55,7 @@ def inventory(url: str) -> Inventory:
             antennas=antennas_of(first),
             time_scale=str(first.array("time").attrs.get("scale", "utc")).upper(),
             blocks=lambda: _blocks(url),
-            notes=older(url),
+            notes=older(url, root.attrs),
         )
 
 

@@ -62,8 +62,7 @@ def describe(choice: Choice, url: str) -> Observation:
     """
     with stored.opened(url) as (root, objects):
         known = stored.parts(root)
-        names = dict(sorted((part.field, part.field_name) for part in known))
-        field = field_in(choice.field, [Named(*pair) for pair in names.items()], url)
+        field = field_in(choice.field, _fields(known), url)
         own = [part for part in known if part.field == field]
         described = [Described(p.described, Named(p.spectral_window, p.window_name)) for p in own]
         ordered = sorted(dict.fromkeys(described), key=lambda each: each.number)
@@ -107,10 +106,32 @@ def describe(choice: Choice, url: str) -> Observation:
             identity=_identity(url, objects),
             antennas=antennas,
             time_scale=str(first.array("time").attrs.get("scale", "utc")).upper(),
-            notes=(*notes, *_unverified(objects), *older(url), *remarks(choice, lost, windows)),
+            notes=(
+                *notes,
+                *_unverified(objects),
+                *older(url, root.attrs),
+                *remarks(choice, lost, windows),
+            ),
             selection=selection,
             responsible=responsible(first.group.attrs),
         )
+
+
+def fields(url: str) -> list[Named]:
+    """The fields of a set.
+
+    Raises
+    ------
+    DataError
+        It is not a complete set in the MSv4 schema.
+    """
+    with stored.opened(url) as (root, _):
+        return _fields(stored.parts(root))
+
+
+def _fields(known: Sequence[stored.StoredSet]) -> list[Named]:
+    names = dict(sorted((part.field, part.field_name) for part in known))
+    return [Named(*pair) for pair in names.items()]
 
 
 @dataclass(frozen=True)

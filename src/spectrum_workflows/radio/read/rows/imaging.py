@@ -72,8 +72,7 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         raise DataError(f"no column {choice.column}", url, 'it has DATA only: column = "DATA"')
     if choice.select.scans:
         raise DataError("the set does not say its scans", url, "choose select.times")
-    present = [file.fields[number] for number in np.unique(file.rows.field)]
-    field = field_in(choice.field, [Named(each.number, each.name) for each in present], url)
+    field = field_in(choice.field, fields(opened, url), url)
     setups = np.unique(file.rows.setup[file.rows.field == field])
     bands = [band for band in file.bands if band.setup in setups]
     described = [Described(band.number, Named(band.number, band.name)) for band in bands]
@@ -112,6 +111,13 @@ def describe(opened: Opening, choice: Choice, url: str) -> Observation:
         selection=selection,
         responsible=Responsible(file.about.get("observer", ""), file.about.get("project", "")),
     )
+
+
+def fields(opened: Opening, url: str) -> list[Named]:
+    """The fields that occur among the rows of a file."""
+    file = opened(url)
+    present = [file.fields[number] for number in np.unique(file.rows.field)]
+    return [Named(each.number, each.name) for each in present]
 
 
 def _window(file: RowFile, part: _BandRows, choice: Choice) -> Window:

@@ -51,20 +51,21 @@ def inventory(file: RowFile) -> Inventory:
 
 
 def _blocks(file: RowFile) -> Iterator[RowBlock]:
-    """All rows of every band."""
+    """All rows of every band, each row read once."""
     known = file.rows
     with file.reading() as reading:
-        for band in file.bands:
-            rows = np.flatnonzero(known.setup == band.setup)
+        for setup in np.unique(known.setup).tolist():
+            bands = [band for band in file.bands if band.setup == setup]
+            rows = np.flatnonzero(known.setup == setup)
             for some, start, stop in spans(rows, file.row_bytes):
-                block = reading.block(start, stop, band, slice(0, len(band.frequency)), slice(None))
                 own, here = rows[some], rows[some] - start
-                yield RowBlock(
-                    window=band.number,
-                    field=known.field[own].astype(np.int64),
-                    first=known.first[own].astype(np.int64),
-                    second=known.second[own].astype(np.int64),
-                    time=known.time[own],
-                    uvw=block.uvw[here],
-                    flagged=np.count_nonzero(block.flag[here], axis=(1, 2)),
-                )
+                for band, block in zip(bands, reading.blocks(start, stop, bands), strict=True):
+                    yield RowBlock(
+                        window=band.number,
+                        field=known.field[own].astype(np.int64),
+                        first=known.first[own].astype(np.int64),
+                        second=known.second[own].astype(np.int64),
+                        time=known.time[own],
+                        uvw=block.uvw[here],
+                        flagged=np.count_nonzero(block.flag[here], axis=(1, 2)),
+                    )

@@ -51,6 +51,7 @@ def row_reader(
         locate=locate,
         recognises=recognises,
         describe=partial(imaging.describe, opened),
+        fields=partial(imaging.fields, opened),
         coordinates=partial(imaging.coordinates, opened),
         inventory=inventory,
         read=partial(imaging.read, opened),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -116,6 +116,9 @@ class Reading(Protocol):
 
     def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> RowContent:
         """Consecutive rows, some channels of a band, and some of its correlations."""
+
+    def blocks(self, start: int, stop: int, bands: Sequence[Band]) -> Iterator[RowContent]:
+        """Consecutive rows, all of each band, read together."""
 
 
 @dataclass(frozen=True)

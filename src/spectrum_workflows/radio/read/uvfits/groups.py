@@ -25,7 +25,7 @@ from spectrum_workflows.radio.read.uvfits import tables
 from spectrum_workflows.radio.read.uvfits.header import Header, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,7 +52,7 @@ class Groups:
         )
         return np.frombuffer(data, self.header.dtype).reshape(stop - start, -1)
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
+    def pieces(self) -> Iterator[tuple[int, int]]:
         """Consecutive groups that are read at a time."""
         step = max(1, SCAN_BYTES // self.header.group_bytes)
         for start in range(0, self.header.ngroup, step):
@@ -68,8 +68,19 @@ class Groups:
         return self.uvw_of(self.read(start, stop))
 
     def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> RowContent:
-        """Visibilities of one IF: a weight that is not positive is a flag."""
+        """Visibilities of one IF."""
+        return self._block(self.read(start, stop), band, channels, hands)
+
+    def blocks(self, start: int, stop: int, bands: Sequence[Band]) -> Iterator[RowContent]:
+        """Visibilities of several IFs, which stand together in a group."""
         numbers = self.read(start, stop)
+        for band in bands:
+            yield self._block(numbers, band, slice(None), slice(None))
+
+    def _block(
+        self, numbers: NDArray[Any], band: Band, channels: slice, hands: slice
+    ) -> RowContent:
+        """Visibilities of one IF of some groups: a weight that is not positive is a flag."""
         number = band.number % self.header.axis("IF").length
         data = self.header.data_of(numbers)[:, number, channels, hands]
         visibility = np.empty(data.shape[:3], np.complex64)
@@ -185,7 +196,7 @@ def _scanned(groups: Groups) -> tuple[dict[str, NDArray[Any]], NDArray[np.float3
         columns[name] = np.zeros(header.ngroup, np.int64)
     exposure = np.full(header.ngroup, np.nan, np.float32)
     longest = 0.0
-    for start, stop in groups.blocks():
+    for start, stop in groups.pieces():
         numbers, here = groups.read(start, stop), slice(start, stop)
         days = header.parameters["DATE"].of(numbers, without=JULIAN_ZERO)
         columns["time"][here] = days * DAY

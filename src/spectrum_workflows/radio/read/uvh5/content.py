@@ -27,7 +27,7 @@ from spectrum_workflows.radio.read.uvh5.header import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,27 +66,48 @@ class Content:
 
     def block(self, start: int, stop: int, band: Band, channels: slice, hands: slice) -> RowContent:
         """Visibilities of one window; weights are numbers of samples."""
-        at = self.channels[band.number][channels]
-        span = slice(int(at[0]), int(at[-1]) + 1)
-        within = at - span.start
+        [block] = self._blocks((start, stop), [self.channels[band.number][channels]], hands)
+        return block
+
+    def blocks(self, start: int, stop: int, bands: Sequence[Band]) -> Iterator[RowContent]:
+        """Visibilities of several windows, which share the pieces that the file stores."""
+        channels = [self.channels[band.number] for band in bands]
+        return self._blocks((start, stop), channels, slice(None))
+
+    def _blocks(
+        self, rows: tuple[int, int], channels: Sequence[NDArray[np.int64]], hands: slice
+    ) -> Iterator[RowContent]:
+        """Lists of channels, each rising, out of what is read once for all of them."""
+        first, last = min(int(at[0]) for at in channels), max(int(at[-1]) for at in channels)
 
         def cut(name: str) -> NDArray[Any]:
             array = self.file[f"Data/{name}"]
-            where = (slice(start, stop), *((0,) * (array.ndim - 3)), span, hands)
-            stored: NDArray[Any] = np.asarray(array[where])
-            return stored if len(within) == stored.shape[1] else stored[:, within]
+            where = (slice(*rows), *((0,) * (array.ndim - 3)), slice(first, last + 1), hands)
+            return np.asarray(array[where])
 
-        stored = cut("visdata")
-        data = np.empty(stored.shape, np.complex64)
-        if stored.dtype.names:  # integers of a correlator
-            data.real, data.imag = stored["r"], -stored["i"].astype(np.float32)
-        else:
-            np.conjugate(stored, out=data, casting="same_kind")
-        weight = np.array(cut("nsamples"), np.float32)
-        if self.duration is not None:
-            weight *= self.duration[start:stop, None, None]
-        storage.count(stored.nbytes + weight.nbytes + weight.size)
-        return RowContent(self.uvw(start, stop), data, cut("flags").astype(np.bool_), weight)
+        uvw, stored = self.uvw(*rows), {name: cut(name) for name in NEEDED}
+        storage.count(sum(array.nbytes for array in stored.values()))
+        duration = None if self.duration is None else self.duration[slice(*rows)]
+        for at in channels:
+            whole = len(at) == last + 1 - first
+            own = {n: array if whole else array[:, at - first] for n, array in stored.items()}
+            yield RowContent(uvw, *_taken(own, duration))
+
+
+def _taken(
+    stored: Mapping[str, NDArray[Any]], duration: NDArray[np.float32] | None
+) -> tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]]:
+    """Visibilities with our signs, flags and weights of what is stored."""
+    visdata = stored["visdata"]
+    data = np.empty(visdata.shape, np.complex64)
+    if visdata.dtype.names:  # integers of a correlator
+        data.real, data.imag = visdata["r"], -visdata["i"].astype(np.float32)
+    else:
+        np.conjugate(visdata, out=data, casting="same_kind")
+    weight = np.array(stored["nsamples"], np.float32)
+    if duration is not None:
+        weight *= duration[:, None, None]
+    return data, stored["flags"].astype(np.bool_), weight
 
 
 def opened(url: str) -> RowFile:
