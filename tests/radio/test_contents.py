@@ -96,6 +96,12 @@ def test_the_numbers_are_those_of_the_set(root):
     assert len(found["antennas"]) == 27
 
 
+def test_a_notebook_shows_all_tables(root):
+    shown = datasets.show_data(str(root / "small.uvh5"))._repr_html_()
+    for word in ("<b>fields</b>", "<b>windows</b>", "<b>antennas</b>", "npix to begin with"):
+        assert word in shown
+
+
 def test_a_set_in_a_store_is_shown_where_it_is(root):
     place = "memory://contents/small.uvh5"
     storage.write_bytes(place, (root / "small.uvh5").read_bytes())

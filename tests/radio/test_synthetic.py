@@ -184,3 +184,11 @@ def test_wsclean_reads_it_and_agrees(small, tmp_path, program):
     spec = spec_of(image={"epsilon": 1e-6})
     ours, _ = DOMAIN.run(spec, DOMAIN.plan(spec, str(small)))
     assert np.abs(ours.planes[0].dirty - peer).max() < 2e-6 * peer.max()
+
+
+def test_what_an_earlier_version_made_is_known_by_its_recipe():
+    table = DOMAIN.recipe(spec_of())["synthetic"]
+    assert not {"windows", "hands", "fields", "turns", "format"} & {*table}
+    assert [*table["sources"][0]] == [*SKY[0], "fwhm_arcsec"]
+    changed = DOMAIN.recipe(spec_of(synthetic={"format": "uvh5", "hands": "XX"}))["synthetic"]
+    assert (changed["format"], changed["hands"]) == ("uvh5", "XX")
