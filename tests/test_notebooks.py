@@ -84,19 +84,6 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("beams['uniform'].bmaj / beams['natural'].bmaj", 0.4, 0.8),
         Claim("outcome.digest == json.loads(read(saved))['digest']", True, True),
     ),
-    "radio/bring_your_own.ipynb": (
-        Claim("flux", 1.96, 2.04),  # Jy; the ring has 2
-        Claim("len(found['windows'])", 2, 2),
-        Claim("len(every.result.fields)", 2, 2),
-        Claim("every.summary['fields']['calibrator']['image']['peak']", 2.98, 3.02),  # Jy
-        Claim(
-            "(every.result['remnant'].planes[0].dirty == points.result.planes[0].dirty).all()",
-            True,
-            True,
-        ),
-        Claim("[*made] == ['natural']", True, True),  # what the widget drew
-        Claim("every.digest == json.loads(read(saved))['digest']", True, True),
-    ),
     "radio/scaling.ipynb": (
         Claim("len(strips)", 6, 6),
         Claim("difference", 0.0, 1e-4),  # of the peak; epsilon is 1e-4
@@ -112,10 +99,10 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 SMALL = {"hep/ttbar.ipynb": ("hep/ttbar.toml", 10_000)}
 """Notebooks that find data of this size, made before: their own would take too long."""
 
-HOLDS_CODE = {"hep/bring_your_own.ipynb", "radio/bring_your_own.ipynb"}
+HOLDS_CODE = {"hep/bring_your_own.ipynb"}
 """The notebooks that may define functions: in files that they write."""
 
-IN_ONE_PROCESS = {*HOLDS_CODE, "hep/adl.ipynb", "in_your_pipeline.ipynb"}
+IN_ONE_PROCESS = {"hep/adl.ipynb", "hep/bring_your_own.ipynb", "in_your_pipeline.ipynb"}
 """Notebooks that the tests execute without workers; the quick starts have them."""
 
 READ = "import json, pathlib\nread = lambda folder: pathlib.Path(folder, 'record.json').read_text()"

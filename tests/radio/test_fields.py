@@ -205,4 +205,4 @@ def test_an_ephemeris_is_refused_and_listed(altered):
     with pytest.raises(DataError, match=r"field 0 follows ephemeris 0: .*phaseshift"):
         DOMAIN.plan(spec_of(), str(root))
     [field] = contents(str(root / "small.ms")).json["fields"]
-    assert "follows ephemeris 0" in field["trouble"]
+    assert "follows ephemeris 0" in field["fault"]

@@ -120,7 +120,7 @@ def _of_all_rows(table: Any) -> tuple[Grid, ...]:
 
 def rounded(interval: NDArray[Any]) -> NDArray[np.float64]:
     """Integration times (s) as they are compared."""
-    return np.round(np.asarray(interval, np.float64), MILLISECOND)
+    return np.asarray(np.round(np.asarray(interval, np.float64), MILLISECOND), np.float64)
 
 
 def fuller(grid: Grid, parts: Sequence[Grid]) -> tuple[Grid, ...]:

@@ -69,7 +69,7 @@ def itrf(array: Telescope) -> NDArray[np.float64]:
 def centre(array: Telescope) -> NDArray[np.float64]:
     """Geocentric position of the array centre, m, shape (3,)."""
     x, z = _from_axis(array)
-    return _turned(array, np.array([x]), np.zeros(1), np.array([z]))[0]
+    return _turned(array, np.array([x]), np.zeros(1), np.array([z])).reshape(3)
 
 
 def _from_axis(array: Telescope) -> tuple[float, float]:

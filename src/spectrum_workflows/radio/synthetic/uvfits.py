@@ -168,7 +168,10 @@ def _antennas(fits: Any, plan: Schedule) -> Any:
         table.header[f"ARRAY{axis}"] = float(value)
     sidereal = (plan.targets[0].right_ascension + plan.hour_angle[0]) - telescope.longitude
     turned = 360.985_647_366_29 * (plan.time[0] / DAY - (_start(plan) - JULIAN_ZERO))
-    words = {"GSTIA0": float((np.degrees(sidereal) - turned) % 360), "DEGPDY": 360.985_647_366_29}
+    words: dict[str, Any] = {
+        "GSTIA0": float((np.degrees(sidereal) - turned) % 360),
+        "DEGPDY": 360.985_647_366_29,
+    }
     words |= {"FREQ": float(plan.bands[0].frequency[0]), "RDATE": _date(_start(plan))}
     words |= {"POLARX": 0.0, "POLARY": 0.0, "UT1UTC": 0.0, "DATUTC": 0.0, "TIMSYS": "UTC"}
     words |= {"ARRNAM": telescope.name, "XYZHAND": "RIGHT", "FRAME": "ITRF", "NUMORB": 0}
