@@ -61,8 +61,10 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it() -> None:
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_GATEWAY_ADDRESS", "https://127.0.0.1:9")
+    ended = len(ENDED)
     with pytest.raises(SiteError, match="the gateway did not start a cluster"):
         connect(load_site("cloud"))
+    assert len(ENDED) == ended + 1  # and not left to the garbage collector
 
 
 @pytest.mark.parametrize("host", ["gateway.example.org", "127.0.0.1:9"])

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from dask_gateway import GatewayCluster
 
 ENDED: list[Any] = []
-"""Closed gateways, kept: one that is deleted before Python ends wants its loop once more."""
+"""Closed gateways, kept: one that is deleted before Python ends wants its loop once more, and
+waits for ever if the garbage collector deletes it while a client is starting."""
 
 
 def start_gateway(site: Site, cluster: Gateway) -> Deployment:
@@ -31,8 +32,9 @@ def start_gateway(site: Site, cluster: Gateway) -> Deployment:
         raise missing("dask-gateway", "gateway") from None
 
     check_address(cluster.address, safe=("https",), insecure=cluster.insecure)
+    started = GatewayCluster.__new__(GatewayCluster)
     try:
-        started = GatewayCluster(
+        started.__init__(  # in two steps: what fails half-way is ended, too
             address=cluster.address,
             proxy_address=cluster.proxy_address,
             public_address=cluster.public_address,
@@ -40,6 +42,8 @@ def start_gateway(site: Site, cluster: Gateway) -> Deployment:
             **cluster.options,
         )
     except Exception as error:  # aiohttp's and the gateway's own, of many kinds
+        with suppress(Exception):
+            _end(started)
         raise _refused(error, cluster) from error
     try:
         client = started.get_client()
@@ -61,8 +65,10 @@ def start_gateway(site: Site, cluster: Gateway) -> Deployment:
 
 
 def _end(started: GatewayCluster) -> None:
-    started.close(shutdown=True)
-    ENDED.append(started.gateway)
+    try:
+        started.close(shutdown=True)
+    finally:
+        ENDED.append(started.gateway)
 
 
 def _scale(started: GatewayCluster, site: Site) -> None:
