@@ -191,3 +191,11 @@ def test_the_core_has_no_word_of_a_science() -> None:
         if word
     ]
     assert named == []
+
+
+@pytest.mark.xdist_group("house")
+def test_tests_of_one_group_reach_one_worker(request: pytest.FixtureRequest) -> None:
+    """Services are started once: pytest-xdist adds the group to what it sorts tests by."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("all tests run in one process")
+    assert request.node.nodeid.endswith("@house")
