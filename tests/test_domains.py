@@ -23,11 +23,14 @@ FINER = {
 }
 """What is changed in shipped specs for these tests: two partitions or more, and no large image."""
 
+ALIKE = {"large", "scaling", "ttbar_nanoaod_v12"}
+"""Specs that differ from another in size or in names of columns."""
+
 SPECS = [
     pytest.param(
         path,
         id=f"{name}-{path.stem}",
-        marks=[pytest.mark.long] if path.stem == "large" else [],
+        marks=[pytest.mark.long] if path.stem in ALIKE else [],
     )
     for name in domain.names()
     for path in sorted((shipped.folder("workflows") / name).glob("*.toml"))
