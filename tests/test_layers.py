@@ -62,8 +62,15 @@ LAYERS = {
     ),
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.fit", "hep.fit.*"),
-        *("hep.corrections", "hep.corrections.*"),
-        *("hep.columns", "hep.completeness", "hep.histogram", "hep.normalisation", "hep.review"),
+        *("hep.corrections", "hep.corrections.*", "hep.objects", "hep.objects.*"),
+        *(
+            "hep.columns",
+            "hep.completeness",
+            "hep.envelopes",
+            "hep.histogram",
+            "hep.normalisation",
+            "hep.review",
+        ),
         *("hep.io.soundness", "hep.plan.duplicates", "hep.plan.partition"),
         *("hep.select.event_filters", "hep.select.observables"),
         *(

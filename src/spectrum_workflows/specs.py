@@ -20,6 +20,9 @@ from spectrum_workflows.naming import Name
 _TRIED = r"(tuple|list|dict)\[.*\]|int|float|str|bool"
 """What pydantic puts behind a key that may have several types."""
 
+TAGS = ("tuple[...]", "dict[...]")
+"""What a key that is a list or a table calls the two; see `listed_or_tabled`."""
+
 LONGEST = 300
 """Characters that an error quotes of a name or value."""
 
@@ -69,6 +72,11 @@ class RunSpec(FrozenModel):
     """Which science this spec is of."""
     name: Name
     """Of the run: its folder below the results root begins with it."""
+
+
+def listed_or_tabled(value: Any) -> str:
+    """Which of `TAGS` a value is, so that an error is about what it was meant to be."""
+    return TAGS[isinstance(value, Mapping)]
 
 
 def parse(model: type[M], table: Mapping[str, Any], *, where: str, exact: bool = False) -> M:
@@ -226,6 +234,8 @@ def _was_tried(loc: tuple[int | str, ...], k: int) -> bool:
     """Whether a step is not in the file but a type, or a model of an entry of a list."""
     step, after = str(loc[k]), loc[k + 1 :]
     if k and isinstance(loc[k - 1], int) and re.fullmatch(r"[A-Z]\w*Spec", step):
+        return True
+    if step in TAGS:
         return True
     return bool(re.fullmatch(_TRIED, step)) and all(isinstance(s, int) for s in after)
 

@@ -42,6 +42,8 @@ class RequestedColumns:
         Whether events are taken from good runs only.
     normalisation : {"", "events", "genweight"}
         How the sample is normalised; not at all if it is empty.
+    inputs : tuple of str
+        What corrections need besides, and the selection does not see.
     """
 
     columns: tuple[str, ...]
@@ -50,6 +52,12 @@ class RequestedColumns:
     fallbacks: Mapping[str, FallbackSpec] | None = None
     certified: bool = False
     normalisation: str = ""
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """Columns of the selection, then those of corrections, each once."""
+        return tuple(dict.fromkeys((*self.columns, *self.inputs)))
 
     @property
     def generator_weighted(self) -> bool:
@@ -60,7 +68,7 @@ class RequestedColumns:
         """Branches to read, each once, of a file that lacks these columns and triggers."""
         lacking = set(fallbacks_used)
         names: list[str] = []
-        for name in self.columns:
+        for name in self.every:
             names += sources(self.fallback(name)) if name in lacking else [name]
         names += [*self.present(lacking), *(CERTIFICATION if self.certified else ())]
         return tuple(dict.fromkeys(names))
@@ -68,7 +76,7 @@ class RequestedColumns:
     def fallbacks_used(self, have: Iterable[str]) -> tuple[str, ...]:
         """Columns and triggers that are not among the branches, and need not be."""
         known, fallbacks = set(have), self.fallbacks or {}
-        columns = [n for n in self.columns if n not in known and n in fallbacks]
+        columns = [n for n in self.every if n not in known and n in fallbacks]
         return (*columns, *(n for n in self.absent if n not in known and n not in columns))
 
     def present(self, fallbacks_used: Iterable[str]) -> tuple[str, ...]:
@@ -78,14 +86,12 @@ class RequestedColumns:
 
     def alike(self, fallbacks_used: Iterable[str]) -> tuple[str, ...]:
         """Those in which all files of a sample must agree: they may change what is selected."""
-        return tuple(
-            n for n in fallbacks_used if n in self.columns and not self.fallback(n).neutral
-        )
+        return tuple(n for n in fallbacks_used if n in self.every and not self.fallback(n).neutral)
 
     @property
     def differing(self) -> bool:
         """Whether files of the sample may have other columns than the first."""
-        return bool(self.alike(n for n in self.columns if n in (self.fallbacks or {})))
+        return bool(self.alike(n for n in self.every if n in (self.fallbacks or {})))
 
     def fallback(self, name: str) -> FallbackSpec:
         """The fallback of a column."""
@@ -93,7 +99,7 @@ class RequestedColumns:
 
     def words(self, name: str) -> str:
         """Consequence of a column or trigger that a file lacks, in one line."""
-        if name in self.columns:
+        if name in self.every:
             return self.fallback(name).words(name)
         return f"{name} is absent, taken as false"
 
@@ -102,7 +108,7 @@ def cuts(requested: RequestedColumns, fallbacks_used: Iterable[str]) -> dict[str
     """The cuts that belong to what stands in."""
     changed: dict[str, Any] = {}
     for name in fallbacks_used:
-        if name in requested.columns:
+        if name in requested.every:
             changed |= requested.fallback(name).cuts or {}
     return changed
 
@@ -134,7 +140,7 @@ def absent(
 def as_selection_sees(
     read: ak.Array, requested: RequestedColumns, fallbacks_used: Sequence[str]
 ) -> ak.Array:
-    """Records with the columns of the selection, from the branches that were read.
+    """Records with the columns of selection and corrections, from the branches that were read.
 
     Parameters
     ----------
@@ -144,7 +150,7 @@ def as_selection_sees(
         As there.
     """
     return records(
-        {name: _column(read, requested, fallbacks_used, name) for name in requested.columns}
+        {name: _column(read, requested, fallbacks_used, name) for name in requested.every}
     )
 
 
@@ -203,7 +209,7 @@ def _remedy(column: str, requested: RequestedColumns | None) -> str:
     """Remedy for a branch that not all files have: what to write in the spec."""
     if requested and column in requested.triggers:
         return f'where it may be absent, say so: triggers = [{{path = "{column}", absent = false}}]'
-    if requested and column not in requested.columns:
+    if requested and column not in requested.every:
         return ""
     computed = [name for name, d in DEFINITIONS.items() if d.gives == column]
     source = f'the definition "{computed[0]}"' if computed else "another branch"
@@ -242,6 +248,7 @@ def to_keep(spec: HepSpec) -> list[str]:
     fallbacks_used = [name for fallback in spec.fallbacks.values() for name in sources(fallback)]
     of_samples = [name for sample in spec.samples.values() for name in sample.columns]
     perhaps = [*spec.simulation_columns, *of_samples, *fallbacks_used, *CERTIFICATION, GENERATED]
+    perhaps += spec.object_columns
     return list(dict.fromkeys([*keep, *(f"{name}?" for name in perhaps if name not in keep)]))
 
 

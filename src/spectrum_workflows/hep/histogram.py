@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import hist
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.completeness import joined, processed_weight
+from spectrum_workflows.hep.envelopes import up_and_down
 from spectrum_workflows.hep.normalisation import usable
 from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
 from spectrum_workflows.hep.spec import HepSpec
@@ -213,10 +215,11 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     and those of which what is left has no positive sum of weights none of numbers.
     """
     weights = {name: weight_of(name, total, spec) for name in spec.samples}
+    summed = {**total.histograms, **_envelopes(total, spec)}
     histograms = {}
     for sample in spec.samples:
         for name, axis in spec.templates_of(sample):
-            filled = total.histograms.get((sample, name))
+            filled = summed.get((sample, name))
             filled = empty(name, spec.histograms[axis]) if filled is None else filled
             weight = weights[sample]
             histograms[sample, name] = filled if weight == 1 else filled * weight
@@ -228,6 +231,23 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     }
     events = {sample: total.events.get(sample, 0) for sample in spec.samples}
     return HepResult(spec, histograms, selected, events, weights, tuple(missing))
+
+
+def _envelopes(total: Filled, spec: HepSpec) -> dict[tuple[str, str], hist.Hist]:
+    """Templates that are made of several that were filled."""
+    out = {}
+    titles, sets = spec.titles, spec.generator_weights.items()
+    for (name, described), sample, axis in product(sets, spec.samples, spec.histograms):
+        nominal = total.histograms.get((sample, axis))
+        if described.kind == "pair" or nominal is None:
+            continue
+        if not spec.concerns(described.samples, sample):
+            continue
+        members = [total.histograms[sample, titles[axis, m]] for m in described.filled(name)]
+        both = up_and_down(nominal, members, described)
+        for template, made in zip(described.templates(name), both, strict=True):
+            out[sample, titles[axis, template]] = made
+    return out
 
 
 def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:

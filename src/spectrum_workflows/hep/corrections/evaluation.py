@@ -27,6 +27,9 @@ ULP = 4
 EACH = 8
 """Elements of a call that are compared for each of many corrections."""
 
+BLOCK = 8_192
+"""Elements whose values for all corrections are in cache before they are put in order."""
+
 
 @dataclass(frozen=True)
 class Compound:
@@ -150,21 +153,59 @@ class CorrectionKernels:
             raise SpecError("no corrections are named", "evaluate_all")
         return on_elements(lambda *flat: self._evaluated(tuple(names), flat), inputs)
 
+    def evaluate_lanes(self, names: tuple[str, ...], *inputs: Any) -> NDArray[np.float64]:
+        """The same of flat arrays, one correction after the other.
+
+        Parameters
+        ----------
+        names : tuple of str
+        *inputs : ndarray, shape (n,), or str
+
+        Returns
+        -------
+        ndarray of float64, shape (n_names, n)
+
+        Raises
+        ------
+        DataError, SpecError
+            As of `evaluate`.
+        """
+        n = _length(inputs)
+        out = np.empty((len(names), n))
+        for name in names:
+            _check_inputs(name, self.inputs(name), inputs)
+        groups = _groups(self, names)
+        for start in range(0, n, BLOCK):
+            block = slice(start, start + BLOCK)
+            some = tuple(given if isinstance(given, str) else given[block] for given in inputs)
+            out[:, block] = self._in_groups(names, groups, some, start).T
+        _check(self, names, inputs, out.T)
+        return out
+
     def _evaluated(self, names: tuple[str, ...], inputs: tuple[Any, ...]) -> NDArray[np.float64]:
         """Values of flat inputs; shape (n, n_names)."""
         for name in names:
             _check_inputs(name, self.inputs(name), inputs)
-        n = next((len(given) for given in inputs if not isinstance(given, str)), 1)
-        out = np.empty((n, len(names)))
-        for lanes in _groups(self, names):
+        out = self._in_groups(names, _groups(self, names), inputs, 0)
+        _check(self, names, inputs, out)
+        return out
+
+    def _in_groups(
+        self, names: tuple[str, ...], groups: list[list[int]], inputs: tuple[Any, ...], start: int
+    ) -> NDArray[np.float64]:
+        """Values of flat inputs, neither they nor the values checked; shape (n, n_names).
+
+        The first of the elements is number ``start`` in errors.
+        """
+        out = np.empty((_length(inputs), len(names)))
+        for lanes in groups:
             chosen = [names[k] for k in lanes]
             if len(lanes) == len(names):
-                _evaluate_group(self, chosen, inputs, out)
+                _evaluate_group(self, chosen, inputs, start, out)
             else:
                 part = np.empty((len(out), len(lanes)))
-                _evaluate_group(self, chosen, inputs, part)
+                _evaluate_group(self, chosen, inputs, start, part)
                 out[:, lanes] = part
-        _check(self, names, inputs, out)
         return out
 
 
@@ -235,6 +276,10 @@ def _check_whole(given: NDArray[Any], name: str, where: str) -> None:
         raise DataError(f"input {name} is {value:g}", where, "it takes whole numbers")
 
 
+def _length(inputs: tuple[Any, ...]) -> int:
+    return next((len(given) for given in inputs if not isinstance(given, str)), 1)
+
+
 def _groups(kernels: CorrectionKernels, names: tuple[str, ...]) -> list[list[int]]:
     """Which of the corrections are evaluated together."""
     groups: dict[object, list[int]] = {}
@@ -250,6 +295,7 @@ def _evaluate_group(
     kernels: CorrectionKernels,
     names: list[str],
     inputs: tuple[Any, ...],
+    start: int,
     out: NDArray[np.float64],
 ) -> None:
     first = kernels.tables.get(names[0])
@@ -257,11 +303,11 @@ def _evaluate_group(
         given = _as_the_library_takes(kernels.inputs(names[0]), inputs, len(out))
         out[:, 0] = _by_the_library(kernels, names[0], given)
     elif isinstance(first, Compound):
-        out[:, 0] = _stacked(kernels, names[0], first, inputs, len(out))
+        out[:, 0] = _stacked(kernels, names[0], first, inputs, start, len(out))
     else:
         tables = (kernels.tables[name] for name in names)
         lanes = side_by_side(tuple(table for table in tables if isinstance(table, Table)))
-        _walk(names[0], first, lanes, inputs, out)
+        _walk(names[0], first, lanes, inputs, start, out)
 
 
 def _walk(
@@ -269,6 +315,7 @@ def _walk(
     table: Table,
     lanes: Lanes,
     inputs: tuple[Any, ...],
+    start: int,
     out: NDArray[np.float64],
 ) -> None:
     values = np.empty((len(out), len(table.inputs)))
@@ -290,7 +337,7 @@ def _walk(
         shown = f"{number if asked.type == 'int' else number.view(np.float64):.17g}"
         shown = repr(inputs[which]) if asked.type == "string" else shown
         raise DataError(
-            f"{asked.name} is {shown} in element {element}, {_WORDS[status]}",
+            f"{asked.name} is {shown} in element {start + element}, {_WORDS[status]}",
             f"correction {name}",
             "leave such elements out, or mend the file",
         )
@@ -305,7 +352,12 @@ _WORDS = {
 
 
 def _stacked(
-    kernels: CorrectionKernels, name: str, compound: Compound, inputs: tuple[Any, ...], n: int
+    kernels: CorrectionKernels,
+    name: str,
+    compound: Compound,
+    inputs: tuple[Any, ...],
+    start: int,
+    n: int,
 ) -> NDArray[np.float64]:
     """A compound correction, one of its stack after the other."""
     changed: list[Any] = list(inputs)
@@ -315,7 +367,7 @@ def _stacked(
         factor = np.empty((n, 1))
         if isinstance(table, Table):
             chosen = tuple(changed[i] for i in taken)
-            _walk(f"{part} of {name}", table, side_by_side((table,)), chosen, factor)
+            _walk(f"{part} of {name}", table, side_by_side((table,)), chosen, start, factor)
         for i in compound.update:
             changed[i] = _updated(compound.input_op, changed[i], factor[:, 0])
         total = factor[:, 0] if k == 0 else _updated(compound.output_op, total, factor[:, 0])

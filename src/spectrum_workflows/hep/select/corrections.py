@@ -48,8 +48,8 @@ class Corrections:
     def loaded(self) -> Any:
         """The argument of ``select``: a set of corrections, or one by each name of the table."""
         if len(self.sets) == 1 and not self.sets[0][0]:
-            return _loaded(self.sets[0][1])
-        return {name: _loaded(text) for name, text in self.sets}
+            return library(self.sets[0][1])
+        return {name: library(text) for name, text in self.sets}
 
     def compiled(self, *, check: int) -> CorrectionKernels:
         """The one set without a name, as kernels; ``check`` elements of a call are compared."""
@@ -83,10 +83,9 @@ def corrections(named: str | tuple[str, ...] | Mapping[str, str], folder: str) -
         files = [("", n) for n in ([named] if isinstance(named, str) else named)]
     texts, inputs = [], []
     for name, file in files:
-        url = storage.join(folder, file)
-        data = storage.read_bytes(url)
-        texts.append((name, file, _text(data, url)))
-        inputs.append((file, f"sha256 {hashlib.sha256(data).hexdigest()}"))
+        text, identity = correction_file(file, folder)
+        texts.append((name, file, text))
+        inputs.append((file, identity))
     if table or len(texts) == 1:
         sets = [(name, text) for name, _, text in texts]
     else:
@@ -94,12 +93,25 @@ def corrections(named: str | tuple[str, ...] | Mapping[str, str], folder: str) -
     return Corrections(tuple(sets), tuple(inputs))
 
 
+def correction_file(file: str, folder: str) -> tuple[str, str]:
+    """The JSON of one file, and the identity of its content.
+
+    Raises
+    ------
+    DataNotFoundError, DataError
+        There is no such file, or it is none of schema version 2.
+    """
+    url = storage.join(folder, file)
+    data = storage.read_bytes(url)
+    return _text(data, url), f"sha256 {hashlib.sha256(data).hexdigest()}"
+
+
 def _text(data: bytes, url: str) -> str:
     if data[:2] == b"\x1f\x8b":
         data = _unpacked(data, url)
     try:
         text = data.decode()
-        _loaded(text)
+        library(text)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = ""
@@ -153,11 +165,12 @@ def compiled(text: str, *, check: int) -> CorrectionKernels:
     """A correctionlib file as kernels, made once in a process."""
     from spectrum_workflows.hep.corrections.evaluation import compile_corrections
 
-    return compile_corrections(text, _loaded(text), check=check)
+    return compile_corrections(text, library(text), check=check)
 
 
 @lru_cache(maxsize=16)
-def _loaded(text: str) -> Any:
+def library(text: str) -> Any:
+    """A correctionlib file as correctionlib's own set, made once in a process."""
     from correctionlib import CorrectionSet
 
     return CorrectionSet.from_string(text)

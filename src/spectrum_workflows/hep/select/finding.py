@@ -66,6 +66,21 @@ def check_cuts(selection: Selection, cuts: Mapping[str, Any], options: Sequence[
     _told(selection.name, function, cuts, options)
 
 
+def check_function(selection: Selection, name: str, where: str) -> None:
+    """Refuse the name of a function that does not stand beside a selection.
+
+    Raises
+    ------
+    SpecError
+        There is none; the closest is named.
+    """
+    own = vars(module_of(selection.source))
+    known = {n for n, f in own.items() if callable(f) and not n.startswith("_")}
+    if name not in known:
+        message = f"no function {name!r} beside {selection.name}"
+        raise SpecError(message, where, closest(name, sorted(known)))
+
+
 def _told(
     name: str, function: Select, cuts: Mapping[str, Any], options: Sequence[str]
 ) -> tuple[str, ...]:

@@ -178,4 +178,22 @@ def filter_events(branches: ak.Array, events: Events, workload: Workload) -> ak.
     if requested.certified and workload.good_runs is not None:
         run, block = (branches[name] for name in columns.CERTIFICATION)
         seen = seen[event_filters.in_good_runs(run, block, workload.good_runs)]
+    if workload.preselect:
+        seen = seen[_preselected(seen, selection_for(events, workload), workload.preselect)]
     return seen
+
+
+def _preselected(seen: ak.Array, selection: Selection, name: str) -> NDArray[np.bool_]:
+    """What the function that is named says of every event; shape (n_events,).
+
+    Raises
+    ------
+    DataError
+        It is not one true or false per event.
+    """
+    returned = selection.beside(name, seen)
+    mask: NDArray[Any] = np.asarray(returned) if ak.Array(returned).ndim == 1 else np.empty(0)
+    if mask.shape != (len(seen),) or mask.dtype != np.bool_:
+        remedy = "return an array of true and false"
+        raise DataError(f"{name} did not return one true or false per event", "preselect", remedy)
+    return mask

@@ -53,10 +53,27 @@ class Selection:
         PartitionError
             It raised an error, whose lines of the user's code are named.
         """
-        function = function_of(self.source, self.name)
+        return self._called(self.name, events, {**given(self.cuts), **options})
+
+    def beside(self, name: str, events: Any) -> Any:
+        """Apply another function of the same module, with those of the cuts that it takes.
+
+        Raises
+        ------
+        PartitionError
+            As of the selection.
+        """
+        parameters = inspect.signature(function_of(self.source, name)).parameters.values()
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        known = {p.name for p in parameters}
+        cuts = {cut: v for cut, v in given(self.cuts).items() if takes_all or cut in known}
+        return self._called(name, events, cuts)
+
+    def _called(self, name: str, events: Any, options: Mapping[str, Any]) -> Any:
+        function = function_of(self.source, name)
         try:
             with redirect_stdout(sys.stderr):  # the output is the command's, and may be JSON
-                return function(events, **given(self.cuts), **options)
+                return function(events, **options)
         except (Exception, SystemExit, GeneratorExit) as error:
             if isinstance(error, SpectrumError) and isinstance(self.source, Installed):
                 raise

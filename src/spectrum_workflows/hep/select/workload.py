@@ -13,8 +13,9 @@ from spectrum_workflows.hep import columns
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.corrections import Corrections, corrections
+from spectrum_workflows.hep.select.declaring import Declarations, declare
 from spectrum_workflows.hep.select.event_filters import GoodRuns
-from spectrum_workflows.hep.select.finding import check_cuts, find_selection
+from spectrum_workflows.hep.select.finding import check_cuts, check_function, find_selection
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 
@@ -36,7 +37,9 @@ class Workload:
     weightless : frozenset of str
         Those of them that the selection may not weight.
     variations : mapping of str to tuple of str
-        Systematic variations of every sample.
+        What is filled of every sample besides the nominal: its systematic variations.
+    asked : mapping of str to tuple of str
+        Those of them that the selection computes itself.
     titles : mapping of (histogram, variation) to str
         Names of all histograms.
     corrections : Corrections
@@ -47,6 +50,10 @@ class Workload:
         Name and content of what was read to make this.
     cuts : mapping of str to mapping
         Cuts of samples that have their own.
+    declarations : Declarations
+        Objects that are corrected, and their variations.
+    preselect : str
+        Function that tells which events any variation may select; none if empty.
     """
 
     requested: Mapping[str, RequestedColumns]
@@ -55,23 +62,28 @@ class Workload:
     data: frozenset[str]
     weightless: frozenset[str]
     variations: Mapping[str, tuple[str, ...]]
+    asked: Mapping[str, tuple[str, ...]]
     titles: Mapping[tuple[str, str], str]
     corrections: Corrections = field(default_factory=Corrections)
     good_runs: GoodRuns | None = None
     inputs: tuple[tuple[str, str], ...] = ()
     cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    declarations: Declarations = field(default_factory=Declarations)
+    preselect: str = ""
 
     @property
     def digest(self) -> str:
         """SHA-256 of all code that decides the result, this package's too, and the corrections."""
         parts = {"selection": self.selection.digest, "science": science_code(__name__).digest}
+        if self.declarations:
+            parts |= {"declarations": self.declarations.digest}
         return digest_of_all(parts | {"corrections": self.corrections.text})
 
     def options(self, sample: str) -> dict[str, Any]:
         """Keyword arguments of the selection for a sample, besides the cuts."""
         options: dict[str, Any] = {}
-        if any(self.variations.values()):
-            options["variations"] = self.variations[sample]
+        if any(self.asked.values()):
+            options["variations"] = self.asked[sample]
         if self.corrections:
             options["corrections"] = self.corrections.loaded()
         told = {"sample": sample, "is_data": sample in self.data}
@@ -91,35 +103,46 @@ def load_workload(spec: HepSpec) -> Workload:
     for name, fallback in spec.fallbacks.items():
         if fallback.definition:
             columns.definition(fallback.definition, f"fallbacks.{name}")
-    variations = {name: spec.variations_of(name) for name in spec.samples}
-    options = ["variations"] * any(variations.values()) + ["corrections"] * bool(spec.corrections)
+    asked = {name: spec.asked_of(name) for name in spec.samples}
+    options = ["variations"] * any(asked.values()) + ["corrections"] * bool(spec.corrections)
     selection = find_selection(spec.select, spec.cuts, folder=spec.folder, options=options)
     changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
     for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
         check_cuts(selection, {**spec.cuts, **changed, **cuts}, options)
     good, inputs = _good_runs(spec)
     read = corrections(spec.corrections, spec.folder)
+    declarations = declare(spec)
+    beside = {"preselect": spec.preselect}
+    for name, weight in spec.weights.items():
+        beside |= {f"weights.{name}.{key}": getattr(weight, key) for key in ("where", "tagged")}
+    for where, function in beside.items():
+        if function:
+            check_function(selection, function, where)
     return Workload(
-        {name: _requested(spec, name) for name in spec.samples},
+        {name: _requested(spec, name, declarations) for name in spec.samples},
         selection,
         dict(spec.histograms),
         frozenset(name for name, sample in spec.samples.items() if sample.data),
         frozenset(n for n, sample in spec.samples.items() if sample.data and not sample.weighted),
-        variations,
+        {name: spec.filled_of(name) for name in spec.samples},
+        asked,
         spec.titles,
         read,
         good,
-        (*selection.source.inputs, *inputs, *read.inputs),
+        (*selection.source.inputs, *inputs, *read.inputs, *declarations.inputs),
         {name: sample.cuts for name, sample in spec.samples.items() if sample.cuts},
+        declarations,
+        spec.preselect,
     )
 
 
-def _requested(spec: HepSpec, name: str) -> RequestedColumns:
+def _requested(spec: HepSpec, name: str, declarations: Declarations) -> RequestedColumns:
     """The columns requested of the files of a sample."""
     sample, triggers = spec.samples[name], spec.triggers_of(name)
     normalisation = "" if sample.data or spec.normalisation == "none" else spec.normalisation
     simulated = () if sample.data else spec.simulation_columns
     weight = (columns.GENERATED,) if normalisation == "genweight" else ()
+    declared = declarations.samples.get(name)
     return RequestedColumns(
         tuple(dict.fromkeys((*spec.columns, *simulated, *sample.columns, *weight))),
         tuple(dict.fromkeys(trigger.path for trigger in triggers)),
@@ -127,6 +150,7 @@ def _requested(spec: HepSpec, name: str) -> RequestedColumns:
         dict(spec.fallbacks),
         certified=bool(spec.good_runs) and sample.data,
         normalisation=normalisation,
+        inputs=() if declared is None else declared.columns,
     )
 
 

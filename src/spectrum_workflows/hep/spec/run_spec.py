@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
-from spectrum_workflows.hep.spec import fallback, fit_check
+from spectrum_workflows.hep.spec import fallback, fit_check, objects_check
 from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.cuts import Cut
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.hep.spec.fit import FitSpec
+from spectrum_workflows.hep.spec.objects import MetSpec, ObjectSpec, column_of
 from spectrum_workflows.hep.spec.samples import SampleSpec, Triggers, TriggerSpec
 from spectrum_workflows.hep.spec.titles import titles_of
+from spectrum_workflows.hep.spec.variations import VariationSpec
+from spectrum_workflows.hep.spec.weights import GeneratorWeightSpec, WeightSpec
 from spectrum_workflows.naming import Name
-from spectrum_workflows.specs import FrozenModel, closest
+from spectrum_workflows.specs import TAGS, FrozenModel, closest, listed_or_tabled
 
 ANALYSES = "spectrum_workflows.hep.analyses"
 """The package's own selections."""
 
 Path = Annotated[str, Field(min_length=1)]
 """A name of a file, relative to the spec, or its URL."""
+
+
+Variations = Annotated[
+    Annotated[tuple[Name, ...], Tag(TAGS[0])] | Annotated[dict[Name, VariationSpec], Tag(TAGS[1])],
+    Discriminator(listed_or_tabled),
+]
+"""A list of names, or a table."""
 
 
 class EventPartitionSpec(FrozenModel):
@@ -76,8 +95,20 @@ class HepSpec(FrozenModel):
     cuts: dict[str, Cut] = Field(default_factory=dict)
     """Numbers, text, true or false, or lists of them, passed to ``select`` as keyword arguments
     with the types they have in the file."""
-    variations: tuple[Name, ...] = ()
-    """Systematic variations asked of ``select`` for simulated samples."""
+    variations: Variations = ()
+    """Systematic variations of simulated samples: a list of those that ``select`` computes itself,
+    or a table of those of corrected objects, of which it knows nothing."""
+    objects: dict[Name, ObjectSpec] = Field(default_factory=dict)
+    """Objects that are corrected before ``select`` sees them."""
+    met: MetSpec | None = None
+    """The missing transverse momentum that follows them."""
+    weights: dict[Name, WeightSpec] = Field(default_factory=dict)
+    """Weights of simulated events from corrections: pile-up, scale factors."""
+    generator_weights: dict[Name, GeneratorWeightSpec] = Field(default_factory=dict)
+    """Variations by weights that the generator stores: scales, parton densities, parton shower."""
+    preselect: str = ""
+    """Name of a function beside ``select`` that tells from the file's own columns, before anything
+    is corrected, which events any variation may select: an array of true and false."""
     corrections: str | tuple[Path, ...] | dict[str, Path] = ""
     """Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec. ``select`` is given a
     mapping of name to correction: of one file, of all files of a list, or one such mapping for
@@ -116,13 +147,14 @@ class HepSpec(FrozenModel):
                 _known(sample.varies, self.nominal_samples, f"samples.{name}.varies")
                 if sample.data or self.samples[sample.varies].data:
                     raise ValueError(f"samples.{name}: data varies nothing, and nothing varies it")
+        objects_check.check(self)
         fit_check.check(self)
         return self
 
     @model_validator(mode="after")
     def _fallbacks_say_what_they_mean(self) -> Self:
         of_samples = (name for sample in self.samples.values() for name in sample.columns)
-        known = {*self.columns, *self.simulation_columns, *of_samples}
+        known = {*self.columns, *self.simulation_columns, *of_samples, *self.object_columns}
         for name, described in self.fallbacks.items():
             fallback.check(name, described)
             if name not in known:
@@ -138,12 +170,74 @@ class HepSpec(FrozenModel):
         """Samples that are no variation of another."""
         return [name for name, sample in self.samples.items() if not sample.varies]
 
+    @property
+    def object_columns(self) -> tuple[str, ...]:
+        """Columns that objects and variations may need; words of corrections are among them."""
+        given = [described.inputs for described in self.objects.values()]
+        for v in self.declared_variations.values():
+            given += [v.inputs, v.up, v.down]
+        names = [name for o in self.objects.values() for name in (*o.columns, o.raw) if name]
+        for o in self.objects.values():
+            names += [f"{o.collection}_{name}" for name in ("eta", "phi")]
+            if o.smearing is not None and o.smearing.generated:
+                names += [f"{o.smearing.generated}_{name}" for name in ("pt", "eta", "phi")]
+                names.append(o.smearing.index)
+        names += [self.met.pt, self.met.phi] if self.met is not None else []
+        given += [i for w in self.weights.values() for i in (w.inputs, w.up, w.down)]
+        names += [f"{w.collection}_pt" for w in self.weights.values() if w.collection]
+        names += [weight.column for weight in self.generator_weights.values()]
+        words = (value for inputs in given for value in inputs.values())
+        columns = (column_of(word) for word in words if isinstance(word, str))
+        return tuple(dict.fromkeys((*names, *columns)))
+
+    @property
+    def declared_variations(self) -> dict[str, VariationSpec]:
+        """Variations of corrected objects."""
+        return self.variations if isinstance(self.variations, dict) else {}
+
     def variations_of(self, sample: str) -> tuple[str, ...]:
-        """Systematic variations of the selection that a sample goes through."""
+        """Systematic variations that a sample goes through: names of its templates."""
+        return (*self._varied(sample), *self._of_generator(sample, GeneratorWeightSpec.templates))
+
+    def filled_of(self, sample: str) -> tuple[str, ...]:
+        """What is filled to know them: of an envelope its members."""
+        return (*self._varied(sample), *self._of_generator(sample, GeneratorWeightSpec.filled))
+
+    def _varied(self, sample: str) -> tuple[str, ...]:
+        templates = (
+            template
+            for name, variation in self.declared_variations.items()
+            if self.concerns(variation.samples, sample)
+            for template in variation.templates(name)
+        )
+        weighted = (
+            template
+            for name, weight in self.weights.items()
+            if self.concerns(weight.samples, sample)
+            for template in weight.templates(name)
+        )
+        return (*self.asked_of(sample), *templates, *weighted)
+
+    def _of_generator(
+        self, sample: str, names: Callable[[GeneratorWeightSpec, str], tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        sets = self.generator_weights.items()
+        own = (names(w, name) for name, w in sets if self.concerns(w.samples, sample))
+        return tuple(template for templates in own for template in templates)
+
+    def asked_of(self, sample: str) -> tuple[str, ...]:
+        """Those of them that ``select`` computes itself."""
         described = self.samples[sample]
         if described.data or described.varies:
             return ()
-        return self.variations if described.variations is None else described.variations
+        if described.variations is not None:
+            return described.variations
+        return () if isinstance(self.variations, dict) else self.variations
+
+    def concerns(self, samples: tuple[str, ...], sample: str) -> bool:
+        """Whether a declaration for some samples, or for all simulated, is for this one."""
+        described = self.samples[sample]
+        return sample in samples if samples else not (described.data or described.varies)
 
     def triggers_of(self, sample: str) -> tuple[TriggerSpec, ...]:
         """Trigger bits of a sample, of which one must have fired."""
@@ -168,6 +262,7 @@ class HepSpec(FrozenModel):
     def titles(self) -> dict[tuple[str, str], str]:
         """Name of every histogram under every variation; see `titles.titles_of`."""
         varied = [v for sample in self.samples for v in self.variations_of(sample)]
+        varied += [v for sample in self.samples for v in self.filled_of(sample)]
         return titles_of(self.histograms, varied)
 
     @property

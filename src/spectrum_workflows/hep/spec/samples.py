@@ -60,7 +60,7 @@ class SampleSpec(FrozenModel):
     """The sample of which this one is a systematic variation: it enters the fit as such, and no
     total and no picture."""
     variations: tuple[Name, ...] | None = None
-    """Systematic variations of its selection, instead of the spec's."""
+    """Systematic variations asked of ``select``, instead of the spec's list."""
     triggers: Triggers | None = None
     """Its trigger bits, instead of the spec's; none if empty."""
     columns: tuple[str, ...] = ()

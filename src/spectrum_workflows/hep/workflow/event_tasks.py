@@ -10,6 +10,7 @@ from spectrum_workflows.hep.io import runs
 from spectrum_workflows.hep.io.read import check_unchanged
 from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
 from spectrum_workflows.hep.normalisation import sum_of_weights
+from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import beginning, generator_weights, prepare
 from spectrum_workflows.hep.select.selection import located
 from spectrum_workflows.hep.select.workload import Workload
@@ -40,7 +41,7 @@ def fill(events: Events, workload: Workload) -> Filled:
     try:
         filled = histogram.filled(
             sample,
-            selection(seen, **workload.options(sample)),
+            observe(seen, selection, workload, sample),
             workload.histograms,
             events=events.size,
             seen=len(seen),

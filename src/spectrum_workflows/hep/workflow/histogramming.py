@@ -18,6 +18,7 @@ from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
 from spectrum_workflows.hep.workflow.event_tasks import fill
 from spectrum_workflows.hep.workflow.repeatability import watched
+from spectrum_workflows.hep.workflow.self_check import check_corrections
 from spectrum_workflows.hep.workflow.sketching import sketch
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def run(
     run = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
         filled = run.over("select", Reduction(fill, histogram.merge, sketch(spec)), workload)
+        check_corrections(run, workload)
         run.metrics += Metrics(warnings=doubts())
-    notes = (*changed, *_notes(filled, spec, plan, workload))
+    notes = (*changed, *workload.declarations.not_compiled(), *_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
     synthetic = tuple(dict.fromkeys(s for (s, _), file in filled.files.items() if file.synthetic))

@@ -22,6 +22,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.engine.elsewhere import in_two
 from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.select.observables import check_regions
+from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import prepare
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.types import Events, Observable
@@ -113,7 +114,7 @@ def _pieces(events: Events, workload: Workload) -> list[tuple[str, ak.Array, Any
 def _answer(workload: Workload, sample: str, events: ak.Array, selection: Any) -> Answer:
     try:
         mine = ak.copy(events)  # so that nothing is changed for the next
-        observables = check_regions(selection(mine, **workload.options(sample)), seen=len(events))
+        observables = check_regions(observe(mine, selection, workload, sample), seen=len(events))
     except Exception:  # the run itself says so
         return None
     return {f"{sample}: {name}": array for name, array in _arrays(observables)}

@@ -1,0 +1,262 @@
+"""What a spec declares of objects and variations, with its files read and all names resolved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.objects.declared import (
+    Call,
+    Chain,
+    Declared,
+    GeneratorWeight,
+    Met,
+    MetShift,
+    Rerun,
+    Shift,
+    Smearing,
+    Source,
+    Weight,
+)
+from spectrum_workflows.hep.select.corrections import compiled, correction_file, library
+from spectrum_workflows.hep.spec.objects import MET, ObjectSpec, column_of, listed
+from spectrum_workflows.hep.spec.variations import DIRECTIONS, VariationSpec
+from spectrum_workflows.specs import closest
+
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.corrections.evaluation import CorrectionKernels
+    from spectrum_workflows.hep.spec import HepSpec
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """What is declared for every sample, and the files that it needs.
+
+    Attributes
+    ----------
+    samples : mapping of str to Declared
+        Those for which something is.
+    texts : mapping of str to str
+        Content of every correctionlib file, by its name in the spec.
+    inputs : tuple of (str, str)
+        Name of each, and its SHA-256.
+    check : int
+        How many elements of every call are compared with correctionlib.
+    """
+
+    samples: Mapping[str, Declared] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[tuple[str, str], ...] = ()
+    check: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.samples)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what they do."""
+        described = repr(sorted(self.samples.items()))
+        return hashlib.sha256(f"{described} {self.inputs}".encode()).hexdigest()
+
+    def kernels(self, file: str) -> CorrectionKernels:
+        """The corrections of a file, compiled once in a process."""
+        kernels = compiled(self.texts[file], check=0)
+        return replace(kernels, check=self.check) if self.check else kernels
+
+    def not_compiled(self) -> Iterator[str]:
+        """A line for every correction that correctionlib itself evaluates."""
+        calls = {call for declared in self.samples.values() for call in declared.calls}
+        for file, name in sorted({(call.file, call.name) for call in calls}):
+            reason = self.kernels(file).reasons.get(name)
+            if reason is not None:
+                yield f"correction {name} of {file} is evaluated by correctionlib itself: {reason}"
+
+
+def declare(spec: HepSpec) -> Declarations:
+    """Read the files that objects and variations name, and resolve everything.
+
+    Raises
+    ------
+    SpecError
+        There is no such correction, or one of its inputs comes from nowhere.
+    DataNotFoundError, DataError
+        There is no such file, or it is none of schema version 2.
+    """
+    if not (spec.objects or spec.met or spec.weights or spec.generator_weights):
+        return Declarations()
+    resolver = _Resolver(spec.folder)
+    samples = {name: _declared(spec, name, resolver) for name in spec.samples}
+    return Declarations(samples, resolver.texts, tuple(resolver.inputs.items()))
+
+
+class _Resolver:
+    """Files that were read, and the corrections in them."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.texts: dict[str, str] = {}
+        self.inputs: dict[str, str] = {}
+
+    def call(
+        self, name: str, files: str | tuple[str, ...], inputs: Mapping[str, Any], where: str
+    ) -> Call:
+        """A correction of some files, with its inputs in their order."""
+        file, evaluator = self._evaluator(name, listed(files), where)
+        return Call(file, name, tuple(_sources(name, evaluator.inputs, inputs, where)))
+
+    def _evaluator(self, name: str, files: tuple[str, ...], where: str) -> tuple[str, Any]:
+        known: list[str] = []
+        for file in files:
+            if file not in self.texts:
+                self.texts[file], self.inputs[file] = correction_file(file, self.folder)
+            corrections = library(self.texts[file])
+            for kind in (corrections, corrections.compound):
+                names = list(kind)
+                known += names
+                if name in names:
+                    return file, kind[name]
+        message = f"no correction {name!r} in {', '.join(files)}"
+        raise SpecError(message, where, closest(name, known))
+
+
+def _sources(
+    name: str, known: Iterable[Any], inputs: Mapping[str, Any], where: str
+) -> Iterator[Source]:
+    for asked in known:
+        if asked.name not in inputs:
+            word = asked.type == "string"
+            example = '"WORD"' if word else '"COLUMN"'
+            message = f"{name} takes {asked.name} ({asked.type}), which comes from nowhere"
+            raise SpecError(message, f"{where}.inputs", f"add {asked.name} = {example}")
+        given = inputs[asked.name]
+        if asked.type == "string" and not isinstance(given, str):
+            message = f"{name} takes a word for {asked.name}, not {given}"
+            raise SpecError(message, f"{where}.inputs", "write it in quotes")
+        if asked.type == "string" or not isinstance(given, str):
+            yield Source(value=given)
+        else:
+            column = column_of(given)
+            yield Source(column, absolute=column != given)
+
+
+def _declared(spec: HepSpec, sample: str, resolver: _Resolver) -> Declared:
+    data = spec.samples[sample].data
+    chains = {
+        name: _chain(_Asked(described, sample, data, f"objects.{name}"), {}, resolver)
+        for name, described in spec.objects.items()
+    }
+    weights = tuple(_weights(spec, sample, resolver))
+    generated = tuple(_generator_weights(spec, sample))
+    declared = Declared(chains, _met(spec), weights=weights, generator_weights=generated)
+    for name, variation in spec.declared_variations.items():
+        if spec.concerns(variation.samples, sample):
+            declared = _with_variation(declared, spec, sample, name, variation, resolver)
+    return declared
+
+
+def _met(spec: HepSpec) -> Met | None:
+    if spec.met is None:
+        return None
+    objects = spec.met.objects or tuple(spec.objects)
+    return Met(spec.met.pt, spec.met.phi, objects, spec.met.minimum_pt)
+
+
+def _weights(spec: HepSpec, sample: str, resolver: _Resolver) -> Iterator[Weight]:
+    """Weights of a sample; of one that varies another, the other's without variations."""
+    if spec.samples[sample].data:
+        return
+    of = spec.samples[sample].varies or sample
+    for name, described in spec.weights.items():
+        if not spec.concerns(described.samples, of):
+            continue
+        where, inputs = f"weights.{name}", described.inputs
+        files = described.files
+        sides = zip(described.templates(name), (described.up, described.down), strict=False)
+        varied = tuple(
+            (template, resolver.call(described.correction, files, {**inputs, **side}, where))
+            for template, side in sides
+            if of == sample
+        )
+        call = resolver.call(described.correction, files, inputs, where)
+        for template, other in varied:
+            if other == call:
+                message = f"{template} changes no input of {described.correction}"
+                raise SpecError(message, where, "name the input that is another")
+        efficiency = None
+        if described.efficiency:
+            efficiency = resolver.call(described.efficiency, files, inputs, where)
+        which = (described.collection, described.where, described.tagged)
+        yield Weight(name, call, varied, *which, efficiency)
+
+
+def _generator_weights(spec: HepSpec, sample: str) -> Iterator[GeneratorWeight]:
+    for name, described in spec.generator_weights.items():
+        if spec.concerns(described.samples, sample):
+            members = tuple(zip(described.filled(name), described.members, strict=True))
+            yield GeneratorWeight(name, described.column, members, described.reference)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Objects of one sample, and where in the spec somebody asks for them."""
+
+    described: ObjectSpec
+    sample: str
+    data: bool
+    where: str
+
+
+def _chain(asked: _Asked, changed: Mapping[str, Any], resolver: _Resolver) -> Chain:
+    """The correction of objects, with some inputs that are others than the spec's."""
+    described, where = asked.described, asked.where
+    inputs = {**described.inputs, **changed}
+    names = described.corrections_of(asked.sample, data=asked.data)
+    steps = tuple(resolver.call(name, described.files, inputs, where) for name in names)
+    smearing = None
+    if described.smearing is not None and not asked.data:
+        smear = described.smearing
+        resolution, scale_factor = (
+            resolver.call(name, described.files, inputs, f"{where}.smearing")
+            for name in (smear.resolution, smear.scale_factor)
+        )
+        match = (smear.generated, smear.index, smear.cone, smear.widths)
+        smearing = Smearing(resolution, scale_factor, *match)
+    return Chain(described.columns, described.raw, steps, smearing)
+
+
+def _with_variation(
+    declared: Declared,
+    spec: HepSpec,
+    sample: str,
+    name: str,
+    variation: VariationSpec,
+    resolver: _Resolver,
+) -> Declared:
+    """What is declared, and one variation more."""
+    where = f"variations.{name}"
+    sides = dict(zip(DIRECTIONS, (variation.up, variation.down), strict=True))
+    if variation.object == MET:
+        met = (MetShift(f"{name}_{d}", str(s["pt"]), str(s["phi"])) for d, s in sides.items())
+        return replace(declared, met_shifts=(*declared.met_shifts, *met))
+    described = spec.objects[variation.object]
+    own = {**described.inputs, **variation.inputs}
+    if variation.correction:
+        files = described.files if variation.files is None else variation.files
+        shifts = (
+            Shift(source, variation.object, resolver.call(correction, files, own, where))
+            for source, correction in variation.corrections(name).items()
+        )
+        return replace(declared, shifts=(*declared.shifts, *shifts))
+    nominal = declared.chains[variation.object]
+    reruns = []
+    for direction, changed in sides.items():
+        asked = _Asked(described, sample, data=False, where=where)
+        chain = _chain(asked, {**own, **changed}, resolver)
+        if chain == nominal:
+            message = f"{direction} changes no input of the corrections of {variation.object!r}"
+            raise SpecError(message, where, closest(next(iter(changed)), list(described.inputs)))
+        reruns.append(Rerun(f"{name}_{direction}", variation.object, chain))
+    return replace(declared, reruns=(*declared.reruns, *reruns))

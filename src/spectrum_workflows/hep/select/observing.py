@@ -1,0 +1,111 @@
+"""A selection applied to events: nominal, and again to what declared variations change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.histogram import texts
+from spectrum_workflows.hep.select.observables import check_regions
+from spectrum_workflows.hep.select.weighing import Weights, weights
+from spectrum_workflows.specs import closest
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+    from spectrum_workflows.hep.objects.declared import Declared
+    from spectrum_workflows.hep.select.selection import Selection
+    from spectrum_workflows.hep.select.workload import Workload
+    from spectrum_workflows.hep.types import Observable
+
+
+def observe(seen: ak.Array, selection: Selection, workload: Workload, sample: str) -> Any:
+    """What a selection returns of some events, with all variations that are declared.
+
+    Parameters
+    ----------
+    seen : ak.Array, shape (n_events,)
+        As `preparing.prepare` gives them.
+    selection : Selection
+    workload : Workload
+    sample : str
+
+    Returns
+    -------
+    mapping of region to Observable or array, shape (n_selected,)
+        As ``select`` returned it if nothing is declared.
+
+    Raises
+    ------
+    SpectrumError
+        A correction has no value somewhere, or the selection raised an error.
+    """
+    declared = workload.declarations.samples.get(sample)
+    options = workload.options(sample)
+    if declared is None:
+        return selection(seen, **options)
+    return _Observer(selection, workload, sample, options).observe(seen, declared)
+
+
+class _Observer:
+    """One selection of one sample, which is applied several times."""
+
+    def __init__(
+        self, selection: Selection, workload: Workload, sample: str, options: Mapping[str, Any]
+    ) -> None:
+        self.selection, self.options = selection, options
+        self.workload = workload
+        self.text = texts(workload.histograms)
+        self.columns = list(workload.requested[sample].columns)
+
+    def observe(self, seen: ak.Array, declared: Declared) -> dict[str, Observable]:
+        from spectrum_workflows.hep.objects import views  # compiled kernels come with it
+
+        kernels = self.workload.declarations.kernels
+        nominal = views.nominal(seen, declared, kernels)
+        regions = self.select(nominal.events, self.options)
+        weigh = self._weights(nominal.events, declared, regions, vary=True)
+        varied = {r: {n: weigh(o) for n, o in f.variations.items()} for r, f in regions.items()}
+        own = {"variations": ()} if "variations" in self.options else {}
+        for name, events in views.varied(nominal, declared, kernels):
+            varied_regions = self.select(events, {**self.options, **own})
+            weigh_varied = self._weights(events, declared, varied_regions, vary=False)
+            for region, variations in varied.items():
+                variations[name] = weigh_varied(_region(varied_regions, region, name))
+        for name in weigh.variations:
+            for region, variations in varied.items():
+                variations[name] = weigh(regions[region], name)
+        return {r: replace(weigh(o), variations=varied[r]) for r, o in regions.items()}
+
+    def _weights(
+        self,
+        events: ak.Array,
+        declared: Declared,
+        regions: Mapping[str, Observable],
+        *,
+        vary: bool,
+    ) -> Weights:
+        """The weights of events that were selected."""
+        if not (declared.weights or declared.generator_weights):
+            return Weights(None, {})
+        return weights(
+            events,
+            declared,
+            regions,
+            self.workload.declarations.kernels,
+            lambda name, some: self.selection.beside(name, some[self.columns]),
+            vary=vary,
+        )
+
+    def select(self, events: ak.Array, options: Mapping[str, Any]) -> dict[str, Observable]:
+        returned = self.selection(events[self.columns], **options)
+        return check_regions(returned, seen=len(events), text=self.text)
+
+
+def _region(regions: Mapping[str, Observable], region: str, variation: str) -> Observable:
+    if region not in regions:
+        message = f"select returns no region {region!r} under the variation {variation!r}"
+        raise SpecError(message, "select", closest(region, list(regions)))
+    return regions[region]
