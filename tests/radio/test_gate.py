@@ -81,7 +81,7 @@ def test_clean_that_diverged_or_kept_nothing(made):
 
 def test_a_limit_that_came_before_the_threshold(made):
     for stop in (Stop.ITERATIONS, Stop.MAX_MAJOR):
-        assert "limit: the highest pixel left" in warned(made, stop=stop, threshold=1e-9)[0]
+        assert "limit: the highest peak left" in warned(made, stop=stop, threshold=1e-9)[0]
         assert warned(made, stop=stop, threshold=0.0) == ()  # none was asked for
     assert warned(made, threshold=1e-9) == ()
 

@@ -7,16 +7,22 @@ import pytest
 from astropy.io import fits
 
 from spectrum_workflows import radio
+from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine import Run
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN
+from spectrum_workflows.radio.deconvolution.components import Components
 from spectrum_workflows.radio.deconvolution.convolution import filtered, spectrum_of
 from spectrum_workflows.radio.deconvolution.cotton_schwab import cotton_schwab
 from spectrum_workflows.radio.deconvolution.masks import pixel_mask
 from spectrum_workflows.radio.deconvolution.residual_image import Active
+from spectrum_workflows.radio.deconvolution.scales import Scale
+from spectrum_workflows.radio.deconvolution.search import Search, View, strengths
 from spectrum_workflows.radio.imaging import noise
 from spectrum_workflows.radio.imaging.residual import LocalResidual
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import Stop
+from spectrum_workflows.radio.workflow import image
 
 from .conftest import spec_of
 
@@ -82,6 +88,38 @@ def test_a_mask_of_itself_goes_deeper_where_something_was_found(vis):
     assert left[1] < left[0]
     assert left[1] <= deep.attrs["threshold"]
     assert deep.attrs["stop"] == "sigma"
+
+
+def test_an_extended_component_opens_its_middle_to_smaller_ones():
+    step, npix = 2, 64
+    found = Components(
+        np.array([20, 40]), np.array([32, 9]), np.ones((2, 1)), np.array([20.0, 0.0])
+    )
+    places = {}
+    for diameter in (0.0, 10.0, 20.0, 40.0):
+        scale = Scale(diameter)
+        view = View((np.ones((npix // step, npix // step)),), 0, step, npix)
+        allowed = strengths(view, scale, Search(model=found)) > 0
+        places[diameter] = {(2 * row, 2 * column) for row, column in np.argwhere(allowed)}
+    within = {
+        (y, x) for y in range(0, 64, 2) for x in range(0, 64, 2) if np.hypot(y - 20, x - 32) <= 4.3
+    }
+    assert places[20.0] == places[10.0] == within
+    assert places[0.0] == within  # the point's column is between two samples
+    assert places[40.0] == set()
+
+
+def test_what_is_left_outside_of_the_mask_is_no_reason_to_warn(small):
+    spec = spec_of(clean={"threshold": 1e-3, "iterations": 300}, weighting={"scheme": "uniform"})
+    mask = np.zeros((128, 128), bool)
+    mask[60:69, 60:69] = True
+    plan = DOMAIN.plan(spec, str(small))
+    passes = Run(plan.partitions, None, "raise", lambda *_: None, "radio", 4, Metrics())
+    found = image(spec, plan, plan.groups[0], passes, pixel_mask(mask))
+    outside = np.abs(found.planes[0].residual).max()
+    inside = np.abs(found.planes[0].residual[mask]).max()
+    assert found.peak_left == pytest.approx(inside, rel=1e-12)
+    assert outside > 10 * inside
 
 
 def test_noise_of_squares_is_the_rms_around_each_pixel():

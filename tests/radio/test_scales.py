@@ -7,7 +7,8 @@ import pytest
 
 from spectrum_workflows import radio
 from spectrum_workflows.radio.deconvolution import Components, components, scales, sidelobes
-from spectrum_workflows.radio.deconvolution.convolution import convolved
+from spectrum_workflows.radio.deconvolution.convolution import convolved, padded_side
+from spectrum_workflows.radio.deconvolution.patches import mark_discs
 from spectrum_workflows.radio.deconvolution.responses import responses
 from spectrum_workflows.radio.deconvolution.restoration import restored
 from spectrum_workflows.radio.imaging.beam import draw_beam
@@ -48,6 +49,34 @@ def test_its_transform_is_that_of_a_component_at_the_origin():
     np.testing.assert_allclose(half, whole.real[:, : half.shape[1]], atol=1e-14)
     parts = [scales.spectrum_in(part, diameter, np.float64) for part in (band, other)]
     np.testing.assert_allclose(np.vstack(parts), whole.real[: band.side // 2 + 1], atol=1e-14)
+
+
+@pytest.mark.parametrize(("npix", "step"), [(48, 1), (48, 4), (54, 4), (54, 1), (40, 8)])
+def test_an_image_at_a_scale_is_its_convolution_at_some_pixels(npix, step):
+    image = np.random.default_rng(8).normal(size=(npix, npix))
+    side = padded_side(npix)  # that of 54 is odd
+    transform = np.fft.rfft2(image, s=(side, side))
+    quarter = scales.quarter_spectrum(9.0, side)
+    expected = convolved(image, centred(scales.shape(9.0), npix))[::step, ::step]
+    found = scales.smoothed(transform, quarter, npix, step)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_discs_are_marked_where_samples_are(step):
+    rng = np.random.default_rng(9)
+    row, column = rng.integers(-8, 60, 12), rng.integers(-8, 60, 12)
+    rows, columns = np.mgrid[0:52:step, 0:52:step]
+    for radius in (0.0, 1.0, 4.3):
+        marked = np.zeros(rows.shape, bool)
+        mark_discs(marked, row, column, radius, step)
+        away = np.hypot(rows[..., None] - row, columns[..., None] - column)
+        np.testing.assert_array_equal(marked, (away <= radius).any(axis=-1))
+
+
+def test_half_of_a_component_is_where_it_is_said_to_be():
+    x = 2 * scales.HALF
+    assert (1 - x**2) * (1 + math.cos(math.pi * x)) / 2 == pytest.approx(0.5, abs=2e-3)
 
 
 def test_scales_double_from_four_beams_to_a_quarter_of_the_image():
@@ -205,6 +234,19 @@ def test_a_gaussian_among_points_has_its_flux(noise):
 def test_a_ring_has_its_flux():
     images, beam = cleaned(observed(with_points(ring()), 0.05), scales="auto", sigma=3)
     assert aperture(images["SKY"], beam, 64, 64, 26) == pytest.approx(3.0, rel=0.02)
+
+
+def test_a_mask_of_itself_leaves_no_more_within_a_ring_than_around_it():
+    """A ring of 5 arcmin in noise: a mask of the components' own pixels would leave 1.7."""
+    vis = observed(with_points(ring()), 0.05)
+    control = {"mgain": 0.9, "accuracy": "as needed"}
+    images, beam = cleaned(vis, scales="auto", auto_mask=4, sigma=1, **control)
+    assert aperture(images["SKY"], beam, 64, 64, 26) == pytest.approx(3.0, rel=0.02)
+    residual, away = images["SKY_RESIDUAL"], radius(64, 64)
+    within = (away > 10) & (away < 20)
+    assert residual[within].std() <= 1.1 * residual[away > 30].std()
+    for pixel, flux in POINTS.items():
+        assert images["SKY"][pixel] == pytest.approx(flux, rel=0.005, abs=2e-3)
 
 
 def test_biases_match_the_noise():

@@ -13,8 +13,9 @@ import pytest
 from astropy.io import fits
 
 from spectrum_workflows.radio import DOMAIN
-from spectrum_workflows.radio.deconvolution import components
+from spectrum_workflows.radio.deconvolution import Components, components
 from spectrum_workflows.radio.deconvolution.restoration import restored
+from spectrum_workflows.radio.imaging.beam import draw_beam
 from spectrum_workflows.radio.imaging.self_check import Sample, direct_sum
 from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Beam, Geometry
@@ -145,6 +146,47 @@ def test_clean_reached_its_threshold(cleaned):
     assert image["stop"] == "threshold"
     assert np.abs(cleaned.planes[0].residual).max() <= 0.005
     assert image["rms"] == pytest.approx(1.35e-3, rel=0.1)
+
+
+SCALES = {
+    "scales": "auto",
+    "auto_mask": 4.0,
+    "sigma": 1.0,
+    "threshold": None,
+    "mgain": 0.9,
+    "accuracy": "as needed",
+}
+
+
+@pytest.fixture(scope="session")
+def at_scales(unpacked_radio):
+    spec = spec_of("radio_clean_briggs", clean=SCALES)
+    return DOMAIN.run(spec, DOMAIN.plan(spec, str(unpacked_radio)))[0]
+
+
+def test_an_extended_source_cleaned_at_several_scales(at_scales, wsclean, agrees):
+    """The Gaussian of 2 Jy, 140 arcsec wide; WSClean has ``-multiscale`` down to 5 mJy."""
+    what = "simulated VLA-C field, scales, mask of itself, Briggs 0"
+    [plane], cell = at_scales.planes, at_scales.geometry.cell
+    rows, columns = np.mgrid[:512, :512]
+    away = np.hypot(rows - 170, columns - 340)
+    outside = plane.residual[away > 40].std()
+    ratio = plane.residual[away < 10].std() / outside
+    agrees(what, "the noise", "rms of the residual within the source, over outside", ratio, 1.1)
+    flux = plane.image[away < 25].sum() / draw_beam(plane.beam, 512, cell).sum()
+    apart = abs(flux / 2 - 1)
+    agrees(what, "the simulation", "flux of the Gaussian, relative", apart, 0.01)
+    theirs, header = wsclean("clean_ms_briggs0-image")
+    for column, row, flux in ON_GRID.values():
+        apart = abs(plane.image[row, column] / theirs[row, column] - 1)
+        agrees(what, "WSClean 3.1", "peak of a source, relative", apart, 0.005)
+        apart = abs(plane.image[row, column] / flux - 1)
+        agrees(what, "the simulation", "flux of a source, relative", apart, 0.01)
+    beam = Beam(header["BMAJ"] * 3600, header["BMIN"] * 3600, header["BPA"])
+    own, pixel = plane.components, cell / ARCSEC
+    model = Components(own.row, own.column, own.flux[:, None], own.diameter / pixel)
+    apart = (restored(model, plane.residual, beam, cell) - theirs).std()
+    agrees(what, "WSClean 3.1", "rms of the difference, Jy/beam", apart, 2e-4)
 
 
 def test_truth_table_is_the_simulation(shared_reference):

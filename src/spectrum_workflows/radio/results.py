@@ -11,7 +11,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.plot import plot, plot_coverage, plot_histogram, plot_panels
-from spectrum_workflows.radio.write import fits, sources, zarr_dataset
+from spectrum_workflows.radio.write import components, fits, sources, zarr_dataset
 from spectrum_workflows.radio.write.axes import axes_of, band_of
 
 if TYPE_CHECKING:
@@ -160,6 +160,8 @@ def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:
         yield f"{name}.fits", fits.encode(result, name, pixels)
     if any(plane.sources is not None for plane in result.planes):
         yield sources.NAME, sources.encode(result)
+    if any(plane.components is not None for plane in result.planes):
+        yield components.NAME, components.encode(result)
     if result.zarr:
         yield from zarr_dataset.objects(result)
 

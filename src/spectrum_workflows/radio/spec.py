@@ -141,13 +141,14 @@ class CleanSpec(FrozenModel):
     not 0. Everywhere if left out."""
     auto_mask: float | None = Field(None, gt=0)
     """Clean to so many times the rms everywhere, then to ``sigma`` or ``threshold`` only on the
-    pixels, and at the scales, where components have been found."""
+    pixels, and at the scales, where components have been found, and for smaller ones in the middle
+    of extended ones. What extended sources want."""
     local_rms: float | None = Field(None, ge=5)
     """Side, in beams, of squares whose own rms peaks are compared with, by ``sigma`` and without
     ``threshold``; that of the whole image if left out."""
     accuracy: Literal["full", "as needed"] = "full"
     """Accuracy of gridding in major cycles: ``epsilon``, or, except in the last one, what the next
-    minor cycle needs."""
+    minor cycle needs; minor cycles then go to 0.9 of the threshold."""
 
     @model_validator(mode="before")
     @classmethod

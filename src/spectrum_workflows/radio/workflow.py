@@ -31,6 +31,7 @@ from spectrum_workflows.radio.types import (
     ARCSEC,
     Beam,
     Chunk,
+    ComponentList,
     FieldResults,
     GroupImages,
     ImagingResult,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.domain import OnError, Plan, Report
     from spectrum_workflows.engine import Observer
+    from spectrum_workflows.radio.deconvolution import Components
     from spectrum_workflows.radio.deconvolution.cotton_schwab import Deconvolved
     from spectrum_workflows.radio.deconvolution.masks import PixelMask
     from spectrum_workflows.radio.imaging.imager import Imager, Sums
@@ -256,10 +258,18 @@ def clean(
     models = cleaned.model.dense(geometry.npix, geometry.npix)
     planes = []
     for number, plane in enumerate(images.planes):
-        image, residual = None, residuals[number]
+        image, residual, own = None, residuals[number], cleaned.model.plane(number)
         if plane.beam is not None:
-            image = restored(cleaned.model.plane(number), residual, plane.beam, geometry.cell)
-        planes.append(replace(plane, residual=residual, model=models[number], image=image))
+            image = restored(own, residual, plane.beam, geometry.cell)
+        planes.append(
+            replace(
+                plane,
+                residual=residual,
+                model=models[number],
+                image=image,
+                components=listed(own, geometry) if spec.clean.scales else None,
+            )
+        )
     return replace(
         images,
         planes=tuple(planes),
@@ -267,8 +277,15 @@ def clean(
         major=cleaned.major,
         iterations=cleaned.iterations,
         threshold=cleaned.threshold,
+        peak_left=cleaned.peak,
         errors=errors,
     )
+
+
+def listed(model: Components, geometry: Geometry) -> ComponentList:
+    """The components of one plane, with their sizes on the sky."""
+    diameter = model.diameters * (geometry.cell / ARCSEC)
+    return ComponentList(model.row, model.column, diameter, model.flux[:, 0])
 
 
 def show_cycle(

@@ -29,10 +29,20 @@ if TYPE_CHECKING:
 GROWTH = 1.2
 """CLEAN diverges when a major cycle leaves a peak larger than before by this factor."""
 
+BELOW = 0.9
+"""Part of the threshold to which a minor cycle goes down where accuracy is as needed.
+
+What a minor cycle leaves is not quite what the data say is left: another pass over all of them
+for peaks that are just above the threshold would be as expensive as any.
+"""
+
 
 @dataclass(frozen=True)
 class Deconvolved:
-    """Model, exact residual and how CLEAN came to an end; why, where a major cycle failed."""
+    """Model, exact residual and how CLEAN came to an end; why, where a major cycle failed.
+
+    ``peak`` is what is left of all that may be a component, see `ResidualImage.peak`.
+    """
 
     model: Components
     residual: ResidualImage
@@ -40,6 +50,7 @@ class Deconvolved:
     major: int
     iterations: int
     threshold: float
+    peak: float = math.nan
     error: str = ""
 
 
@@ -154,15 +165,16 @@ def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvol
         threshold, at_threshold = _threshold(clean, rms)
         if held and peak <= highest_of_noise(now.residual.pixels) * rms:
             threshold, at_threshold = held
-        now = replace(now, threshold=threshold)
+        now = replace(now, threshold=threshold, peak=peak)
         stop = at_threshold if peak <= threshold else _exhausted(now, clean)
         if stop is not None:
             if rough:
                 now, rough = cleaning.attempt(now, now, rough=True), False
                 continue
             return replace(now, stop=Stop.NOTHING_LEFT if peak == 0 else stop)
-        level = max(threshold, (1 - clean.mgain) * peak)
-        held = (threshold, at_threshold) if level == threshold else None
+        goal = threshold if clean.accuracy == "full" else BELOW * threshold
+        level = max(goal, (1 - clean.mgain) * peak)
+        held = (threshold, at_threshold) if level == goal else None
         components, used = minor_cycle(
             now.residual,
             sources,

@@ -29,3 +29,27 @@ def add_patches(
         for y in range(max(top, 0), min(row[k] + reach + 1, rows)):
             for x in range(max(left, 0), min(column[k] + reach + 1, columns)):
                 image[y, x] += flux[k] * patch[y - top, x - left]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def mark_discs(
+    marked: NDArray[np.bool_],
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    radius: float,
+    step: int,
+) -> None:
+    """Mark the samples within a radius of any position.
+
+    Positions and radius are in pixels from the first sample, samples ``step`` pixels apart.
+    """
+    rows, columns = marked.shape
+    reach = int(radius)
+    for k in range(row.shape[0]):
+        top, bottom = -((reach - row[k]) // step), (row[k] + reach) // step
+        left, right = -((reach - column[k]) // step), (column[k] + reach) // step
+        for y in range(max(top, 0), min(bottom + 1, rows)):
+            for x in range(max(left, 0), min(right + 1, columns)):
+                away = (y * step - row[k]) ** 2 + (x * step - column[k]) ** 2
+                if away <= radius * radius:
+                    marked[y, x] = True

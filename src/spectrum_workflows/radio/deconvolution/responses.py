@@ -72,27 +72,49 @@ def responses(
     """
     npix = psfs[0].shape[0]
     reach = min(npix // 2, largest_reach)
-    table = np.zeros((len(scales), len(scales), 3), np.int64)
-    pairs, begin = [], 0
-    for one, scale in enumerate(scales):
-        for other in range(one, len(scales)):
-            side = 2 * (reach // scale.step) + 1
-            table[one, other] = table[other, one] = begin, side, math.log2(scale.step)
-            pairs.append((one, other))
-            begin += side**2
+    table, pairs = np.zeros((len(scales), len(scales), 3), np.int64), _pairs(scales, reach)
+    begin = 0
+    for one, other, side in pairs:
+        table[one, other] = table[other, one] = begin, side, math.log2(scales[one].step)
+        begin += side**2
     values = np.zeros((len(psfs), begin), np.float32)
-    widest = max(scale.margin for scale in scales)
-    known = min(npix // 2, reach + 2 * widest)
-    side = int(scipy.fft.next_fast_len(known + reach + 2 * widest + 1, real=True))
+    known, side = _padding(npix, scales, reach)
     spectra = [shapes.spectrum(scale.diameter, side, np.float32) for scale in scales]
     for plane, psf in enumerate(psfs):
         transformed = _transformed(psf, known, side)
-        for one, other in pairs:
-            begin, width, log_step = table[one, other]
+        for one, other, width in pairs:
+            begin, _, log_step = table[one, other]
             product = transformed * spectra[one] * spectra[other]
             around = _samples(product, width // 2, 1 << int(log_step))
             values[plane, begin : begin + width**2] = around.ravel()
     return Responses(scales, values, table)
+
+
+def response_bytes(npix: int, scales: tuple[Scale, ...], planes: int = 1) -> int:
+    """Memory that `responses` take while they are made, of images of so many pixels along a side.
+
+    The samples, of one plane two transforms and an image, and the shapes' transforms.
+    """
+    reach = min(npix // 2, REACH)
+    samples = sum(side**2 for *_, side in _pairs(scales, reach))
+    _, side = _padding(npix, scales, reach)
+    return 4 * planes * samples + (4 + 4 + 4 + 2 * len(scales)) * side**2
+
+
+def _pairs(scales: tuple[Scale, ...], reach: int) -> list[tuple[int, int, int]]:
+    """Every two scales, the narrower one first, and the side of their response's square."""
+    return [
+        (one, other, 2 * (reach // scale.step) + 1)
+        for one, scale in enumerate(scales)
+        for other in range(one, len(scales))
+    ]
+
+
+def _padding(npix: int, scales: tuple[Scale, ...], reach: int) -> tuple[int, int]:
+    """Pixels of the PSF around its centre that matter, and the side of the padded transforms."""
+    widest = max(scale.margin for scale in scales)
+    known = min(npix // 2, reach + 2 * widest)
+    return known, int(scipy.fft.next_fast_len(known + reach + 2 * widest + 1, real=True))
 
 
 def _transformed(psf: Image, known: int, side: int) -> NDArray[np.complex64]:

@@ -33,6 +33,9 @@ SAMPLES = 16
 BIAS = 0.6
 """How much less a scale's peak counts than that of one half as wide: Offringa & Smirnov's."""
 
+HALF = 0.215
+"""Radius, in diameters, at which a component has half of its peak."""
+
 LARGEST_BIAS = 30.0
 """Of a scale: a greater one would be of scales that no baseline is short enough to see."""
 
@@ -151,6 +154,45 @@ def spectrum(diameter: float, side: int, kind: type = np.float64) -> NDArray[Any
     padded[: 2 * far + 1, : 2 * far + 1] = pixels
     centred = np.roll(padded, (-far, -far), axis=(0, 1))
     return np.ascontiguousarray(scipy.fft.rfft2(centred, workers=1).real)
+
+
+def quarter_spectrum(diameter: float, side: int) -> NDArray[np.float32]:
+    """The part of `spectrum` that tells the rest, which mirrors it.
+
+    Returns
+    -------
+    ndarray of float32, shape (side // 2 + 1, side // 2 + 1)
+    """
+    return spectrum(diameter, side)[: side // 2 + 1].astype(np.float32)
+
+
+def smoothed(transform: NDArray[Any], quarter: NDArray[np.float32], npix: int, step: int) -> Image:
+    """An image at some scale, at every so many of its pixels along either axis.
+
+    Rows between are left out before the transform back, by adding the frequencies that they
+    tell apart.
+
+    Parameters
+    ----------
+    transform : ndarray of complex128, shape (side, side // 2 + 1)
+        Of the image, padded.
+    quarter : ndarray of float32, shape (side // 2 + 1, side // 2 + 1)
+        From `quarter_spectrum`.
+    npix : int
+        Side of the image.
+    step : int
+    """
+    side, half = transform.shape
+    product = np.empty_like(transform)
+    np.multiply(transform[:half], quarter, out=product[:half])
+    np.multiply(transform[half:], quarter[side - half : 0 : -1], out=product[half:])
+    apart = math.gcd(step, side)
+    if apart > 1:
+        product = product.reshape(apart, side // apart, half).sum(axis=0) / apart
+    shape = side // apart, side
+    image = scipy.fft.irfft2(product, s=shape, overwrite_x=True, workers=1)
+    rows = -(-npix // apart)
+    return np.ascontiguousarray(image[: rows : step // apart, :npix:step])
 
 
 def spectrum_in(band: TransformBand, diameter: float, kind: type) -> NDArray[Any]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.radio.deconvolution.patches import mark_discs
 from spectrum_workflows.radio.deconvolution.residual_image import FLOOR, Active, strength
 from spectrum_workflows.radio.deconvolution.scales import (
     BIAS,
+    HALF,
     POINT,
     automatic_diameters,
     scales_of,
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Beam, Geometry
 
 
+FINEST = 0.7
+"""Width of the finest beam in units of the wavelength over the longest baseline."""
+
+
 @dataclass(frozen=True)
 class Search:
     """What a component may be.
@@ -42,7 +48,8 @@ class Search:
     mask : PixelMask or None
         Pixels on which a component's centre may lie; None for all.
     model : Components or None
-        Pixels and scales to which components are restricted: the automatic mask.
+        Those to whose pixels and scales components are restricted, and to what extended ones
+        cover: the automatic mask.
     matched : bool
         Whether the scales' biases are to follow from the PSF, see `scales.matched`.
     noise_side : int or None
@@ -97,6 +104,22 @@ def search_for(
     bias = BIAS if clean.scale_bias is None else clean.scale_bias
     matched = bool(diameters) and clean.scale_bias is None
     return Search(scales_of(diameters, bias), mask, matched=matched, noise_side=side)
+
+
+def expected_scales(clean: CleanSpec, geometry: Geometry, longest: float) -> tuple[Scale, ...]:
+    """The scales that CLEAN will have, before the beam is known.
+
+    Parameters
+    ----------
+    clean : CleanSpec
+    geometry : Geometry
+    longest : float
+        Baseline, wavelengths: no beam is smaller than that of a uniformly filled one.
+    """
+    if clean.scales != "auto":
+        return scales_of(tuple(scale * ARCSEC / geometry.cell for scale in clean.scales))
+    beam = FINEST / (longest * geometry.cell) if longest > 0 else 0.0
+    return scales_of(automatic_diameters(beam, geometry.npix))
 
 
 @dataclass(frozen=True)
@@ -200,10 +223,15 @@ def _allowed(view: View, scale: Scale, search: Search) -> NDArray[np.bool_] | No
 
 
 def _at_components(view: View, scale: Scale, model: Components) -> NDArray[np.bool_]:
-    """Where components of a scale have been found."""
-    rows, columns = len(view.rows), len(view.columns)
-    within = np.zeros((rows, columns), bool)
-    column = (model.column - view.column) // view.step
-    own = (model.diameters == scale.diameter) & (column >= 0) & (column < columns)
-    within[model.row[own] // view.step, column[own]] = True
+    """Where components of a scale may stand once some have been found.
+
+    On their own positions; and within each extended one, as far as it has half of its peak,
+    those of its scale and of smaller ones, which tell what it does not.
+    """
+    within = np.zeros((len(view.rows), len(view.columns)), bool)
+    for diameter, own in model.by_scale():
+        extended = diameter > 0 and diameter >= scale.diameter
+        if extended or diameter == scale.diameter:
+            radius = HALF * diameter if extended else 0.0
+            mark_discs(within, own.row, own.column - view.column, radius, view.step)
     return within

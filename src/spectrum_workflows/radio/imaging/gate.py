@@ -133,8 +133,9 @@ def _clean(group: GroupImages, plane: PlaneImages) -> Iterator[str]:
         yield f"CLEAN diverged, {kept} is kept: lower gain or mgain, or look at the PSF"
     elif left > OVERSHOOT * dirty:
         yield f"CLEAN left a residual of {left:.3g} Jy/beam, more than it began with ({dirty:.3g})"
-    elif group.stop in (Stop.ITERATIONS, Stop.MAX_MAJOR) and left > group.threshold > 0:
-        asked = f"the highest pixel left is {left:.3g} Jy/beam, the threshold {group.threshold:.3g}"
+    elif group.stop in (Stop.ITERATIONS, Stop.MAX_MAJOR) and group.peak_left > group.threshold > 0:
+        peak = f"the highest peak left is {group.peak_left:.3g} Jy/beam"
+        asked = f"{peak}, the threshold {group.threshold:.3g}"
         yield f"CLEAN stopped at its {group.stop.value}: {asked}"
     if not plane.model.any() and group.stop is not Stop.DIVERGED and group.stop is not Stop.LOST:
         level = f"threshold {group.threshold:.3g}, peak {dirty:.3g} Jy/beam"

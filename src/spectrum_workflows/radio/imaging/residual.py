@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.strips.types import Coarse, StripLayout
     from spectrum_workflows.radio.types import Chunk, Image
 
+    Kernels = Callable[[float, int], NDArray[np.float32]]
+
 
 @dataclass(frozen=True)
 class LocalResidual:
@@ -61,11 +63,15 @@ class LocalResidual:
         Gives those of the PSFs, from `spectrum_of`.
     smooth : tuple of tuple of ndarray
         Of every extended scale that can be searched the planes, where components may stand.
+    kernels : callable
+        Gives the shapes' transforms, see `scales.quarter_spectrum`: each is made once for all
+        images that are made from these by replacing their pixels.
     """
 
     images: tuple[Image, ...]
     spectra: Callable[[], tuple[NDArray[np.complex128], ...]]
     smooth: tuple[tuple[Image, ...], ...] = ()
+    kernels: Kernels = field(default_factory=lambda: cache(shapes.quarter_spectrum))
 
     @property
     def pixels(self) -> int:
@@ -76,7 +82,7 @@ class LocalResidual:
         """The same images, which can then be searched at some scales."""
         if len(scales) == 1:
             return self
-        return replace(self, smooth=_smoothed(self.images, scales[1:]))
+        return replace(self, smooth=_smoothed(self.images, scales[1:], self.kernels))
 
     def peak(self, search: Search) -> float:
         """Largest strength of all that may be a component; NaN if any pixel is."""
@@ -103,7 +109,7 @@ class LocalResidual:
         models = model.dense(*self.images[0].shape)
         planes = zip(self.images, models, self.spectra(), strict=True)
         left = tuple(image - filtered(dense, spectrum) for image, dense, spectrum in planes)
-        return LocalResidual(left, self.spectra)
+        return replace(self, images=left, smooth=())
 
     def preview(self) -> Preview:
         """A small view of the first plane, for those who watch."""
@@ -143,7 +149,7 @@ def _spectra(psfs: tuple[Image, ...]) -> tuple[NDArray[np.complex128], ...]:
 
 
 def _smoothed(
-    images: tuple[Image, ...], extended: tuple[Scale, ...]
+    images: tuple[Image, ...], extended: tuple[Scale, ...], kernels: Kernels
 ) -> tuple[tuple[Image, ...], ...]:
     """Of every extended scale the images convolved with its shape, where it may stand."""
     npix = images[0].shape[0]
@@ -151,12 +157,8 @@ def _smoothed(
     transforms = [scipy.fft.rfft2(image, s=(side, side), workers=1) for image in images]
     smoothed = []
     for scale in extended:
-        kernel, planes = shapes.spectrum(scale.diameter, side), []
-        for transform in transforms:
-            smooth = scipy.fft.irfft2(
-                transform * kernel, s=(side, side), overwrite_x=True, workers=1
-            )
-            planes.append(smooth[: npix : scale.step, : npix : scale.step].copy())
+        kernel = kernels(scale.diameter, side)
+        planes = (shapes.smoothed(each, kernel, npix, scale.step) for each in transforms)
         smoothed.append(tuple(planes))
     return tuple(smoothed)
 

@@ -17,6 +17,7 @@ from spectrum_workflows.stages import Forecast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.strips.coverage import Coverage
     from spectrum_workflows.radio.strips.types import StripLayout
     from spectrum_workflows.radio.types import Chunk, Geometry
@@ -75,7 +76,13 @@ def in_chunks(
 
 
 def in_strips(
-    chunks: Sequence[Chunk], layout: StripLayout, *, rows: int, weighted: bool, psf: bool
+    chunks: Sequence[Chunk],
+    layout: StripLayout,
+    *,
+    rows: int,
+    weighted: bool,
+    psf: bool,
+    scales: tuple[Scale, ...] = (),
 ) -> tuple[Forecast, ...]:
     """The shuffle, the images and one major cycle in strips.
 
@@ -90,6 +97,8 @@ def in_strips(
     weighted : bool
         Imaging weights other than natural.
     psf : bool
+    scales : tuple of Scale
+        Of CLEAN; without extended ones its components are points.
     """
     size, strips, blocks = sum(s.size for s in chunks), layout.strips, len(layout.blocks)
     item = np.dtype(working_type(layout.geometry.epsilon)).itemsize
@@ -106,7 +115,7 @@ def in_strips(
         Forecast("strips", len(chunks) + len(strips), shuffle, size * PACKED + rows * ROW, piece),
         Forecast("image", len(strips) + blocks, image, samples, task),
         Forecast("psf", len(strips) + blocks, image, samples, task),
-        *_minor(layout, item),
+        *(_minor_at_scales(layout, item, scales[1:]) if scales[1:] else _minor(layout, item)),
         Forecast("major cycle", len(strips) + blocks, (*_times(call, 2), filtering), samples, task),
     ]
     return tuple(stage for stage in stages if psf or stage.name != "psf")
@@ -129,6 +138,25 @@ def _minor(layout: StripLayout, item: int) -> tuple[Forecast, Forecast]:
         Forecast("psf transform", 2 * blocks, psf, moved, memory),
         Forecast("minor cycle", tasks, cycle, SUBTRACTIONS * moved, memory),
     )
+
+
+def _minor_at_scales(
+    layout: StripLayout, item: int, extended: tuple[Scale, ...]
+) -> tuple[Forecast]:
+    """A minor cycle with extended scales: the residual at each of them, and its searches.
+
+    To the bands every pixel goes, and back from them as many as a scale has positions; no
+    sidelobes are subtracted.
+    """
+    npix, side, blocks = layout.geometry.npix, padded_side(layout.geometry.npix), len(layout.blocks)
+    half, inside = side // 2 + 1, npix / side
+    along, parts = half * side * math.log2(side), [1 / scale.step for scale in extended]
+    there, back = 1 + inside, sum(2 + inside * part for part in parts)
+    work: Work = (("fourier", (there + back) * along),)
+    moved = 2 * item * half * npix * (1 + sum(parts))
+    band = 2 * item * half * side // blocks
+    memory = PROCESS + int((5 + inside * sum(parts)) * band)
+    return (Forecast("minor cycle", 6 * blocks, work, int(moved), memory),)
 
 
 def _gridding(epsilon: float, visibilities: float, samples: float) -> Work:

@@ -13,6 +13,7 @@ from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import products
+from spectrum_workflows.radio.deconvolution.search import expected_scales
 from spectrum_workflows.radio.plan import forecast, memory
 from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.read import coordinates, describe_all, find
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.spec import RadioSpec
     from spectrum_workflows.radio.types import Chunk, Observation
 
@@ -140,6 +142,7 @@ def plan(
     _check_memory(geometry_of(spec))
     observations = describe_all(spec, find(spec, data))
     for observation in observations:
+        _check_memory(geometry_of(spec), _scales(spec, observation))
         products.check(spec, observation)
     if spec.clean and spec.clean.mask:
         if len(observations) > 1:
@@ -208,6 +211,9 @@ def plan_planes(
     in_chunks = [cut for cut, layout in zip(cuts, layouts, strict=True) if layout is None]
     memories = [memory.task_bytes(cut, geometry) for cut in in_chunks]
     memories += [stage.memory for stage in stages if any(layouts)]
+    if (scales := _scales(spec, observation))[1:]:
+        whole, together = bool(in_chunks), max(map(len, groups))
+        memories.append(memory.session_bytes(geometry, scales, together, whole=whole))
     return ImagingPlan(
         partitions=every,
         bytes_to_read=_bytes(observation, every),
@@ -258,7 +264,14 @@ def _stages(
     geometry, psf = geometry_of(spec), spec.image.psf
     weighted = spec.weighting.scheme != "natural"
     if layout:
-        stages = forecast.in_strips(cut, layout, rows=observation.rows, weighted=weighted, psf=psf)
+        stages = forecast.in_strips(
+            cut,
+            layout,
+            rows=observation.rows,
+            weighted=weighted,
+            psf=psf,
+            scales=_scales(spec, observation),
+        )
     else:
         need = memory.task_bytes(cut, geometry)
         stages = forecast.in_chunks(cut, geometry, coverage, psf=psf, memory=need)
@@ -328,8 +341,15 @@ def geometry_of(spec: RadioSpec) -> Geometry:
     return Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, spec.image.epsilon)
 
 
-def _check_memory(geometry: Geometry) -> None:
-    need = memory.session_bytes(geometry)
+def _scales(spec: RadioSpec, observation: Observation) -> tuple[Scale, ...]:
+    """Those that CLEAN will have, as far as can be told before the beam is known."""
+    if spec.clean is None or not spec.clean.scales:
+        return ()
+    return expected_scales(spec.clean, geometry_of(spec), _longest(observation))
+
+
+def _check_memory(geometry: Geometry, scales: tuple[Scale, ...] = ()) -> None:
+    need = memory.session_bytes(geometry, scales)
     present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if need > present:
         raise SpecError(

@@ -12,6 +12,7 @@ from spectrum_workflows.radio.types.geometry import (
     SkyPosition,
     sky_position,
 )
+from spectrum_workflows.radio.types.model import ComponentList
 from spectrum_workflows.radio.types.observation import (
     SIMULATED,
     Antennas,
@@ -50,6 +51,7 @@ __all__ = [
     "Beam",
     "Channels",
     "Chunk",
+    "ComponentList",
     "FieldResults",
     "Geometry",
     "GroupImages",

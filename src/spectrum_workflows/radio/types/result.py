@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.types.geometry import Beam, Geometry, Image
+    from spectrum_workflows.radio.types.model import ComponentList
     from spectrum_workflows.radio.types.observation import Observation
     from spectrum_workflows.radio.types.planes import Plane
     from spectrum_workflows.radio.types.sources import Agreement, Source
@@ -98,6 +100,8 @@ class PlaneImages:
     sources : tuple of Source, or None
     agreement : Agreement or None
         Of the sources with a known sky.
+    components : ComponentList or None
+        What ``model`` is the drawing of, where CLEAN had several scales.
     """
 
     plane: Plane
@@ -117,6 +121,7 @@ class PlaneImages:
     coverage: NDArray[np.float64] | None = None
     sources: tuple[Source, ...] | None = None
     agreement: Agreement | None = None
+    components: ComponentList | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,8 @@ class GroupImages:
     major, iterations : int
     threshold : float
         The level, in Jy/beam, that CLEAN was asked to reach in its last major cycle.
+    peak_left : float
+        What is left, of all that CLEAN may take, to be compared with it; NaN where unknown.
     errors : tuple of str
         What failed after dirty image and PSF.
     """
@@ -141,6 +148,7 @@ class GroupImages:
     major: int = 0
     iterations: int = 0
     threshold: float = 0.0
+    peak_left: float = math.nan
     errors: tuple[str, ...] = ()
 
 

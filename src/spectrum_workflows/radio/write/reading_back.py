@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from spectrum_workflows.radio.types import (
     Agreement,
     Beam,
     Channels,
+    ComponentList,
     Geometry,
     GroupImages,
     ImagingResult,
@@ -26,7 +28,7 @@ from spectrum_workflows.radio.types import (
     Use,
     Window,
 )
-from spectrum_workflows.radio.write import sources
+from spectrum_workflows.radio.write import components, sources
 from spectrum_workflows.radio.write.fits import MJD_DAY, decode
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ BLOCK = 80
 
 OTHERS = ("psf", "residual", "model", "image", "primary_beam", "corrected")
 """Images that need not be there."""
+
+NO_COMPONENTS = ComponentList(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0),) * 2)
+"""Of a plane in which CLEAN found nothing."""
 
 
 def load(folder: str, spec: RadioSpec, summary: Mapping[str, Any]) -> ImagingResult:
@@ -67,7 +72,7 @@ def load(folder: str, spec: RadioSpec, summary: Mapping[str, Any]) -> ImagingRes
     dirty = storage.join(folder, "dirty.fits")
     content = storage.read_bytes(dirty)
     files = {"dirty": decode(content, dirty)} | _others(folder)
-    listed = _sources(folder)
+    listed = _lists(folder)
     try:
         if several:
             groups = _groups(several, files, listed, spec)
@@ -97,9 +102,26 @@ def _others(folder: str) -> dict[str, NDArray[np.float64]]:
     return {name: decode(storage.read_bytes(url), url) for name, url in present.items()}
 
 
-def _sources(folder: str) -> dict[int, tuple[Source, ...]]:
-    url = storage.join(folder, sources.NAME)
-    return sources.decode(storage.read_bytes(url), url) if storage.exists(url) else {}
+@dataclass(frozen=True)
+class _Lists:
+    """The tables of a run's folder, by the numbers of planes; no components where no table is."""
+
+    sources: Mapping[int, tuple[Source, ...]]
+    components: Mapping[int, ComponentList] | None
+
+    def components_of(self, plane: Plane) -> ComponentList | None:
+        """Those of a plane, in which CLEAN may have found none."""
+        if self.components is None:
+            return None
+        return self.components.get(plane.number, NO_COMPONENTS)
+
+
+def _lists(folder: str) -> _Lists:
+    url, model = (storage.join(folder, name) for name in (sources.NAME, components.NAME))
+    return _Lists(
+        sources.decode(storage.read_bytes(url), url) if storage.exists(url) else {},
+        components.decode(storage.read_bytes(model), model) if storage.exists(model) else None,
+    )
 
 
 def _agreement(numbers: Mapping[str, Any]) -> Agreement:
@@ -110,7 +132,7 @@ def _agreement(numbers: Mapping[str, Any]) -> Agreement:
 def _groups(
     several: Sequence[Mapping[str, Any]],
     files: Mapping[str, NDArray[np.float64]],
-    listed: Mapping[int, tuple[Source, ...]],
+    listed: _Lists,
     spec: RadioSpec,
 ) -> tuple[GroupImages, ...]:
     """The groups of several planes; images are cubes (nstokes, nfreq, npix, npix)."""
@@ -145,7 +167,7 @@ def _plane(
     numbers: Mapping[str, Any],
     plane: Plane,
     images: Mapping[str, NDArray[np.float64]],
-    listed: Mapping[int, tuple[Source, ...]],
+    listed: _Lists,
     spec: RadioSpec,
 ) -> PlaneImages:
     agreement = numbers.get("agreement")
@@ -157,7 +179,8 @@ def _plane(
         beam_fitted=numbers["beam"] is not None and spec.restore is None,
         self_check=_self_check(numbers["self_check"]),
         primary_beam_model=numbers.get("primary_beam", ""),
-        sources=listed.get(plane.number, ()) if "sources" in numbers else None,
+        sources=listed.sources.get(plane.number, ()) if "sources" in numbers else None,
+        components=listed.components_of(plane),
         agreement=_agreement(agreement) if agreement else None,
         **images,
     )
