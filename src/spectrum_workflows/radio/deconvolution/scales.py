@@ -33,7 +33,7 @@ SAMPLES = 16
 BIAS = 0.6
 """How much less a scale's peak counts than that of one half as wide: Offringa & Smirnov's."""
 
-HALF = 0.215
+HALF = 0.214
 """Radius, in diameters, at which a component has half of its peak."""
 
 LARGEST_BIAS = 30.0
