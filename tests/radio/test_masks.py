@@ -115,7 +115,7 @@ def test_what_is_left_outside_of_the_mask_is_no_reason_to_warn(small):
     mask[60:69, 60:69] = True
     plan = DOMAIN.plan(spec, str(small))
     passes = Run(plan.partitions, None, "raise", lambda *_: None, "radio", 4, Metrics())
-    found = image(spec, plan, plan.groups[0], passes, pixel_mask(mask))
+    found = image(spec, plan.observation, plan.groups[0], passes, pixel_mask(mask))
     outside = np.abs(found.planes[0].residual).max()
     inside = np.abs(found.planes[0].residual[mask]).max()
     assert found.peak_left == pytest.approx(inside, rel=1e-12)
