@@ -47,6 +47,7 @@ LAYERS = {
             "domain.panel",
             "domain.piece",
             "domain.plan",
+            "domain.product",
             "domain.products",
             "keys",
             "registration",
@@ -132,6 +133,7 @@ LAYERS = {
         "checking",
         "examples",
         "front",
+        "acting",
         "live",
         "showing",
         "varying",
@@ -408,7 +410,7 @@ def test_hep_and_radio_are_alike() -> None:
 SCIENCE_FILES = {".py", ".toml", ".ipynb"}
 PLACES = re.compile(
     r"(?i)slurm|sbatch|squeue|gateway|jobqueue|kubernetes|LocalCluster|\blaptop\b|\bhtcondor\b|"
-    r"\b(lumi|leonardo|juwels|jureca|marenostrum|lxplus|coffea-casa|perlmutter|(?<!root\.)cern|desy|nersc)\b"
+    r"\b((?<!\x22)lumi|leonardo|juwels|jureca|marenostrum|lxplus|coffea-casa|perlmutter|(?<!root\.)cern|desy|nersc)\b"
 )
 
 

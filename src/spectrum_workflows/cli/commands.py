@@ -16,6 +16,7 @@ from spectrum_workflows.cli import (
     data_commands,
     notebooks_command,
     proof_command,
+    run_commands,
     save_command,
     sciences,
     screen,
@@ -63,6 +64,8 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 """
     + "".join(f"* {line}\n" for line in sciences.COMMAND_LINE.runs),
 )
+for _science, _commands in sciences.COMMAND_LINE.commands.items():
+    app.add_typer(run_commands.app_of(_science, _commands), name=_science)
 app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
 app.command("proof")(proof_command.proof)

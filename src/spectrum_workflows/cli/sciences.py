@@ -15,6 +15,10 @@ All keys may be left out:
     What is converted, how the name of what is written ends, and a sentence.
 ``size``
     What ``spectrum data make --size`` counts.
+``[commands.NAME]``
+    A command ``spectrum SCIENCE NAME RUN`` that calls the science's action NAME (`Domain.actions`)
+    with a saved result: its ``help``, its ``options`` as above, and ``workers = true`` if workers
+    compute it.
 ``runs``, ``conversions``
     Lines for ``spectrum --help`` and ``spectrum data --help``: what one may do.
 """
@@ -50,6 +54,15 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Command:
+    """One command that a science adds, for its saved runs."""
+
+    help: str
+    options: Mapping[str, Option]
+    workers: bool = False
+
+
+@dataclass(frozen=True)
 class CommandLine:
     """Additions of all sciences together.
 
@@ -57,12 +70,15 @@ class CommandLine:
     ----------
     run, convert : dict of str to Option
         Options of the two commands.
+    commands : dict of str to dict of str to Command
+        Commands of each science that has some.
     shown, sources, targets, converting, sizes, runs, conversions : tuple of str
         Words of the help; see above.
     """
 
     run: dict[str, Option]
     convert: dict[str, Option]
+    commands: dict[str, dict[str, Command]]
     shown: tuple[str, ...]
     sources: tuple[str, ...]
     targets: tuple[str, ...]
@@ -74,11 +90,14 @@ class CommandLine:
 
 def command_line() -> CommandLine:
     """Additions of the registered sciences; a warning names one whose file cannot be used."""
-    tables = []
+    tables: list[dict[str, Any]] = []
+    commands: dict[str, dict[str, Command]] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
             table = _table(point)
+            added = _commands(table)
             tables.append(table | {key: _options(table, key) for key in ("run", "convert")})
+            commands |= {point.name: added} if added else {}
         except Exception as error:  # somebody else's package
             line = " ".join(f"{point.name}: {FILE} cannot be used ({error})".split())
             warnings.warn(f"left out: {line}", LeftOutWarning, stacklevel=2)
@@ -95,6 +114,7 @@ def command_line() -> CommandLine:
     return CommandLine(
         run=options("run"),
         convert=options("convert"),
+        commands=commands,
         shown=words("shows"),
         sources=words("source"),
         targets=words("target"),
@@ -120,6 +140,14 @@ def _options(table: Mapping[str, Any], key: str) -> dict[str, Option]:
         if option.kind not in TYPES or not name.isidentifier():
             raise ValueError(f"{key}.{name}: kind is one of {', '.join(get_args(Kind))}")
     return options
+
+
+def _commands(table: Mapping[str, Any]) -> dict[str, Command]:
+    described = table.get("commands", {})
+    return {
+        name: Command(said["help"], _options(said, "options"), said.get("workers", False))
+        for name, said in described.items()
+    }
 
 
 def with_options(

@@ -22,6 +22,7 @@ from spectrum_workflows.domain.plan import (
     completeness,
     fraction_done,
 )
+from spectrum_workflows.domain.product import Product
 from spectrum_workflows.domain.registry import get, installed
 from spectrum_workflows.registration import GROUP, LeftOutWarning, names
 
@@ -41,6 +42,7 @@ __all__ = [
     "Partition",
     "Piece",
     "Plan",
+    "Product",
     "Report",
     "Table",
     "completeness",

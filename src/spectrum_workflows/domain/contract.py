@@ -18,6 +18,7 @@ from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.domain.metrics import Metrics
 from spectrum_workflows.domain.panel import Panel
 from spectrum_workflows.domain.plan import OnError, Plan, Report
+from spectrum_workflows.domain.product import Product
 from spectrum_workflows.errors import SpecError
 
 if TYPE_CHECKING:
@@ -243,6 +244,9 @@ class Domain(Generic[S, R]):
     libraries : tuple of str
         Distributions whose versions matter to a result.
     converter : Converter, optional
+    actions : mapping of str to callable
+        ``action(result, *, client, **options)``: a `Product` of a saved result; the file
+        ``command_line.toml`` makes them commands.
     inspector : Inspector, optional
         What is shown of its data: whatever there is to choose.
     costs : mapping
@@ -283,6 +287,7 @@ class Domain(Generic[S, R]):
     user_code: Callable[[S], str] = _no_code
     libraries: tuple[str, ...] = ()
     converter: Converter | None = None
+    actions: Mapping[str, Callable[..., Product]] = field(default_factory=dict)
     inspector: Inspector | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     calibrate: Callable[[], dict[str, float]] | None = None

@@ -2,7 +2,9 @@
 
 For a pipeline of one's own there are functions of events and histograms in memory, which
 need no spec or site: `read`, `read_corrections`, the selections in `hep.analyses`, `fill`,
-`fit_peak`, `workspace` and `fit_workspace`.
+`fit_peak`, `workspace` and `fit_workspace`; and of any workspace in pyhf's schema `limit`,
+`significance`, `scan_likelihood`, `impacts`, `goodness_of_fit` and `throw_toys`, and as files of
+other programs `combine_card` and `histfactory`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectrum_workflows.hep.domain import DOMAIN
     from spectrum_workflows.hep.fit import fit_peak, fit_workspace
+    from spectrum_workflows.hep.fit.goodness import goodness_of_fit
+    from spectrum_workflows.hep.fit.impacts import impacts
+    from spectrum_workflows.hep.fit.limits import limit, significance
+    from spectrum_workflows.hep.fit.scan import scan_likelihood
+    from spectrum_workflows.hep.io.exporting import combine_card, histfactory
     from spectrum_workflows.hep.library import (
         compile_corrections,
         fill,
@@ -20,33 +27,72 @@ if TYPE_CHECKING:
         read_corrections,
         workspace,
     )
-    from spectrum_workflows.hep.types import FitResult, LikelihoodFit, Observable
+    from spectrum_workflows.hep.types import (
+        FitResult,
+        GoodnessOfFit,
+        Impacts,
+        LikelihoodFit,
+        LikelihoodScan,
+        Limit,
+        Observable,
+        Significance,
+        Toys,
+    )
+    from spectrum_workflows.hep.workflow.toys import throw_toys
 
 _HOME = {
     "DOMAIN": "domain",
     "FitResult": "types",
+    "GoodnessOfFit": "types",
+    "Impacts": "types",
     "LikelihoodFit": "types",
+    "LikelihoodScan": "types",
+    "Limit": "types",
     "Observable": "types",
+    "Significance": "types",
+    "Toys": "types",
+    "combine_card": "io.exporting",
     "compile_corrections": "library",
     "fill": "library",
     "fit_peak": "fit",
     "fit_workspace": "fit",
+    "goodness_of_fit": "fit.goodness",
+    "histfactory": "io.exporting",
+    "impacts": "fit.impacts",
+    "limit": "fit.limits",
     "read": "library",
     "read_corrections": "library",
+    "scan_likelihood": "fit.scan",
+    "significance": "fit.limits",
+    "throw_toys": "workflow.toys",
     "workspace": "library",
 }
 
 __all__ = [
     "DOMAIN",
     "FitResult",
+    "GoodnessOfFit",
+    "Impacts",
     "LikelihoodFit",
+    "LikelihoodScan",
+    "Limit",
     "Observable",
+    "Significance",
+    "Toys",
+    "combine_card",
     "compile_corrections",
     "fill",
     "fit_peak",
     "fit_workspace",
+    "goodness_of_fit",
+    "histfactory",
+    "impacts",
+    "limit",
     "read",
     "read_corrections",
+    "scan_likelihood",
+    "significance",
+    "throw_toys",
     "workspace",
 ]
 

@@ -7,6 +7,7 @@ from spectrum_workflows.hep.columns import to_keep
 from spectrum_workflows.hep.io.convert import convert
 from spectrum_workflows.hep.plan.files import inputs
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.workflow import statistics
 
 DOMAIN = Domain(
     name="hep",
@@ -36,5 +37,13 @@ DOMAIN = Domain(
     user_code=declarations.user_code,
     libraries=declarations.LIBRARIES,
     converter=Converter(".root", convert, to_keep, target=".root", entries="events"),
+    actions={
+        "limit": statistics.find_limit,
+        "scan": statistics.scan,
+        "impacts": statistics.rank,
+        "goodness": statistics.describe_goodness,
+        "toys": statistics.describe_toys,
+        "export": statistics.export,
+    },
     demo=shipped.folder("workflows") / "hep/quickstart.toml",
 )

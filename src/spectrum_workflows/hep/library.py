@@ -246,6 +246,7 @@ def workspace(
     data: str = "data",
     luminosity_error: float = 0.0,
     systematics: Mapping[str, Mapping[str, Any]] | None = None,
+    pruning: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Make a HistFactory workspace of histograms, with pyhf's JSON schema.
 
@@ -265,7 +266,10 @@ def workspace(
         Relative uncertainty of the luminosity, common to all samples.
     systematics : mapping of name to mapping, optional
         The nuisance parameters: ``{"up": variation, "down": variation, "samples": [...]}``;
-        without ``down`` mirrored, without ``samples`` for all that have the variation.
+        without ``down`` mirrored, without ``samples`` for all that have the variation; with
+        ``"smooth": 1`` smoothed by running medians.
+    pruning : mapping, optional
+        Relative changes below which an effect is left out: ``{"yields": 0.005, "shapes": 0.005}``.
 
     Returns
     -------
@@ -296,7 +300,7 @@ def workspace(
     [3.0, 2.0]
     """
     keyed = {(*key, "")[:3]: h for key, h in histograms.items()}
-    spec = _spec(keyed, signal, data, luminosity_error, systematics or {})
+    spec = _spec(keyed, signal, data, luminosity_error, systematics or {}, pruning or {})
     titled = {}
     for sample in spec.samples:
         for region in spec.histograms:
@@ -327,6 +331,7 @@ def _spec(
     data: str,
     luminosity_error: float,
     systematics: Mapping[str, Mapping[str, Any]],
+    pruning: Mapping[str, float],
 ) -> HepSpec:
     """What is fitted, as a spec says it, so that it is checked as there."""
     samples: dict[str, dict[str, Any]] = {}
@@ -339,8 +344,13 @@ def _spec(
     if data not in samples:
         raise SpecError(f"there is no sample {data!r}", "data", "name the one that is data")
     samples[data]["data"] = True
-    fit = {"signal": signal, "regions": list(regions), "luminosity_error": luminosity_error}
+    fit: dict[str, Any] = {
+        "signal": signal,
+        "regions": list(regions),
+        "luminosity_error": luminosity_error,
+    }
     fit["systematics"] = {name: dict(described) for name, described in systematics.items()}
+    fit["pruning"] = dict(pruning)
     table = {
         "workflow": "hep",
         "name": "workspace",

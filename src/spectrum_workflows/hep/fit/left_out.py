@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spectrum_workflows.hep.fit.workspace import BOUNDS, binned
+from spectrum_workflows.hep.fit.pruning import KINDS, is_small
+from spectrum_workflows.hep.fit.workspace import BOUNDS, binned, effects_of
 from spectrum_workflows.hep.spec import fit_check
+from spectrum_workflows.hep.spec.pruning import PruningSpec
 from spectrum_workflows.hep.types import HepResult, LikelihoodFit
 
 
@@ -37,6 +39,27 @@ def left_out(result: HepResult, regions: Sequence[str] = ()) -> Iterator[str]:
             lost = [name for name in empty if name in fit_check.concerned(spec, systematic)]
             if lost:
                 yield f"fit: {parameter} has no effect on {', '.join(lost)} in {region}"
+        yield from pruned(result, region)
+
+
+def pruned(result: HepResult, region: str) -> Iterator[str]:
+    """Effects that are pruned in a region, a line for yields and one for shapes."""
+    fit = result.spec.fit
+    assert fit is not None
+    if fit.pruning == PruningSpec():
+        return
+    small: dict[str, dict[str, list[str]]] = {kind: {} for kind in KINDS.values()}
+    for sample in fit_check.simulated(result.spec):
+        nominal, _ = binned(result, sample, region)
+        for parameter, effects in effects_of(result, sample, region).items():
+            for effect in effects:
+                if is_small(effect, nominal, fit.pruning):
+                    of_kind = small[KINDS[effect["type"]]]
+                    of_kind.setdefault(parameter, []).append(sample)
+    for kind, threshold in (("yields", fit.pruning.yields), ("shapes", fit.pruning.shapes)):
+        named = ", ".join(f"{name} ({', '.join(whose)})" for name, whose in small[kind].items())
+        if named:
+            yield f"fit: {kind} pruned in {region}, below {100 * threshold:g} %: {named}"
 
 
 def at_its_ends(fit: LikelihoodFit) -> Iterator[str]:

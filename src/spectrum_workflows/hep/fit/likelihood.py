@@ -76,7 +76,7 @@ def fit_workspace(
     >>> fit.poi, round(float(fit.values[fit.names.index(fit.poi)]), 2)
     ('top_norm', 2.0)
     """
-    pyhf, model, data = _model(workspace)
+    pyhf, model, data = pyhf_model(workspace)
     values, errors, correlations, twice_nll = _minimised(pyhf, model, data)
     names = tuple(_parameter_names(model))
     regions = list(model.config.channels)
@@ -112,36 +112,28 @@ def refitted(model: Any, data: Floats) -> tuple[Floats, Floats]:
     return values, errors
 
 
-def _model(workspace: Mapping[str, Any]) -> tuple[Any, Any, Floats]:
+def pyhf_model(workspace: Mapping[str, Any]) -> tuple[Any, Any, Floats]:
+    """The module pyhf, its model of a workspace, and the data.
+
+    Raises
+    ------
+    MissingExtraError
+        There is no pyhf.
+    DataError
+        The workspace is not one.
+    """
     try:
         import pyhf
     except ImportError as error:
         remedy = "pip install 'spectrum-workflows[hep]'"
         raise MissingExtraError("the likelihood fit needs pyhf", remedy=remedy) from error
     try:
-        with _quiet():
+        with quiet():
             pyhf_workspace = pyhf.Workspace(workspace)
             model = pyhf_workspace.model()
             return pyhf, model, np.asarray(pyhf_workspace.data(model), np.float64)
     except (pyhf.exceptions.InvalidSpecification, pyhf.exceptions.InvalidModel) as error:
         raise DataError(f"not a workspace ({str(error).splitlines()[0]})", "workspace") from error
-
-
-def conditional(workspace: Mapping[str, Any], values: Floats) -> Floats:
-    """Twice the negative log likelihood with the parameter of interest held at some values.
-
-    Raises
-    ------
-    DataError
-        A fit does not converge.
-    """
-    pyhf, model, data = _model(workspace)
-
-    def at(value: float) -> float:
-        fit = partial(pyhf.infer.mle.fixed_poi_fit, value, data, model, return_fitted_val=True)
-        return float(_converged(pyhf, fit)[1])
-
-    return np.array([at(float(value)) for value in values])
 
 
 def _minimised(pyhf: Any, model: Any, data: Floats) -> tuple[Floats, Floats, Floats, float]:
@@ -162,7 +154,7 @@ def _minimised(pyhf: Any, model: Any, data: Floats) -> tuple[Floats, Floats, Flo
 def _converged(pyhf: Any, fit: Callable[[], Any]) -> Any:
     """What a fit of pyhf's gives with the first settings of MINUIT that converge."""
     before = pyhf.get_backend()
-    with _quiet():
+    with quiet():
         try:
             for strategy, tolerance in ATTEMPTS:
                 optimizer = pyhf.optimize.minuit_optimizer(strategy=strategy, tolerance=tolerance)
@@ -178,7 +170,7 @@ def _converged(pyhf: Any, fit: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep pyhf from printing whole matrices, and from warning of its own dependencies."""
     log = logging.getLogger("pyhf.optimize.mixins")
     level = log.level
@@ -212,9 +204,10 @@ def _prior_errors(model: Any) -> Floats:
 
 
 def _free(model: Any) -> int:
-    """Parameters without a constraint."""
-    sets = [model.config.param_set(name) for name in model.config.par_order]
-    return sum(p.n_parameters for p in sets if not p.constrained)
+    """Parameters that are neither constrained nor fixed."""
+    sets = (model.config.param_set(name) for name in model.config.par_order)
+    constrained = np.concatenate([np.full(p.n_parameters, p.constrained) for p in sets])
+    return int(np.sum(~constrained & ~np.asarray(model.config.suggested_fixed(), bool)))
 
 
 def _saturated(pyhf: Any, model: Any, data: Floats) -> float:

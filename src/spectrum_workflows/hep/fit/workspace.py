@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.fit import possible
+from spectrum_workflows.hep.fit.pruning import is_small
+from spectrum_workflows.hep.fit.smoothing import smoothed
 from spectrum_workflows.hep.spec import fit_check
 from spectrum_workflows.hep.spec.fit import LUMINOSITY, FitSpec
 from spectrum_workflows.hep.types import HepResult
@@ -137,19 +139,37 @@ def _samples(result: HepResult, fit: FitSpec, region: str) -> list[dict[str, Any
         if fit.luminosity_error:
             effect = {"hi": 1 + fit.luminosity_error, "lo": 1 - fit.luminosity_error}
             modifiers.append({"name": LUMINOSITY, "type": "normsys", "data": effect})
-        for parameter, systematic in fit.systematics.items():
-            if name in fit_check.concerned(result.spec, systematic):
-                up, down = (
-                    template(result, source, name, region)
-                    for source in (systematic.up, systematic.down)
-                )
-                assert up is not None
-                where = f"fit.systematics.{parameter}, sample {name}, region {region}"
-                modifiers += _modifiers(parameter, nominal, up, down, where)
+        for effects in effects_of(result, name, region).values():
+            modifiers += [e for e in effects if not is_small(e, nominal, fit.pruning)]
         errors = np.sqrt(variances).tolist()
         modifiers.append({"name": fit.statistics(region), "type": "staterror", "data": errors})
         out.append({"name": name, "data": nominal.tolist(), "modifiers": modifiers})
     return out
+
+
+def effects_of(result: HepResult, sample: str, region: str) -> dict[str, list[dict[str, Any]]]:
+    """What every parameter does to a sample in a region, before anything is pruned.
+
+    Raises
+    ------
+    DataError
+        A template is empty, negative or not finite.
+    """
+    fit = _fit_of(result)
+    nominal, _ = binned(result, sample, region)
+    found = {}
+    for parameter, systematic in fit.systematics.items():
+        if sample not in fit_check.concerned(result.spec, systematic):
+            continue
+        up, down = (
+            template(result, source, sample, region) for source in (systematic.up, systematic.down)
+        )
+        assert up is not None
+        up = smoothed(up, nominal, systematic.smooth)
+        down = None if down is None else smoothed(down, nominal, systematic.smooth)
+        where = f"fit.systematics.{parameter}, sample {sample}, region {region}"
+        found[parameter] = _modifiers(parameter, nominal, up, down, where)
+    return found
 
 
 def template(result: HepResult, source: str, sample: str, region: str) -> Floats | None:

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spectrum_workflows.hep.fit.bands import band
 from spectrum_workflows.hep.fit.peak import fit_peaks
-from spectrum_workflows.hep.plot import maps
+from spectrum_workflows.hep.plot import maps, ratio
 from spectrum_workflows.hep.plot.style import (
     categories,
     colour,
@@ -42,12 +43,27 @@ def figure(result: HepResult) -> Figure:
 
 
 def panel(result: HepResult, name: str) -> Figure:
-    """One histogram of a result."""
+    """One histogram of a result; data and simulation with their ratio below."""
     whose = panels(result, name)
+    if whose == [""] and ratio.possible(result):
+        return _with_ratio(result, name)
     with styled():
         fig = Figure(figsize=(7.2 * len(whose), 5.6), layout="constrained")
         for axes, which in zip(np.ravel(fig.subplots(1, len(whose))), whose, strict=True):
             draw(axes, result, name, which)
+    return fig
+
+
+def _with_ratio(result: HepResult, name: str) -> Figure:
+    axis = result.spec.histograms[name].axes(name)[0]
+    with styled():
+        fig = Figure(figsize=(7.2, 6.9), layout="constrained")
+        main, below = fig.subplots(2, height_ratios=(3.2, 1.0), sharex=True)
+        draw(main, result, name, "")
+        main.set_xlabel("")
+        ratio.draw(below, result, name)
+        below.set_xlabel(axis.label or "observable")
+        categories(below.xaxis, axis)
     return fig
 
 
@@ -87,7 +103,7 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
             color=[colour(spec, n) for n in order],
             flow="none",
         )
-        _band(axes, [shown[n] for n in order])
+        _band(axes, result, name)
     if measured:
         total: Any = sum(shown[n] for n in measured)
         label = " + ".join(title(spec, n) for n in measured)
@@ -105,14 +121,14 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
     axes.legend(loc="upper right", reverse=True)
 
 
-def _band(axes: Axes, stacked: list[hist.Hist]) -> None:
-    """The statistical uncertainty of a stack: the root of the sum of the squared weights."""
-    total: Any = sum(stacked)
-    error = np.sqrt(total.variances())
+def _band(axes: Axes, result: HepResult, name: str) -> None:
+    """The uncertainty of a stack: of the simulation's statistics, and of what varies it."""
+    found = band(result, name)
+    edges = np.asarray(result.spec.histograms[name].axes(name)[0].boundaries)
     style: Any = {"fill": True, "facecolor": "none", "edgecolor": "#444444", "linewidth": 0}
-    low, high = np.maximum(total.values() - error, 0.0), total.values() + error
-    label = "statistical uncertainty"
-    axes.stairs(high, total.axes[0].edges, baseline=low, hatch="////", label=label, **style)
+    low, high = np.maximum(found.total - found.down, 0.0), found.total + found.up
+    label = "statistical and systematic" if found.parameters else "statistical uncertainty"
+    axes.stairs(high, edges, baseline=low, hatch="////", label=label, **style)
 
 
 def _drawable(h: hist.Hist, axis: Axis) -> hist.Hist:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from spectrum_workflows.hep.spec.pruning import PruningSpec
 from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel
 
@@ -25,6 +26,9 @@ class SystematicSpec(FrozenModel):
     """Whose templates change; all that have the variation if left out."""
     label: str = ""
     """Name in tables and figures."""
+    smooth: NonNegativeInt = 0
+    """How many times the running medians 353QH smooth the ratio of the varied to the nominal
+    template, at constant yield; 0 leaves it as it is."""
 
 
 class FitSpec(FrozenModel):
@@ -48,6 +52,10 @@ class FitSpec(FrozenModel):
     out."""
     systematics: dict[Name, SystematicSpec] = Field(default_factory=dict)
     """The other nuisance parameters; those of MC statistics come by themselves."""
+    pruning: PruningSpec = PruningSpec()
+    """Effects that are too small to be fitted."""
+    seed: NonNegativeInt = 1
+    """Of the random numbers of toys."""
 
     @property
     def poi(self) -> str:

@@ -4,16 +4,28 @@ from spectrum_workflows.hep.types.events import Events, FileRead, Filled, Observ
 from spectrum_workflows.hep.types.fits import FitResult, LikelihoodFit, LikelihoodScan, Templates
 from spectrum_workflows.hep.types.progress import PartialHistograms
 from spectrum_workflows.hep.types.result import HepResult
+from spectrum_workflows.hep.types.statistics import (
+    GoodnessOfFit,
+    Impacts,
+    Limit,
+    Significance,
+    Toys,
+)
 
 __all__ = [
     "Events",
     "FileRead",
     "Filled",
     "FitResult",
+    "GoodnessOfFit",
     "HepResult",
+    "Impacts",
     "LikelihoodFit",
     "LikelihoodScan",
+    "Limit",
     "Observable",
     "PartialHistograms",
+    "Significance",
     "Templates",
+    "Toys",
 ]

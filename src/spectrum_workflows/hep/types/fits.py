@@ -135,6 +135,9 @@ class LikelihoodScan:
     twice_delta_nll : ndarray, shape (n_points,)
         Twice the negative logarithm of the likelihood there, all other parameters fitted, less
         that at the best fit.
+    interval : (float, float)
+        Where it has risen by 1, below and above the best fit: 68 % of confidence.  NaN where that
+        is beyond the parameter's range.
     """
 
     poi: str
@@ -142,3 +145,4 @@ class LikelihoodScan:
     error: float
     values: NDArray[np.float64]
     twice_delta_nll: NDArray[np.float64]
+    interval: tuple[float, float] = (float("nan"), float("nan"))
