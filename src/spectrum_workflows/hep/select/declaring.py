@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SpecError
@@ -63,7 +64,7 @@ class Declarations:
 
     def kernels(self, file: str) -> CorrectionKernels:
         """The corrections of a file, compiled once in a process."""
-        kernels = compiled(self.texts[file], check=0)
+        kernels = _compiled(_Content(dict(self.inputs)[file], self.texts[file]))
         return replace(kernels, check=self.check) if self.check else kernels
 
     def not_compiled(self) -> Iterator[str]:
@@ -73,6 +74,19 @@ class Declarations:
             reason = self.kernels(file).reasons.get(name)
             if reason is not None:
                 yield f"correction {name} of {file} is evaluated by correctionlib itself: {reason}"
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A correctionlib file, told from others by its identity: texts are long to compare."""
+
+    identity: str
+    text: str = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=16)
+def _compiled(content: _Content) -> CorrectionKernels:
+    return compiled(content.text, check=0)
 
 
 def declare(spec: HepSpec) -> Declarations:
@@ -99,6 +113,7 @@ class _Resolver:
         self.folder = folder
         self.texts: dict[str, str] = {}
         self.inputs: dict[str, str] = {}
+        self.libraries: dict[str, Any] = {}
 
     def call(
         self, name: str, files: str | tuple[str, ...], inputs: Mapping[str, Any], where: str
@@ -112,7 +127,8 @@ class _Resolver:
         for file in files:
             if file not in self.texts:
                 self.texts[file], self.inputs[file] = correction_file(file, self.folder)
-            corrections = library(self.texts[file])
+                self.libraries[file] = library(self.texts[file])
+            corrections = self.libraries[file]
             for kind in (corrections, corrections.compound):
                 names = list(kind)
                 known += names
