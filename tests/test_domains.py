@@ -23,8 +23,8 @@ FINER = {
 }
 """What is changed in shipped specs for these tests: two partitions or more, and no large image."""
 
-ALIKE = {"large", "scaling", "ttbar_nanoaod_v12"}
-"""Specs that differ from another in size or in names of columns."""
+ALIKE = {"large", "scaling", "ttbar_nanoaod_v12", "ttbar_objects"}
+"""Specs that take long and differ from another in size, in names or in what other tests try."""
 
 SPECS = [
     pytest.param(
