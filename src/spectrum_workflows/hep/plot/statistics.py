@@ -85,10 +85,11 @@ def impacts(
             axes.set_ylim(-0.7, n - 0.3)
             axes.minorticks_off()
             axes.tick_params(axis="y", length=0)
-        more = f", {n} of {len(found.names)} parameters" if n < len(found.names) else ""
-        header = f"{_words(found.poi)} = {found.best:.3f} ± {found.error:.3f}{more}"
+        header = f"{_words(found.poi)} = {found.best:.3f} ± {found.error:.3f}"
         pulled.set_title(f"{about}: {header}" if about else header, loc="left", fontsize="small")
         shifted.set_title(origin, loc="right", fontsize="small")
+        if n < len(found.names):
+            pulled.set_xlabel(f"{pulled.get_xlabel()}   ({n} of {len(found.names)})", loc="right")
         fig.legend(*shifted.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     return fig
 
@@ -158,6 +159,9 @@ def toys(found: Toys, *, ndf: int = 0, origin: str = "", about: str = "") -> Fig
         axes.set_ylabel("toys")
         _titles(axes, about, origin)
         header = f"p = {found.p_value:.3g} ± {found.p_error:.1g}"
+        if found.p_error == 0:  # all toys lie on one side, of which they say only so much
+            limit = 1 / len(values)
+            header = f"p > {1 - limit:.4g}" if found.p_value > 0.5 else f"p < {limit:.2g}"
         if found.statistic == "limit":
             header += rf", CL$_s$ = {found.cls:.3g} ± {found.cls_error:.1g}"
         axes.legend(loc="upper right", fontsize="small", title=header)
