@@ -99,9 +99,9 @@ def _card(workspace: Mapping[str, Any]) -> Card:
     config = workspace["measurements"][0]["config"]
     said = {p["name"]: p for p in config.get("parameters", ())}
     regions = [channel["name"] for channel in workspace["channels"]]
-    channels = dict(zip(regions, _allowed(regions, "ch_"), strict=True))
+    channels = dict(zip(regions, allowed(regions, "ch_"), strict=True))
     samples = dict.fromkeys(s["name"] for c in workspace["channels"] for s in c["samples"])
-    processes_of = dict(zip(samples, _allowed([*samples], "p_"), strict=True))
+    processes_of = dict(zip(samples, allowed([*samples], "p_"), strict=True))
     every = [
         _process(channels[c["name"]], processes_of[s["name"]], s, config["poi"], said)
         for c in workspace["channels"]
@@ -112,7 +112,7 @@ def _card(workspace: Mapping[str, Any]) -> Card:
     _check(processes, config["poi"])
     observed = {channels[o["name"]]: o["data"] for o in workspace["observations"]}
     names = dict.fromkeys(n for p in processes for n in (*p.yields, *p.shapes))
-    systematics = dict(zip(names, _allowed([*names], "theta"), strict=True))
+    systematics = dict(zip(names, allowed([*names], "theta"), strict=True))
     shaped = {name for p in processes for name in p.shapes}
     histograms = {
         f"{channel}/{DATA}": Contents(np.asarray(data, np.float64), np.sqrt(np.asarray(data)))
@@ -129,8 +129,8 @@ def _card(workspace: Mapping[str, Any]) -> Card:
     return Card("\n".join([*lines, *left_out, ""]), histograms, {v: k for k, v in channels.items()})
 
 
-def _allowed(names: list[str], before_digits: str) -> list[str]:
-    """Names as Combine takes them: letters, digits and underscores, and no digit first."""
+def allowed(names: list[str], before_digits: str) -> list[str]:
+    """Names as Combine and ROOT take them: letters, digits, underscores, and no digit first."""
     plain = [re.sub(r"\W", "_", name, flags=re.ASCII) for name in names]
     lettered = [f"{before_digits}{name}" if name[:1].isdigit() else name for name in plain]
     return [name.replace("~", "_") for name in file_names(lettered)]

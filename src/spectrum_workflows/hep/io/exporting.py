@@ -15,7 +15,7 @@ import uproot
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep.fit.card import SHAPES, card_of
+from spectrum_workflows.hep.fit.card import SHAPES, allowed, card_of
 from spectrum_workflows.hep.fit.likelihood import pyhf_model
 
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ def histfactory(workspace: Mapping[str, Any]) -> dict[str, bytes]:
     Returns
     -------
     dict of str to bytes
-        ``combination.xml``, which names the others: ``config/fit_REGION.xml``,
+        ``combination.xml``, which names the others: ``config/fit_CHANNEL.xml``,
         ``data/data.root``, and the schema.
 
     Raises
@@ -125,10 +125,12 @@ def histfactory(workspace: Mapping[str, Any]) -> dict[str, bytes]:
     ...     signal="top",
     ... )
     >>> sorted(hep.histfactory(described))
-    ['HistFactorySchema.dtd', 'combination.xml', 'config/fit_4j.xml', 'data/data.root']
+    ['HistFactorySchema.dtd', 'combination.xml', 'config/fit_ch_4j.xml', 'data/data.root']
     """
     pyhf_model(workspace)  # refuses what is none
     import pyhf.writexml
+
+    workspace = _with_names_for_root(workspace)
 
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -152,6 +154,17 @@ def histfactory(workspace: Mapping[str, Any]) -> dict[str, bytes]:
         text = files[name].replace(here, b"").decode()
         files[name] = _mended(text, uses_luminosity=uses_luminosity).encode()
     return files
+
+
+def _with_names_for_root(workspace: Mapping[str, Any]) -> dict[str, Any]:
+    """The workspace with names of channels that ROOT takes: none begins with a digit."""
+    regions = [channel["name"] for channel in workspace["channels"]]
+    names = dict(zip(regions, allowed(regions, "ch_"), strict=True))
+    renamed = {
+        kind: [{**one, "name": names[one["name"]]} for one in workspace[kind]]
+        for kind in ("channels", "observations")
+    }
+    return {**workspace, **renamed}
 
 
 def _mended(text: str, *, uses_luminosity: bool) -> str:
