@@ -131,7 +131,7 @@ def test_every_kind_is_drawn(result):
         figure.canvas.draw()
     maps = [axes for axes in drawn["map.png"].axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left") for axes in maps] == ["axes: simulation", "axes: data"]
-    ticks = [t.get_text() for t in drawn["words.png"].axes[0].get_xticklabels()]
+    ticks = [t.get_text() for t in drawn["words.png"].axes[-1].get_xticklabels()]
     assert ticks == ["mumu", "ee"]
     plot.figure(result).canvas.draw()
 

@@ -93,6 +93,7 @@ def test_a_format_is_one_reader_in_the_list(small, tmp_path, monkeypatch):
         locate=locate,
         recognises=lambda url: url.endswith(".npz"),
         describe=lambda _, url: replace(known, url=url),
+        fields=lambda _: (),
         coordinates=coordinates,
         inventory=lambda url: pytest.fail("nobody asks for it"),
         read=visibilities,

@@ -137,7 +137,7 @@ def test_another_replica_takes_over_from_a_server_that_stays_away(
         for name, sample in workload.spec().samples.items()
     }
     host = near.data.partition("//data")[0]
-    options = {**tables(near, far), host: {"patience": 2, "timeout": 2}}
+    options = {**tables(near, far), host: {"patience": 6, "timeout": 6}}
     site = load_site("laptop", changes={"data": str(tmp_path), "storage": options})
     place = replace(laptop, site=site, data=str(tmp_path), results=str(tmp_path))
     try:
