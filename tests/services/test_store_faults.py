@@ -154,7 +154,7 @@ def test_a_store_that_dies_while_results_are_written(
     ceph_up: Store, made: Path, digest: str
 ) -> None:
     """Nothing that is half there is ever taken for a result."""
-    site = ceph_up.site(patience=2, timeout=2)
+    site = ceph_up.site(patience=8, timeout=8)  # a loaded machine answers within it
     place = connect(site, data=str(made), results=f"{ceph_up.data}/dying")
     outcome = run(workload.spec(), place)
     large = os.urandom(1 << 20) * 96
