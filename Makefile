@@ -11,9 +11,9 @@ LOCK := environments/requirements.lock
 DEV_LOCK := environments/developers.lock
 UPGRADE ?= --upgrade
 SERVICES := environments/services.txt
-# Two test processes use both cores of a small machine, and a third mostly waits for the batch
-# system; PYTEST_ARGS= runs all in one.
-PYTEST_ARGS ?= -n 3 --dist loadgroup
+# Two test processes use both cores of a small machine, and two mostly wait for the batch system
+# and the stores; PYTEST_ARGS= runs all in one.
+PYTEST_ARGS ?= -n 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo lab test long cases lint docs services proof evidence cluster mutants lock clean

@@ -96,6 +96,7 @@ with connect(load_site()) as place:
 """
 
 
+@pytest.mark.long  # `make proof` does it with every notebook
 def test_other_machine_code_and_another_python(tmp_path: Path) -> None:
     """In real kernels: the same to the bit; below x86-64-v3 a dirty image is equivalent."""
     text = (ROOT / "workflows/radio/vla_sim.toml").read_text().partition("[clean]")

@@ -65,7 +65,7 @@ class Check:
         lines = [f"{self.name}: {plan.size:,} entries in {partitions}"]
         if plan.bytes_to_read:  # else nobody looked
             lines += [
-                f"  to read, per pass   {plan.bytes_to_read / 1e6:,.1f} MB{self._share}",
+                f"  to read, per pass   {display.megabytes(plan.bytes_to_read)}{self._share}",
                 f"  largest task needs  {display.megabytes(plan.largest_memory)} of memory",
             ]
         if plan.method:
@@ -80,7 +80,9 @@ class Check:
         plan = self.plan
         rows = [("partitions", f"{len(plan.partitions):,}"), ("entries", f"{plan.size:,}")]
         if plan.bytes_to_read:
-            rows.append(("to read, per pass", f"{plan.bytes_to_read / 1e6:,.1f} MB{self._share}"))
+            rows.append(
+                ("to read, per pass", f"{display.megabytes(plan.bytes_to_read)}{self._share}")
+            )
             rows.append(
                 ("largest task needs", f"{display.megabytes(plan.largest_memory)} of memory")
             )
@@ -107,7 +109,7 @@ class Check:
         if not plan.data_bytes:
             return ""
         part = plan.bytes_to_read / plan.data_bytes
-        return f" ({part:.0%} of the data set's {plan.data_bytes / 1e6:,.1f} MB)"
+        return f" ({part:.0%} of the data set's {display.megabytes(plan.data_bytes)})"
 
     def _table(self) -> list[str]:
         """The stages, one per line."""

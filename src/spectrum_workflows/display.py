@@ -16,6 +16,8 @@ MOST_ROWS = 40
 """Rows of a table that are shown; of more, the rest is counted."""
 LONGEST = 300
 """Characters of a cell that are shown."""
+MOST_OF_ONE_PASS = 1.5
+"""A larger share of the data was read in several passes."""
 
 
 def shortened(value: str, longest: int = LONGEST) -> str:
@@ -128,11 +130,11 @@ def lines(summary: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 def _with_unit(key: str, value: Any) -> str:
     """A number of the summary with the unit that its key names."""
     if key.startswith("bytes") or key.endswith("bytes"):
-        return f"{value / 1e6:,.1f} MB"
+        return megabytes(value)
     if key.endswith("seconds"):
         return f"{value:.3g} s"
     if key.startswith("share"):
-        return f"{value:.1%}"
+        return f"{value:.1f} times" if value > MOST_OF_ONE_PASS else f"{value:.1%}"
     return plain(value)
 
 
@@ -142,7 +144,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def megabytes(size: float) -> str:
-    """A size with one digit behind the point below 10 MB, so that little is not nothing."""
+    """A size with one digit behind the point below 10 MB, in kB where that would be nothing."""
+    if 0 < size < 1e5:
+        return f"{size / 1e3:,.1f} kB"
     return f"{size / 1e6:,.{1 if size < 1e7 else 0}f} MB"
 
 

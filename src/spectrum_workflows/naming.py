@@ -17,6 +17,8 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{k}" for d in ("com", "lpt") for 
 
 
 def _short_and_printable(name: str) -> str:
+    if not name or re.search(r"[/\s]", name):
+        raise ValueError("a name has no space and no slash, and is not empty")
     size = len(name.encode(errors="surrogatepass"))
     if size > LONGEST:
         raise ValueError(f"this name has {size} bytes; at most {LONGEST}")
@@ -25,7 +27,11 @@ def _short_and_printable(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[^/\s]+$"), AfterValidator(_short_and_printable)]
+Name = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": r"^[^/\s]+$"}),
+    AfterValidator(_short_and_printable),
+]
 """A name of a thing in a spec: no slash, no space, and short enough for a file."""
 
 

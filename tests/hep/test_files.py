@@ -248,7 +248,7 @@ class TestNormalisation:
         assert "13.2 times too high" in said
         assert result.weights["s"] == 1 / 40
         whole, _, _ = run(of(spec, "b.root"), tmp_path)
-        said = "runs the code in mine.py on every worker; its top level ran here"
+        said = "runs the code in mine.py on every worker; it was imported here"
         assert whole.warnings == (said,)
         counted, _, _ = run(of(spec, "a.root", events=[10]), tmp_path)
         assert any("nobody looked" in w for w in counted.warnings)

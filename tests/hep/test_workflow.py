@@ -225,7 +225,7 @@ def test_the_plan_says_that_a_spec_brings_its_own_code(ttbar_spec, generated, tm
         }
     )
     plan, result, _ = run(spec, generated)
-    assert plan.warnings[-1] == "runs the code in mine.py on every worker; its top level ran here"
+    assert plan.warnings[-1] == "runs the code in mine.py on every worker; it was imported here"
     with uproot.open(generated / "ttbar.root") as file:
         n = file["Events"]["nJet"].array(library="np")
     assert result.counts == {"njet": int(np.sum(n < 5))}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spectrum_workflows import display
 from spectrum_workflows.cli import sciences, screen
 from spectrum_workflows.cli.options import (
     Data,
@@ -239,6 +240,6 @@ def _describe(numbers: dict[str, Any], converter: Converter) -> str:
     url, entries = numbers["url"], converter.entries
     if numbers.get("kept") and not numbers["bytes"]:
         return f"{url}: complete already"
-    line = f"{url}: {numbers[entries]:,} {entries}, {numbers['bytes'] / 1e6:,.1f} MB written"
+    line = f"{url}: {numbers[entries]:,} {entries}, {display.megabytes(numbers['bytes'])} written"
     line += f" in {numbers['seconds']:.1f} s, peak memory {numbers['peak_memory'] / 1e6:,.0f} MB"
     return line + converter.remarks(numbers)

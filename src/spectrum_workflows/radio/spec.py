@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NaiveDatetime, StringConstraints, field_validator, model_validator
 
+from spectrum_workflows.naming import Name
 from spectrum_workflows.radio.types import ARCSEC, Hands
 from spectrum_workflows.specs import FrozenModel
 
@@ -354,7 +355,7 @@ class RadioSpec(FrozenModel):
 
     workflow: Literal["radio"] = "radio"
     """Which science this spec is of."""
-    name: str = Field(pattern=r"^[^/\s]+$")
+    name: Name
     """Of the run: its folder below the results root begins with it."""
     data_set: str = Field(min_length=1)
     """The set below the data root. Without suffix the spec stays the same for other forms of the

@@ -21,6 +21,7 @@ from spectrum_workflows.sites.interrupts import without_interrupts
 from spectrum_workflows.sites.local_pool import LocalPool
 from spectrum_workflows.sites.private import Scratch
 from spectrum_workflows.sites.profile import Local, Site
+from spectrum_workflows.sites.scripts import check_guarded
 from spectrum_workflows.sites.security import certificate_files, warn_insecure
 
 OURS = {
@@ -61,6 +62,8 @@ def start_local(site: Site, cluster: Local) -> Deployment:
     makers = (LocalCluster.__init__, Nanny.__init__, Worker.__init__)
     check_options(cluster.options, makers, ours=OURS, library="LocalCluster")
     check_dashboard(cluster.options.get("dashboard_address"), insecure=cluster.insecure)
+    if cluster.options.get("processes", True):
+        check_guarded()
     with ExitStack() as stack:
         scratch = Scratch.make(cluster.options.get("local_directory"))
         stack.callback(scratch.remove)

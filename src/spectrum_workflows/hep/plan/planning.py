@@ -98,7 +98,7 @@ def plan(
     warnings += checks.not_opened(files, infos, workload.requested)
     warnings += rehearse(workload, infos)[:1]
     if spec.user_code:
-        ran = f"runs the code in {spec.user_code} on every worker; its top level ran here"
+        ran = f"runs the code in {spec.user_code} on every worker; it was imported here"
         warnings.append(ran)
     complete = [infos[file] for file in files] if all(f in infos for f in files) else []
     return Plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import hist
@@ -62,7 +63,7 @@ def _with_ratio(result: HepResult, name: str) -> Figure:
         draw(main, result, name, "")
         main.set_xlabel("")
         ratio.draw(below, result, name)
-        below.set_xlabel(axis.label or "observable")
+        below.set_xlabel(axis.label or axis.observable)
         categories(below.xaxis, axis)
     return fig
 
@@ -92,7 +93,7 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
     spec, axis = result.spec, result.spec.histograms[name].axes(name)[0]
     measured = [n for n, s in spec.samples.items() if s.data]
     shown = {n: _drawable(result.histograms[n, name], axis) for n in spec.nominal_samples}
-    order = sorted(simulated(spec), key=lambda n: shown[n].sum().value)
+    order = sorted(simulated(spec), key=lambda n: _content(result, n))
     if order:
         mplhep.histplot(
             [shown[n] for n in order],
@@ -118,7 +119,16 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
     if isinstance(fitted, FitResult):
         _draw_fit(axes, fitted)
     _marks(axes, result, name)
-    axes.legend(loc="upper right", reverse=True)
+    axes.legend(loc="upper right", reverse=True, borderaxespad=1.0)
+
+
+def _content(result: HepResult, sample: str) -> float:
+    """Sum of weights of a sample in all histograms: stacks have one order in all pictures."""
+    return math.fsum(
+        float(np.nansum(histogram.values(flow=True)))
+        for (name, _), histogram in result.histograms.items()
+        if name == sample
+    )
 
 
 def _band(axes: Axes, result: HepResult, name: str) -> None:
@@ -149,7 +159,7 @@ def _drawable(h: hist.Hist, axis: Axis) -> hist.Hist:
 def _decorate(axes: Axes, result: HepResult, axis: Axis) -> None:
     regular = not (axis.log or axis.edges or axis.categories or axis.integer)
     width = (axis.stop - axis.start) / axis.bins
-    axes.set_xlabel(axis.label or "observable")
+    axes.set_xlabel(axis.label or axis.observable)
     axes.set_ylabel(per_bin(axis.label, width) if regular else "Events / bin")
     axes.set_xlim(axis.start, axis.stop)
     categories(axes.xaxis, axis)

@@ -52,6 +52,8 @@ def title(spec: HepSpec, sample: str) -> str:
 def per_bin(label: str, width: float) -> str:
     """Label of the axis of contents, with the unit of the observable."""
     unit = re.search(r"\[(.+)\]", label)
+    if unit is None and width == 1:
+        return "Events / bin"
     return f"Events / {width:.3g} {unit[1]}" if unit else f"Events / {width:.3g}"
 
 

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Chunk, Observation
 
 
+FINEST = 12.0
+"""A pixel is at least this part of half the finest fringe: 24 across a beam show nothing more."""
+
 FEW = 4
 """Chunks that are looked at where strips are not made."""
 
@@ -218,7 +221,7 @@ def plan_planes(
         partitions=every,
         bytes_to_read=_bytes(observation, every),
         largest_memory=max(memories),
-        warnings=(*observation.notes, *_undersampled(spec, observation)),
+        warnings=(*observation.notes, *_sampling(spec, observation)),
         inputs=_inputs(spec, observation),
         stages=tuple(stages),
         method=_method(layouts[0]),
@@ -360,8 +363,8 @@ def _check_memory(geometry: Geometry, scales: tuple[Scale, ...] = ()) -> None:
         )
 
 
-def _undersampled(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
-    """A warning where a pixel is more than half the finest fringe."""
+def _sampling(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
+    """A warning where a pixel is more than half the finest fringe, or a very small part of it."""
     if not observation.longest_baseline > 0:
         return ("no baseline has a length above 0: are the set's UVW filled in?",)
     shortest = SPEED_OF_LIGHT / float(observation.frequency.max())
@@ -371,7 +374,11 @@ def _undersampled(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
     if spec.select.uv_wavelengths is not None:
         longest = min(longest, spec.select.uv_wavelengths[1])
     nyquist = 1 / (2 * longest) / ARCSEC
+    cell = f"cell_arcsec = {spec.image.cell_arcsec:g}"
+    if spec.image.cell_arcsec < nyquist / FINEST:
+        across = 2 * nyquist / spec.image.cell_arcsec
+        say = f"puts {across:.0f} pixels or more across the beam: {nyquist / 2:.2g} puts 4"
+        return (f"{cell} {say}",)
     if spec.image.cell_arcsec <= nyquist:
         return ()
-    cell = f"cell_arcsec = {spec.image.cell_arcsec:g}"
     return (f"{cell} undersamples the longest baseline: use {nyquist:.3g} or less",)
