@@ -69,6 +69,7 @@ LAYERS = {
             "hep.completeness",
             "hep.envelopes",
             "hep.histogram",
+            "hep.luminosity",
             "hep.normalisation",
             "hep.review",
         ),
@@ -410,7 +411,8 @@ def test_hep_and_radio_are_alike() -> None:
 SCIENCE_FILES = {".py", ".toml", ".ipynb"}
 PLACES = re.compile(
     r"(?i)slurm|sbatch|squeue|gateway|jobqueue|kubernetes|LocalCluster|\blaptop\b|\bhtcondor\b|"
-    r"\b((?<!\x22)lumi|leonardo|juwels|jureca|marenostrum|lxplus|coffea-casa|perlmutter|(?<!root\.)cern|desy|nersc)\b"
+    r"\b((?<!\x22)(?<!brilcalc )lumi|leonardo|"
+    r"juwels|jureca|marenostrum|lxplus|coffea-casa|perlmutter|(?<!root\.)cern|desy|nersc)\b"
 )
 
 

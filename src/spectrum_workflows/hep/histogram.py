@@ -255,8 +255,8 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
 
     ``sample/histogram/values`` and ``.../variances`` have shape (bins + 2,)
     with underflow first and overflow last, an axis of categories (bins + 1,),
-    and two axes the shape of both; ``sample/region/entries`` and
-    ``sample/events`` have shape (1,).
+    and two axes the shape of both; ``sample/region/entries``, ``sample/events``
+    and of data ``sample/luminosity`` have shape (1,).
     """
     out: dict[str, NDArray[np.float64]] = {}
     for (sample, name), h in result.histograms.items():
@@ -267,6 +267,8 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
         out[f"{sample}/{region}/entries"] = np.array([n], np.float64)
     for sample, n in result.events.items():
         out[f"{sample}/events"] = np.array([n], np.float64)
+    for sample, of in result.luminosities.items():
+        out[f"{sample}/luminosity"] = np.array([of.processed], np.float64)
     return out
 
 

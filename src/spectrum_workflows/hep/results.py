@@ -46,6 +46,8 @@ def summary(result: HepResult) -> dict[str, Any]:
             for sample in result.spec.samples
         },
     }
+    if result.luminosities:
+        out["luminosity"] = {s: dict(vars(of)) for s, of in result.luminosities.items()}
     if result.synthetic:
         out["generated_events"] = ", ".join(result.synthetic)
     if result.missing:

@@ -48,6 +48,9 @@ def dataset_of(result: HepResult) -> xr.DataTree:
     for (sample, title), h in result.histograms.items():
         titles.setdefault(title, {})[sample] = h
     nodes = {f"/{title}": _dataset(title, of) for title, of in titles.items()}
+    if result.luminosities:
+        of_data = [getattr(result.luminosities.get(s), "processed", np.nan) for s in samples]
+        root["luminosity"] = ("sample", of_data, {"units": "1/pb"})
     tree: xr.DataTree = xr.DataTree.from_dict(nodes)
     tree.dataset = root.rename(sample="every_sample")
     return tree

@@ -14,7 +14,7 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.io.write import FIT_NAME, JSON_NAME, WORKSPACE_NAME, read
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
+from spectrum_workflows.hep.types import HepResult, LikelihoodFit, ProcessedLuminosity, Templates
 
 ENTRIES = "/entries"
 
@@ -49,6 +49,7 @@ def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
             missing=tuple(summary.get("incomplete", ())),
             likelihood=_likelihood(folder, spec, summary),
             synthetic=_names(summary.get("generated_events", "")),
+            luminosities=_luminosities(summary.get("luminosity", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"not a saved result of this spec ({type(error).__name__}: {error})"
@@ -79,6 +80,10 @@ def _selected(
             sample = max((s for s in spec.samples if name.startswith(f"{s}/")), key=len)
             selected[sample, name[len(sample) + 1 : -len(ENTRIES)]] = int(array[0])
     return selected
+
+
+def _luminosities(saved: Mapping[str, Any]) -> dict[str, ProcessedLuminosity]:
+    return {sample: ProcessedLuminosity(**of) for sample, of in saved.items()}
 
 
 def _names(joined: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.code_identity import digest_of_all, science_code
 from spectrum_workflows.hep import columns
 from spectrum_workflows.hep.columns import RequestedColumns
+from spectrum_workflows.hep.luminosity import LuminosityTable, luminosity_table
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.corrections import Corrections, corrections
 from spectrum_workflows.hep.select.declaring import Declarations, declare
@@ -54,6 +55,8 @@ class Workload:
         Objects that are corrected, and their variations.
     preselect : str
         Function that tells which events any variation may select; none if empty.
+    luminosity_table : LuminosityTable or None
+        Recorded luminosity of blocks; not asked for if left out.
     """
 
     requested: Mapping[str, RequestedColumns]
@@ -70,6 +73,7 @@ class Workload:
     cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declarations: Declarations = field(default_factory=Declarations)
     preselect: str = ""
+    luminosity_table: LuminosityTable | None = None
 
     @property
     def digest(self) -> str:
@@ -110,6 +114,7 @@ def load_workload(spec: HepSpec) -> Workload:
     for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
         check_cuts(selection, {**spec.cuts, **changed, **cuts}, options)
     good, inputs = _good_runs(spec)
+    table, table_inputs = _luminosity_table(spec)
     read = corrections(spec.corrections, spec.folder)
     declarations = declare(spec)
     beside = {"preselect": spec.preselect}
@@ -129,10 +134,11 @@ def load_workload(spec: HepSpec) -> Workload:
         spec.titles,
         read,
         good,
-        (*selection.source.inputs, *inputs, *read.inputs, *declarations.inputs),
+        (*selection.source.inputs, *inputs, *table_inputs, *read.inputs, *declarations.inputs),
         {name: sample.cuts for name, sample in spec.samples.items() if sample.cuts},
         declarations,
         spec.preselect,
+        table,
     )
 
 
@@ -158,6 +164,21 @@ def _good_runs(spec: HepSpec) -> tuple[GoodRuns | None, tuple[tuple[str, str], .
     """The list beside the spec, and which content it has."""
     if not spec.good_runs:
         return None, ()
-    text = storage.read_bytes(storage.join(spec.folder, spec.good_runs))
-    identity = f"sha256 {hashlib.sha256(text).hexdigest()}"
-    return event_filters.good_runs(text, where=spec.good_runs), ((spec.good_runs, identity),)
+    text, inputs = _beside(spec, spec.good_runs)
+    return event_filters.good_runs(text, where=spec.good_runs), inputs
+
+
+def _luminosity_table(
+    spec: HepSpec,
+) -> tuple[LuminosityTable | None, tuple[tuple[str, str], ...]]:
+    """The table beside the spec, and which content it has."""
+    if not spec.luminosity_table:
+        return None, ()
+    text, inputs = _beside(spec, spec.luminosity_table)
+    return luminosity_table(text, where=spec.luminosity_table), inputs
+
+
+def _beside(spec: HepSpec, name: str) -> tuple[bytes, tuple[tuple[str, str], ...]]:
+    """A file beside the spec, and its identity for the record."""
+    text = storage.read_bytes(storage.join(spec.folder, name))
+    return text, ((name, f"sha256 {hashlib.sha256(text).hexdigest()}"),)

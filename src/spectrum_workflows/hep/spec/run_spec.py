@@ -84,6 +84,9 @@ class HepSpec(FrozenModel):
     good_runs: str = ""
     """List of good runs, beside the spec: a JSON file in the format of CMS certification.  Data in
     other luminosity blocks is left out."""
+    luminosity_table: str = ""
+    """Recorded luminosity of every block, beside the spec: what ``brilcalc lumi --byls -o FILE``
+    writes.  The luminosity of the data that was really processed is summed from it."""
     normalisation: Literal["events", "genweight", "none"] = "events"
     """Weight every simulated event by cross section x luminosity / events processed of its sample;
     or by its ``genWeight`` x cross section x luminosity / sum of ``genEventSumw`` of the files'

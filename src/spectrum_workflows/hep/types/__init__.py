@@ -2,6 +2,7 @@
 
 from spectrum_workflows.hep.types.events import Events, FileRead, Filled, Observable
 from spectrum_workflows.hep.types.fits import FitResult, LikelihoodFit, LikelihoodScan, Templates
+from spectrum_workflows.hep.types.luminosity import Blocks, ProcessedLuminosity
 from spectrum_workflows.hep.types.progress import PartialHistograms
 from spectrum_workflows.hep.types.result import HepResult
 from spectrum_workflows.hep.types.statistics import (
@@ -13,6 +14,7 @@ from spectrum_workflows.hep.types.statistics import (
 )
 
 __all__ = [
+    "Blocks",
     "Events",
     "FileRead",
     "Filled",
@@ -25,6 +27,7 @@ __all__ = [
     "Limit",
     "Observable",
     "PartialHistograms",
+    "ProcessedLuminosity",
     "Significance",
     "Templates",
     "Toys",

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import hist
     from numpy.typing import NDArray
 
+    from spectrum_workflows.hep.types.luminosity import Blocks
+
 
 @dataclass(frozen=True)
 class Observable:
@@ -100,6 +102,8 @@ class FileRead:
         are too few to tell.
     synthetic : bool
         Whether this package generated its events.
+    blocks : Blocks or None
+        Its luminosity blocks; None where they are not asked for.
     """
 
     read: int
@@ -109,6 +113,7 @@ class FileRead:
     fallbacks_used: tuple[str, ...] = ()
     beginning: str = ""
     synthetic: bool = False
+    blocks: Blocks | None = field(default=None, compare=False)
 
     def __add__(self, other: FileRead) -> FileRead:
         return FileRead(
@@ -119,6 +124,7 @@ class FileRead:
             self.fallbacks_used or other.fallbacks_used,
             self.beginning or other.beginning,
             self.synthetic or other.synthetic,
+            self.blocks + other.blocks if self.blocks and other.blocks else None,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.hep.spec import HepSpec
     from spectrum_workflows.hep.types.fits import LikelihoodFit
+    from spectrum_workflows.hep.types.luminosity import ProcessedLuminosity
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class HepResult:
         What was noticed while it was made, each in a line.
     synthetic : tuple of str
         Samples of events that this package generated: no measurement, and nobody's simulation.
+    luminosities : mapping of sample to ProcessedLuminosity
+        Of data, where the spec has a table of luminosity blocks.
     """
 
     spec: HepSpec
@@ -45,6 +48,7 @@ class HepResult:
     likelihood: LikelihoodFit | str = ""
     notes: tuple[str, ...] = ()
     synthetic: tuple[str, ...] = ()
+    luminosities: Mapping[str, ProcessedLuminosity] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:

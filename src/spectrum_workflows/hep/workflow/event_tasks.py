@@ -7,6 +7,7 @@ from dataclasses import replace
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.io import runs
+from spectrum_workflows.hep.io.blocks import read_blocks
 from spectrum_workflows.hep.io.read import check_unchanged
 from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
 from spectrum_workflows.hep.normalisation import sum_of_weights
@@ -69,4 +70,10 @@ def _file_read(tree: OpenTree, events: Events, workload: Workload) -> FileRead:
         content=f"{tree.uuid} {tree.nbytes}",
         fallbacks_used=requested.fallbacks_used(tree.names) if events.size else (),
         synthetic=tree.synthetic,
+        blocks=read_blocks(tree, events) if _counts_blocks(events, workload) else None,
     )
+
+
+def _counts_blocks(events: Events, workload: Workload) -> bool:
+    """Whether the luminosity of a sample is asked for."""
+    return workload.luminosity_table is not None and events.sample in workload.data

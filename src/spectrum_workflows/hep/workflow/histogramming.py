@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows.domain import Metrics, OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep import columns, completeness, histogram
+from spectrum_workflows.hep import columns, completeness, histogram, luminosity
 from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
@@ -54,7 +54,17 @@ def run(
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
     synthetic = tuple(dict.fromkeys(s for (s, _), file in filled.files.items() if file.synthetic))
-    result = replace(histogram.normalised(filled, spec, missing), notes=notes, synthetic=synthetic)
+    luminosities = {}
+    if workload.luminosity_table is not None:
+        table, good = workload.luminosity_table, workload.good_runs
+        luminosities = luminosity.processed(filled.files, table, good)
+        notes = (*notes, *luminosity.notes(luminosities, filled.files, spec.luminosity))
+    result = replace(
+        histogram.normalised(filled, spec, missing),
+        notes=notes,
+        synthetic=synthetic,
+        luminosities=luminosities,
+    )
     if spec.fit is not None:
         report("fit", 0, 1)
         result = replace(result, likelihood=fit(result))
