@@ -18,7 +18,11 @@ def main() -> None:
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     from spectrum_workflows.cli import commands
 
-    commands.main()
+    try:
+        commands.main()
+    finally:
+        if signal.getsignal(signal.SIGINT) is _interrupted:
+            signal.signal(signal.SIGINT, _ending)
 
 
 def _interrupted(_number: int, frame: FrameType | None) -> None:
@@ -28,6 +32,11 @@ def _interrupted(_number: int, frame: FrameType | None) -> None:
         return
     sys.stderr.write("spectrum: interrupted\n")
     sys.exit(130)
+
+
+def _ending(_number: int, _frame: FrameType | None) -> None:
+    """While a command that is done takes itself down, only a second Ctrl-C counts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _is_deaf(frame: FrameType | None) -> bool:

@@ -19,7 +19,14 @@ from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.nearness import shares
 from spectrum_workflows.engine.observer import Sketching
 from spectrum_workflows.engine.parts import Part, Parts, fold
-from spectrum_workflows.engine.tasks import columns, loaded, scatter, scatter_shared, task_of
+from spectrum_workflows.engine.tasks import (
+    columns,
+    forget,
+    loaded,
+    scatter,
+    scatter_shared,
+    task_of,
+)
 from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import OtherCodeError, SiteError
 
@@ -106,8 +113,7 @@ def submitted(
                 raise as_merge_error(root.exception())
             value: Part[R] = root.result()
         finally:
-            alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
-            run.client.cancel([*alive, *run.nodes.values(), *run.sketches], force=True)
+            forget(run.client, run.nonce)
     return value
 
 

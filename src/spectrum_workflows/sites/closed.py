@@ -101,6 +101,10 @@ class Closed:
 
     http_prefix = ""
 
+    __del__ = staticmethod(int)
+    """Dask's warns of a cluster that was not closed.  One in Python, run by the garbage collector,
+    could meet Stop, of which it can only print a traceback."""
+
     async def _start(self) -> None:
         self.scheduler_spec: dict[str, Any] = {**self.scheduler_spec, "cls": scheduler}
         await super()._start()  # type: ignore[misc]

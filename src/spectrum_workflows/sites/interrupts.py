@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -53,3 +54,18 @@ def interrupted_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if pressed:
             before(signal.SIGINT, None)
+
+
+def hide_stray_cancellations() -> None:
+    """Keep one traceback of Dask's from the screen: of its ``sync``, met by Stop too early.
+
+    It cancels a request that has not been begun, whose name is not bound yet; the interrupt
+    itself arrives where it should.
+    """
+    logging.getLogger("tornado.application").addFilter(_is_meant)
+
+
+def _is_meant(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    stray = isinstance(error, NameError) and error.name == "future"
+    return not (stray and "sync.<locals>.cancel" in record.getMessage())

@@ -12,7 +12,7 @@ from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.dashboard import dashboard_link, memory_of
 from spectrum_workflows.sites.deployment import Deployment
-from spectrum_workflows.sites.interrupts import interrupted_later
+from spectrum_workflows.sites.interrupts import hide_stray_cancellations, interrupted_later
 from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
 from spectrum_workflows.sites.spooling import spools
 from spectrum_workflows.sites.watch import Watch, connected
@@ -141,6 +141,7 @@ def connect(site: Site, *, data: str | None = None, results: str | None = None) 
     data, results = data or site.data, results or site.results
     if site.cluster is None:
         return Place(site, data, results)
+    hide_stray_cancellations()
     place = None
     try:
         with interrupted_later() if isinstance(site.cluster, Local) else nullcontext():
