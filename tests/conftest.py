@@ -22,10 +22,9 @@ QUIET = {
 
 os.environ |= QUIET | os.environ  # Dask reads it when it is imported
 
+import spectrum_workflows  # noqa: F401, I001  before NumPy, see `arithmetic`
 from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
-
-import spectrum_workflows  # noqa: F401  before NumPy, see `arithmetic`
 
 LOADED = [HealthCheck.too_slow]
 """Drawing is slow where other tests take the cores; nothing is said of what is drawn."""
