@@ -67,6 +67,7 @@ LAYERS = {
         *(
             "hep.columns",
             "hep.completeness",
+            "hep.cut_flow",
             "hep.envelopes",
             "hep.histogram",
             "hep.luminosity",
@@ -74,7 +75,7 @@ LAYERS = {
             "hep.review",
         ),
         *("hep.io.soundness", "hep.plan.duplicates", "hep.plan.partition"),
-        *("hep.select.event_filters", "hep.select.observables"),
+        *("hep.select.combining", "hep.select.event_filters", "hep.select.observables"),
         *(
             "radio.deconvolution",
             "radio.deconvolution.*",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         workspace,
     )
     from spectrum_workflows.hep.types import (
+        EventCuts,
         FitResult,
         GoodnessOfFit,
         Impacts,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "DOMAIN": "domain",
+    "EventCuts": "types",
     "FitResult": "types",
     "GoodnessOfFit": "types",
     "Impacts": "types",
@@ -70,6 +72,7 @@ _HOME = {
 
 __all__ = [
     "DOMAIN",
+    "EventCuts",
     "FitResult",
     "GoodnessOfFit",
     "Impacts",

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.hep import cut_flow
 from spectrum_workflows.hep.completeness import joined, processed_weight
 from spectrum_workflows.hep.envelopes import up_and_down
 from spectrum_workflows.hep.normalisation import usable
+from spectrum_workflows.hep.select.combining import FLOW, counts_of_fates
 from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
+from spectrum_workflows.hep.spec.regions import region_key
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
 from spectrum_workflows.specs import closest
@@ -51,6 +54,7 @@ def filled(
     seen: int | None = None,
     variations: Sequence[str] = (),
     titles: Mapping[tuple[str, str], str] | None = None,
+    cuts: Mapping[str, tuple[str, ...]] | None = None,
     generator_weights: NDArray[Any] | None = None,
     weightless: bool = False,
 ) -> Filled:
@@ -72,6 +76,8 @@ def filled(
         Systematic variations that every region must hold.
     titles : mapping of (histogram, variation) to str, optional
         Names of the histograms of the run; see `HepSpec.titles`.
+    cuts : mapping of region to tuple of str, optional
+        Cuts that are combined.
     generator_weights : ndarray, shape (seen,), optional
         Generator weights, by which the events' own are multiplied.
     weightless : bool
@@ -93,14 +99,34 @@ def filled(
         (sample, title): _fill(empty(title, spec), spec, both)
         for title, spec, both in to_fill(regions, histograms, variations, titles)
     }
-    selected = {(sample, region): len(o.values) for region, o in regions.items()}
-    return Filled(out, selected, {sample: events})
+    if not cuts:
+        selected = {(sample, region): len(o.values) for region, o in regions.items()}
+        return Filled(out, selected, {sample: events})
+    fates = {
+        (sample, *name): counts_of_fates(o, len(cuts[name[0]]))
+        for name, o in _fates(regions, cuts, variations)
+    }
+    selected = {(s, r): int(n[-1, 0, 0]) for (s, r, v), n in fates.items() if not v}
+    return Filled(out, selected, {sample: events}, fates=fates)
+
+
+def _fates(
+    regions: Mapping[str, Observable],
+    cuts: Mapping[str, tuple[str, ...]],
+    variations: Sequence[str],
+) -> Iterator[tuple[tuple[str, str], Observable]]:
+    """Fates of events by region and variation."""
+    for region in cuts:
+        observable = regions[region_key(region, FLOW)]
+        yield (region, ""), observable
+        for variation in variations:
+            yield (region, variation), _varied(observable, region, variation)
 
 
 def texts(histograms: Mapping[str, HistogramSpec]) -> set[str]:
     """Regions that hold text: those of axes of categories."""
     axes = (axis for name, spec in histograms.items() for axis in spec.axes(name))
-    return {axis.observable for axis in axes if axis.categories}
+    return {axis.key for axis in axes if axis.categories}
 
 
 def to_fill(
@@ -120,7 +146,7 @@ def to_fill(
     """
     named = titles_of(histograms, variations) if titles is None else titles
     for name, spec in histograms.items():
-        names = [axis.observable for axis in spec.axes(name)]
+        names = [axis.key for axis in spec.axes(name)]
         observables = [_region(regions, region, name) for region in names]
         yield named[name, ""], spec, _together(name, observables)
         for variation in variations:
@@ -201,6 +227,7 @@ def merge(a: Filled, b: Filled) -> Filled:
         _summed(a.selected, b.selected),
         _summed(a.events, b.events),
         joined(a.files, b.files),
+        _summed(a.fates, b.fates),
     )
 
 
@@ -230,7 +257,8 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
         for region in regions
     }
     events = {sample: total.events.get(sample, 0) for sample in spec.samples}
-    return HepResult(spec, histograms, selected, events, weights, tuple(missing))
+    flows = cut_flow.cut_flows(total.fates, spec, weights)
+    return HepResult(spec, histograms, selected, events, weights, tuple(missing), cut_flows=flows)
 
 
 def _envelopes(total: Filled, spec: HepSpec) -> dict[tuple[str, str], hist.Hist]:
@@ -256,7 +284,8 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
     ``sample/histogram/values`` and ``.../variances`` have shape (bins + 2,)
     with underflow first and overflow last, an axis of categories (bins + 1,),
     and two axes the shape of both; ``sample/region/entries``, ``sample/events``
-    and of data ``sample/luminosity`` have shape (1,).
+    and of data ``sample/luminosity`` have shape (1,); of cut flows see
+    `cut_flow.arrays`.
     """
     out: dict[str, NDArray[np.float64]] = {}
     for (sample, name), h in result.histograms.items():
@@ -269,7 +298,7 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
         out[f"{sample}/events"] = np.array([n], np.float64)
     for sample, of in result.luminosities.items():
         out[f"{sample}/luminosity"] = np.array([of.processed], np.float64)
-    return out
+    return out | cut_flow.arrays(result.cut_flows)
 
 
 def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Deviation:

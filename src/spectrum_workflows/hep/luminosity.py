@@ -133,8 +133,8 @@ def processed(
 def _of_sample(
     blocks: Blocks, table: LuminosityTable, good: GoodRuns | None, certified: float
 ) -> ProcessedLuminosity:
-    wanted = _certified(blocks.place, good) & ((blocks.read > 0) | (blocks.events == 0))
-    place, events, read = blocks.place[wanted], blocks.events[wanted], blocks.read[wanted]
+    counted = _certified(blocks.place, good) & ((blocks.read > 0) | (blocks.events == 0))
+    place, events, read = blocks.place[counted], blocks.events[counted], blocks.read[counted]
     at = np.minimum(np.searchsorted(table.place, place), len(table.place) - 1)
     listed = table.place[at] == place
     share = np.where(events > read, read / np.maximum(events, 1), 1.0)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.domain import Panel
+from spectrum_workflows.hep import cut_flow
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.types import FitResult, HepResult, PartialHistograms
 
@@ -46,6 +47,7 @@ def summary(result: HepResult) -> dict[str, Any]:
             for sample in result.spec.samples
         },
     }
+    out |= cut_flow.summary(result)
     if result.luminosities:
         out["luminosity"] = {s: dict(vars(of)) for s, of in result.luminosities.items()}
     if result.synthetic:

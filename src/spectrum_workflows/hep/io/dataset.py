@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.domain import plain_result
+from spectrum_workflows.hep import cut_flow
 from spectrum_workflows.hep.types import HepResult
 
 if TYPE_CHECKING:
@@ -94,13 +95,16 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
     list of dict
         ``sample``, ``label``, ``histogram``, ``data``, ``events`` processed, ``entries`` selected
         for it (of the region on its first axis), ``yield``: the sum of weights with what lies
-        outside the axis, and its statistical ``error``.
+        outside the axis, and its statistical ``error``.  Where the spec combines cuts, also a
+        record for every sample, ``region``, ``variation`` and ``cut``; keys that a record does not
+        have are None.
     """
     spec, rows = result.spec, []
     for sample, described in spec.samples.items():
         for name, histogram in spec.histograms.items():
             h = result.histograms[sample, name]
-            region = histogram.axes(name)[0].observable
+            axis = histogram.axes(name)[0]
+            region = axis.region or axis.observable
             rows.append(
                 {
                     "sample": sample,
@@ -113,4 +117,8 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
                     "error": float(np.sqrt(h.variances(flow=True).sum())),
                 }
             )
-    return rows
+    flows = cut_flow.table(result)
+    if not flows:
+        return rows
+    both = {name: None for row in (*rows, *flows) for name in row}
+    return [{name: row.get(name) for name in both} for row in (*rows, *flows)]

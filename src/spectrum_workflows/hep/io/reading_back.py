@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep import cut_flow, histogram
 from spectrum_workflows.hep.io.write import FIT_NAME, JSON_NAME, WORKSPACE_NAME, read
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import HepResult, LikelihoodFit, ProcessedLuminosity, Templates
@@ -49,6 +49,7 @@ def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
             missing=tuple(summary.get("incomplete", ())),
             likelihood=_likelihood(folder, spec, summary),
             synthetic=_names(summary.get("generated_events", "")),
+            cut_flows=cut_flow.from_arrays(arrays, spec),
             luminosities=_luminosities(summary.get("luminosity", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.histogram import texts
+from spectrum_workflows.hep.select.combining import combine
 from spectrum_workflows.hep.select.observables import check_regions
 from spectrum_workflows.hep.select.weighing import Weights, weights
 from spectrum_workflows.specs import closest
@@ -45,7 +46,8 @@ def observe(seen: ak.Array, selection: Selection, workload: Workload, sample: st
     declared = workload.declarations.samples.get(sample)
     options = workload.options(sample)
     if declared is None:
-        return selection(seen, **options)
+        returned = selection(seen, **options)
+        return combine(returned, workload.regions, workload.histograms, seen=len(seen))
     return _Observer(selection, workload, sample, options).observe(seen, declared)
 
 
@@ -101,7 +103,9 @@ class _Observer:
 
     def select(self, events: ak.Array, options: Mapping[str, Any]) -> dict[str, Observable]:
         returned = self.selection(events[self.columns], **options)
-        return check_regions(returned, seen=len(events), text=self.text)
+        workload, seen = self.workload, len(events)
+        regions = combine(returned, workload.regions, workload.histograms, seen=seen)
+        return check_regions(regions, seen=seen, text=self.text)
 
 
 def _region(regions: Mapping[str, Observable], region: str, variation: str) -> Observable:

@@ -55,6 +55,8 @@ class Workload:
         Objects that are corrected, and their variations.
     preselect : str
         Function that tells which events any variation may select; none if empty.
+    regions : mapping of str to tuple of str
+        Cuts of every region that the spec combines.
     luminosity_table : LuminosityTable or None
         Recorded luminosity of blocks; not asked for if left out.
     """
@@ -74,6 +76,7 @@ class Workload:
     declarations: Declarations = field(default_factory=Declarations)
     preselect: str = ""
     luminosity_table: LuminosityTable | None = None
+    regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -139,6 +142,7 @@ def load_workload(spec: HepSpec) -> Workload:
         declarations,
         spec.preselect,
         table,
+        spec.combined_regions,
     )
 
 

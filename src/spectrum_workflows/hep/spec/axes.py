@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from spectrum_workflows.hep.spec.regions import region_key
 from spectrum_workflows.specs import FrozenModel
 
 MOST_AXES = 2
@@ -28,7 +29,9 @@ class Axis:
     Attributes
     ----------
     observable : str
-        Region returned by ``select``.
+        Region returned by ``select``; one of its observables where the spec combines cuts.
+    region : str
+        Then the region.
     bins : int
         Bins between the two that take what lies outside.
     start, stop : float
@@ -54,6 +57,12 @@ class Axis:
     integer: bool = False
     log: bool = False
     label: str = ""
+    region: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of what is filled into it."""
+        return region_key(self.region, self.observable) if self.region else self.observable
 
     @property
     def boundaries(self) -> tuple[float, ...]:
@@ -78,7 +87,11 @@ class HistogramSpec(FrozenModel):
     """
 
     observable: str | tuple[str, ...] = ""
-    """Region returned by ``select``; the histogram's own name if left out."""
+    """Region returned by ``select``, or one of its observables where there are ``[regions]``; the
+    histogram's own name if left out."""
+    region: str = ""
+    """Region of ``[regions]``; the histogram's own name, if one is called so and it is left out.
+    ``regions = [...]`` makes a histogram ``NAME_REGION`` of each."""
     bins: int | tuple[int, ...] = 0
     """Number of bins of a regular axis."""
     start: float | tuple[float, ...] | None = None
@@ -135,7 +148,8 @@ class HistogramSpec(FrozenModel):
         if n > 1 and not all(self.observable):
             raise ValueError("observable names a region for each axis")
         given = [{key: self._entry(key, k, n) for key in _KEYS} for k in range(n)]
-        return tuple(_axis(g, name if n == 1 else "", mixed=n > 1) for g in given)
+        axes = (_axis(g, name if n == 1 else "", mixed=n > 1) for g in given)
+        return tuple(replace(axis, region=self.region) for axis in axes)
 
     def plain(self, name: str) -> Axis | None:
         """The only axis, if there is one and it is of numbers."""

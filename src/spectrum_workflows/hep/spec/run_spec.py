@@ -16,12 +16,13 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from spectrum_workflows.hep.spec import fallback, fit_check, objects_check
+from spectrum_workflows.hep.spec import fallback, fit_check, objects_check, regions
 from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.cuts import Cut
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.hep.spec.fit import FitSpec
 from spectrum_workflows.hep.spec.objects import MetSpec, ObjectSpec, column_of
+from spectrum_workflows.hep.spec.regions import Categories, RegionSpec
 from spectrum_workflows.hep.spec.samples import SampleSpec, Triggers, TriggerSpec
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.spec.variations import VariationSpec
@@ -112,6 +113,10 @@ class HepSpec(FrozenModel):
     preselect: str = ""
     """Name of a function beside ``select`` that tells from the file's own columns, before anything
     is corrected, which events any variation may select: an array of true and false."""
+    regions: dict[Name, RegionSpec] = Field(default_factory=dict)
+    """Combinations of the cuts that ``select`` returns by name, each with its cut flow."""
+    categories: dict[Name, Categories] = Field(default_factory=dict)
+    """Ways to split regions: cuts of each category, by its name."""
     corrections: str | tuple[Path, ...] | dict[str, Path] = ""
     """Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec. ``select`` is given a
     mapping of name to correction: of one file, of all files of a list, or one such mapping for
@@ -128,6 +133,11 @@ class HepSpec(FrozenModel):
     """What ``spectrum data make`` generates, if the data can be generated."""
     folder: SkipJsonSchema[str] = Field(default="", exclude=True, repr=False)
     """Where the spec lies; not a key of the file."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _histograms_have_one_region(cls, table: Any) -> Any:
+        return regions.expanded(table)
 
     @model_validator(mode="after")
     def _can_be_normalised(self) -> Self:
@@ -150,6 +160,7 @@ class HepSpec(FrozenModel):
                 _known(sample.varies, self.nominal_samples, f"samples.{name}.varies")
                 if sample.data or self.samples[sample.varies].data:
                     raise ValueError(f"samples.{name}: data varies nothing, and nothing varies it")
+        regions.check(self)
         objects_check.check(self)
         fit_check.check(self)
         return self
@@ -172,6 +183,11 @@ class HepSpec(FrozenModel):
     def nominal_samples(self) -> list[str]:
         """Samples that are no variation of another."""
         return [name for name, sample in self.samples.items() if not sample.varies]
+
+    @property
+    def combined_regions(self) -> dict[str, tuple[str, ...]]:
+        """Cuts of every region of ``[regions]``, those of categories included."""
+        return regions.combined(self)
 
     @property
     def object_columns(self) -> tuple[str, ...]:

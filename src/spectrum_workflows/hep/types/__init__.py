@@ -1,5 +1,6 @@
 """The nouns of the HEP workflow: its partitions, observables, results and fits."""
 
+from spectrum_workflows.hep.types.cuts import CutFlow, EventCuts
 from spectrum_workflows.hep.types.events import Events, FileRead, Filled, Observable
 from spectrum_workflows.hep.types.fits import FitResult, LikelihoodFit, LikelihoodScan, Templates
 from spectrum_workflows.hep.types.luminosity import Blocks, ProcessedLuminosity
@@ -15,6 +16,8 @@ from spectrum_workflows.hep.types.statistics import (
 
 __all__ = [
     "Blocks",
+    "CutFlow",
+    "EventCuts",
     "Events",
     "FileRead",
     "Filled",

@@ -143,9 +143,12 @@ class Filled:
         Events processed.
     files : mapping of (sample, url) to FileRead
         What was read of each file.
+    fates : mapping of (sample, region, variation) to ndarray, shape (n_cuts + 1, 2, 3)
+        What became of events, where the spec combines cuts; see `combining.counts_of_fates`.
     """
 
     histograms: Mapping[tuple[str, str], hist.Hist]
     selected: Mapping[tuple[str, str], int]
     events: Mapping[str, int]
     files: Mapping[tuple[str, str], FileRead] = field(default_factory=dict)
+    fates: Mapping[tuple[str, str, str], NDArray[Any]] = field(default_factory=dict)

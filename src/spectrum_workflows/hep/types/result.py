@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import hist
 
     from spectrum_workflows.hep.spec import HepSpec
+    from spectrum_workflows.hep.types.cuts import CutFlow
     from spectrum_workflows.hep.types.fits import LikelihoodFit
     from spectrum_workflows.hep.types.luminosity import ProcessedLuminosity
 
@@ -37,6 +38,8 @@ class HepResult:
         Samples of events that this package generated: no measurement, and nobody's simulation.
     luminosities : mapping of sample to ProcessedLuminosity
         Of data, where the spec has a table of luminosity blocks.
+    cut_flows : mapping of (sample, region, variation) to CutFlow
+        Where the spec combines cuts into regions; nominal without a variation.
     """
 
     spec: HepSpec
@@ -49,6 +52,7 @@ class HepResult:
     notes: tuple[str, ...] = ()
     synthetic: tuple[str, ...] = ()
     luminosities: Mapping[str, ProcessedLuminosity] = field(default_factory=dict)
+    cut_flows: Mapping[tuple[str, str, str], CutFlow] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:

@@ -48,6 +48,7 @@ def fill(events: Events, workload: Workload) -> Filled:
             seen=len(seen),
             variations=workload.variations[sample],
             titles=workload.titles,
+            cuts=workload.regions,
             generator_weights=weights,
             weightless=sample in workload.weightless,
         )
