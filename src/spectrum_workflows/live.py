@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TICK = 1.0
-"""Seconds between two looks at the clock."""
+"""Seconds between two looks at the clock, at least; as many times what one costs as `PAUSE` says."""
 
 MOST_SNAPSHOTS = 400
 """Snapshots that are kept for the picture, the last of a long run."""
@@ -130,8 +130,11 @@ def view(
     seen, put, stopped = View(title, plot), show or _displayed(), threading.Event()
 
     def tick() -> None:
-        while not stopped.wait(TICK):
+        spent = 0.0
+        while not stopped.wait(max(TICK, PAUSE * spent)):
+            started = time.thread_time()
             put(seen.bundle())
+            spent = time.thread_time() - started
 
     ticker = threading.Thread(target=copy_context().run, args=(tick,), name="view", daemon=True)
     put(seen.bundle())

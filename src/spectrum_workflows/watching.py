@@ -17,8 +17,8 @@ FIRST = 1.0
 EVERY = 2.0
 """Seconds between two pictures, at least."""
 
-PAUSE = 70.0
-"""Times the CPU time of a picture that pass before the next: it stays below 1.5 %."""
+PAUSE = 150.0
+"""Times the CPU time of a picture that pass before the next: it stays below 0.7 %."""
 
 USUAL = 0.15
 """CPU seconds that are counted for the first picture, which loads the libraries that draw."""
