@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TICK = 1.0
-"""Seconds between two looks at the clock, at least; as many times what one costs as `PAUSE` says."""
+"""Seconds between two looks at the clock, at least; after a costly one as `PAUSE` says."""
 
 MOST_SNAPSHOTS = 400
 """Snapshots that are kept for the picture, the last of a long run."""
