@@ -187,6 +187,13 @@ def test_a_notebook_knows_no_site(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_that_makes_other_data_has_a_folder_for_them(name: str) -> None:
+    """`make docs` and people execute one after the other, with one data root."""
+    code = "\n".join(code_of(load(name)))
+    assert "size=" not in code or "{site.data}/" in code
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_and_its_numbers_are_right(name: str, tmp_path: Path) -> None:
     found = executed(name, tmp_path)
     assert found.keys() == {claim.expression for claim in CLAIMS[name]}
