@@ -148,6 +148,7 @@ def specs(file: Path) -> tuple[HepSpec, HepSpec]:
     variations["jes"] = {"object": "jets", "correction": before + "{source}" + after}
     variations["jes"]["sources"] = sources
     more = {"objects": {"jets": jets}, "variations": variations, "preselect": "may_pass"}
+    more |= {"select_varied": "select_varied"}
     return nominal, parse(HepSpec, table | more, where="varied")
 
 

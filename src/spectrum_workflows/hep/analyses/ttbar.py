@@ -141,7 +141,7 @@ def _numbers(events: Any, shifts: Sequence[str]) -> Numbers:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _good_electrons(e: Electrons, cut: Cuts) -> NDArray[np.int32]:
+def good_electrons_before(e: Electrons, cut: Cuts) -> NDArray[np.int32]:
     """Number of good electrons before each, and in all; without branches: "&", not "and"."""
     before = np.zeros(len(e.pt) + 1, np.int32)
     for i in range(len(e.pt)):
@@ -152,7 +152,7 @@ def _good_electrons(e: Electrons, cut: Cuts) -> NDArray[np.int32]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _good_muons(mu: Muons, cut: Cuts) -> NDArray[np.int32]:
+def good_muons_before(mu: Muons, cut: Cuts) -> NDArray[np.int32]:
     """Number of good muons before each, and in all."""
     before = np.zeros(len(mu.pt) + 1, np.int32)
     for i in range(len(mu.pt)):
@@ -175,7 +175,7 @@ def _event_loop(  # noqa: C901  (the whole definition, in one loop)
     most = np.max(np.diff(jet.first)) if n_events else 0
     clean, good = np.empty(most, np.int64), np.empty(most, np.int64)
     pts, scratch = np.empty(most, np.float32), np.empty((4, most))
-    electrons, muons = _good_electrons(e, cut), _good_muons(mu, cut)
+    electrons, muons = good_electrons_before(e, cut), good_muons_before(mu, cut)
 
     for event in range(n_events):
         leptons = electrons[e.first[event + 1]] - electrons[e.first[event]]

@@ -15,11 +15,20 @@ from spectrum_workflows.hep.analyses.ttbar import (
     TIGHT_JET_NOT_LEPTON,
     select,
 )
+from spectrum_workflows.hep.analyses.ttbar_varied import select_varied
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["good_electrons", "good_jets", "good_muons", "may_pass", "select", "tagged_jets"]
+__all__ = [
+    "good_electrons",
+    "good_jets",
+    "good_muons",
+    "may_pass",
+    "select",
+    "select_varied",
+    "tagged_jets",
+]
 
 
 def good_electrons(events: Any, *, electron_pt: float = 30.0) -> Any:

@@ -18,9 +18,12 @@ from spectrum_workflows.hep.corrections.reading import read_content
 from spectrum_workflows.hep.corrections.tree import Input, Table, compile_correction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    Rows = Callable[[slice], NDArray[np.float64]]
+    """Corrections of a slice of elements."""
 
 SEED = 20_261
 ULP = 4
@@ -181,6 +184,45 @@ class CorrectionKernels:
             out[:, block] = self._in_groups(names, groups, some, start).T
         _check(self, names, inputs, out.T)
         return out
+
+    def rows(self, names: tuple[str, ...], *inputs: Any) -> Rows:
+        """The same of some elements after the other, in memory that is used again.
+
+        Parameters
+        ----------
+        names, inputs
+            As of `evaluate_lanes`.
+
+        Returns
+        -------
+        callable
+            ``rows(elements)``: values of a slice of the elements, shape (n, n_names), until the
+            next call.
+
+        Raises
+        ------
+        DataError, SpecError
+            As of `evaluate`.
+        """
+        for name in names:
+            _check_inputs(name, self.inputs(name), inputs)
+        groups, buffer = _groups(self, names), np.empty((0, len(names)))
+
+        def evaluate(elements: slice) -> NDArray[np.float64]:
+            nonlocal buffer
+            some = tuple(given if isinstance(given, str) else given[elements] for given in inputs)
+            n = elements.stop - elements.start
+            if len(buffer) < n:
+                buffer = np.empty((n, len(names)))
+            out = buffer[:n]
+            if len(groups) == 1:
+                _evaluate_group(self, list(names), some, elements.start, out)
+            else:
+                out[:] = self._in_groups(names, groups, some, elements.start)
+            _check(self, names, some, out)
+            return out
+
+        return evaluate
 
     def _evaluated(self, names: tuple[str, ...], inputs: tuple[Any, ...]) -> NDArray[np.float64]:
         """Values of flat inputs; shape (n, n_names)."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.hep.corrections.evaluation import CorrectionKernels
     from spectrum_workflows.hep.objects.declared import Chain, Shift
+    from spectrum_workflows.hep.objects.smearing import Smeared
 
     Kernels = Callable[[str], CorrectionKernels]
     """The compiled corrections of a file of the spec."""
@@ -58,7 +59,9 @@ def scaled(events: ak.Array, chain: Chain, kernels: Kernels) -> Changed:
     return now
 
 
-def corrected(events: ak.Array, chain: Chain, kernels: Kernels, now: Changed) -> Changed:
+def corrected(
+    events: ak.Array, chain: Chain, kernels: Kernels, now: Changed, smeared: Smeared
+) -> Changed:
     """Columns of the objects after all of a chain, with the types they have in the file.
 
     Parameters
@@ -67,9 +70,11 @@ def corrected(events: ak.Array, chain: Chain, kernels: Kernels, now: Changed) ->
         As of `scaled`.
     now : dict of ndarray
         What that gave.
+    smeared : dict
+        What smearing of the same momenta found before, and what it finds now.
     """
     if chain.smearing is not None:
-        factor = smearing_factors(with_columns(events, now), chain, now[chain.pt], kernels)
+        factor = smearing_factors(with_columns(events, now), chain, now[chain.pt], kernels, smeared)
         now = {name: values * factor for name, values in now.items()}
     return {name: values.astype(flat(events, name).dtype) for name, values in now.items()}
 

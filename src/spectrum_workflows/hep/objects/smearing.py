@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
-    from spectrum_workflows.hep.objects.declared import Chain, Smearing
+    from spectrum_workflows.hep.objects.declared import Call, Chain, Smearing
+
+    Smeared = dict[Call | str, NDArray[np.float64]]
+    """Corrections of objects, and the random numbers that are drawn so far."""
+
+RANDOM = "random numbers"
 
 LEAST = 1e-2
 """GeV of momentum that an object keeps."""
@@ -41,7 +46,7 @@ class _Generated:
 
 
 def smearing_factors(
-    events: ak.Array, chain: Chain, pt: NDArray[np.float64], kernels: Any
+    events: ak.Array, chain: Chain, pt: NDArray[np.float64], kernels: Any, known: Smeared
 ) -> NDArray[np.float64]:
     """Factors by which objects are smeared; shape (n_objects,).
 
@@ -55,6 +60,8 @@ def smearing_factors(
         Their transverse momenta, in GeV.
     kernels : callable
         ``kernels(file)``.
+    known : dict
+        Corrections of these objects that are known already, and random numbers; more are added.
 
     Raises
     ------
@@ -64,21 +71,24 @@ def smearing_factors(
     described = chain.smearing
     assert described is not None
     offsets = offsets_of(events, chain.pt)
-    resolution, scale = (
-        kernels(call.file).evaluate_lanes((call.name,), *gathered(call.inputs, events, offsets))[0]
-        for call in (described.resolution, described.scale_factor)
-    )
+    for call in (described.resolution, described.scale_factor):
+        if call not in known:
+            inputs = gathered(call.inputs, events, offsets)
+            known[call] = kernels(call.file).evaluate_lanes((call.name,), *inputs)[0]
+    resolution, scale = known[described.resolution], known[described.scale_factor]
+    if len(scale) != len(pt):  # of words alone
+        scale = np.full(len(pt), scale[0])
+    random = known.setdefault(RANDOM, np.full(len(pt), np.nan))
     match = _generated(events, described, len(pt))
     eta, phi = (flat(events, chain.beside(name)).astype(np.float64) for name in ("eta", "phi"))
     run, block, event = (flat(events, name).astype(np.uint64) for name in described.numbers)
     salt = np.uint64(zlib.crc32(chain.pt.encode()))
     limits = (described.cone, described.widths)
     out = np.empty(len(pt))
-    scale = np.broadcast_to(scale, out.shape).copy()
     _smear(
         *(offsets, pt, eta, phi, resolution, scale),
         *(match.index, match.offsets, match.pt, match.eta, match.phi),
-        *(run, block, event, salt, *limits, out),
+        *(run, block, event, salt, *limits, random, out),
     )
     return out
 
@@ -113,6 +123,7 @@ def _smear(
     salt: Any,
     cone: float,
     widths: float,
+    random: Any,
     out: Any,
 ) -> None:
     for event in range(len(offsets) - 1):
@@ -132,5 +143,7 @@ def _smear(
             if not matched:
                 width = sqrt(max(scale[i] ** 2 - 1.0, 0.0))
                 place = i - offsets[event]
-                by = normal(key, place) * resolution[i] * width if width > 0 else 0.0
+                if width > 0 and np.isnan(random[i]):
+                    random[i] = normal(key, place)
+                by = random[i] * resolution[i] * width if width > 0 else 0.0
             out[i] = max(1.0 + by, LEAST / (pt[i] * cosh(eta[i])))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.hep.objects.chain import Changed, Kernels
-    from spectrum_workflows.hep.objects.declared import Declared
+    from spectrum_workflows.hep.objects.declared import Chain, Declared
+    from spectrum_workflows.hep.objects.smearing import Smeared
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Nominal:
         By object that the missing momentum follows.
     changes : mapping of str to ndarray, shape (2, n_events)
         What each of them changes of it.
+    smeared : mapping of str to dict
+        By object, what smearing with the same momenta need not find again.
     """
 
     file: ak.Array
@@ -42,6 +45,15 @@ class Nominal:
     scaled: Mapping[str, Changed]
     recoils: Mapping[str, Recoil]
     changes: Mapping[str, NDArray[np.float64]]
+    smeared: Mapping[str, Smeared]
+
+    def again(self, name: str, chain: Chain, declared: Declared, kernels: Kernels) -> Changed:
+        """Columns of the objects of one kind, corrected in another way."""
+        usual = declared.chains[name]
+        if (chain.raw, chain.steps) == (usual.raw, usual.steps):
+            before = self.scaled[name]
+            return corrected(self.file, chain, kernels, before, self.smeared[name])
+        return corrected(self.file, chain, kernels, scaled(self.file, chain, kernels), {})
 
 
 def nominal(events: ak.Array, declared: Declared, kernels: Kernels) -> Nominal:
@@ -63,15 +75,16 @@ def nominal(events: ak.Array, declared: Declared, kernels: Kernels) -> Nominal:
     file, met = packed(events), declared.met
     changed: Changed = {}
     before = {name: scaled(file, chain, kernels) for name, chain in declared.chains.items()}
+    smeared: dict[str, Smeared] = {name: {} for name in declared.chains}
     for name, chain in declared.chains.items():
-        changed |= corrected(file, chain, kernels, before[name])
+        changed |= corrected(file, chain, kernels, before[name], smeared[name])
     recoils, changes = {}, {}
     if met is not None:
         chains = {name: declared.chains[name] for name in met.objects}
         recoils = {name: recoil(file, chain, met.minimum_pt) for name, chain in chains.items()}
         changes = {name: recoils[name].of(changed[chain.pt]) for name, chain in chains.items()}
         changed |= follow(file, met, changes.values())
-    return Nominal(file, with_columns(file, changed), before, recoils, changes)
+    return Nominal(file, with_columns(file, changed), before, recoils, changes, smeared)
 
 
 def varied(
@@ -89,11 +102,7 @@ def varied(
         for template, changed in shifted(nominal.events, chain, own, kernels):
             yield template, _with_objects(nominal, declared, name, changed)
     for rerun in declared.reruns:
-        usual, chain = declared.chains[rerun.object], rerun.chain
-        again = (chain.raw, chain.steps) != (usual.raw, usual.steps)
-        before = nominal.scaled[rerun.object]
-        before = scaled(nominal.file, chain, kernels) if again else before
-        changed = corrected(nominal.file, chain, kernels, before)
+        changed = nominal.again(rerun.object, rerun.chain, declared, kernels)
         yield rerun.name, _with_objects(nominal, declared, rerun.object, changed)
     for shift in declared.met_shifts:
         assert declared.met is not None

@@ -177,7 +177,7 @@ def _index(given: Any, region: str, seen: int | None) -> NDArray[Any]:
     if array.dtype.kind not in "iu" and array.size:
         kind = _KINDS.get(array.dtype.kind, str(array.dtype))
         raise DataError(f"{name} holds {kind}, no whole numbers", "select", remedy)
-    index = array.astype(np.int64)
+    index = array.astype(np.int64, copy=False)
     low, high = int(index.min(initial=0)), int(index.max(initial=-1))
     if low < 0 or (seen is not None and high >= seen):
         bad = low if low < 0 else high
@@ -202,8 +202,9 @@ def _numbers(given: Any, subject: str) -> NDArray[Any]:
     if array.dtype.itemsize > np.dtype(np.float64).itemsize:
         with np.errstate(over="ignore"):  # it is found in the next line
             array = array.astype(np.float64)
-    bad = int(np.count_nonzero(~np.isfinite(array)))
-    if bad:
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = int(np.count_nonzero(~finite))
         raise DataError(
             f"{subject} holds {bad} numbers that are not finite", "select", "exclude those events"
         )

@@ -55,8 +55,10 @@ class Selection:
         """
         return self._called(self.name, events, {**given(self.cuts), **options})
 
-    def beside(self, name: str, events: Any) -> Any:
+    def beside(self, name: str, events: Any, **more: Any) -> Any:
         """Apply another function of the same module, with those of the cuts that it takes.
+
+        What is given besides, it takes.
 
         Raises
         ------
@@ -67,7 +69,7 @@ class Selection:
         takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
         known = {p.name for p in parameters}
         cuts = {cut: v for cut, v in given(self.cuts).items() if takes_all or cut in known}
-        return self._called(name, events, cuts)
+        return self._called(name, events, cuts | more)
 
     def _called(self, name: str, events: Any, options: Mapping[str, Any]) -> Any:
         function = function_of(self.source, name)

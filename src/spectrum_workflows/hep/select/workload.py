@@ -57,6 +57,8 @@ class Workload:
         Function that tells which events any variation may select; none if empty.
     regions : mapping of str to tuple of str
         Cuts of every region that the spec combines.
+    select_varied : str
+        Function that selects under many variations at once; none if empty.
     luminosity_table : LuminosityTable or None
         Recorded luminosity of blocks; not asked for if left out.
     """
@@ -77,6 +79,7 @@ class Workload:
     preselect: str = ""
     luminosity_table: LuminosityTable | None = None
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    select_varied: str = ""
 
     @property
     def digest(self) -> str:
@@ -120,7 +123,7 @@ def load_workload(spec: HepSpec) -> Workload:
     table, table_inputs = _luminosity_table(spec)
     read = corrections(spec.corrections, spec.folder)
     declarations = declare(spec)
-    beside = {"preselect": spec.preselect}
+    beside = {"preselect": spec.preselect, "select_varied": spec.select_varied}
     for name, weight in spec.weights.items():
         beside |= {f"weights.{name}.{key}": getattr(weight, key) for key in ("where", "tagged")}
     for where, function in beside.items():
@@ -143,6 +146,7 @@ def load_workload(spec: HepSpec) -> Workload:
         spec.preselect,
         table,
         spec.combined_regions,
+        spec.select_varied,
     )
 
 

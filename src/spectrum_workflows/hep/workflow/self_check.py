@@ -5,22 +5,26 @@ It is a stage of its own, so that its cost stands apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spectrum_workflows.engine import Reduction
-from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import prepare
 from spectrum_workflows.hep.select.selection import located
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from spectrum_workflows.engine import Run
     from spectrum_workflows.hep.select.workload import Workload
-    from spectrum_workflows.hep.types import Events
+    from spectrum_workflows.hep.types import Events, Observable
 
 STAGE = "self-check of corrections"
 
@@ -60,7 +64,35 @@ def _events(events: Events, workload: Workload) -> int:
     """How many events were looked at."""
     seen, selection = prepare(open_tree(events.url, events.tree), events, workload)
     try:
-        observe(seen, selection, workload, events.sample)
+        observed = observe(seen, selection, workload, events.sample)
+        if workload.select_varied:
+            plain = observe(seen, selection, workload, events.sample, at_once=False)
+            _refuse_others(observed, plain, workload.select_varied)
     except SpectrumError as error:
         raise located(error, events.where, selection) from error.__cause__
     return len(seen)
+
+
+def _refuse_others(
+    observed: Mapping[str, Observable], plain: Mapping[str, Observable], function: str
+) -> None:
+    """Refuse regions that are not, to the bit, those of the plain selection.
+
+    Raises
+    ------
+    DataError
+        Naming region and variation.
+    """
+    for region, observable in plain.items():
+        for name, expected in observable.variations.items():
+            other = observed[region].variations[name]
+            pairs = ((expected.values, other.values), (expected.index, other.index))
+            if not all(_same(a, b) for a, b in pairs):
+                message = f"{function} and select differ in region {region!r} under {name}"
+                raise DataError(message, "select_varied", "mend it, or leave select_varied out")
+
+
+def _same(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return bool(np.array_equal(a, b))

@@ -1,0 +1,44 @@
+"""Objects under many variations at once, as a selection may take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class VariedBlock:
+    """Objects of some neighbouring events, under all variations.
+
+    Attributes
+    ----------
+    start, stop : int
+        Events ``start <= event < stop``, counted from 0 in what the selection is given.
+    changed : mapping of str to ndarray, shape (n_items, n_variations)
+        Columns of these events' items, one after the other, that vary.  The memory is used again
+        for the next block.
+    """
+
+    start: int
+    stop: int
+    changed: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class VariedObjects:
+    """All events under all variations, block by block.
+
+    Attributes
+    ----------
+    number : int
+        Of variations.
+    blocks : iterator of VariedBlock
+        In the order of events, without gap; to be taken once.
+    """
+
+    number: int
+    blocks: Iterator[VariedBlock]

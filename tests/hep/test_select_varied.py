@@ -1,0 +1,157 @@
+"""All variations selected at once: the bits are those of the plain selection, one by one."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectrum_workflows import load_spec
+from spectrum_workflows.errors import SpecError, SpectrumError
+from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.objects import blocks, views
+from spectrum_workflows.record import digest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from declared_objects import (
+    ETA,
+    PT,
+    WORD,
+    WORKFLOWS,
+    binned,
+    correction,
+    declared_of,
+    events_of,
+    flat,
+    formula,
+    run_of,
+    spec_of,
+)
+
+DECLARED = "spectrum_workflows.hep.analyses.ttbar_declared:select"
+WAYS = {"nodetype": "category", "input": "way"}
+SCALES = [{"key": k, "value": v} for k, v in (("nom", 1.1), ("up", 1.2), ("down", 1.0))]
+CORRECTIONS = (
+    correction("L2", binned([-5.0, -1.3, 1.3, 5.0], [1.2, 1.05, 1.1]), ETA),
+    correction("resolution", formula("0.1+1/x", "pt"), PT),
+    correction("scale", WAYS | {"content": SCALES}, WORD),
+    correction("U_a_x", binned([0.0, 50.0, 1e4], [0.04, 0.01], "pt"), PT, ETA),
+    correction(
+        "U_b_x", binned([0.0, 50.0, 1e4], [formula("0.2/sqrt(x)", "pt"), 0.1], "pt"), PT, ETA
+    ),
+    correction("U_c_x", binned([-5.0, -2.5, 2.5, 5.0], [0.1, 0.0, 0.1]), ETA),
+)
+JETS = {
+    "collection": "Jet",
+    "files": "jets.json",
+    "nominal": "L2",
+    "inputs": {"pt": "Jet_pt", "eta": "Jet_eta", "way": "nom"},
+    "smearing": {"resolution": "resolution", "scale_factor": "scale"},
+}
+VARIATIONS = {
+    "jes": {"object": "jets", "correction": "U_{source}_x", "sources": ["a", "b", "c"]},
+    "jer": {"object": "jets", "up": {"way": "up"}, "down": {"way": "down"}},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("varied")
+    content = {"schema_version": 2, "corrections": CORRECTIONS}
+    (folder / "jets.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def spec(folder):
+    axis = {"bins": 25, "start": 50.0, "stop": 550.0}
+    return spec_of(
+        folder,
+        select=DECLARED,
+        objects={"jets": JETS},
+        variations=VARIATIONS,
+        histograms={"4j1b": axis, "4j2b": axis},
+    )
+
+
+def test_blocks_hold_the_objects_of_every_variation(spec):
+    events = events_of(1_500)
+    for name in ("run", "luminosityBlock", "event"):
+        events[name] = np.arange(1_500, dtype=np.uint32)
+    declared, kernels = declared_of(spec)
+    nominal = views.nominal(events, declared, kernels)
+    expected = dict(views.varied(nominal, declared, kernels))
+    names = blocks.names(declared)
+    assert sorted(names) == sorted(expected)
+    both = {"Jet_pt": [], "Jet_mass": []}
+    ends = []
+    for block in blocks.blocks(nominal, declared, kernels, both):
+        ends += [block.start, block.stop]
+        for column, parts in both.items():
+            parts.append(block.changed[column].copy())
+    assert ends == [0, 512, 512, 1024, 1024, 1500]
+    for column, parts in both.items():
+        for k, name in enumerate(names):
+            found = np.concatenate(parts)[:, k]
+            np.testing.assert_array_equal(found, flat(expected[name], column))
+
+
+@pytest.mark.parametrize("cuts", [{}, {"jet_pt": 60.0}, {"btag": 0.05, "jet_pt": 20.0}])
+def test_histograms_are_the_same_to_the_bit(spec, generated, cuts):
+    plain = spec.changed(cuts=cuts)
+    _, one_by_one = run_of(plain, generated)
+    _, at_once = run_of(plain.changed(select_varied="select_varied"), generated, most=3_000)
+    _, cut = run_of(plain, generated, most=3_000)
+    assert digest(DOMAIN.arrays(at_once)) == digest(DOMAIN.arrays(cut))
+    assert one_by_one.selected == at_once.selected
+    shifted = one_by_one.histograms["ttbar", "4j2b_jes_b_up"]
+    assert shifted != one_by_one.histograms["ttbar", "4j2b"]
+    assert at_once.selected["ttbar", "4j2b"] > 0
+
+
+def test_what_follows_objects_is_selected_one_by_one(generated):
+    spec = load_spec(WORKFLOWS / "ttbar_objects.toml")
+    keep = {"ttbar": spec.samples["ttbar"].model_dump(exclude_unset=True)}
+    keep["ttbar"]["files"] = ["ttbar.root"]
+    spec = spec.model_copy(update={"fit": None, "samples": {"ttbar": spec.samples["ttbar"]}})
+    plain = spec.changed(samples=keep, partition={"max_events": 10_000})
+    _, one_by_one = run_of(plain, generated)
+    _, at_once = run_of(plain.changed(select_varied="select_varied"), generated)
+    assert digest(DOMAIN.arrays(one_by_one)) == digest(DOMAIN.arrays(at_once))
+
+
+WRONG = """
+from spectrum_workflows.hep import Observable
+from spectrum_workflows.hep.analyses.ttbar_declared import select, select_varied as right
+
+def select_varied(events, *, varied):
+    regions = right(events, varied=varied)
+    other = [Observable(r["4j1b"].values + 1, index=r["4j1b"].index) for r in regions]
+    return [{**r, "4j1b": o} for r, o in zip(regions, other)]
+
+def too_few(events, *, varied):
+    return right(events, varied=varied)[1:]
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("select_varied", "select_varied and select differ in region '4j1b' under jes_a_up"),
+        ("too_few", "did not return a list of one dict of regions per variation"),
+    ],
+)
+def test_another_answer_than_that_of_the_plain_selection_is_an_error(
+    spec, folder, generated, function, message
+):
+    (folder / "wrong.py").write_text(WRONG)
+    wrong = spec.changed(select="wrong.py:select", select_varied=function)
+    with pytest.raises(SpectrumError, match=message):
+        run_of(wrong, generated)
+
+
+def test_a_name_that_is_not_beside_the_selection_is_refused(spec, generated):
+    with pytest.raises(SpecError, match="did you mean select_varied"):
+        DOMAIN.plan(spec.changed(select_varied="select_varid"), str(generated))
