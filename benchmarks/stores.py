@@ -135,7 +135,8 @@ def latency(store: datastore.Store, file: str, repeats: int) -> dict[str, float]
             every = 1 if delay else NEVER
             proxy = stack.enter_context(faults.proxy(port, mode, every=every, delay=delay))
             changed = table | {"endpoint_url": f"http://127.0.0.1:{proxy.port}"}
-            site = load_site("serial", changes={"storage": {prefix: changed}})
+            changes = {"storage": {prefix: changed}, "ledger.enabled": False}
+            site = load_site("serial", changes=changes)
             place = connect(site, data=store.data)
             for _ in range(repeats):
                 rootfile.close_all()

@@ -135,6 +135,8 @@ LAYERS = {
         "checking",
         "examples",
         "front",
+        "ledgers",
+        "resuming",
         "acting",
         "live",
         "showing",

@@ -180,6 +180,7 @@ def test_stores_are_read_from_a_file(tmp_path: Path) -> None:
     assert found == {
         "extends": "slurm",
         "data": "s3://b/d",
+        "ledger": {"enabled": False},
         "storage": {"s3://b": {"profile": "p"}},
     }
 

@@ -26,7 +26,7 @@ from spectrum_workflows import (
 )
 from spectrum_workflows.checking import completed, expected
 from spectrum_workflows.code_identity import science_code
-from spectrum_workflows.domain import Metrics, OnError, Plan
+from spectrum_workflows.domain import Metrics, OnError
 from spectrum_workflows.errors import (
     DataError,
     DataNotFoundError,
@@ -35,13 +35,11 @@ from spectrum_workflows.errors import (
     SpectrumError,
 )
 from spectrum_workflows.record import Outcome
+from spectrum_workflows.resuming import KNOWN, ledger_of
 from spectrum_workflows.showing import show_figures
 from spectrum_workflows.sites import Place, Site, load_site
 from spectrum_workflows.sites.asking import asked
 from spectrum_workflows.specs import parse, read_toml
-
-KNOWN = ".known"
-"""Folder below the results root for what was found in inputs, to plan faster."""
 
 
 def load_spec(source: str | Path, *, site: Site | str | None = None) -> Any:
@@ -107,7 +105,13 @@ def preflight(spec: Any, place: Place, *, on_error: OnError = "raise") -> None:
 
 
 def run(
-    spec: Any, place: Place, *, on_error: OnError = "raise", watch: progress.Watch = None
+    spec: Any,
+    place: Place,
+    *,
+    on_error: OnError = "raise",
+    watch: progress.Watch = None,
+    resume: bool = True,
+    trust_weak: bool = False,
 ) -> Outcome:
     """Run a spec at a place, with progress.
 
@@ -126,6 +130,12 @@ def run(
         one view that stays in a notebook, with what there is so far as a picture; in a
         terminal bars, and a line whenever a major cycle or the like is done; nothing
         elsewhere, and nowhere with False.
+    resume : bool
+        Go on from what earlier runs of the same question had finished before they were ended;
+        else compute everything.  The result is the same to the bit.
+    trust_weak : bool
+        Take a file at another URL for the same by its identity, where no checksum of it is
+        published: to go on at another site.
 
     Raises
     ------
@@ -160,8 +170,18 @@ def run(
                 on_error=on_error,
             )
             plan = completed(plan, science, spec, place.data)
+        stamps = record.stamps(url for url, _ in plan.inputs)
+        ledger = ledger_of(
+            spec,
+            plan,
+            place,
+            science,
+            stamps=stamps,
+            resume=resume,
+            trust_weak=trust_weak,
+        )
         copies = storage.using(_with_copies(spec, place))
-        with _site_error_first(place), _same_input(plan), copies:
+        with _site_error_first(place), _same_input(stamps), copies, engine.keeping(ledger):
             result, metrics = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report
             )
@@ -208,9 +228,8 @@ def _with_copies(spec: Any, place: Place) -> storage.Stores:
 
 
 @contextmanager
-def _same_input(plan: Plan) -> Iterator[None]:
+def _same_input(before: dict[str, str]) -> Iterator[None]:
     """Refuse what was computed, or went wrong, while the input was exchanged."""
-    before = record.stamps(url for url, _ in plan.inputs)
     try:
         yield
     except SpectrumError as error:

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from spectrum_workflows import connect, load_site, run, save, storage
 from spectrum_workflows.errors import DataNotFoundError, OutputError
-from spectrum_workflows.front import KNOWN
 from spectrum_workflows.record import Outcome, read_record
 from spectrum_workflows.record.writing import damaged
+from spectrum_workflows.resuming import KNOWN
 from spectrum_workflows.sites import Place
 
 sys.path.insert(0, str(Path(__file__).parent))

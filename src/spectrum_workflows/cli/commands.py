@@ -14,6 +14,7 @@ import typer
 from spectrum_workflows import __version__
 from spectrum_workflows.cli import (
     data_commands,
+    ledger_commands,
     notebooks_command,
     proof_command,
     run_commands,
@@ -24,6 +25,7 @@ from spectrum_workflows.cli import (
 )
 from spectrum_workflows.cli.options import (
     Data,
+    Fresh,
     Json,
     NoUserCode,
     OnErrorChoice,
@@ -35,6 +37,7 @@ from spectrum_workflows.cli.options import (
     SetBoth,
     SiteOption,
     Spec,
+    TrustWeak,
     changes,
     data_can_be_made,
     question,
@@ -68,6 +71,7 @@ for _science, _commands in sciences.COMMAND_LINE.commands.items():
     app.add_typer(run_commands.app_of(_science, _commands), name=_science)
 app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
+app.add_typer(ledger_commands.app, name="ledger")
 app.command("proof")(proof_command.proof)
 app.command("save")(save_command.save)
 app.command("notebooks")(notebooks_command.notebooks)
@@ -82,10 +86,14 @@ def run_command(
     out: Out = None,
     on_error: OnErrorOption = OnErrorChoice.RAISE,
     no_user_code: NoUserCode = False,
+    fresh: Fresh = False,
+    trust_weak: TrustWeak = False,
     json: Json = False,
     **of_science: Any,
 ) -> None:
     """Run a spec at a site and save the result in a folder of its own.
+
+    A run that was ended goes on from what it had finished: give the same command again.
 
     Exits with 3 if some of its numbers could not be computed or saved; those that could are.
     """
@@ -102,7 +110,13 @@ def run_command(
         if profile.cluster is not None:
             front.preflight(run_spec, unconnected, on_error=on_error.value)
         with connect(profile, data=data, results=out) as place:
-            outcome = front.run(run_spec, place, on_error=on_error.value)
+            outcome = front.run(
+                run_spec,
+                place,
+                on_error=on_error.value,
+                resume=not fresh,
+                trust_weak=trust_weak,
+            )
             folder = front.save(outcome, place)
         saved = read_record(folder)
         if json:

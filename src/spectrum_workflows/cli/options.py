@@ -67,6 +67,17 @@ NoUserCode = Annotated[
         "--no-user-code", help="Refuse a spec that names code which is not part of this package."
     ),
 ]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh", help="Compute everything, whatever an earlier run had finished."),
+]
+TrustWeak = Annotated[
+    bool,
+    typer.Option(
+        "--trust-weak",
+        help="Go on from what another site had finished of files without a published checksum.",
+    ),
+]
 RunA = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of a saved run.")]
 RunB = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of another.")]
 

@@ -101,6 +101,10 @@ def _nothing_to_make(spec: Any, _data: str, /, *, size: int | None, report: Repo
     raise SpecError("there is no synthetic data for such a spec", spec.name, "give real data")
 
 
+def _numbers(spec: Any) -> dict[str, Any]:
+    return {k: v for k, v in spec.model_dump(mode="json").items() if k != "name"}
+
+
 def _synthetic_table(spec: Any) -> dict[str, Any]:
     table = getattr(spec, "synthetic", None)
     return {"synthetic": table.model_dump(mode="json") if table else None}
@@ -238,6 +242,9 @@ class Domain(Generic[S, R]):
     references : callable
         ``references(spec)``: input as the spec names it, where that may be an
         entry of the catalogue, which may have copies.
+    numbers : callable
+        ``numbers(spec)``: JSON-ready values of the spec that decide what its partitions give:
+        a run goes on from what was finished with the same.  By default all but the name.
     user_code : callable
         ``user_code(spec)``: what code a spec names that is not part of its
         science, or nothing; asked before any of it has run.
@@ -284,6 +291,7 @@ class Domain(Generic[S, R]):
     is_there: Callable[[str], bool] = storage.exists
     is_synthetic: Callable[[str], bool] = _not_synthetic
     references: Callable[[S], Iterable[str]] = _no_references
+    numbers: Callable[[S], Any] = _numbers
     user_code: Callable[[S], str] = _no_code
     libraries: tuple[str, ...] = ()
     converter: Converter | None = None

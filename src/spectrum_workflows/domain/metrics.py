@@ -29,6 +29,8 @@ class Metrics:
         Roots of copies that were read in place of what was planned.
     warnings : tuple of str
         What the engine has to say about how it went.
+    resumed : int
+        Partitions whose values an earlier run had left in the ledger.
     """
 
     cpu_seconds: float = 0.0
@@ -39,6 +41,7 @@ class Metrics:
     stages: tuple[Stage, ...] = ()
     copies: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    resumed: int = 0
 
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
@@ -50,4 +53,5 @@ class Metrics:
             self.stages + other.stages,
             tuple(sorted({*self.copies, *other.copies})),
             tuple(dict.fromkeys((*self.warnings, *other.warnings))),
+            self.resumed + other.resumed,
         )

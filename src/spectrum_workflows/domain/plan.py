@@ -87,6 +87,8 @@ class Plan:
         Size of all inputs, as stored; 0 where it is not known.
     method : str
         How it will be done, in words.
+    published : tuple of str
+        URLs of inputs whose identity holds a published checksum: it is known wherever they lie.
     failures : tuple of Failure
         Inputs that could not be inspected, where a run goes on without them
         (``on_error="keep"``).
@@ -102,6 +104,7 @@ class Plan:
     data_bytes: int = 0
     method: str = ""
     failures: tuple[Failure, ...] = ()
+    published: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Plan of {len(self.partitions):,} partitions, {self.size:,} entries>"

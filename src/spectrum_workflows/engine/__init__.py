@@ -11,6 +11,7 @@ for anybody's own items, in one call.
 
 from spectrum_workflows.engine.confirming import confirming
 from spectrum_workflows.engine.failing import failing
+from spectrum_workflows.engine.ledger import Codec, Ledger, Written, current_ledger, keeping
 from spectrum_workflows.engine.limits import Limits, limited
 from spectrum_workflows.engine.map_reduce import map_reduce
 from spectrum_workflows.engine.observer import Nobody, Observer, Sketch, current_observer, observed
@@ -22,6 +23,8 @@ from spectrum_workflows.engine.threads import one_thread
 from spectrum_workflows.engine.tree import merged
 
 __all__ = [
+    "Codec",
+    "Ledger",
     "Limits",
     "Nobody",
     "Observer",
@@ -31,10 +34,13 @@ __all__ = [
     "Run",
     "Shuffle",
     "Sketch",
+    "Written",
     "confirming",
+    "current_ledger",
     "current_observer",
     "each",
     "failing",
+    "keeping",
     "limited",
     "map_reduce",
     "merged",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from spectrum_workflows.domain import Failure, Metrics, Partition
+from spectrum_workflows.engine.ledger import Codec, Ledger, Subtrees, current_ledger
 from spectrum_workflows.engine.observer import Observer, Sketch, Sketching, current_observer
 from spectrum_workflows.engine.parts import Part, Parts, each
 from spectrum_workflows.engine.shuffle import shuffle
@@ -31,12 +33,15 @@ T = TypeVar("T", bound=Partition)
 class Reduction(Generic[R]):
     """A value of every partition, and how two of them become one; see `merged`.
 
-    ``sketch`` says how those who watch are shown what is merged so far.
+    ``sketch`` says how those who watch are shown what is merged so far.  Has it a ``codec``,
+    finished subtrees are kept in the run's ledger: then a value must depend on the question
+    and on its own item alone.
     """
 
     fn: Callable[..., R]
     merge: Callable[[R, R], R]
     sketch: Sketch[R] | None = None
+    codec: Codec[R] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class Run(Generic[T]):
         What it took so far, by stage.
     observer : Observer
         Whoever watches; by default whoever is in force, see `observed`.
+    ledger : Ledger, optional
+        Where what is finished is kept, see `keeping`.
     """
 
     partitions: tuple[T, ...]
@@ -83,6 +90,7 @@ class Run(Generic[T]):
     fan_in: int = 8
     metrics: Metrics = field(default_factory=Metrics)
     observer: Observer = field(default_factory=current_observer)
+    ledger: Ledger | None = field(default_factory=current_ledger)
 
     def over(self, stage: str, reduction: Reduction[R], *shared: Any) -> R:
         """One pass over the partitions.
@@ -144,11 +152,36 @@ class Run(Generic[T]):
         sketching = None
         if reduction.sketch is not None:
             sketching = Sketching(reduction.sketch, reduction.merge, self.observer, self.metrics)
-        merging = merged(parts, reduction.merge, fan_in=self.fan_in, done=done, sketching=sketching)
-        self._count(stage, len(items), merging[1])
+        with self._subtrees(stage, reduction, items) as subtrees:
+            merging = merged(
+                parts,
+                reduction.merge,
+                fan_in=self.fan_in,
+                done=done,
+                sketching=sketching,
+                subtrees=subtrees,
+            )
+        self._count(stage, len(items) - merging[1].resumed, merging[1])
+        if subtrees is not None:
+            self.metrics += Metrics(warnings=tuple(subtrees.warnings))
         if sketching is not None:
             self.observer.attempt(partial(sketching.end, Part(*merging)))
         return cast("tuple[R, Metrics]", merging)
+
+    @contextmanager
+    def _subtrees(
+        self, stage: str, reduction: Reduction[R], items: Sequence[Partition]
+    ) -> Iterator[Subtrees[R] | None]:
+        """The ledger of a reduction, where there is one."""
+        if self.ledger is None or reduction.codec is None or not items:
+            yield None
+            return
+        subtrees = Subtrees(self.ledger, stage, tuple(items), self.fan_in, reduction.codec)
+        subtrees.load()
+        try:
+            yield subtrees
+        finally:
+            subtrees.close()
 
     def _shuffle(
         self,

@@ -20,7 +20,7 @@ from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.parts import Part, Parts
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.pieces import join_pieces, piece
-from spectrum_workflows.engine.tasks import columns, forget, loaded, scatter_shared, task_of
+from spectrum_workflows.engine.tasks import columns, loaded, scatter_shared, task_of
 from spectrum_workflows.engine.tree_dask import MERGE_PRIORITY, failed_part, may_be_retried
 from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import SiteError
@@ -149,7 +149,6 @@ def shuffle_on_workers(
                 return Persisted(tuple(attempt.values), client, costs)
         except BaseException:
             _let_go(client, attempt)
-            forget(client, lookout.nonce)
             raise
         finally:
             _release([*attempt.failed.values(), *attempt.costs])

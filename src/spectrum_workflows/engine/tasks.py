@@ -30,17 +30,6 @@ def scatter(client: Client, value: Any, key: str) -> Future:
     return client.submit(cloudpickle.loads, cloudpickle.dumps(value), key=key)
 
 
-def forget(client: Client, nonce: str) -> None:
-    """Have the scheduler drop all tasks of a computation that anything here still holds.
-
-    After Stop, futures are held by the traceback that a notebook keeps.
-    """
-    from distributed import Future
-
-    held = [Future(key, client) for key in list(client.futures) if nonce in str(key)]
-    client.cancel(held, force=True)
-
-
 def scatter_shared(client: Client, parts: Parts[Any], key: Callable[[int], str]) -> list[Any]:
     """Send each shared value once; `Persisted` ones are there, small ones go with the task.
 

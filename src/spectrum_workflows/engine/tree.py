@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice, starmap
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Metrics, Partition
+from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine.ledger import Node, Subtrees
 from spectrum_workflows.engine.observer import Sketching
 from spectrum_workflows.engine.parts import Part, Parts, compute, fold, own_shared
 from spectrum_workflows.engine.patience import patient
@@ -23,6 +24,7 @@ def merged(
     fan_in: int = 8,
     done: Callable[[int], None] | None = None,
     sketching: Sketching[R] | None = None,
+    subtrees: Subtrees[R] | None = None,
 ) -> tuple[R | None, Metrics]:
     """Compute the parts and merge them in a fixed tree, in item order.
 
@@ -43,6 +45,8 @@ def merged(
         ``done(n)`` whenever n partitions in all have finished.
     sketching : Sketching, optional
         Shows somebody what is merged so far; the value does not depend on it.
+    subtrees : Subtrees, optional
+        Those that are known already, and a place for those that are finished.
 
     Returns
     -------
@@ -61,54 +65,64 @@ def merged(
     report = done or (lambda _: None)
     if parts.client is None:
         with patient() as begin:
-            root = _streamed(parts, merge, fan_in, begin, report, sketching)
+            stream = _Stream(parts, merge, fan_in, begin, report, sketching, subtrees)
+            root = stream.root() if parts.items else Part(None, Metrics())
     else:
         from spectrum_workflows.engine.tree_dask import submitted
 
-        root = submitted(parts, merge, fan_in, report, sketching)
+        root = submitted(parts, merge, fan_in, report, sketching, subtrees)
     return root.value, root.metrics
 
 
-def _streamed(
-    parts: Parts[R],
-    merge: Callable[[R, R], R],
-    fan_in: int,
-    begin: Callable[[str], None],
-    done: Callable[[int], None],
-    sketching: Sketching[R] | None,
-) -> Part[R]:
-    """The tree as nested lazy streams: one unfinished node per level is alive."""
-    stores, width = storage.current_stores(), len(parts.items)
+@dataclass
+class _Stream(Generic[R]):
+    """The tree in this process, from left to right: one unfinished node per level is alive."""
 
-    def leaf(n: int, item: Partition) -> Part[R]:
-        begin(item.where)
-        part = compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n - 1))
-        done(n)
-        if sketching is not None:
-            sketching.observer.attempt(partial(sketching.add, part))
+    parts: Parts[R]
+    merge: Callable[[R, R], R]
+    fan_in: int
+    begin: Callable[[str], None]
+    done: Callable[[int], None]
+    sketching: Sketching[R] | None
+    subtrees: Subtrees[R] | None
+    finished: int = 0
+
+    def root(self) -> Part[R]:
+        """The value of the whole tree."""
+        level, width = 0, len(self.parts.items)
+        while width > 1:
+            level, width = level + 1, -(-width // self.fan_in)
+        return self._node(Node(level, 0))
+
+    def _node(self, node: Node) -> Part[R]:
+        known = self.subtrees.parts.get(node) if self.subtrees else None
+        if known is not None:
+            return self._count(known, known.metrics.resumed)
+        if node.level == 0:
+            return self._leaf(node.index)
+        size = self.fan_in ** (node.level - 1)
+        children = (c for c in node.children(self.fan_in) if c.index * size < len(self.parts.items))
+        value = self._node(next(children))
+        for child in children:
+            value = fold(self.merge, [value, self._node(child)])
+        if self.subtrees is not None:
+            self.subtrees.offer(node, partial(_same, value))
+        return value
+
+    def _leaf(self, number: int) -> Part[R]:
+        item, stores = self.parts.items[number], storage.current_stores()
+        self.begin(item.where)
+        shared = own_shared(self.parts, number)
+        part = compute(self.parts.fn, self.parts.on_error, stores, item, *shared)
+        return self._count(part, 1)
+
+    def _count(self, part: Part[R], number: int) -> Part[R]:
+        self.finished += number
+        self.done(self.finished)
+        if self.sketching is not None:
+            self.sketching.observer.attempt(partial(self.sketching.add, part))
         return part
 
-    level: Iterator[Part[R]] = starmap(leaf, enumerate(parts.items, start=1))
-    while width > 1:
-        level = _nodes(level, merge, fan_in)
-        width = -(-width // fan_in)
-    return next(level, Part(None, Metrics()))
 
-
-def _nodes(
-    children: Iterator[Part[R]], merge: Callable[[R, R], R], fan_in: int
-) -> Iterator[Part[R]]:
-    """The next level of the tree; keeps no reference to what it has handed on."""
-    yield from iter(partial(_next_node, children, merge, fan_in), None)
-
-
-def _next_node(
-    children: Iterator[Part[R]], merge: Callable[[R, R], R], fan_in: int
-) -> Part[R] | None:
-    node = next(children, None)
-    if node is None:
-        return None
-    for child in islice(children, fan_in - 1):
-        node = fold(merge, [node, child])
-        del child
-    return node
+def _same(part: Part[R]) -> Part[R]:
+    return part

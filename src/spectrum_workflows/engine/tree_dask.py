@@ -15,13 +15,13 @@ from distributed import Future, KilledWorker, as_completed
 
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error, failure
+from spectrum_workflows.engine.ledger import Node, Subtrees
 from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.nearness import shares
 from spectrum_workflows.engine.observer import Sketching
 from spectrum_workflows.engine.parts import Part, Parts, fold
 from spectrum_workflows.engine.tasks import (
     columns,
-    forget,
     loaded,
     scatter,
     scatter_shared,
@@ -63,6 +63,7 @@ class RunningTree(Generic[R]):
     merge: Callable[[R, R], R]
     fan_in: int
     sketching: Sketching[R] | None = None
+    subtrees: Subtrees[R] | None = None
     nonce: str = field(default_factory=lambda: f"0x{secrets.token_hex(3)}")
     merges: Iterator[int] = field(default_factory=count)
     shared: list[Any] = field(default_factory=list)
@@ -70,6 +71,7 @@ class RunningTree(Generic[R]):
     nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
     watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
     sketches: list[Future] = field(default_factory=list)  # under way
+    keeping: bool = False  # something has been kept in the ledger
     lookout: Lookout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +84,14 @@ class RunningTree(Generic[R]):
         holds back partitions that no worker is free for.
         """
         return f"{self.parts.label}-{kind}-{self.nonce}-{number:05d}"
+
+    @property
+    def top(self) -> Node:
+        """The root."""
+        level = 1
+        while self.width(level) > 1:
+            level += 1
+        return Node(level, 0)
 
     def width(self, level: int) -> int:
         """Number of nodes on a level; level 0 holds the partitions."""
@@ -97,12 +107,16 @@ def submitted(
     fan_in: int,
     done: Callable[[int], None],
     sketching: Sketching[R] | None = None,
+    subtrees: Subtrees[R] | None = None,
 ) -> Part[R]:
     """Compute the tree of `merged` on the workers of ``parts.client``."""
     assert parts.client is not None
     if not parts.items:
         return Part(None, Metrics())
-    run = RunningTree(parts.client, parts, merge, fan_in, sketching)
+    run = RunningTree(parts.client, parts, merge, fan_in, sketching, subtrees)
+    if subtrees is not None and run.top in subtrees.parts:
+        done(len(parts.items))
+        return subtrees.parts[run.top]
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
         run.shared = scatter_shared(run.client, parts, partial(run.key, "shared"))
         try:
@@ -112,16 +126,20 @@ def submitted(
             if root.status == "error":
                 raise as_merge_error(root.exception())
             value: Part[R] = root.result()
+            if subtrees is not None:
+                subtrees.offer(run.top, partial(_same, value))
         finally:
-            forget(run.client, run.nonce)
+            alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
+            run.client.cancel([*alive, *run.nodes.values(), *run.sketches], force=True)
     return value
 
 
 def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
     """Keep the window full and the tree growing until its root is there."""
     events = as_completed(loop=run.client.loop)
-    todo = iter(range(run.width(1)))
-    finished, window = 0, Window(run.client)
+    finished, window = _resume(run, events), Window(run.client)
+    todo = iter([g for g in range(run.width(1)) if not _is_known(run, g)])
+    done(finished)
     while True:
         room = window.room(len(run.groups) * run.fan_in)
         if room:
@@ -219,13 +237,48 @@ def _grow(run: RunningTree[R], level: int, index: int, node: Future) -> list[Fut
         del run.groups[index]
     if run.width(level) == 1:
         return None
-    run.nodes[level, index] = _without_history(run, level, node)
+    _keep(run, level, index, node)
+    return _place(run, level, index, _without_history(run, level, node))
+
+
+def _keep(run: RunningTree[R], level: int, index: int, node: Future) -> None:
+    """Have a finished node kept; when it is time for the first, all that are finished."""
+    if run.subtrees is None or not run.subtrees.is_time:
+        return
+    if not run.keeping:
+        run.keeping = True
+        for (other, number), finished in run.nodes.items():
+            run.subtrees.offer(Node(other, number), finished.result)
+    run.subtrees.offer(Node(level, index), node.result)
+
+
+def _place(run: RunningTree[R], level: int, index: int, node: Future) -> list[Future]:
+    """Note a finished node; submit the merge of its family if it is the last of it."""
+    run.nodes[level, index] = node
     first = index // run.fan_in * run.fan_in
     family = [(level, i) for i in range(first, min(first + run.fan_in, run.width(level)))]
     if not all(member in run.nodes for member in family):
         return []
     children = [run.nodes.pop(member) for member in family]
     return _submit_merges(run, level + 1, [index // run.fan_in], [children])
+
+
+def _resume(run: RunningTree[R], events: as_completed) -> int:
+    """Put the subtrees of earlier runs in their places; number of their partitions."""
+    if run.subtrees is None:
+        return 0
+    for node, part in run.subtrees.parts.items():
+        future = scatter(run.client, part, run.key("known", next(run.merges)))
+        events.update(_place(run, node.level, node.index, future))
+    return run.subtrees.resumed
+
+
+def _is_known(run: RunningTree[R], group: int) -> bool:
+    return run.subtrees is not None and run.subtrees.covers(Node(1, group))
+
+
+def _same(part: Part[R]) -> Part[R]:
+    return part
 
 
 def _without_history(run: RunningTree[R], level: int, node: Future) -> Future:

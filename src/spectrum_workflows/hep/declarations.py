@@ -40,3 +40,29 @@ def recipe(spec: HepSpec) -> dict[str, Any]:
 def user_code(spec: HepSpec) -> str:
     """Selection that a spec names and that is not part of this package."""
     return spec.user_code
+
+
+OF_THE_RESULT = ("name", "energy", "luminosity", "synthetic")
+OF_A_SAMPLE = ("files", "label", "cross_section", "luminosity")
+"""Keys that are used when all partitions are merged, or of which a plan knows more."""
+
+
+def numbers(spec: HepSpec) -> dict[str, Any]:
+    """What of a spec decides the fills of its partitions."""
+    table = spec.model_dump(mode="json", exclude={*OF_THE_RESULT})
+    for sample in table["samples"].values():
+        for key in OF_A_SAMPLE:
+            sample.pop(key, None)
+    for histogram in table["histograms"].values():
+        _without_labels(histogram)
+    return table
+
+
+def _without_labels(table: Any) -> None:
+    if isinstance(table, dict):
+        table.pop("label", None)
+        for value in table.values():
+            _without_labels(value)
+    elif isinstance(table, list):
+        for value in table:
+            _without_labels(value)

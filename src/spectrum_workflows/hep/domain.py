@@ -34,6 +34,7 @@ DOMAIN = Domain(
     recipe=declarations.recipe,
     is_synthetic=synthetic.is_synthetic,
     references=declarations.references,
+    numbers=declarations.numbers,
     user_code=declarations.user_code,
     libraries=declarations.LIBRARIES,
     converter=Converter(".root", convert, to_keep, target=".root", entries="events"),

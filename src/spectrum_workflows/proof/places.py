@@ -156,9 +156,10 @@ def upload(folder: Path, sets: Iterable[Path], store: DataStore) -> None:
 
 
 def profile(parent: str, results: str, store: DataStore) -> str:
-    """A site profile that differs from the site's own in its roots and stores alone."""
+    """A site profile that differs from the site's own in its roots, stores and ledger alone."""
     keys = {"extends": parent, "data": store.data, "results": results}
     lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    lines += ["", "[ledger]", "enabled = false"]  # every row computes everything
     for prefix, options in store.options.items():
         lines += ["", f"[storage.{json.dumps(prefix)}]"]
         lines += [f"{key} = {json.dumps(value)}" for key, value in options.items()]

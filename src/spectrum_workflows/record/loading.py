@@ -16,7 +16,17 @@ from spectrum_workflows.specs import parse
 from spectrum_workflows.stages import Stage
 
 NOT_THE_RESULT = {
-    *("schema", "workflow", "name", "digest", "partitions", "partial", "fraction", "failures"),
+    "partitions_resumed",
+    *(
+        "schema",
+        "workflow",
+        "name",
+        "digest",
+        "partitions",
+        "partial",
+        "fraction",
+        "failures",
+    ),
     *("warnings", "seconds", "cpu_seconds", "bytes_read", "share_of_data_read", "started"),
     *("spec", "spec_digest", "plan", "stages", "inputs", "copies_read", "code", "workers"),
     *("machine", "worker_machines", "objects", "notes", "lost"),

@@ -118,6 +118,7 @@ class Outcome:
             "digest": self.digest,
             **self._of_the_result(),
             "partitions": len(self.plan.partitions),
+            **({"partitions_resumed": self.metrics.resumed} if self.metrics.resumed else {}),
             "partial": bool(self.failures),
             "fraction": self.fraction,
             "failures": [vars(f) for f in self.failures],

@@ -185,6 +185,15 @@ class Software(FrozenModel):
         return prologue
 
 
+class LedgerSpec(FrozenModel):
+    """What a run keeps of its work below ``results``, to go on from if it is ended."""
+
+    enabled: bool = True
+    """Whether anything is kept and used."""
+    after: Seconds = 30.0
+    """Time from which on a run keeps what it has finished; shorter ones write nothing."""
+
+
 class Site(FrozenModel):
     """A place to compute."""
 
@@ -203,6 +212,8 @@ class Site(FrozenModel):
     """How workers come about; if left out, everything runs in this process."""
     workers: Workers = Workers()
     """How many, and how long to wait."""
+    ledger: LedgerSpec = LedgerSpec()
+    """What is kept of a run that is ended."""
     software: Software = Software()
     """Modules, shell lines and interpreter of batch jobs."""
     storage: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)

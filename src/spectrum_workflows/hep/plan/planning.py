@@ -110,6 +110,7 @@ def plan(
         code=workload.digest,
         data_bytes=sum({p.url: p.nbytes for p in partitions}.values()) if complete else 0,
         failures=failures,
+        published=tuple(sorted({file.url for file in files if file.checksum})),
     )
 
 

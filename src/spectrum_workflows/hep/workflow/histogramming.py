@@ -17,6 +17,7 @@ from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
 from spectrum_workflows.hep.workflow.event_tasks import fill
+from spectrum_workflows.hep.workflow.keeping import codec
 from spectrum_workflows.hep.workflow.repeatability import watched
 from spectrum_workflows.hep.workflow.self_check import check_corrections
 from spectrum_workflows.hep.workflow.sketching import sketch
@@ -47,7 +48,8 @@ def run(
     changed = _changed_code(spec, plan, workload)
     run = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
-        filled = run.over("select", Reduction(fill, histogram.merge, sketch(spec)), workload)
+        selecting = Reduction(fill, histogram.merge, sketch(spec), codec(spec))
+        filled = run.over("select", selecting, workload)
         check_corrections(run, workload)
         run.metrics += Metrics(warnings=doubts())
     notes = (*changed, *workload.declarations.not_compiled(), *_notes(filled, spec, plan, workload))

@@ -1,0 +1,371 @@
+"""A ledger: finished subtrees of a reduction, kept in a store, so that no run computes them twice.
+
+A folder holds what is known of one question: the values of nodes of the merge tree, each in an
+object of its own, with a hash over all of it.  When a node is finished that is made of others,
+it takes their place, so the objects stay few.  Whatever is damaged, was made of other input, or
+is not there is computed.  Two runs of one question write the same values under the same names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrum_workflows import storage
+from spectrum_workflows.ambient import Ambient
+from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine.parts import Part
+from spectrum_workflows.errors import DataError, SpectrumError
+
+R = TypeVar("R")
+
+MAGIC = b"spectrum-workflows ledger 1\n"
+SUFFIX = ".entry"
+
+MOST_WAITING = 32
+"""Nodes that wait to be written; of more, the smallest are left out."""
+
+LAST_WORDS = 10.0
+"""Seconds that the end of a run waits for what is being written."""
+
+_DAMAGED = (SpectrumError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A value as arrays and as what JSON holds.
+
+    Attributes
+    ----------
+    arrays : mapping of str to ndarray
+        None of objects.
+    words : object
+        Ready for JSON.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    words: Any = None
+
+
+@dataclass(frozen=True)
+class Codec(Generic[R]):
+    """How a value of neighbouring items is written and read back, to the bit.
+
+    Attributes
+    ----------
+    write : callable
+        ``write(value, items) -> Written``; of an input it keeps nothing but which of the items
+        it is of, so that a copy elsewhere serves as well.
+    read : callable
+        ``read(written, items)``: the value; an error where it does not fit the items.
+    """
+
+    write: Callable[[R, Sequence[Any]], Written]
+    read: Callable[[Written, Sequence[Any]], R]
+
+
+@dataclass(frozen=True, order=True)
+class Node:
+    """A node of the merge tree: level 0 holds the items."""
+
+    level: int
+    index: int
+
+    def above(self, level: int, fan_in: int) -> Node:
+        """The node of a higher level that it is part of."""
+        return Node(level, self.index // fan_in ** (level - self.level))
+
+    def children(self, fan_in: int) -> Iterator[Node]:
+        """The nodes that it is made of, and perhaps some that do not exist."""
+        first = self.index * fan_in
+        yield from (Node(self.level - 1, n) for n in range(first, first + fan_in))
+
+    def span(self, fan_in: int) -> slice:
+        """Its items."""
+        width = fan_in**self.level
+        return slice(self.index * width, (self.index + 1) * width)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What is known of one question, and where.
+
+    Attributes
+    ----------
+    folder : str
+        URL; its name is the question's hash.
+    stamps : mapping of str to str
+        Version of every input by URL, as its store tells it.
+    published : frozenset of str
+        URLs of inputs whose content is known by a checksum, wherever they lie.
+    about : mapping
+        For people who list it: name of the spec, number of partitions.
+    after : float
+        Seconds that a run takes before it keeps anything.
+    reading : bool
+        Whether what is there is used.
+    trusting : bool
+        Whether an input elsewhere is taken for the same by its identity without a checksum.
+    """
+
+    folder: str
+    stamps: Mapping[str, str]
+    published: frozenset[str] = frozenset()
+    about: Mapping[str, Any] = field(default_factory=dict)
+    after: float = 30.0
+    reading: bool = True
+    trusting: bool = False
+    begun: float = field(default_factory=time.monotonic)
+
+    def accepts(self, sources: Mapping[str, str], items: Sequence[Any]) -> bool:
+        """Whether an entry that was made of some inputs may stand for these items.
+
+        Parameters
+        ----------
+        sources : mapping of str to str
+            URL and version of what it was made of.
+        items : sequence
+            What it would stand for; they are the same by the question's hash.
+        """
+        urls = dict.fromkeys(source_of(item) for item in items)
+        for url in urls:
+            if url in sources:
+                if not sources[url] or sources[url] != self.stamps.get(url):
+                    return False
+            elif not (self.trusting or url in self.published):
+                return False
+        return True
+
+
+_ledger: Ambient[Ledger | None] = Ambient("ledger", None)
+
+
+def keeping(ledger: Ledger | None) -> AbstractContextManager[None]:
+    """Let what is reduced inside the block be kept in a ledger, and taken from it."""
+    return _ledger.set(ledger)
+
+
+def current_ledger() -> Ledger | None:
+    """The ledger in force here."""
+    return _ledger.value
+
+
+def source_of(item: Any) -> str:
+    """Name of what must be opened to read an item; empty where it has none."""
+    return str(getattr(item, "source", ""))
+
+
+@dataclass
+class Subtrees(Generic[R]):
+    """The finished subtrees of one reduction: those that were there, and those to be written.
+
+    Attributes
+    ----------
+    ledger : Ledger
+    stage : str
+        Of the run, which tells its reductions apart.
+    items : tuple
+        In the order in which they are merged.
+    fan_in : int
+    codec : Codec
+    parts : dict of Node to Part
+        What earlier runs had finished, none of them within another; no cost of this run.
+    warnings : list of str
+    """
+
+    ledger: Ledger
+    stage: str
+    items: tuple[Any, ...]
+    fan_in: int
+    codec: Codec[R]
+    parts: dict[Node, Part[R]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    _there: set[Node] = field(default_factory=set)
+    _waiting: list[Future[None]] = field(default_factory=list)
+    _pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
+    )
+    _broken: bool = False
+
+    @property
+    def resumed(self) -> int:
+        """Items whose values are known already."""
+        return sum(len(self.items[node.span(self.fan_in)]) for node in self.parts)
+
+    def covers(self, node: Node) -> bool:
+        """Whether a node is known, or is part of one that is."""
+        top = max((known.level for known in self.parts), default=-1)
+        levels = range(node.level, top + 1)
+        return any(node.above(level, self.fan_in) in self.parts for level in levels)
+
+    @property
+    def is_time(self) -> bool:
+        """Whether the run has lasted long enough for its work to be kept."""
+        return time.monotonic() - self.ledger.begun >= self.ledger.after
+
+    def load(self) -> None:
+        """Look up what earlier runs had finished; the largest subtrees count."""
+        damaged = 0
+        try:
+            names = entries(self.ledger.folder) if self.ledger.reading else []
+        except (SpectrumError, OSError) as error:
+            self._give_up(error)
+            return
+        nodes = [node for node in map(self._node, names) if node is not None]
+        for node in sorted(nodes, reverse=True):
+            if self.covers(node):
+                self._there.add(node)
+                continue
+            try:
+                part = self._read(node)
+            except _DAMAGED:
+                damaged += 1
+                continue
+            if part is not None:
+                self.parts[node] = part
+                self._there.add(node)
+        if damaged:
+            some = f"{damaged} damaged {'entry' if damaged == 1 else 'entries'}"
+            self.warnings.append(f"{some} of the ledger {self.ledger.folder}: computed again")
+
+    def offer(self, node: Node, value: Callable[[], Part[R]]) -> None:
+        """Have a finished node written, if the run has lasted long enough; nothing is waited for.
+
+        Parameters
+        ----------
+        node : Node
+            Above the items.
+        value : callable
+            Gives it, in a thread of its own; what it raises is no error.
+        """
+        if self._broken or node in self._there or not self.is_time:
+            return
+        self._waiting = [future for future in self._waiting if not future.done()]
+        if len(self._waiting) < MOST_WAITING or node.level > 1:
+            stores = storage.current_stores()
+            self._waiting.append(self._pool.submit(self._keep, node, value, stores))
+
+    def close(self) -> None:
+        """Let what is being written be written, for a while."""
+        wait(self._waiting, timeout=LAST_WORDS)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _keep(self, node: Node, value: Callable[[], Part[R]], stores: storage.Stores) -> None:
+        try:
+            part = value()
+        except Exception:  # it was lost with its worker, or the run has ended
+            return
+        if part.value is None or part.metrics.failures or self._broken:
+            return
+        try:
+            with storage.using(stores):
+                content = packed(
+                    self.codec.write(part.value, self._of(node)), self._header(node, part)
+                )
+                storage.write_bytes(self._url(node), content)
+                self._there.add(node)
+                for child in node.children(self.fan_in):
+                    if child in self._there:
+                        self._there.discard(child)
+                        storage.remove(self._url(child))
+        except (SpectrumError, OSError) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """Go on without the ledger: a run is not ended for it."""
+        if not self._broken:
+            cause = " ".join(str(error).split())
+            self.warnings.append(f"what is finished could not be kept, to go on from: {cause}")
+        self._broken = True
+
+    def _header(self, node: Node, part: Part[R]) -> dict[str, Any]:
+        urls = dict.fromkeys(source_of(item) for item in self._of(node))
+        metrics = part.metrics
+        return {
+            **self.ledger.about,
+            "stage": self.stage,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "node": [node.level, node.index, len(self._of(node)), self.fan_in],
+            "sources": {url: self.ledger.stamps.get(url, "") for url in urls},
+            "copies": list(metrics.copies),
+            "warnings": list(metrics.warnings),
+        }
+
+    def _read(self, node: Node) -> Part[R] | None:
+        """A node as it was kept; nothing where it was made of other input."""
+        written, header = unpacked(storage.read_bytes(self._url(node)))
+        items = self._of(node)
+        if header["node"] != [node.level, node.index, len(items), self.fan_in]:
+            raise DataError("an entry of another tree", self._url(node))
+        if not self.ledger.accepts(header["sources"], items):
+            return None
+        known = Metrics(
+            copies=tuple(header["copies"]), warnings=tuple(header["warnings"]), resumed=len(items)
+        )
+        return Part(self.codec.read(written, items), known)
+
+    def _of(self, node: Node) -> tuple[Any, ...]:
+        return self.items[node.span(self.fan_in)]
+
+    def _url(self, node: Node) -> str:
+        words = "-".join(re.findall(r"\w+", self.stage))
+        return storage.join(self.ledger.folder, f"{words}.{node.level}.{node.index}{SUFFIX}")
+
+    def _node(self, url: str) -> Node | None:
+        """The node of an entry's name, if it is of this tree."""
+        words = url.rpartition("/")[2].removesuffix(SUFFIX).split(".")
+        with suppress(ValueError, IndexError):
+            node = Node(int(words[1]), int(words[2]))
+            if node.level > 0 and self._url(node).rpartition("/")[2] == url.rpartition("/")[2]:
+                return node if self._of(node) else None
+        return None
+
+
+def entries(folder: str) -> list[str]:
+    """URLs of the entries below a folder, sorted."""
+    return [url for url in storage.files_below(folder) if url.endswith(SUFFIX)]
+
+
+def packed(written: Written, header: Mapping[str, Any]) -> bytes:
+    """An entry as bytes: a hash, and arrays and words without pickle."""
+    names = list(written.arrays)
+    words = json.dumps({"header": header, "words": written.words, "names": names})
+    buffer = io.BytesIO()
+    numbered = {f"a{n}": written.arrays[name] for n, name in enumerate(names)}
+    text = np.frombuffer(words.encode(), np.uint8)
+    np.savez_compressed(buffer, allow_pickle=False, words=text, **numbered)
+    content = buffer.getvalue()
+    return MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def unpacked(data: bytes) -> tuple[Written, dict[str, Any]]:
+    """What `packed` was given.
+
+    Raises
+    ------
+    DataError
+        It is no entry, or not whole.
+    """
+    head = len(MAGIC) + 65
+    if not data.startswith(MAGIC):
+        raise DataError("no entry of a ledger that this version can read")
+    content = data[head:]
+    if hashlib.sha256(content).hexdigest().encode() != data[len(MAGIC) : head - 1]:
+        raise DataError("an entry of a ledger that is damaged")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        words = json.loads(arrays["words"].tobytes())
+        named = {name: arrays[f"a{n}"] for n, name in enumerate(words["names"])}
+    return Written(named, words["words"]), words["header"]
