@@ -158,7 +158,7 @@ PURE = {
 }
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "bdsf", "casacore", "cloudpickle", "fsspec", "h5py"),
-    *("bokeh", "matplotlib", "mplhep", "numcodecs", "pydantic"),
+    *("bokeh", "matplotlib", "mplhep", "numcodecs", "pyarrow", "pydantic"),
     *("uproot", "xarray", "xxhash", "zarr"),
 }
 DASK = {"dask", "distributed"}

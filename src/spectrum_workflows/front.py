@@ -152,6 +152,7 @@ def run(
     watched = progress.watched(watch, title=spec.name, plot=science.plot_progress)
     with (
         storage.using(place.stores),
+        storage.writing_below(place.results),
         limits,
         threadpool_limits(1),
         watched as watching,

@@ -49,7 +49,7 @@ def test_a_spec_knows_its_folder_and_keeps_it_when_changed(tmp_path):
         ('files = ["a.root"]', "files = []", "at least 1"),
         ("luminosity", "luminosty", r"did you mean luminosity"),
         (":select", "", "select: .*pattern"),
-        ("[samples.a]", '[samples."a/b"]', "pattern"),
+        ("[samples.a]", '[samples."a/b"]', "no space and no slash"),
         ("[samples.a]", "[partition]\nmax_events = -5\n[samples.a]", r"max_events: .*greater"),
         ('workflow = "hep"', 'workflow = "hepp"', "unknown workflow 'hepp'"),
     ],

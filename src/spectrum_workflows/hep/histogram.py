@@ -228,6 +228,7 @@ def merge(a: Filled, b: Filled) -> Filled:
         _summed(a.events, b.events),
         joined(a.files, b.files),
         _summed(a.fates, b.fates),
+        (*a.written, *b.written),
     )
 
 

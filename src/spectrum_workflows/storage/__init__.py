@@ -10,7 +10,13 @@ from spectrum_workflows.storage.errors import missing
 from spectrum_workflows.storage.filesystems import filesystem_options, locate
 from spectrum_workflows.storage.location import Location, location_of
 from spectrum_workflows.storage.metering import Counter, count, metering
-from spectrum_workflows.storage.options import Stores, current_stores, using
+from spectrum_workflows.storage.options import (
+    Stores,
+    current_stores,
+    results_root,
+    using,
+    writing_below,
+)
 from spectrum_workflows.storage.reading import (
     exists,
     files_below,
@@ -57,6 +63,7 @@ __all__ = [
     "read_bytes",
     "read_ranges",
     "remove",
+    "results_root",
     "same_place",
     "shown",
     "size_below",
@@ -64,4 +71,5 @@ __all__ = [
     "stamp_below",
     "using",
     "write_bytes",
+    "writing_below",
 ]

@@ -69,3 +69,16 @@ def using(stores: Stores) -> AbstractContextManager[None]:
 def current_stores() -> Stores:
     """The stores in force here."""
     return _stores.value
+
+
+_results = Ambient("results", "")
+
+
+def writing_below(root: str) -> AbstractContextManager[None]:
+    """Let a results root be in force inside the block, for what a run writes as it goes on."""
+    return _results.set(root)
+
+
+def results_root() -> str:
+    """The results root in force here; empty where there is none."""
+    return _results.value

@@ -14,7 +14,13 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import cut_flow, histogram
 from spectrum_workflows.hep.io.write import FIT_NAME, JSON_NAME, WORKSPACE_NAME, read
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.types import HepResult, LikelihoodFit, ProcessedLuminosity, Templates
+from spectrum_workflows.hep.types import (
+    ColumnsWritten,
+    HepResult,
+    LikelihoodFit,
+    ProcessedLuminosity,
+    Templates,
+)
 
 ENTRIES = "/entries"
 
@@ -49,6 +55,7 @@ def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
             missing=tuple(summary.get("incomplete", ())),
             likelihood=_likelihood(folder, spec, summary),
             synthetic=_names(summary.get("generated_events", "")),
+            columns=_columns(summary.get("columns_out")),
             cut_flows=cut_flow.from_arrays(arrays, spec),
             luminosities=_luminosities(summary.get("luminosity", {})),
         )
@@ -81,6 +88,10 @@ def _selected(
             sample = max((s for s in spec.samples if name.startswith(f"{s}/")), key=len)
             selected[sample, name[len(sample) + 1 : -len(ENTRIES)]] = int(array[0])
     return selected
+
+
+def _columns(saved: Mapping[str, Any] | None) -> ColumnsWritten | None:
+    return None if saved is None else ColumnsWritten(**saved)
 
 
 def _luminosities(saved: Mapping[str, Any]) -> dict[str, ProcessedLuminosity]:

@@ -13,12 +13,14 @@ from spectrum_workflows.hep import columns
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.luminosity import LuminosityTable, luminosity_table
 from spectrum_workflows.hep.select import event_filters
+from spectrum_workflows.hep.select.columns_out import check_columns
 from spectrum_workflows.hep.select.corrections import Corrections, corrections
 from spectrum_workflows.hep.select.declaring import Declarations, declare
 from spectrum_workflows.hep.select.event_filters import GoodRuns
 from spectrum_workflows.hep.select.finding import check_cuts, check_function, find_selection
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
+from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Workload:
         Cuts of every region that the spec combines.
     select_varied : str
         Function that selects under many variations at once; none if empty.
+    columns_out : ColumnsOutSpec or None
+        Columns of selected events to write.
     luminosity_table : LuminosityTable or None
         Recorded luminosity of blocks; not asked for if left out.
     """
@@ -80,6 +84,7 @@ class Workload:
     luminosity_table: LuminosityTable | None = None
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     select_varied: str = ""
+    columns_out: ColumnsOutSpec | None = None
 
     @property
     def digest(self) -> str:
@@ -147,6 +152,7 @@ def load_workload(spec: HepSpec) -> Workload:
         table,
         spec.combined_regions,
         spec.select_varied,
+        _columns_out(spec),
     )
 
 
@@ -166,6 +172,16 @@ def _requested(spec: HepSpec, name: str, declarations: Declarations) -> Requeste
         normalisation=normalisation,
         inputs=() if declared is None else declared.columns,
     )
+
+
+def _columns_out(spec: HepSpec) -> ColumnsOutSpec | None:
+    """What is written, if its columns are read."""
+    if spec.columns_out is not None:
+        of_samples = (name for sample in spec.samples.values() for name in sample.columns)
+        known = list(dict.fromkeys((*spec.columns, *spec.simulation_columns, *of_samples)))
+        root = spec.columns_out.format == "root"
+        check_columns(spec.columns_out.columns, known, root=root)
+    return spec.columns_out
 
 
 def _good_runs(spec: HepSpec) -> tuple[GoodRuns | None, tuple[tuple[str, str], ...]]:

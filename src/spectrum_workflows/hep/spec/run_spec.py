@@ -18,6 +18,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from spectrum_workflows.hep.spec import fallback, fit_check, objects_check, regions
 from spectrum_workflows.hep.spec.axes import HistogramSpec
+from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 from spectrum_workflows.hep.spec.cuts import Cut
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.hep.spec.fit import FitSpec
@@ -131,6 +132,8 @@ class HepSpec(FrozenModel):
     """What is analysed: one table per process or data set."""
     histograms: Annotated[dict[Name, HistogramSpec], Field(min_length=1)]
     """What is filled: one table per histogram."""
+    columns_out: ColumnsOutSpec | None = None
+    """Columns of selected events that are written as files."""
     fit: FitSpec | None = None
     """The likelihood fit of the histograms."""
     synthetic: EventGenerationSpec | None = None

@@ -1,5 +1,6 @@
 """The nouns of the HEP workflow: its partitions, observables, results and fits."""
 
+from spectrum_workflows.hep.types.columns_out import ColumnFile, ColumnsWritten
 from spectrum_workflows.hep.types.cuts import CutFlow, EventCuts
 from spectrum_workflows.hep.types.events import Events, FileRead, Filled, Observable
 from spectrum_workflows.hep.types.fits import FitResult, LikelihoodFit, LikelihoodScan, Templates
@@ -16,6 +17,8 @@ from spectrum_workflows.hep.types.statistics import (
 
 __all__ = [
     "Blocks",
+    "ColumnFile",
+    "ColumnsWritten",
     "CutFlow",
     "EventCuts",
     "Events",

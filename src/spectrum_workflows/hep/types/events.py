@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import hist
     from numpy.typing import NDArray
 
+    from spectrum_workflows.hep.types.columns_out import ColumnFile
     from spectrum_workflows.hep.types.luminosity import Blocks
 
 
@@ -145,6 +146,8 @@ class Filled:
         What was read of each file.
     fates : mapping of (sample, region, variation) to ndarray, shape (n_cuts + 1, 2, 3)
         What became of events, where the spec combines cuts; see `combining.counts_of_fates`.
+    written : tuple of ColumnFile
+        Files of columns.
     """
 
     histograms: Mapping[tuple[str, str], hist.Hist]
@@ -152,3 +155,4 @@ class Filled:
     events: Mapping[str, int]
     files: Mapping[tuple[str, str], FileRead] = field(default_factory=dict)
     fates: Mapping[tuple[str, str, str], NDArray[Any]] = field(default_factory=dict)
+    written: tuple[ColumnFile, ...] = ()

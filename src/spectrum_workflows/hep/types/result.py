@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import hist
 
     from spectrum_workflows.hep.spec import HepSpec
+    from spectrum_workflows.hep.types.columns_out import ColumnsWritten
     from spectrum_workflows.hep.types.cuts import CutFlow
     from spectrum_workflows.hep.types.fits import LikelihoodFit
     from spectrum_workflows.hep.types.luminosity import ProcessedLuminosity
@@ -40,6 +41,8 @@ class HepResult:
         Of data, where the spec has a table of luminosity blocks.
     cut_flows : mapping of (sample, region, variation) to CutFlow
         Where the spec combines cuts into regions; nominal without a variation.
+    columns : ColumnsWritten or None
+        Files of columns that were written.
     """
 
     spec: HepSpec
@@ -53,6 +56,7 @@ class HepResult:
     synthetic: tuple[str, ...] = ()
     luminosities: Mapping[str, ProcessedLuminosity] = field(default_factory=dict)
     cut_flows: Mapping[tuple[str, str, str], CutFlow] = field(default_factory=dict)
+    columns: ColumnsWritten | None = None
 
     @property
     def origin(self) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+
+import awkward as ak
+import numpy as np
 
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep.columns import records
 from spectrum_workflows.hep.io import runs
 from spectrum_workflows.hep.io.blocks import read_blocks
+from spectrum_workflows.hep.io.columns_out import Share, write_columns
 from spectrum_workflows.hep.io.read import check_unchanged
 from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
 from spectrum_workflows.hep.normalisation import sum_of_weights
+from spectrum_workflows.hep.select.columns_out import selected_columns
 from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import beginning, generator_weights, prepare
 from spectrum_workflows.hep.select.selection import located
 from spectrum_workflows.hep.select.workload import Workload
-from spectrum_workflows.hep.types import Events, FileRead, Filled
+from spectrum_workflows.hep.spec.columns_out import WEIGHT
+from spectrum_workflows.hep.types import ColumnFile, Events, FileRead, Filled
 
 
 def fill(events: Events, workload: Workload) -> Filled:
@@ -32,17 +40,20 @@ def fill(events: Events, workload: Workload) -> Filled:
     tree = open_tree(events.url, events.tree)
     file = _file_read(tree, events, workload)  # before it can be exchanged
     if not events.size:
-        return Filled({}, {}, {sample: 0}, {(sample, events.url): file})
+        written = _nothing_written(tree, events, workload, file)
+        return Filled({}, {}, {sample: 0}, {(sample, events.url): file}, written=written)
     seen, selection = prepare(tree, events, workload)
     if not events.start:
         file = replace(file, beginning=beginning(seen))
     weights = None
     if workload.requested[sample].generator_weighted:
         weights = generator_weights(seen)  # before the selection can change them
+    own = seen[seen.fields] if workload.columns_out else seen  # which the selection cannot change
     try:
+        observed = observe(seen, selection, workload, sample)
         filled = histogram.filled(
             sample,
-            observe(seen, selection, workload, sample),
+            observed,
             workload.histograms,
             events=events.size,
             seen=len(seen),
@@ -52,9 +63,43 @@ def fill(events: Events, workload: Workload) -> Filled:
             generator_weights=weights,
             weightless=sample in workload.weightless,
         )
+        columns = None
+        if workload.columns_out:
+            columns = selected_columns(own, observed, workload, sample, weights)
     except SpectrumError as error:
         raise located(error, events.where, selection) from error.__cause__
-    return replace(filled, files={(sample, events.url): file})
+    written = () if columns is None else (_written(columns, events, workload, file),)
+    return replace(filled, files={(sample, events.url): file}, written=written)
+
+
+def _written(columns: ak.Array, events: Events, workload: Workload, file: FileRead) -> ColumnFile:
+    """The file of columns of a partition, and what its events stand for."""
+    asked = workload.columns_out
+    assert asked is not None
+    total = float(events.size)
+    if workload.requested[events.sample].generator_weighted:
+        share = events.size / file.entries if file.entries else 1.0
+        total = file.sum_of_weights * share
+    share_of_file = Share(events.size, total)
+    return write_columns(columns, events, share_of_file, asked.folder, asked.format, file.content)
+
+
+def _nothing_written(
+    tree: OpenTree, events: Events, workload: Workload, file: FileRead
+) -> tuple[ColumnFile, ...]:
+    """A file without events, of one that holds none: its sum of weights is not lost."""
+    if workload.columns_out is None or not file.sum_of_weights:
+        return ()
+    seen, selection = prepare(tree, events, workload)
+    with suppress(SpectrumError):  # not every selection stands that there are no events
+        observed = observe(seen, selection, workload, events.sample)
+        none = selected_columns(seen, observed, workload, events.sample, None)
+        return (_written(none, events, workload, file),)
+    own = [
+        n for n in workload.columns_out.columns if n in workload.requested[events.sample].columns
+    ]
+    columns = {name: seen[name][:0] for name in own} | {WEIGHT: ak.Array(np.zeros(0))}
+    return (_written(records(columns), events, workload, file),)
 
 
 def _file_read(tree: OpenTree, events: Events, workload: Workload) -> FileRead:

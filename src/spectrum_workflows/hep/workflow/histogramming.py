@@ -16,6 +16,7 @@ from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
+from spectrum_workflows.hep.workflow.column_files import finish, with_folder
 from spectrum_workflows.hep.workflow.event_tasks import fill
 from spectrum_workflows.hep.workflow.keeping import codec
 from spectrum_workflows.hep.workflow.repeatability import watched
@@ -46,6 +47,7 @@ def run(
     """
     workload = load_workload(spec)
     changed = _changed_code(spec, plan, workload)
+    workload = with_folder(workload, spec, plan)
     run = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
         selecting = Reduction(fill, histogram.merge, sketch(spec), codec(spec))
@@ -67,6 +69,7 @@ def run(
         synthetic=synthetic,
         luminosities=luminosities,
     )
+    result = replace(result, columns=finish(filled, result, workload))
     if spec.fit is not None:
         report("fit", 0, 1)
         result = replace(result, likelihood=fit(result))

@@ -1,0 +1,27 @@
+"""The ``[columns_out]`` table of a spec: columns of selected events as files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spectrum_workflows.specs import FrozenModel
+
+WEIGHT, PASSED = "weight", "passed_"
+"""Columns that are added: the weight of an event, and whether it is in a region."""
+
+
+class ColumnsOutSpec(FrozenModel):
+    """Columns of selected events, written as files, one for each partition."""
+
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Columns as ``select`` sees them: of corrected objects where there are such."""
+    regions: tuple[str, ...] = ()
+    """Regions whose events are written; all if left out."""
+    format: Literal["parquet", "root"] = "parquet"
+    """Apache Parquet, or ROOT files that a spec can name as its input: a tree ``Events``, and a
+    tree ``Runs`` with the sum of weights."""
+    folder: str = ""
+    """Name below the results root, or URL.  If left out, the spec's name and a digest of what
+    decides the content: the same question overwrites it, and another does not."""
