@@ -139,9 +139,9 @@ def _select_block(  # noqa: C901  (the whole definition, in one loop)
             is_clean = (abs(jet.eta[i]) < JET_ETA) & (jet.identity[i] == TIGHT_JET_NOT_LEPTON)
             if not is_clean:
                 continue
-            varied = 0  # variations under which it is good
+            varied, pts = 0, varied_pt[i - offset]  # variations under which it is good
             for s in range(lanes):
-                varied += varied_pt[i - offset, s] > cut.jet_pt
+                varied += pts[s] > cut.jet_pt
             if varied:
                 clean[n_clean] = i
                 tagged[n_clean] = jet.btag[i] > cut.btag
@@ -152,31 +152,33 @@ def _select_block(  # noqa: C901  (the whole definition, in one loop)
 
         n_jets[:], n_tags[:], ht[:] = 0, 0, 0.0
         for k in range(n_clean):
-            row, tag = clean[k] - offset, np.int32(tagged[k])
+            pts = varied_pt[clean[k] - offset]
             for s in range(lanes):
-                n_jets[s] += np.int32(varied_pt[row, s] > cut.jet_pt)
-            if tag:
+                n_jets[s] += np.int32(pts[s] > cut.jet_pt)
+            if tagged[k]:
                 for s in range(lanes):
-                    n_tags[s] += np.int32(varied_pt[row, s] > cut.jet_pt)
+                    n_tags[s] += np.int32(pts[s] > cut.jet_pt)
             for s in range(lanes):
-                pt = varied_pt[row, s]
+                pt = pts[s]
                 ht[s] += np.float64(pt) if pt > cut.jet_pt else 0.0
 
         if tags > 1:  # one array is written in each loop: only such become vectors
             for k in range(n_clean):
-                i, row = clean[k], clean[k] - offset
+                i = clean[k]
+                pts, masses = varied_pt[i - offset], varied_mass[i - offset]
+                xs, ys, zs, energies = px[k], py[k], pz[k], energy[k]
                 phi = np.float64(jet.phi[i])
                 c, s_phi, sh = cos(phi), sin(phi), sinh(np.float64(jet.eta[i]))
                 for s in range(lanes):
-                    pt = varied_pt[row, s]  # others are in no triple
-                    px[k, s] = pt * c if pt > cut.jet_pt else np.nan
+                    x = pts[s] * c  # others are in no triple
+                    xs[s] = x if pts[s] > cut.jet_pt else np.nan
                 for s in range(lanes):
-                    py[k, s] = varied_pt[row, s] * s_phi
+                    ys[s] = pts[s] * s_phi
                 for s in range(lanes):
-                    pz[k, s] = np.float64(varied_pt[row, s]) * sh
+                    zs[s] = np.float64(pts[s]) * sh
                 for s in range(lanes):
-                    mass2 = np.float64(varied_mass[row, s]) ** 2
-                    energy[k, s] = sqrt(px[k, s] ** 2 + py[k, s] ** 2 + pz[k, s] ** 2 + mass2)
+                    mass2 = np.float64(masses[s]) ** 2
+                    energies[s] = sqrt(xs[s] ** 2 + ys[s] ** 2 + zs[s] ** 2 + mass2)
             largest[:], best[:], n_triples = -1.0, 0, 0
             for a in range(n_clean):
                 for b in range(a + 1, n_clean):

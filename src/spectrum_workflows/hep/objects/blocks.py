@@ -112,7 +112,9 @@ def _spread(values: Any, relative: Any, at: int, out: Any) -> None:
     """Each value times 1 plus, and then times 1 minus, every relative shift."""
     n = relative.shape[1]
     for i in range(len(values)):
+        value, by = np.float64(values[i]), relative[i]
+        up, down = out[i, at : at + n], out[i, at + n : at + 2 * n]  # such become vectors
         for k in range(n):
-            out[i, at + k] = values[i] * (1.0 + relative[i, k])
+            up[k] = value * (1.0 + by[k])
         for k in range(n):
-            out[i, at + n + k] = values[i] * (1.0 - relative[i, k])
+            down[k] = value * (1.0 - by[k])
