@@ -29,6 +29,14 @@ pytestmark = pytest.mark.xdist_group("stores")
 
 NAMES = ("ceph", "rclone", "xrootd", "https")
 SECRET = "never-to-be-seen-0123456789"
+TWO_MUONS = """
+import awkward as ak, numpy as np
+from spectrum_workflows.hep import Observable
+
+def select(events, *, seconds=0.0):
+    index = np.flatnonzero(ak.num(events.Muon_pt) == 2)
+    return {"dimuon": Observable(ak.sum(events.Muon_pt[index], axis=1), index=index)}
+"""
 WITHIN = 30  # seconds in which an error must be said
 
 
@@ -102,6 +110,30 @@ def test_results_are_saved_in_a_store(store: Store, made: Path, tmp_path: Path) 
         names = {url.removeprefix(folder + "/") for url in storage.files_below(folder)}
         assert names == {entry["name"] for entry in record["objects"]} | {"record.json"}
         assert compare(folder, save(run(workload.spec(), here), here)).verdict == "identical"
+
+
+@pytest.mark.parametrize("store", ["ceph", "xrootd"], indirect=True)
+def test_columns_of_events_are_the_same_bytes_in_a_store(
+    store: Store, made: Path, tmp_path: Path
+) -> None:
+    here = connect(load_site("serial"), data=str(made), results=str(tmp_path))
+    there = connect(store.site(), results=storage.join(store.data, "results"))
+    (tmp_path / "mine.py").write_text(TWO_MUONS)
+    asked = {"columns": ["Muon_pt"], "folder": "skims/v1"}
+    spec = workload.spec().changed(select=f"{tmp_path}/mine.py:select", columns_out=asked)
+    texts = []
+    for place in (here, there):
+        columns = run(spec, place).result.columns
+        assert columns.folder == storage.join(place.results, "skims/v1")
+        assert columns.events > 0
+        with storage.using(place.stores):
+            texts.append(storage.read_bytes(storage.join(columns.folder, "columns.json")))
+    assert texts[0] == texts[1]
+    names = [f["name"] for s in json.loads(texts[0])["samples"].values() for f in s["files"]]
+    with storage.using(there.stores):
+        for name in names:
+            written = storage.read_bytes(storage.join(columns.folder, name))
+            assert written == (tmp_path / "skims/v1" / name).read_bytes()
 
 
 def test_the_command_saves_in_a_store_and_compares_there(
