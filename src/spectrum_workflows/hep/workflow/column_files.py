@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.declarations import numbers
 from spectrum_workflows.hep.io.columns_out import check_format, write_list
 from spectrum_workflows.hep.types import ColumnsWritten
 
@@ -39,8 +40,8 @@ def with_folder(workload: Workload, spec: HepSpec, plan: Plan) -> Workload:
     check_format(asked.format)
     name = asked.folder
     if not name:
-        parts = (workload.digest, plan.partitions, asked, sorted(workload.cuts.items()))
-        question = hashlib.sha256(repr((parts, workload.selection.cuts)).encode()).hexdigest()
+        parts = (workload.digest, plan.partitions, workload.inputs, numbers(spec))
+        question = hashlib.sha256(repr(parts).encode()).hexdigest()
         name = f"{spec.name}.columns-{question[:DIGITS]}"
     folder = storage.join(storage.results_root(), name)
     if folder == name and not name.startswith("/") and "://" not in name:

@@ -50,7 +50,8 @@ def run(
     workload = with_folder(workload, spec, plan)
     run = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as doubts:
-        selecting = Reduction(fill, histogram.merge, sketch(spec), codec(spec))
+        kept = codec(spec) if spec.columns_out is None else None  # files may not be there any more
+        selecting = Reduction(fill, histogram.merge, sketch(spec), kept)
         filled = run.over("select", selecting, workload)
         check_corrections(run, workload)
         run.metrics += Metrics(warnings=doubts())
