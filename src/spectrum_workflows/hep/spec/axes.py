@@ -90,8 +90,9 @@ class HistogramSpec(FrozenModel):
     """Region returned by ``select``, or one of its observables where there are ``[regions]``; the
     histogram's own name if left out."""
     region: str = ""
-    """Region of ``[regions]``; the histogram's own name, if one is called so and it is left out.
-    ``regions = [...]`` makes a histogram ``NAME_REGION`` of each."""
+    """Region of ``[regions]``; the histogram's own name, if one is called so and it is left out."""
+    regions: tuple[str, ...] = ()
+    """Instead of one: a histogram ``NAME_REGION`` is made for each."""
     bins: int | tuple[int, ...] = 0
     """Number of bins of a regular axis."""
     start: float | tuple[float, ...] | None = None
