@@ -187,6 +187,14 @@ CLAIMS = (
         imaging,
     ),
     Claim(
+        "Radio: CLEAN at several scales",
+        "A Gaussian and points of known flux in simulated visibilities, against the truth"
+        " and WSClean's `-multiscale` on the same data.",
+        "python benchmarks/radio_multiscale.py --json",
+        "radio_multiscale.json",
+        ratios,
+    ),
+    Claim(
         "Radio: one image in strips",
         "CPU of all strips, and of the largest, over that of one call of the gridder.",
         "python benchmarks/radio_scaling.py --json",
