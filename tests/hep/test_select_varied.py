@@ -111,7 +111,7 @@ def test_histograms_are_the_same_to_the_bit(spec, generated, cuts):
     assert at_once.selected["ttbar", "4j2b"] > 0
 
 
-def test_what_follows_objects_is_selected_one_by_one(generated):
+def test_weights_follow_objects_that_are_selected_at_once(generated):
     spec = load_spec(WORKFLOWS / "ttbar_objects.toml")
     keep = {"ttbar": spec.samples["ttbar"].model_dump(exclude_unset=True)}
     keep["ttbar"]["files"] = ["ttbar.root"]
@@ -155,3 +155,11 @@ def test_another_answer_than_that_of_the_plain_selection_is_an_error(
 def test_a_name_that_is_not_beside_the_selection_is_refused(spec, generated):
     with pytest.raises(SpecError, match="did you mean select_varied"):
         DOMAIN.plan(spec.changed(select_varied="select_varid"), str(generated))
+
+
+def test_where_met_follows_objects_they_are_selected_one_by_one(spec, folder, generated):
+    (folder / "wrong.py").write_text(WRONG)
+    columns = [*spec.columns, "MET_pt", "MET_phi"]
+    plain = spec.changed(met={"pt": "MET_pt", "phi": "MET_phi"}, columns=columns)
+    other = plain.changed(select="wrong.py:select", select_varied="too_few")
+    assert run_of(plain, generated)[1].selected == run_of(other, generated)[1].selected

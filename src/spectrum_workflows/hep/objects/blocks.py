@@ -31,7 +31,7 @@ EVENTS = 512
 
 def of_one_chain(declared: Declared) -> bool:
     """Whether all that varies are the objects of one collection, which nothing follows."""
-    rest = (declared.met, *declared.met_shifts, *declared.weights)
+    rest = (declared.met, *declared.met_shifts)
     return len(declared.chains) == 1 and not any(rest)
 
 

@@ -109,7 +109,7 @@ class _Observer:
     def _all_at_once(
         self, nominal: Nominal, declared: Declared
     ) -> Iterator[tuple[str, Mapping[str, Observable]]]:
-        from spectrum_workflows.hep.objects import blocks
+        from spectrum_workflows.hep.objects import blocks, views
 
         names, seen = blocks.names(declared), len(nominal.events)
         kernels = self.workload.declarations.kernels
@@ -120,8 +120,13 @@ class _Observer:
         if not isinstance(returned, Sequence) or len(returned) != len(names):
             message = f"{function} did not return a list of one dict of regions per variation"
             raise DataError(message, "select_varied", f"there are {len(names)} variations")
-        for name, regions in zip(names, returned, strict=True):
-            yield name, self.check(regions, seen)
+        checked = {n: self.check(r, seen) for n, r in zip(names, returned, strict=True)}
+        if not declared.weights:
+            yield from checked.items()
+            return
+        for name, events in views.varied(nominal, declared, kernels):
+            weigh = self._weights(events, declared, checked[name], vary=False)
+            yield name, {region: weigh(o) for region, o in checked[name].items()}
 
     def _weights(
         self,
