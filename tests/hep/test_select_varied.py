@@ -157,9 +157,36 @@ def test_a_name_that_is_not_beside_the_selection_is_refused(spec, generated):
         DOMAIN.plan(spec.changed(select_varied="select_varid"), str(generated))
 
 
-def test_where_met_follows_objects_they_are_selected_one_by_one(spec, folder, generated):
+def test_where_two_collections_vary_they_are_selected_one_by_one(spec, folder, generated):
     (folder / "wrong.py").write_text(WRONG)
-    columns = [*spec.columns, "MET_pt", "MET_phi"]
-    plain = spec.changed(met={"pt": "MET_pt", "phi": "MET_phi"}, columns=columns)
+    electrons = {"collection": "Electron", "scaled": ["pt"], "files": "jets.json"}
+    electrons |= {"nominal": "L2", "inputs": {"eta": "Electron_eta"}}
+    plain = spec.changed(objects={"electrons": electrons})
     other = plain.changed(select="wrong.py:select", select_varied="too_few")
     assert run_of(plain, generated)[1].selected == run_of(other, generated)[1].selected
+
+
+MET = {"pt": "MET_pt", "phi": "MET_phi"}
+UNCLUSTERED = {"object": "met", "up": {"pt": "up_pt", "phi": "up_phi"}, "down": MET}
+
+
+@pytest.mark.parametrize("columns", [["Jet_pt", "MET_pt", "MET_phi"], ["MET_phi"]])
+@pytest.mark.parametrize("met", [MET, MET | {"minimum_pt": 40.0}])
+def test_the_missing_momentum_follows_in_blocks(spec, columns, met):
+    events = events_of(700)
+    for name in ("run", "luminosityBlock", "event"):
+        events[name] = np.arange(700, dtype=np.uint32)
+    more = {"unclustered": UNCLUSTERED}
+    declared, kernels = declared_of(spec.changed(met=met, variations=more))
+    nominal = views.nominal(events, declared, kernels)
+    expected = dict(views.varied(nominal, declared, kernels))
+    names = blocks.names(declared)
+    assert sorted(names) == sorted(expected)
+    parts = {column: [] for column in columns}
+    for block in blocks.blocks(nominal, declared, kernels, columns):
+        for column in columns:
+            parts[column].append(block.changed[column].copy())
+    for column in columns:
+        for k, name in enumerate(names):
+            found = np.concatenate(parts[column])[:, k]
+            np.testing.assert_array_equal(found, flat(expected[name], column))

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from spectrum_workflows.hep.objects.inputs import flat, gathered, offsets_of
+from spectrum_workflows.hep.objects.met import follow, instead
 from spectrum_workflows.hep.types.varied import VariedBlock
 
 if TYPE_CHECKING:
@@ -30,9 +31,8 @@ EVENTS = 512
 
 
 def of_one_chain(declared: Declared) -> bool:
-    """Whether all that varies are the objects of one collection, which nothing follows."""
-    rest = (declared.met, *declared.met_shifts)
-    return len(declared.chains) == 1 and not any(rest)
+    """Whether all that varies are the objects of one collection, and what follows them."""
+    return len(declared.chains) == 1
 
 
 def names(declared: Declared) -> list[str]:
@@ -43,7 +43,8 @@ def names(declared: Declared) -> list[str]:
         for side in ("up", "down")
         for shift in group
     ]
-    return [*both, *(rerun.name for rerun in declared.reruns)]
+    reruns = [rerun.name for rerun in declared.reruns]
+    return [*both, *reruns, *(shift.name for shift in declared.met_shifts)]
 
 
 def blocks(
@@ -65,10 +66,14 @@ def blocks(
     """
     ((name, chain),) = declared.chains.items()
     events, offsets = nominal.events, offsets_of(nominal.events, chain.pt)
-    usual = {c: flat(events, c) for c in chain.scaled if c in columns}
+    follows = declared.met is not None and {declared.met.pt, declared.met.phi} & {*columns}
+    asked = {*columns, chain.pt} if follows else {*columns}
+    usual = {c: flat(events, c) for c in chain.scaled if c in asked}
     again = [nominal.again(name, rerun.chain, declared, kernels) for rerun in declared.reruns]
     groups = [_rows(nominal, group, kernels, offsets) for group in _groups(declared.shifts)]
+    met = _FollowingMet(nominal, declared) if follows else None
     first, number = 2 * len(declared.shifts), len(names(declared))
+    last = first + len(again)
     ends = [*range(0, len(events), EVENTS), len(events)]
     most = max((int(offsets[b] - offsets[a]) for a, b in _pairs(ends)), default=0)
     buffers = {c: np.empty((most, number), values.dtype) for c, values in usual.items()}
@@ -84,7 +89,45 @@ def blocks(
         for k, columns_again in enumerate(again):
             for c in usual:
                 changed[c][:, first + k] = columns_again[c][items]
+        for c, values in usual.items():  # where only the missing momentum is another
+            changed[c][:, last:] = values[items, np.newaxis]
+        if met is not None:
+            changed |= met.of(start, stop, changed[chain.pt], last)
         yield VariedBlock(start, stop, changed)
+
+
+class _FollowingMet:
+    """The missing momentum under all variations of the objects that it follows."""
+
+    def __init__(self, nominal: Nominal, declared: Declared) -> None:
+        assert declared.met is not None
+        self.met = declared.met
+        file = nominal.file
+        ((name, _),) = declared.chains.items()
+        self.recoil = nominal.recoils.get(name)
+        self.file = [flat(file, column) for column in (self.met.pt, self.met.phi)]
+        self.nominal = [flat(nominal.events, column) for column in (self.met.pt, self.met.phi)]
+        changes = nominal.changes.values()
+        self.shifted = [
+            follow(file, self.met, [*changes, instead(file, self.met, shift.pt, shift.phi)])
+            for shift in declared.met_shifts
+        ]
+
+    def of(self, start: int, stop: int, pt: NDArray[Any], last: int) -> dict[str, NDArray[Any]]:
+        """Its columns for events of a block, shape (n_events, n_variations)."""
+        number = last + len(self.shifted)
+        out = [np.empty((stop - start, number), column.dtype) for column in self.nominal]
+        if self.recoil is None:
+            for column, values in zip(out, self.nominal, strict=True):
+                column[:, :last] = values[start:stop, np.newaxis]
+        else:
+            r = self.recoil
+            _follow(r.offsets, start, stop, last, r.x, r.y, r.before, pt, *self.file, *out)
+        names = (self.met.pt, self.met.phi)
+        for k, shifted in enumerate(self.shifted):
+            for name, column in zip(names, out, strict=True):
+                column[:, last + k] = shifted[name][start:stop]
+        return dict(zip(names, out, strict=True))
 
 
 def _pairs(ends: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -118,3 +161,39 @@ def _spread(values: Any, relative: Any, at: int, out: Any) -> None:
             up[k] = value * (1.0 + by[k])
         for k in range(n):
             down[k] = value * (1.0 - by[k])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _follow(
+    offsets: Any,
+    start: int,
+    stop: int,
+    lanes: int,
+    x: Any,
+    y: Any,
+    before: Any,
+    after: Any,
+    pt: Any,
+    phi: Any,
+    new_pt: Any,
+    new_phi: Any,
+) -> None:
+    """As `met.follow`, under the first of the variations; what does not change stays as it is."""
+    dx, dy = np.empty(lanes), np.empty(lanes)
+    for event in range(start, stop):
+        dx[:], dy[:] = 0.0, 0.0
+        for i in range(offsets[event], offsets[event + 1]):
+            varied = after[i - offsets[start]]
+            was, x_i, y_i = np.float64(before[i]), x[i], y[i]
+            for s in range(lanes):
+                dx[s] -= (np.float64(varied[s]) - was) * x_i
+            for s in range(lanes):
+                dy[s] -= (np.float64(varied[s]) - was) * y_i
+        size, angle = np.float64(pt[event]), np.float64(phi[event])
+        x_0, y_0 = size * np.cos(angle), size * np.sin(angle)
+        sizes, angles = new_pt[event - start], new_phi[event - start]
+        for s in range(lanes):
+            sizes[s], angles[s] = pt[event], phi[event]
+            if dx[s] != 0.0 or dy[s] != 0.0:
+                sizes[s] = np.hypot(x_0 + dx[s], y_0 + dy[s])
+                angles[s] = np.arctan2(y_0 + dy[s], x_0 + dx[s])

@@ -120,8 +120,8 @@ class HepSpec(FrozenModel):
     """Ways to split regions: cuts of each category, by its name."""
     select_varied: str = ""
     """Name of a function beside ``select`` that selects under all variations of objects at once,
-    and returns what ``select`` would, faster: where the objects of one collection vary, and no
-    ``[met]`` follows them.  The self-check compares both."""
+    and returns what ``select`` would, faster: where the objects of one collection vary.  The
+    self-check compares both."""
     corrections: str | tuple[Path, ...] | dict[str, Path] = ""
     """Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec. ``select`` is given a
     mapping of name to correction: of one file, of all files of a list, or one such mapping for

@@ -19,8 +19,9 @@ class VariedBlock:
     start, stop : int
         Events ``start <= event < stop``, counted from 0 in what the selection is given.
     changed : mapping of str to ndarray, shape (n_items, n_variations)
-        Columns of these events' items, one after the other, that vary.  The memory is used again
-        for the next block.
+        Columns of these events' items, one after the other, that vary; and of events, of shape
+        (n_events, n_variations): the missing momentum.  The memory is used again for the next
+        block.
     """
 
     start: int
