@@ -131,7 +131,15 @@ def submitted(
         finally:
             alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
             run.client.cancel([*alive, *run.nodes.values(), *run.sketches], force=True)
+            _release_shared(run)
     return value
+
+
+def _release_shared(run: RunningTree[R]) -> None:
+    """Let go of what was sent, even where the traceback of an error holds on to its names."""
+    for value in run.shared:
+        if isinstance(value, Future):
+            value.release()
 
 
 def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
@@ -139,7 +147,8 @@ def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
     events = as_completed(loop=run.client.loop)
     finished, window = _resume(run, events), Window(run.client)
     todo = iter([g for g in range(run.width(1)) if not _is_known(run, g)])
-    done(finished)
+    if finished:
+        done(finished)
     while True:
         room = window.room(len(run.groups) * run.fan_in)
         if room:

@@ -100,6 +100,7 @@ class StripImager:
             return self._dirty
         layout = replace(self.layout, geometry=loosened(self.layout.geometry, accuracy))
         left = self._blocks(f"major cycle {cycle}", tasks.residual_pieces, model, layout=layout)
+        self._open.enter_context(closing(left))
         return replace(self._dirty, cycle=cycle + 1, data=left)
 
     def close(self) -> None:
