@@ -194,7 +194,8 @@ def stage_of(answer: Answer) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[\d;]*m", "", text)
+    """Text without colours and without the folders of files."""
+    return re.sub(r'(?<=File ").*/', "", re.sub(r"\x1b\[[\d;]*m", "", text))
 
 
 def lasting(notebook: Notebook, connect: str) -> dict[str, float]:
