@@ -5,6 +5,7 @@ import pytest
 import uproot
 
 from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.io.rootfile import close_all
 from spectrum_workflows.hep.spec import HepSpec
 
 pytestmark = pytest.mark.repeats
@@ -87,3 +88,14 @@ def test_what_repeats_itself_is_not_suspected(kind, tmp_path, dask_client):
 def test_names_that_python_shuffles_per_process_are_found(tmp_path):
     code = "def select(e): return {'h': e.MET_pt + hash('x') % 1000}"
     assert len(warned(tmp_path, code)) == 1
+
+
+@pytest.mark.parametrize("workers", [False, True])
+def test_what_is_read_for_it_is_counted(workers, tmp_path, dask_client):
+    """It opens the file first, whose description is then not read again."""
+    asked = spec(tmp_path, STEADY["plain"])
+    plan = DOMAIN.plan(asked, str(tmp_path))
+    close_all()  # what has been read for the plan is not of the run
+    client = dask_client if workers else None
+    _, metrics = DOMAIN.run(asked, plan, client=client, on_error="raise", report=lambda *_: None)
+    assert metrics.bytes_read > 0.8 * (tmp_path / "a.root").stat().st_size

@@ -49,12 +49,12 @@ def run(
     changed = _changed_code(spec, plan, workload)
     workload = with_folder(workload, spec, plan)
     run = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
-    with one_thread(), _watched(spec, workload, plan, client) as doubts:
+    with one_thread(), _watched(spec, workload, plan, client) as repeated:
         kept = codec(spec) if spec.columns_out is None else None  # files may not be there any more
         selecting = Reduction(fill, histogram.merge, sketch(spec), kept)
         filled = run.over("select", selecting, workload)
         check_corrections(run, workload)
-        run.metrics += Metrics(warnings=doubts())
+        run.metrics += repeated()
     notes = (*changed, *workload.declarations.not_compiled(), *_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
@@ -103,10 +103,10 @@ def _changed_code(spec: HepSpec, plan: Plan, workload: Workload) -> tuple[str, .
 
 def _watched(
     spec: HepSpec, workload: Workload, plan: Plan, client: Client | None
-) -> AbstractContextManager[Callable[[], tuple[str, ...]]]:
+) -> AbstractContextManager[Callable[[], Metrics]]:
     """A watch on the user's selection that it repeats itself; our own are known to."""
     if not spec.user_code:
-        return nullcontext(lambda: ())
+        return nullcontext(Metrics)
     return watched(workload, plan.partitions, client=client)
 
 

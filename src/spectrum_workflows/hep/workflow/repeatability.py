@@ -10,7 +10,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows import storage
+from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.elsewhere import in_two
 from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.select.observables import check_regions
@@ -43,10 +44,18 @@ Answer = dict[str, NDArray[Any]] | None
 """Values, weights and positions by region; nothing where the selection failed."""
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Answers of one process, and the bytes that it read for them."""
+
+    values: list[Answer]
+    bytes_read: int
+
+
 @contextmanager
 def watched(
     workload: Workload, partitions: Sequence[Any], *, client: Client | None
-) -> Iterator[Callable[[], tuple[str, ...]]]:
+) -> Iterator[Callable[[], Metrics]]:
     """Select some events in two processes, beside a run, to see whether they agree.
 
     Parameters
@@ -61,38 +70,42 @@ def watched(
     Yields
     ------
     callable
-        Gives a warning if the answers are not the same; waits for them.
+        Gives what was read for it, and a warning if the answers are not the same; waits for them.
     """
     sampled = _sampled(workload, partitions)
     question = (workload.selection.digest, workload.selection.cuts, tuple(sampled))
     if question in _repeated:
-        yield lambda: ()
+        yield Metrics
         return
     stores = storage.current_stores()
     twice = partial(answers_of, sampled, workload, stores, backwards=False)
     once = partial(answers_of, sampled, workload, stores, backwards=True)
     with in_two(twice, once, client=client) as both:
 
-        def warnings() -> tuple[str, ...]:
+        def compared() -> Metrics:
             answers = both()
             if answers is None:
-                return ()
-            differences = tuple(_differences(*answers, workload))
+                return Metrics()
+            forwards, backwards = answers
+            differences = tuple(_differences(forwards.values, backwards.values, workload))
             if not differences:
                 _repeated.add(question)
-            return differences
+            nbytes = forwards.bytes_read + backwards.bytes_read
+            return Metrics(bytes_read=nbytes, warnings=differences)
 
-        yield warnings
+        yield compared
 
 
 def answers_of(
     sampled: Sequence[Events], workload: Workload, stores: storage.Stores, *, backwards: bool
-) -> list[Answer]:
+) -> Answers:
     """Answers of the selection for every piece: forwards and again, or once backwards."""
-    with storage.using(stores), contextlib.redirect_stdout(io.StringIO()):
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with storage.using(stores), storage.metering() as counter, quiet:
         pieces = [piece for events in sampled for piece in _pieces(events, workload)]
         order = pieces[::-1] if backwards else pieces + pieces
-        return [_answer(workload, *piece) for piece in order]
+        values = [_answer(workload, *piece) for piece in order]
+    return Answers(values, counter.bytes_read)
 
 
 def _sampled(workload: Workload, partitions: Sequence[Any]) -> list[Events]:
