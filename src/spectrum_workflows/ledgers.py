@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,14 +13,16 @@ from spectrum_workflows.errors import DataNotFoundError, SpectrumError
 from spectrum_workflows.resuming import FOLDER, KNOWN
 from spectrum_workflows.sites import Place
 
+_REMEDY = "spectrum ledger list names them"
+
 
 @dataclass(frozen=True)
-class Kept:
-    """What is kept of one question.
+class Question:
+    """One question of which something is kept.
 
     Attributes
     ----------
-    question : str
+    key : str
         Its hash, the name of its folder.
     workflow, name : str
         Of the run that kept it last.
@@ -36,7 +38,7 @@ class Kept:
         URLs of entries that cannot be used; the next run replaces them.
     """
 
-    question: str
+    key: str
     workflow: str
     name: str
     finished: int
@@ -47,7 +49,7 @@ class Kept:
     damaged: tuple[str, ...]
 
 
-def kept(place: Place) -> list[Kept]:
+def questions(place: Place) -> list[Question]:
     """What earlier runs at a place have left to go on from; every entry is verified.
 
     Parameters
@@ -61,20 +63,20 @@ def kept(place: Place) -> list[Kept]:
         The results root cannot be read.
     """
     with storage.using(place.stores):
-        return [_kept(question, urls) for question, urls in _questions(place)]
+        return [_question(key, urls) for key, urls in _entries(place)]
 
 
 def prune(
-    place: Place, questions: Iterable[str] = (), *, older_than: timedelta | None = None
-) -> list[Kept]:
+    place: Place, keys: Iterable[str] = (), *, older_than: timedelta | None = None
+) -> list[Question]:
     """Remove what is kept, and say what it was.
 
     Parameters
     ----------
     place : Place
         It need not be connected.
-    questions : iterable of str
-        Their hashes, or the beginnings of them; all, if none is given.
+    keys : iterable of str
+        Hashes of questions, or the beginnings of them; all, if none is given.
     older_than : timedelta, optional
         Of those, the ones to which nothing was added for so long.
 
@@ -85,17 +87,18 @@ def prune(
     SpectrumError
         The results root cannot be read or written.
     """
-    there, asked = kept(place), list(questions)
-    for words in asked:
-        if not any(one.question.startswith(words) for one in there):
-            raise DataNotFoundError("no such question in the ledger", words, "spectrum ledger list")
-    chosen = [one for one in there if not asked or one.question.startswith(tuple(asked))]
+    chosen, beginnings = questions(place), tuple(keys)
+    for beginning in beginnings:
+        if not any(question.key.startswith(beginning) for question in chosen):
+            raise DataNotFoundError("no such question in the ledger", beginning, _REMEDY)
+    if beginnings:
+        chosen = [question for question in chosen if question.key.startswith(beginnings)]
     if older_than is not None:
         limit = (datetime.now(UTC) - older_than).isoformat(timespec="seconds")
-        chosen = [one for one in chosen if one.written < limit]
+        chosen = [question for question in chosen if question.written < limit]
     with storage.using(place.stores):
-        for one in chosen:
-            storage.remove(storage.join(_root(place), one.question))
+        for question in chosen:
+            storage.remove(storage.join(_root(place), question.key))
     return chosen
 
 
@@ -103,14 +106,15 @@ def _root(place: Place) -> str:
     return storage.join(place.results, f"{KNOWN}/{FOLDER}")
 
 
-def _questions(place: Place) -> Iterator[tuple[str, list[str]]]:
-    found: dict[str, list[str]] = defaultdict(list)
+def _entries(place: Place) -> list[tuple[str, list[str]]]:
+    """URLs of entries, by the key of their question."""
+    urls: dict[str, list[str]] = defaultdict(list)
     for url in entries(_root(place)):
-        found[url.split("/")[-2]].append(url)
-    yield from sorted(found.items())
+        urls[url.split("/")[-2]].append(url)
+    return sorted(urls.items())
 
 
-def _kept(question: str, urls: list[str]) -> Kept:
+def _question(key: str, urls: list[str]) -> Question:
     """Sum up the entries of a question; a node within another counts once."""
     damaged, headers, nbytes = [], [], 0
     for url in urls:
@@ -126,8 +130,8 @@ def _kept(question: str, urls: list[str]) -> Kept:
         level, index, count, fan_in = header["node"]
         first = index * fan_in**level
         spans |= {(header["stage"], n) for n in range(first, first + count)}
-    return Kept(
-        question,
+    return Question(
+        key,
         last.get("workflow", ""),
         last.get("name", ""),
         len(spans),

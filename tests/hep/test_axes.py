@@ -154,7 +154,7 @@ def test_every_kind_is_drawn(result):
         ({"categories": ["a"], "fit": "top"}, "fit needs one axis of numbers"),
         ({}, "missing key 'start'"),
         ({"start": 0.0, "stop": 1.0}, "bins must be greater than 0"),
-        ({"start": 0.0, "stop": 1.5, "integer": True}, "starts and stops at one"),
+        ({"start": 0.0, "stop": 1.5, "integer": True}, "needs a whole start and stop"),
         ({"start": 0.0, "stop": 3.0, "integer": True, "bins": 4}, "3 whole numbers do not go"),
         ({"start": 0.0, "stop": 3e9, "integer": True}, "whole numbers go up to"),
         ({"bins": 3, "start": 1e16, "stop": 1e16 + 2}, "have no width"),

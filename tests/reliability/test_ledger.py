@@ -122,8 +122,9 @@ def test_a_short_run_writes_nothing(tmp_path: Path, dask_client: Client) -> None
         assert entries(str(tmp_path)) == []
 
 
+@pytest.mark.parametrize("workers", [False, True])
 def test_what_is_finished_when_it_is_time_is_kept_with_the_first(
-    dask_client: Client, tmp_path: Path
+    workers: bool, dask_client: Client, tmp_path: Path
 ) -> None:
     kept = ledger(tmp_path, after=1e6)
 
@@ -131,8 +132,9 @@ def test_what_is_finished_when_it_is_time_is_kept_with_the_first(
         if done >= 40:
             object.__setattr__(kept, "after", 0.0)
 
+    client = dask_client if workers else None
     with keeping(kept):
-        run = Run(tuple(kit.items(64)), dask_client, "raise", report, "test", 4)
+        run = Run(tuple(kit.items(64)), client, "raise", report, "test", 4)
     with pytest.raises(DataError, match="went away"):
         run.over("select", Reduction(breaks_at(60), kit.add, codec=CODEC))
     again, run = reduced(counting, 64, ledger(tmp_path))

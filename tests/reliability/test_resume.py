@@ -20,8 +20,8 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.types import FileRead, Filled
 from spectrum_workflows.hep.types.luminosity import Blocks
-from spectrum_workflows.hep.workflow.keeping import codec
-from spectrum_workflows.ledgers import kept, prune
+from spectrum_workflows.hep.workflow.codec import codec
+from spectrum_workflows.ledgers import prune, questions
 from spectrum_workflows.resuming import FOLDER, KNOWN, question_of
 from spectrum_workflows.sites import Place
 
@@ -96,7 +96,7 @@ def digest(made: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     place = Place(site(ledger__enabled=False), str(made), str(out))
     outcome = run(load_spec(made / "pairs.toml"), place)
     assert len(outcome.plan.partitions) == 40
-    assert kept(place) == []
+    assert questions(place) == []
     return str(outcome.digest)
 
 
@@ -114,7 +114,7 @@ def test_a_killed_run_goes_on(made: Path, digest: str, tmp_path: Path, where: st
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     place = Place(site(), str(made), str(results))
-    [one] = kept(place)
+    [one] = questions(place)
     assert (one.workflow, one.name, one.partitions, one.damaged) == ("hep", "pairs", 40, ())
     assert 8 <= one.finished < 40
     outcome = run(load_spec(made / "pairs.toml"), place)
@@ -125,8 +125,8 @@ def test_a_killed_run_goes_on(made: Path, digest: str, tmp_path: Path, where: st
     fresh = run(load_spec(made / "pairs.toml"), place, resume=False)
     assert (fresh.digest, fresh.metrics.resumed) == (digest, 0)
     assert fresh.result.events == again.result.events == outcome.result.events
-    assert [removed.question for removed in prune(place)] == [one.question]
-    assert kept(place) == []
+    assert [removed.key for removed in prune(place)] == [one.key]
+    assert questions(place) == []
 
 
 def question(folder: Path, **changes: Any) -> str:
@@ -289,5 +289,5 @@ def test_the_commands(made: Path, tmp_path: Path) -> None:
     refused = spectrum("prune")
     assert refused.returncode == 2
     assert "--all" in refused.stderr
-    assert spectrum("prune", one["question"][:8]).stdout.startswith("removed ")
+    assert spectrum("prune", one["key"][:8]).stdout.startswith("removed ")
     assert spectrum("list").stdout == "nothing is kept\n"

@@ -42,19 +42,17 @@ def list_command(
     site: SiteOption = None, change: Set = None, out: Out = None, json: Json = False
 ) -> None:
     """List the questions of which something is kept, and how much."""
-    from spectrum_workflows.ledgers import kept
+    from spectrum_workflows import ledgers
 
-    there = kept(_place(site, change, out))
+    questions = ledgers.questions(_place(site, change, out))
     if json:
-        screen.as_json({"questions": [asdict(one) for one in there]})
+        screen.as_json({"questions": [asdict(one) for one in questions]})
         return
-    for one in there:
+    for one in questions:
         share = f"{one.finished:,} of {display.counted(one.partitions, 'partition')}"
         size = f"{display.counted(one.entries, 'object')}, {display.megabytes(one.nbytes)}"
-        screen.text(
-            f"{one.question[:12]}  {one.written}  {one.workflow} {one.name}: {share}; {size}"
-        )
-    if not there:
+        screen.text(f"{one.key[:12]}  {one.written}  {one.workflow} {one.name}: {share}; {size}")
+    if not questions:
         screen.text("nothing is kept")
 
 
@@ -63,16 +61,16 @@ def verify_command(
     site: SiteOption = None, change: Set = None, out: Out = None, json: Json = False
 ) -> None:
     """Read every entry and name those that are damaged; exits with 3 if there are any."""
-    from spectrum_workflows.ledgers import kept
+    from spectrum_workflows import ledgers
 
-    there = kept(_place(site, change, out))
-    damaged = [url for one in there for url in one.damaged]
+    questions = ledgers.questions(_place(site, change, out))
+    damaged = [url for one in questions for url in one.damaged]
     if json:
-        screen.as_json({"entries": sum(one.entries for one in there), "damaged": damaged})
+        screen.as_json({"entries": sum(one.entries for one in questions), "damaged": damaged})
     else:
         for url in damaged:
             screen.text(f"damaged: {url}")
-        whole = sum(one.entries for one in there) - len(damaged)
+        whole = sum(one.entries for one in questions) - len(damaged)
         screen.text(f"entries that are whole: {whole:,}")
     if damaged:
         raise typer.Exit(3)
@@ -96,7 +94,7 @@ def prune_command(
         )
     limit = None if older_than is None else timedelta(days=older_than)
     for one in prune(_place(site, change, out), questions or (), older_than=limit):
-        screen.text(f"removed {one.question[:12]} ({one.workflow} {one.name})")
+        screen.text(f"removed {one.key[:12]} ({one.workflow} {one.name})")
 
 
 def _place(site: str | None, change: list[str] | None, out: str | None) -> Place:

@@ -193,7 +193,8 @@ class Subtrees(Generic[R]):
     codec: Codec[R]
     parts: dict[Node, Part[R]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    _there: set[Node] = field(default_factory=set)
+    _written: set[Node] = field(default_factory=set)
+    _early: dict[Node, Callable[[], Part[R]]] = field(default_factory=dict)
     _waiting: list[Future[None]] = field(default_factory=list)
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
@@ -227,7 +228,7 @@ class Subtrees(Generic[R]):
         nodes = [node for node in map(self._node, names) if node is not None]
         for node in sorted(nodes, reverse=True):
             if self.covers(node):
-                self._there.add(node)
+                self._written.add(node)
                 continue
             try:
                 part = self._read(node)
@@ -236,13 +237,13 @@ class Subtrees(Generic[R]):
                 continue
             if part is not None:
                 self.parts[node] = part
-                self._there.add(node)
+                self._written.add(node)
         if damaged:
             some = f"{damaged} damaged {'entry' if damaged == 1 else 'entries'}"
             self.warnings.append(f"{some} of the ledger {self.ledger.folder}: computed again")
 
     def offer(self, node: Node, value: Callable[[], Part[R]]) -> None:
-        """Have a finished node written, if the run has lasted long enough; nothing is waited for.
+        """Have a finished node written, once the run has lasted long enough; nobody waits for it.
 
         Parameters
         ----------
@@ -251,8 +252,16 @@ class Subtrees(Generic[R]):
         value : callable
             Gives it, in a thread of its own; what it raises is no error.
         """
-        if self._broken or node in self._there or not self.is_time:
+        for child in node.children(self.fan_in):
+            self._early.pop(child, None)
+        if self._broken or node in self._written:
             return
+        self._early[node] = value
+        if self.is_time:
+            for early in [*self._early]:
+                self._submit(early, self._early.pop(early))
+
+    def _submit(self, node: Node, value: Callable[[], Part[R]]) -> None:
         self._waiting = [future for future in self._waiting if not future.done()]
         if len(self._waiting) < MOST_WAITING or node.level > 1:
             stores = storage.current_stores()
@@ -260,6 +269,7 @@ class Subtrees(Generic[R]):
 
     def close(self) -> None:
         """Let what is being written be written, for a while."""
+        self._early.clear()
         wait(self._waiting, timeout=LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -276,10 +286,10 @@ class Subtrees(Generic[R]):
                     self.codec.write(part.value, self._of(node)), self._header(node, part)
                 )
                 storage.write_bytes(self._url(node), content)
-                self._there.add(node)
+                self._written.add(node)
                 for child in node.children(self.fan_in):
-                    if child in self._there:
-                        self._there.discard(child)
+                    if child in self._written:
+                        self._written.discard(child)
                         storage.remove(self._url(child))
         except (SpectrumError, OSError) as error:
             self._give_up(error)
@@ -312,10 +322,10 @@ class Subtrees(Generic[R]):
             raise DataError("an entry of another tree", self._url(node))
         if not self.ledger.accepts(header["sources"], items):
             return None
-        known = Metrics(
+        metrics = Metrics(
             copies=tuple(header["copies"]), warnings=tuple(header["warnings"]), resumed=len(items)
         )
-        return Part(self.codec.read(written, items), known)
+        return Part(self.codec.read(written, items), metrics)
 
     def _of(self, node: Node) -> tuple[Any, ...]:
         return self.items[node.span(self.fan_in)]

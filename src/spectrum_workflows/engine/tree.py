@@ -95,9 +95,9 @@ class _Stream(Generic[R]):
         return self._node(Node(level, 0))
 
     def _node(self, node: Node) -> Part[R]:
-        known = self.subtrees.parts.get(node) if self.subtrees else None
-        if known is not None:
-            return self._count(known, known.metrics.resumed)
+        part = self.subtrees.parts.get(node) if self.subtrees else None
+        if part is not None:
+            return self._count(part, part.metrics.resumed)
         if node.level == 0:
             return self._leaf(node.index)
         size = self.fan_in ** (node.level - 1)

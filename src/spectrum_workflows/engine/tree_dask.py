@@ -71,7 +71,6 @@ class RunningTree(Generic[R]):
     nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
     watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
     sketches: list[Future] = field(default_factory=list)  # under way
-    keeping: bool = False  # something has been kept in the ledger
     lookout: Lookout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -246,19 +245,9 @@ def _grow(run: RunningTree[R], level: int, index: int, node: Future) -> list[Fut
         del run.groups[index]
     if run.width(level) == 1:
         return None
-    _keep(run, level, index, node)
+    if run.subtrees is not None:
+        run.subtrees.offer(Node(level, index), node.result)
     return _place(run, level, index, _without_history(run, level, node))
-
-
-def _keep(run: RunningTree[R], level: int, index: int, node: Future) -> None:
-    """Have a finished node kept; when it is time for the first, all that are finished."""
-    if run.subtrees is None or not run.subtrees.is_time:
-        return
-    if not run.keeping:
-        run.keeping = True
-        for (other, number), finished in run.nodes.items():
-            run.subtrees.offer(Node(other, number), finished.result)
-    run.subtrees.offer(Node(level, index), node.result)
 
 
 def _place(run: RunningTree[R], level: int, index: int, node: Future) -> list[Future]:

@@ -91,8 +91,8 @@ def _header(cells: list[str], column: int, unit: float, where: str) -> tuple[int
         match = RECORDED.fullmatch(cell)
         if match and match[1] in UNITS and cells[1] == "ls":
             return k, UNITS[match[1]]
-    known = ", ".join(f"/{name}" for name in UNITS)
-    raise DataError(f"no column recorded(...) of a known unit ({known})", where, _REMEDY)
+    units = ", ".join(f"/{name}" for name in UNITS)
+    raise DataError(f"no column recorded(...) of a known unit ({units})", where, _REMEDY)
 
 
 def _row(cells: list[str], column: int, where: str) -> tuple[int | None, float]:

@@ -106,7 +106,7 @@ def describe(kind: Kind, error: BaseException, place: Location, fs: Any) -> Base
 
 def missing(url: str) -> DataNotFoundError:
     """The error for data that is not there."""
-    remedy = "check the name, or say where the data is with --data"
+    remedy = "check the name, or say where the data is: --data, or connect(site, data=...)"
     if url.startswith("/store/"):
         remedy = "names as DAS prints them are read below --data root://REDIRECTOR"
     return DataNotFoundError("no such file", shown(url), remedy)
@@ -126,7 +126,7 @@ def _for_bucket(place: Location) -> str:
 
 
 def _missing_there(place: Location, fs: Any) -> DataNotFoundError:
-    remedy = "check the name, or say where the data is with --data"
+    remedy = "check the name, or say where the data is: --data, or connect(site, data=...)"
     bucket, whom = place.bucket, endpoint(place, fs)
     if not bucket:
         return DataNotFoundError(f"no such file at {whom}", place.shown, remedy)

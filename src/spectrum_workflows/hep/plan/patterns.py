@@ -60,7 +60,7 @@ def matching_files(pattern: str, root: str = "") -> list[str]:
         folders = [f"{f}{name}/" for f in folders for name in _inside(f, part, folders=True)]
     files = sorted(f"{f}{name}" for f in folders for name in _inside(f, rest[-1], folders=False))
     if not files:
-        remedy = "check the pattern, or say where the data is with --data"
+        remedy = "check the pattern, or say where the data is: --data, or connect(site, data=...)"
         raise DataNotFoundError("no file fits this pattern", shown, remedy)
     return files
 

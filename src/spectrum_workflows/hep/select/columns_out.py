@@ -112,7 +112,7 @@ def _columns(some: ak.Array, workload: Workload, sample: str) -> list[tuple[str,
     return [(name, ak.to_packed(some[name])) for name in asked.columns if name in own]
 
 
-def check_columns(asked: tuple[str, ...], known: list[str], *, root: bool) -> None:
+def check_columns(asked: tuple[str, ...], columns: list[str], *, root: bool) -> None:
     """Refuse columns that are not read, or have the name of what is added.
 
     Raises
@@ -122,9 +122,9 @@ def check_columns(asked: tuple[str, ...], known: list[str], *, root: bool) -> No
     """
     added = {WEIGHT, *(["genWeight"] if root else [])}
     for name in asked:
-        if name not in known:
+        if name not in columns:
             message = f"{name!r} is not among the columns that are read"
-            raise SpecError(message, "columns_out.columns", closest(name, known))
+            raise SpecError(message, "columns_out.columns", closest(name, columns))
         if name in added or name.startswith(PASSED):
             message = f"{name!r} is a column that is added: the weight with everything in it"
             raise SpecError(message, "columns_out.columns", "leave it out")

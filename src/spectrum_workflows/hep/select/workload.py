@@ -178,9 +178,9 @@ def _columns_out(spec: HepSpec) -> ColumnsOutSpec | None:
     """What is written, if its columns are read."""
     if spec.columns_out is not None:
         of_samples = (name for sample in spec.samples.values() for name in sample.columns)
-        known = list(dict.fromkeys((*spec.columns, *spec.simulation_columns, *of_samples)))
+        columns = list(dict.fromkeys((*spec.columns, *spec.simulation_columns, *of_samples)))
         root = spec.columns_out.format == "root"
-        check_columns(spec.columns_out.columns, known, root=root)
+        check_columns(spec.columns_out.columns, columns, root=root)
     return spec.columns_out
 
 

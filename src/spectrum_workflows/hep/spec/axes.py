@@ -264,7 +264,9 @@ def _whole(known: dict[str, Any], given: dict[str, Any]) -> Axis:
     if known["log"]:
         raise ValueError("an axis of whole numbers cannot be logarithmic")
     if not (start.is_integer() and stop.is_integer()):
-        raise ValueError(f"an axis of whole numbers starts and stops at one ({start:g}, {stop:g})")
+        raise ValueError(
+            f"an axis of whole numbers needs a whole start and stop, not {start:g} and {stop:g}"
+        )
     if max(abs(start), abs(stop)) > LARGEST_INTEGER:
         raise ValueError(f"whole numbers go up to {LARGEST_INTEGER}")
     if bins not in (0, int(stop - start)):

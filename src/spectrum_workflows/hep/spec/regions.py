@@ -55,8 +55,8 @@ def combined(spec: HepSpec) -> dict[str, tuple[str, ...]]:
         out[name] = _cuts(spec.regions, name, ())
         for axis in region.split:
             if axis not in spec.categories:
-                known = closest(axis, list(spec.categories))
-                raise ValueError(f"regions.{name}.split: no {axis!r} here; {known}")
+                remedy = closest(axis, list(spec.categories))
+                raise ValueError(f"regions.{name}.split: no {axis!r} here; {remedy}")
     for name, region in spec.regions.items():
         axes = [spec.categories[axis].items() for axis in region.split]
         for chosen in product(*axes) if axes else ():
@@ -81,8 +81,8 @@ def _cuts(regions: Mapping[str, RegionSpec], name: str, inner: tuple[str, ...]) 
     if not region.within:
         return region.cuts
     if region.within not in regions:
-        known = closest(region.within, list(regions))
-        raise ValueError(f"regions.{name}.within: no {region.within!r} here; {known}")
+        remedy = closest(region.within, list(regions))
+        raise ValueError(f"regions.{name}.within: no {region.within!r} here; {remedy}")
     return (*_cuts(regions, region.within, (*inner, name)), *region.cuts)
 
 
@@ -122,10 +122,10 @@ def check(spec: HepSpec) -> None:
     ValueError
         In one line.
     """
-    known = combined(spec)
+    regions = combined(spec)
     for name, described in spec.histograms.items():
-        if described.region and described.region not in known:
-            remedy = closest(described.region, list(known))
+        if described.region and described.region not in regions:
+            remedy = closest(described.region, list(regions))
             raise ValueError(f"histograms.{name}.region: no {described.region!r} here; {remedy}")
-        if known and not described.region:
+        if regions and not described.region:
             raise ValueError(f"histograms.{name} says no region, as there are [regions]; add one")

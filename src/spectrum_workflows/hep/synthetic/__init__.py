@@ -47,7 +47,7 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
         The place cannot be written to.
     """
     if spec.synthetic is None:
-        remedy = "add one, or say where the real data is with --data"
+        remedy = "add one, or say where the real data is: --data, or connect(site, data=...)"
         raise SpecError("the spec has no [synthetic] table", spec.name, remedy)
     urls: list[str] = []
     owners: dict[str, str] = {}

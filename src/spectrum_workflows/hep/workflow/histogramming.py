@@ -16,9 +16,9 @@ from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
+from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.hep.workflow.column_files import finish, with_folder
 from spectrum_workflows.hep.workflow.event_tasks import fill
-from spectrum_workflows.hep.workflow.keeping import codec
 from spectrum_workflows.hep.workflow.repeatability import watched
 from spectrum_workflows.hep.workflow.self_check import check_corrections
 from spectrum_workflows.hep.workflow.sketching import sketch

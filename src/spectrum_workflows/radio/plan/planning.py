@@ -377,8 +377,8 @@ def _sampling(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
     cell = f"cell_arcsec = {spec.image.cell_arcsec:g}"
     if spec.image.cell_arcsec < nyquist / FINEST:
         across = 2 * nyquist / spec.image.cell_arcsec
-        say = f"puts {across:.0f} pixels or more across the beam: {nyquist / 2:.2g} puts 4"
-        return (f"{cell} {say}",)
+        better = f"cell_arcsec = {nyquist / 2:.2g} puts 4"
+        return (f"{cell} puts {across:.0f} pixels or more across the beam; {better}",)
     if spec.image.cell_arcsec <= nyquist:
         return ()
     return (f"{cell} undersamples the longest baseline: use {nyquist:.3g} or less",)

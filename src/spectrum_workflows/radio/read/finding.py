@@ -74,7 +74,7 @@ def _missing(stem: str) -> DataError | DataNotFoundError:
             "it is there, but neither a Measurement Set (table.dat) nor a Zarr set (zarr.json)"
         )
         return DataError(message, stem, "check data_set")
-    remedy = "check data_set, or say where the data is with --data"
+    remedy = "check data_set, or say where the data is: --data, or connect(site, data=...)"
     if storage.exists(url):
         message = "it is there, but no Zarr set (it has no zarr.json)"
         return DataError(message, url, "convert or copy the set again, whole")
