@@ -125,7 +125,7 @@ LAYERS = {
         *("radio", "radio.domain", "radio.library", "radio.products"),
         *("*.planning", "*.workflow", "*.workflow.*"),
         *("radio.imaging.*_tasks", "radio.imaging.local", "radio.imaging.residual"),
-        *("radio.imaging.strips", "radio.plan.costs"),
+        *("radio.imaging.strips", "radio.imaging.codecs", "radio.plan.costs"),
     ),
     "sites": ("arithmetic", "sites", "sites.*"),
     "front": (

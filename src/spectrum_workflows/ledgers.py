@@ -28,6 +28,8 @@ class Question:
         Of the run that kept it last.
     finished, partitions : int
         Partitions whose values are there, and those of the whole run.
+    reached : tuple of str
+        Passes over all partitions that are finished, and how far a loop has come.
     entries : int
         Objects, those that are damaged among them.
     nbytes : int
@@ -47,6 +49,7 @@ class Question:
     nbytes: int
     written: str
     damaged: tuple[str, ...]
+    reached: tuple[str, ...] = ()
 
 
 def questions(place: Place) -> list[Question]:
@@ -127,9 +130,12 @@ def _question(key: str, urls: list[str]) -> Question:
     last = max(headers, key=lambda header: str(header["written"]), default={})
     spans = set()
     for header in headers:
+        if "node" not in header:
+            continue
         level, index, count, fan_in = header["node"]
         first = index * fan_in**level
         spans |= {(header["stage"], n) for n in range(first, first + count)}
+    points = sorted((h for h in headers if "reached" in h), key=lambda header: header["time"])
     return Question(
         key,
         last.get("workflow", ""),
@@ -140,4 +146,5 @@ def _question(key: str, urls: list[str]) -> Question:
         nbytes,
         last.get("written", ""),
         tuple(damaged),
+        tuple(dict.fromkeys(header["reached"] for header in points)),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.deconvolution import cotton_schwab as cotton_schwab_on
 from spectrum_workflows.radio.deconvolution import minor_cycle, residual_image, search
 from spectrum_workflows.radio.deconvolution.convolution import convolved
@@ -188,6 +189,46 @@ def test_divergence_keeps_the_model_before_it(sky, psf, factor):
     assert found.major == 1
     assert np.isfinite(found.residual).all()
     np.testing.assert_array_equal(found.residual, Telescope(sky, psf)(found.model, 1))
+
+
+@pytest.mark.parametrize("factor", [0.0, np.nan, -3.0])
+def test_clean_goes_on_from_any_cycle_to_the_same_end(sky, psf, factor):
+    """Where it diverges afterwards, too: then the residual before that is computed anew."""
+    dirty = Telescope(sky, psf, noise=1e-3).dirty
+
+    def observe(model, major):
+        left = dirty - convolved(model, psf)
+        return left + factor * dirty if major == 3 else left
+
+    imager, clean, kept = DenseImager(dirty, psf, observe), CleanSpec(sigma=3.0, mgain=0.5), []
+    whole = cotton_schwab_on(imager, (psf,), clean, keep=kept.append)
+    assert whole.stop is (Stop.DIVERGED if factor else Stop.SIGMA)
+    assert len(kept) >= 3
+    for cycle in kept:
+        again = cotton_schwab_on(imager, (psf,), clean, begun=cycle)
+        assert (again.stop, again.major, again.iterations) == (
+            whole.stop,
+            whole.major,
+            whole.iterations,
+        )
+        np.testing.assert_array_equal(again.model.flux, whole.model.flux)
+        np.testing.assert_array_equal(again.residual.gathered(), whole.residual.gathered())
+
+
+def test_a_cycle_whose_residual_is_lost_after_it_was_recalled_gives_nothing_wrong(sky, psf):
+    """There is no residual yet to fall back on, and the dirty image is none."""
+    dirty = Telescope(sky, psf).dirty
+
+    def observe(model, major):
+        return dirty - convolved(model, psf)
+
+    def lost(_model, _major):
+        raise DataError("the store is gone", "chunk 1")
+
+    clean, kept = CleanSpec(threshold=1e-3, mgain=0.5), []
+    cotton_schwab_on(DenseImager(dirty, psf, observe), (psf,), clean, keep=kept.append)
+    with pytest.raises(DataError, match="the store is gone"):
+        cotton_schwab_on(DenseImager(dirty, psf, lost), (psf,), clean, begun=kept[1])
 
 
 def test_mgain_sets_the_depth_of_a_major_cycle(sky, psf):

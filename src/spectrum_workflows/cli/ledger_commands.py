@@ -49,7 +49,8 @@ def list_command(
         screen.as_json({"questions": [asdict(one) for one in questions]})
         return
     for one in questions:
-        share = f"{one.finished:,} of {display.counted(one.partitions, 'partition')}"
+        finished = f"{one.finished:,} of {display.counted(one.partitions, 'partition')}"
+        share = one.reached[-1] if one.reached else finished
         size = f"{display.counted(one.entries, 'object')}, {display.megabytes(one.nbytes)}"
         screen.text(f"{one.key[:12]}  {one.written}  {one.workflow} {one.name}: {share}; {size}")
     if not questions:

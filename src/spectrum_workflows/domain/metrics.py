@@ -31,6 +31,8 @@ class Metrics:
         What the engine has to say about how it went.
     resumed : int
         Partitions whose values an earlier run had left in the ledger.
+    passes_resumed : tuple of str
+        Passes over all partitions of which that is so.
     """
 
     cpu_seconds: float = 0.0
@@ -42,6 +44,7 @@ class Metrics:
     copies: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     resumed: int = 0
+    passes_resumed: tuple[str, ...] = ()
 
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
@@ -54,4 +57,5 @@ class Metrics:
             tuple(sorted({*self.copies, *other.copies})),
             tuple(dict.fromkeys((*self.warnings, *other.warnings))),
             self.resumed + other.resumed,
+            tuple(dict.fromkeys((*self.passes_resumed, *other.passes_resumed))),
         )

@@ -9,6 +9,7 @@ partitions, without those that failed in the first.  ``map_reduce`` is the tree
 for anybody's own items, in one call.
 """
 
+from spectrum_workflows.engine.checkpoints import Checkpoints
 from spectrum_workflows.engine.confirming import confirming
 from spectrum_workflows.engine.failing import failing
 from spectrum_workflows.engine.ledger import Codec, Ledger, Written, current_ledger, keeping
@@ -23,6 +24,7 @@ from spectrum_workflows.engine.threads import one_thread
 from spectrum_workflows.engine.tree import merged
 
 __all__ = [
+    "Checkpoints",
     "Codec",
     "Ledger",
     "Limits",

@@ -54,10 +54,13 @@ class Written:
         None of objects.
     words : object
         Ready for JSON.
+    compressed : bool
+        Whether that is worth its time.
     """
 
     arrays: Mapping[str, NDArray[Any]]
     words: Any = None
+    compressed: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,11 @@ class Ledger:
     trusting: bool = False
     begun: float = field(default_factory=time.monotonic)
 
+    @property
+    def remaining(self) -> float:
+        """Seconds until the run has lasted long enough for its work to be kept."""
+        return self.after - (time.monotonic() - self.begun)
+
     def accepts(self, sources: Mapping[str, str], items: Sequence[Any]) -> bool:
         """Whether an entry that was made of some inputs may stand for these items.
 
@@ -164,8 +172,8 @@ def current_ledger() -> Ledger | None:
 
 
 def source_of(item: Any) -> str:
-    """Name of what must be opened to read an item; empty where it has none."""
-    return str(getattr(item, "source", ""))
+    """Name of what must be opened to read an item: a file or a set; empty where it has none."""
+    return str(getattr(item, "source", "") or getattr(item, "url", ""))
 
 
 @dataclass
@@ -215,7 +223,7 @@ class Subtrees(Generic[R]):
     @property
     def is_time(self) -> bool:
         """Whether the run has lasted long enough for its work to be kept."""
-        return time.monotonic() - self.ledger.begun >= self.ledger.after
+        return self.ledger.remaining <= 0
 
     def load(self) -> None:
         """Look up what earlier runs had finished; the largest subtrees count."""
@@ -356,7 +364,8 @@ def packed(written: Written, header: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     numbered = {f"a{n}": written.arrays[name] for n, name in enumerate(names)}
     text = np.frombuffer(words.encode(), np.uint8)
-    np.savez_compressed(buffer, allow_pickle=False, words=text, **numbered)
+    save = np.savez_compressed if written.compressed else np.savez
+    save(buffer, allow_pickle=False, words=text, **numbered)
     content = buffer.getvalue()
     return MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 

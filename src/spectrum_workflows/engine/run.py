@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from spectrum_workflows.domain import Failure, Metrics, Partition
+from spectrum_workflows.engine.checkpoints import Checkpoints
 from spectrum_workflows.engine.ledger import Codec, Ledger, Subtrees, current_ledger
 from spectrum_workflows.engine.observer import Observer, Sketch, Sketching, current_observer
 from spectrum_workflows.engine.parts import Part, Parts, each
@@ -80,6 +81,10 @@ class Run(Generic[T]):
         Whoever watches; by default whoever is in force, see `observed`.
     ledger : Ledger, optional
         Where what is finished is kept, see `keeping`.
+    checkpoints : Checkpoints, optional
+        Where single values are kept, which one run shares with others of the same question.
+    part : str
+        What tells its checkpoints from theirs.
     """
 
     partitions: tuple[T, ...]
@@ -91,6 +96,8 @@ class Run(Generic[T]):
     metrics: Metrics = field(default_factory=Metrics)
     observer: Observer = field(default_factory=current_observer)
     ledger: Ledger | None = field(default_factory=current_ledger)
+    checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None))
+    part: str = ""
 
     def over(self, stage: str, reduction: Reduction[R], *shared: Any) -> R:
         """One pass over the partitions.
@@ -133,6 +140,40 @@ class Run(Generic[T]):
         """A small reduction for whoever watches: it is in no stage and in no cost."""
         parts = each(reduction.fn, items, *shared, client=self.client, label=f"{self.label}-look")
         return cast("R", merged(parts, reduction.merge, fan_in=self.fan_in)[0])
+
+    def recall(self, name: str, codec: Codec[R]) -> R | None:
+        """A value that an earlier run has kept under a name, made of the same partitions."""
+        value = self.checkpoints.recall(f"{self.part} {name}", codec, self.partitions)
+        if value is not None:
+            self.on_error = "raise"  # nothing failed in what it is made of
+        return value
+
+    def keep(self, name: str, value: R, codec: Codec[R], *, reached: str = "") -> None:
+        """Have a value kept for a run that goes on from it, unless it lacks a partition.
+
+        Parameters
+        ----------
+        name : str
+            Values of one name replace each other.
+        value : object
+            It must not change any more.
+        codec : Codec
+        reached : str
+            What is finished with it, in words; by default its name.
+        """
+        if not self.metrics.failures:
+            name, reached = f"{self.part} {name}", reached or name
+            self.checkpoints.keep(name, value, codec, self.partitions, reached=reached)
+
+    def once(self, name: str, compute: Callable[[], R], codec: Codec[R]) -> R:
+        """What an earlier run has kept under the name of a pass, else what is computed now."""
+        value = self.recall(name, codec)
+        if value is not None:
+            self.metrics += Metrics(passes_resumed=(name,))
+            return value
+        value = compute()
+        self.keep(name, value, codec)
+        return value
 
     def lose(self, where: str, error: str) -> None:
         """Note that something after the passes failed: what there is, is partial."""

@@ -59,3 +59,12 @@ def remarks(numbers: Mapping[str, Any]) -> str:
     left_out = ", ".join(numbers.get("left_out", ()))
     line = f", {numbers['kept']} blocks were there" if numbers.get("kept") else ""
     return line + (f"; left out, not filled in every row: {left_out}" if left_out else "")
+
+
+OF_THE_RESULT = {"name", "products", "synthetic"}
+"""Keys of what is made of the images, or of the set."""
+
+
+def numbers(spec: RadioSpec) -> dict[str, Any]:
+    """What of a spec decides its images."""
+    return spec.model_dump(mode="json", exclude=OF_THE_RESULT)

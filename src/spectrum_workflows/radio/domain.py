@@ -41,6 +41,7 @@ DOMAIN = Domain(
     is_there=declarations.is_there,
     is_synthetic=is_synthetic,
     references=declarations.references,
+    numbers=declarations.numbers,
     libraries=declarations.LIBRARIES,
     converter=Converter(
         ".ms",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.domain import Metrics
-from spectrum_workflows.engine import Reduction, Run, one_thread
+from spectrum_workflows.engine import Checkpoints, Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio import products
 from spectrum_workflows.radio.deconvolution import cotton_schwab
@@ -20,6 +20,7 @@ from spectrum_workflows.radio.deconvolution.restoration import restored
 from spectrum_workflows.radio.deconvolution.search import search_for
 from spectrum_workflows.radio.imaging import chunk_tasks, gate
 from spectrum_workflows.radio.imaging.beam import fit_beam
+from spectrum_workflows.radio.imaging.codecs import DENSITY, cycle_codec
 from spectrum_workflows.radio.imaging.imager import Outputs
 from spectrum_workflows.radio.imaging.local import LocalImager
 from spectrum_workflows.radio.imaging.noise import robust_rms
@@ -44,7 +45,7 @@ from spectrum_workflows.radio.types import (
 from spectrum_workflows.radio.weights import UvDensity, Weighting, robustness
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from distributed import Client
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.engine import Observer
     from spectrum_workflows.radio.deconvolution import Components
     from spectrum_workflows.radio.deconvolution.cotton_schwab import Deconvolved
+    from spectrum_workflows.radio.deconvolution.cycle import Cycle
     from spectrum_workflows.radio.deconvolution.masks import PixelMask
     from spectrum_workflows.radio.imaging.imager import Imager, Sums
     from spectrum_workflows.radio.imaging.self_check import Sample
@@ -88,17 +90,28 @@ def run(
     """
     assert isinstance(plan, ImagingPlan)
     metrics, mask, results = Metrics(), None, []
+    checkpoints = Checkpoints()
     if spec.clean is not None and spec.clean.mask is not None:
         mask = read_mask(spec.clean.mask, plan.observation, geometry_of(spec))
-    with one_thread():
+    with one_thread(), closing(checkpoints):
         for number, observation in enumerate(plan.observations):
             groups = []
-            for group in plan.of_field(number):
-                chunks = plan.chunks_of(group)
-                run = Run(chunks, client, on_error, report, "radio", FAN_IN, metrics)
+            for part, group in enumerate(plan.of_field(number)):
+                run = Run(
+                    plan.chunks_of(group),
+                    client,
+                    on_error,
+                    report,
+                    "radio",
+                    FAN_IN,
+                    metrics,
+                    checkpoints=checkpoints,
+                    part=f"{number} {part}",
+                )
                 groups.append(image(spec, observation, group, run, mask))
                 metrics = run.metrics
             results.append(_with_products(spec, observation, groups))
+    metrics += Metrics(warnings=tuple(checkpoints.warnings))
     if len(results) == 1:
         return results[0], metrics
     return FieldResults(spec.name, tuple(results)), metrics
@@ -162,7 +175,8 @@ def weigh(spec: RadioSpec, observation: Observation, run: Run[Chunk]) -> Weighti
     if spec.weighting.scheme == "natural":
         return untouched(spec)
     summing = Reduction(chunk_tasks.density_of, chunk_tasks.add_density)
-    density = run.over("weights", summing, geometry_of(spec))
+    weighed = partial(run.over, "weights", summing, geometry_of(spec))
+    density = run.once("weights", weighed, DENSITY)
     return weighting_of(spec, density, observation)
 
 
@@ -248,7 +262,10 @@ def clean(
     where = f"{called}, {where}" if called else where
     seen = partial(show_cycle, run.observer, where, geometry, observation.origin)
     search = search_for(spec.clean, geometry, images.planes[0].beam, mask)
-    cleaned = cotton_schwab(imager, psfs, spec.clean, search=search, seen=seen)
+    begun, keep = kept_cycles(run, len(psfs))
+    cleaned = cotton_schwab(
+        imager, psfs, spec.clean, search=search, seen=seen, keep=keep, begun=begun
+    )
     with closing(cleaned.residual) as left:
         residuals = left.gathered()
     errors = images.errors
@@ -280,6 +297,24 @@ def clean(
         peak_left=cleaned.peak,
         errors=errors,
     )
+
+
+def kept_cycles(run: Run[Chunk], planes: int) -> tuple[Cycle | None, Callable[[Cycle], None]]:
+    """Where an earlier run of CLEAN came to, and what keeps where this one comes to."""
+    codec = cycle_codec(planes)
+    begun = run.recall("clean", codec)
+    if begun is not None:
+        run.metrics += Metrics(passes_resumed=(_up_to(begun),))
+
+    def keep(cycle: Cycle) -> None:
+        run.keep("clean", cycle, codec, reached=_up_to(cycle))
+
+    return begun, keep
+
+
+def _up_to(cycle: Cycle) -> str:
+    """What is finished when a minor cycle is, in words."""
+    return f"CLEAN up to minor cycle {cycle.after.major}"
 
 
 def listed(model: Components, geometry: Geometry) -> ComponentList:

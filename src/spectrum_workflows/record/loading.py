@@ -17,6 +17,7 @@ from spectrum_workflows.stages import Stage
 
 NOT_THE_RESULT = {
     "partitions_resumed",
+    "passes_resumed",
     *(
         "schema",
         "workflow",

@@ -118,7 +118,7 @@ class Outcome:
             "digest": self.digest,
             **self._of_the_result(),
             "partitions": len(self.plan.partitions),
-            **({"partitions_resumed": self.metrics.resumed} if self.metrics.resumed else {}),
+            **self._resumed(),
             "partial": bool(self.failures),
             "fraction": self.fraction,
             "failures": [vars(f) for f in self.failures],
@@ -177,6 +177,15 @@ class Outcome:
             return display.thumbnail(self.domain.plot(self.result))
         except Exception:  # `plot` says why; the numbers beside it are there
             return b""
+
+    def _resumed(self) -> dict[str, Any]:
+        """What an earlier run had left to go on from."""
+        metrics, resumed = self.metrics, dict[str, Any]()
+        if metrics.resumed:
+            resumed["partitions_resumed"] = metrics.resumed
+        if metrics.passes_resumed:
+            resumed["passes_resumed"] = list(metrics.passes_resumed)
+        return resumed
 
     def _of_the_result(self) -> dict[str, Any]:
         try:

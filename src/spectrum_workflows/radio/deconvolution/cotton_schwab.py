@@ -10,6 +10,7 @@ import numpy as np
 
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.radio.deconvolution.components import Components, none
+from spectrum_workflows.radio.deconvolution.cycle import Cycle, Found, Level
 from spectrum_workflows.radio.deconvolution.minor_cycle import Sources, minor_cycle
 from spectrum_workflows.radio.deconvolution.responses import responses
 from spectrum_workflows.radio.deconvolution.scales import matched
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
     Seen = Callable[["Deconvolved", float, float], None]
+    Keep = Callable[[Cycle], None]
 
 GROWTH = 1.2
 """CLEAN diverges when a major cycle leaves a peak larger than before by this factor."""
@@ -41,7 +43,8 @@ for peaks that are just above the threshold would be as expensive as any.
 class Deconvolved:
     """Model, exact residual and how CLEAN came to an end; why, where a major cycle failed.
 
-    ``peak`` is what is left of all that may be a component, see `ResidualImage.peak`.
+    ``peak`` is what is left of all that may be a component, see `ResidualImage.peak`;
+    ``recalled``, that the model is an earlier run's, and the residual is not its own.
     """
 
     model: Components
@@ -52,10 +55,26 @@ class Deconvolved:
     threshold: float
     peak: float = math.nan
     error: str = ""
+    recalled: bool = False
+
+    @property
+    def released(self) -> bool:
+        """Whether its residual would have to be computed again."""
+        return self.recalled or self.residual.closed
+
+    @property
+    def found(self) -> Found:
+        """What it is without the image."""
+        numbers = self.major, self.iterations, self.threshold, self.peak
+        return Found(self.model, self.stop, *numbers)
 
 
 def _unseen(_now: Deconvolved, _peak: float, _rms: float) -> None:
     """Nobody watches."""
+
+
+def _unkept(_cycle: Cycle) -> None:
+    """Nothing is kept."""
 
 
 def cotton_schwab(
@@ -65,6 +84,8 @@ def cotton_schwab(
     *,
     search: Search = POINTS,
     seen: Seen = _unseen,
+    keep: Keep = _unkept,
+    begun: Cycle | None = None,
 ) -> Deconvolved:
     """Deconvolve; after every minor cycle the residual is computed from the data.
 
@@ -94,22 +115,30 @@ def cotton_schwab(
     seen : callable
         ``seen(now, peak, rms)``: called with the dirty image and after every major cycle, with
         the peak of the residual and its rms; NaN where CLEAN does not ask for it.
+    keep : callable
+        ``keep(cycle)``: called after every minor cycle with all that is needed to go on from it.
+    begun : Cycle, optional
+        What was kept of the same CLEAN, which goes on from there, and comes to the same end.
     """
     nothing = none(len(psfs))
     known = None if search.alike else responses(psfs, search.scales)
     if known is not None and search.matched:
         search = replace(search, scales=matched(search.scales, known.peaks))
-    cleaning = _Cleaning(imager, Sources(psfs, search, known), seen)
+    cleaning = _Cleaning(imager, Sources(psfs, search, known), seen, keep)
     dirty = imager.residual(nothing, 0).at_scales(search.scales)
     now = Deconvolved(nothing, dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
     if clean.auto_mask is None:
-        return _cycles(now, cleaning, clean)
-    now = _cycles(now, cleaning, clean.model_copy(update={"sigma": clean.auto_mask}))
-    if now.stop is not Stop.SIGMA or not len(now.model):
-        return now
-    restricted = replace(search, model=now.model)
-    cleaning = replace(cleaning, sources=replace(cleaning.sources, search=restricted))
-    return _cycles(now, cleaning, clean)
+        return _cycles(now, cleaning, clean, begun)
+    if begun is None or begun.mask is None:
+        now = _cycles(now, cleaning, clean.model_copy(update={"sigma": clean.auto_mask}), begun)
+        if now.stop is not Stop.SIGMA or not len(now.model):
+            return now
+        begun, mask = None, now.model
+    else:
+        mask = begun.mask
+    restricted = replace(cleaning.sources, search=replace(search, model=mask))
+    cleaning = replace(cleaning, sources=restricted, mask=mask)
+    return _cycles(now, cleaning, clean, begun)
 
 
 @dataclass(frozen=True)
@@ -119,12 +148,15 @@ class _Cleaning:
     imager: Imager
     sources: Sources
     seen: Seen
+    keep: Keep
+    mask: Components | None = None
 
     def residual(self, now: Deconvolved, accuracy: float = 1.0) -> Deconvolved:
         """The state with the residual of its model, which replaces the one it has."""
         now.residual.close()  # makes room for the next one
         residual = self.imager.residual(now.model, now.major, accuracy=accuracy)
-        return replace(now, residual=residual.at_scales(self.sources.search.scales))
+        residual = residual.at_scales(self.sources.search.scales)
+        return replace(now, residual=residual, recalled=False)
 
     def attempt(
         self, now: Deconvolved, kept: Deconvolved, accuracy: float = 1.0, *, rough: bool
@@ -133,7 +165,7 @@ class _Cleaning:
         try:
             return self.residual(now, accuracy)
         except SpectrumError as error:
-            if kept.residual.closed:
+            if kept.released:
                 raise
             lower = "; the residual that is kept is of lower accuracy" if rough else ""
             return replace(kept, stop=Stop.LOST, error=f"{error.where}: {error.what}{lower}")
@@ -147,39 +179,46 @@ class _Cleaning:
         return replace(self.sources, search=replace(search, noise=noise))
 
 
-def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvolved:
+def _cycles(
+    now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec, begun: Cycle | None
+) -> Deconvolved:
     """Minor cycles from some state on, each followed by a new residual, until CLEAN stops."""
     before, allowed = now, np.inf
-    held: tuple[float, Stop] | None = None
+    held: Level | None = None
     rough = before_rough = False
+    if begun is not None:
+        before, before_rough = _recalled(begun.before, now), begun.rough
+        allowed, held, rough = begun.allowed, begun.held, begun.accuracy > 1
+        after = _recalled(begun.after, now)
+        now = cleaning.attempt(after, before, begun.accuracy, rough=before_rough)
     while now.stop is not Stop.LOST:
         sources = cleaning.sources_in(now.residual)
         peak = now.residual.peak(sources.search)
         rms = now.residual.rms() if clean.sigma and peak <= allowed else math.nan
         cleaning.seen(now, peak, rms)
         if not peak <= allowed:  # also where it is not a number
-            if before.residual.closed or before_rough:
+            if before.released or before_rough:
                 now.residual.close()
                 before = cleaning.attempt(before, before, rough=before_rough)
             return before if before.stop is Stop.LOST else replace(before, stop=Stop.DIVERGED)
-        threshold, at_threshold = _threshold(clean, rms)
+        level = _level(clean, rms)
         if held and peak <= highest_of_noise(now.residual.pixels) * rms:
-            threshold, at_threshold = held
-        now = replace(now, threshold=threshold, peak=peak)
-        stop = at_threshold if peak <= threshold else _exhausted(now, clean)
+            level = held
+        now = replace(now, threshold=level.threshold, peak=peak)
+        stop = level.stop if peak <= level.threshold else _exhausted(now, clean)
         if stop is not None:
             if rough:
                 now, rough = cleaning.attempt(now, now, rough=True), False
                 continue
             return replace(now, stop=Stop.NOTHING_LEFT if peak == 0 else stop)
-        goal = threshold if clean.accuracy == "full" else BELOW * threshold
-        level = max(goal, (1 - clean.mgain) * peak)
-        held = (threshold, at_threshold) if level == goal else None
+        goal = level.threshold if clean.accuracy == "full" else BELOW * level.threshold
+        depth = max(goal, (1 - clean.mgain) * peak)
+        held = level if depth == goal else None
         components, used = minor_cycle(
             now.residual,
             sources,
             gain=clean.gain,
-            level=level,
+            level=depth,
             iterations=clean.iterations - now.iterations,
         )
         before, before_rough, allowed = now, rough, GROWTH * peak
@@ -189,10 +228,19 @@ def _cycles(now: Deconvolved, cleaning: _Cleaning, clean: CleanSpec) -> Deconvol
             major=now.major + 1,
             iterations=now.iterations + used,
         )
-        accuracy = _accuracy(clean, level, threshold)
+        accuracy = _accuracy(clean, depth, level.threshold)
         rough = accuracy > 1
+        cleaning.keep(
+            Cycle(after.found, before.found, accuracy, before_rough, allowed, held, cleaning.mask)
+        )
         now = cleaning.attempt(after, before, accuracy, rough=before_rough)
     return now
+
+
+def _recalled(found: Found, dirty: Deconvolved) -> Deconvolved:
+    """What an earlier run had found; its residual is still to be computed."""
+    numbers = found.major, found.iterations, found.threshold, found.peak
+    return Deconvolved(found.model, dirty.residual, found.stop, *numbers, recalled=True)
 
 
 def _accuracy(clean: CleanSpec, level: float, threshold: float) -> float:
@@ -211,10 +259,10 @@ def highest_of_noise(samples: int) -> float:
     return math.sqrt(2 * math.log(samples))
 
 
-def _threshold(clean: CleanSpec, rms: float) -> tuple[float, Stop]:
+def _level(clean: CleanSpec, rms: float) -> Level:
     """The level to reach, Jy/beam, and what to call reaching it."""
     fixed, noise = clean.threshold or 0.0, clean.sigma * rms if clean.sigma else 0.0
-    return (noise, Stop.SIGMA) if noise > fixed else (fixed, Stop.THRESHOLD)
+    return Level(noise, Stop.SIGMA) if noise > fixed else Level(fixed, Stop.THRESHOLD)
 
 
 def _exhausted(now: Deconvolved, clean: CleanSpec) -> Stop | None:

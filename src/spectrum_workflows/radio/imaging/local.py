@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows.engine import Reduction
 from spectrum_workflows.radio.imaging import chunk_tasks as tasks
+from spectrum_workflows.radio.imaging.codecs import sums_codec
 from spectrum_workflows.radio.imaging.imager import loosened, normalised
 from spectrum_workflows.radio.imaging.residual import LocalResidual, local_residual
 
@@ -42,15 +43,18 @@ class LocalImager:
 
     def sums(self) -> Sums:
         """Dirty image and PSF of every plane, in Jy/beam unless no visibility has a weight."""
-        imaging = Reduction(tasks.imaged, tasks.add_sums)
-        shared = (self.planes, self.geometry, self.weighting, self.outputs)
-        sums = normalised(self.run.over("image", imaging, *shared))
+        sums = self.run.once("image", self._sum, sums_codec(self.outputs))
         planes = [sums.planes[plane.number] for plane in self.planes]
         self._weight_sums = tuple(plane.weight_sum for plane in planes)
         psfs = tuple(plane.psf for plane in planes if plane.psf is not None)
         if self.outputs.psf:
             self._dirty = local_residual(tuple(plane.dirty for plane in planes), psfs)
         return sums
+
+    def _sum(self) -> Sums:
+        imaging = Reduction(tasks.imaged, tasks.add_sums)
+        shared = (self.planes, self.geometry, self.weighting, self.outputs)
+        return normalised(self.run.over("image", imaging, *shared))
 
     def residual(self, model: Components, cycle: int, *, accuracy: float = 1.0) -> LocalResidual:
         """The dirty images of the data minus a model; see `Imager.residual`."""

@@ -60,6 +60,9 @@ class Chunk:
         return f"{self.url} ({part}, {times}, {channels})"
 
 
+CONTENT, CHECKSUMS = PORTABLE = "content ", "checksums "
+"""How identities begin that were computed of all bytes, and of checksums of all objects."""
+
 SIMULATED = "simulated"
 """Observer and project of a set that is made here; its field has the same name in capitals."""
 
@@ -190,6 +193,11 @@ class Observation:
     weight_column: str = "WEIGHT"
     selection: Selection = EVERYTHING
     responsible: Responsible = Responsible()
+
+    @property
+    def portable(self) -> bool:
+        """Whether its identity is of the content itself, wherever the set lies."""
+        return self.identity.startswith(PORTABLE)
 
     @property
     def frequency(self) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
 from spectrum_workflows.radio.read.msv2.tables import opened
+from spectrum_workflows.radio.types.observation import CONTENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,7 +61,7 @@ def identity(url: str) -> str:
         return f"files {_sha256(map(_written, states))} {total}"
     settled = time.time_ns() - max(max(s.written, s.changed) for s in states) > _SETTLED
     contents = _contents if settled else _contents.__wrapped__
-    return f"content {contents(states)} {total}"
+    return f"{CONTENT}{contents(states)} {total}"
 
 
 def _all_files(url: str) -> Iterator[tuple[str, Path]]:

@@ -30,6 +30,7 @@ from spectrum_workflows.radio.read.msv4.files import older
 from spectrum_workflows.radio.read.phase_centre import beam_of, still
 from spectrum_workflows.radio.read.units import UNIX_EPOCH, units_factor
 from spectrum_workflows.radio.types import Antennas, Observation, Responsible, Window
+from spectrum_workflows.radio.types.observation import CHECKSUMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -209,7 +210,7 @@ def _identity(url: str, objects: Objects) -> str:
     """
     described = hashlib.sha256(storage.read_bytes(storage.join(url, "zarr.json"))).hexdigest()
     if objects.checksums is not None:
-        return described
+        return f"{CHECKSUMS}{described}"
     return f"{described} {storage.stamp_below(url)}".strip()
 
 

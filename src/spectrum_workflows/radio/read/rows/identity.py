@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from spectrum_workflows import storage
+from spectrum_workflows.radio.types.observation import CONTENT
 
 SMALL_BYTES = 256 << 20
 """Largest file whose content is read for it."""
@@ -31,4 +32,4 @@ def identity(url: str, size: int, stamp: str, described: bytes) -> str:
     for start in range(0, size, PIECE_BYTES):
         [piece] = storage.read_ranges(url, [(start, min(start + PIECE_BYTES, size))])
         total.update(piece)
-    return f"content {total.hexdigest()} {size}"
+    return f"{CONTENT}{total.hexdigest()} {size}"
