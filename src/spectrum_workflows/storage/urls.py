@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
@@ -29,7 +31,8 @@ def join(root: str, name: str) -> str:
     """A name resolved against a root; URLs and absolute paths stay as they are."""
     if "://" in name or PurePath(name).is_absolute():
         return absolute(name)
-    return f"{absolute(root).rstrip('/')}{_gap(root)}{name}" if root else name
+    scheme, mark, path = absolute(root).rpartition("://")
+    return f"{scheme}{mark}{path.rstrip('/')}{_gap(root)}{name}" if path else f"{root}{name}"
 
 
 def below(root: str, name: str) -> str:
@@ -134,7 +137,9 @@ def check_redirect(url: str, target: str) -> None:
 
 def _is_private(url: str) -> bool:
     """Whether the host is plainly this machine or its network; names are not looked up."""
-    host = urlsplit(url).hostname or ""
+    host = (urlsplit(url).hostname or "").removesuffix(".")
+    with suppress(OSError):  # an address of IPv4, in fewer numbers or in hexadecimal ones too
+        host = socket.inet_ntoa(socket.inet_aton(host))
     try:
         return not ip_address(host).is_global
     except ValueError:
