@@ -215,7 +215,7 @@ def selection_in(choice: Choice, antennas: Antennas, url: str) -> Selection:
         scans=tuple(sorted(set(select.scans))),
         antennas=numbers(select.antennas),
         without_antennas=numbers(select.without_antennas),
-        baselines=tuple(sorted((min(pair), max(pair)) for pair in pairs)),
+        baselines=tuple(sorted({(min(pair), max(pair)) for pair in pairs})),
         uv_m=Interval(*select.uv_m) if select.uv_m else Interval(),
         uv_wavelengths=Interval(*select.uv_wavelengths) if select.uv_wavelengths else Interval(),
         hands=choice.hands,

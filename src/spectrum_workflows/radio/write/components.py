@@ -69,7 +69,7 @@ def decode(data: bytes, where: str) -> dict[int, ComponentList]:
         for number in np.unique(plane).tolist():
             own = plane == number
             lists[number] = ComponentList(*(array[own] for array in (*place, *value)))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         message = f"not a list of components of this package ({type(error).__name__}: {error})"
         raise DataError(message, where, "run the workflow again") from error
     return lists

@@ -90,7 +90,7 @@ def load(folder: str, spec: RadioSpec, summary: Mapping[str, Any]) -> ImagingRes
             zarr=spec.products.zarr,
             plots=spec.products.plots,
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         message = f"not a saved result of this spec ({type(error).__name__}: {error})"
         raise DataError(message, folder, "run it again") from error
 

@@ -6,6 +6,8 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.types import Source
 
@@ -47,8 +49,10 @@ def encode(result: ImagingResult) -> bytes:
     table["plane"] = Column([number for number, _ in rows], dtype="i8")
     for attribute, (name, unit) in COLUMNS.items():
         values = [getattr(source, attribute) for _, source in rows]
-        kind = {"number": "i8", "planted": "U64"}.get(attribute, "f8")
+        kind = {"number": "i8", "planted": "str"}.get(attribute, "f8")
         filled = [float("nan") if value is None else value for value in values]
+        if attribute == "planted":
+            filled = [_line(value) for value in values]
         table[name] = Column(filled, dtype=kind, unit=units.Unit(unit) if unit else None)
     table.meta = {"origin": result.observation.origin} if result.observation.origin else {}
     table.meta |= {"image": result.name, "weighting": result.weighting}
@@ -73,17 +77,22 @@ def decode(data: bytes, where: str) -> dict[int, tuple[Source, ...]]:
         for row in table:
             values = {a: _plain(a, row[name]) for a, (name, _) in COLUMNS.items()}
             lists.setdefault(int(row["plane"]), []).append(Source(**values))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         message = f"not a list of sources of this package ({type(error).__name__}: {error})"
         raise DataError(message, where, "run the workflow again") from error
     return {number: tuple(sources) for number, sources in lists.items()}
+
+
+def _line(text: str) -> str:
+    """A name as a table has it: in one line, with single blanks."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _plain(attribute: str, value: Any) -> Any:
     if attribute == "number":
         return int(value)
     if attribute == "planted":
-        return "" if value is None or str(value) == "--" else str(value)
+        return "" if np.ma.is_masked(value) else str(value)
     number = float(value)
     unknown = attribute in ("primary_beam", "planted_flux") and math.isnan(number)
     return None if unknown else number
