@@ -26,6 +26,7 @@ env: $(READY)  ## make .venv with what the workflows need (needs Python >= 3.11 
 
 demo: $(READY)  ## run both workflows on small generated data
 	@$(BIN)/spectrum demo
+	@echo "The command is in $(BIN): source $(BIN)/activate"
 
 lab: $(READY)  ## open JupyterLab on a copy of the notebooks, in notebooks/
 	@test -d notebooks || $(BIN)/spectrum notebooks notebooks

@@ -72,6 +72,9 @@ def outcome(tmp_path_factory):
 def test_an_outcome_shows_numbers_picture_and_digest(outcome):
     *_, ran = outcome
     assert repr(ran) == f"<Outcome of dimuon (hep), digest {ran.digest[:12]}>"
+    first, *numbers = str(ran).splitlines()  # what `print` shows
+    assert first == repr(ran)
+    assert any(re.match(r"  partitions +\d", line) for line in numbers)
     html = ran._repr_html_()
     words = words_of(html)
     assert ran.digest[:16] in words

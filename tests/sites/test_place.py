@@ -297,7 +297,10 @@ def test_memory_bounds_the_number_of_workers(
     site = load_site("laptop")
     if profile == "plain":
         site = site.model_copy(update={"cluster": site.cluster.model_copy(update={"options": {}})})
-        assert sized(site).most <= expected
+        size = sized(site)
+        assert size.most <= expected
+        assert size.most * size.threads <= max(cores, expected)
+        assert size.threads == 1 or size.most * 10**9 <= gigabytes * 2**30
     else:
         assert sized(site).most == expected
         asked = load_site("laptop", changes={"workers.count": 3})

@@ -161,6 +161,13 @@ class Outcome:
         spec = self.spec
         return f"<Outcome of {spec.name} ({spec.workflow}), digest {self.digest[:12]}{partial}>"
 
+    def __str__(self) -> str:
+        """What the screen shows of a run, a line each."""
+        summary = {k: v for k, v in self.summary.items() if k not in SHOWN_APART}
+        lines = display.lines(summary)
+        width = max((len(name) for name, _ in lines), default=0)
+        return "\n".join([repr(self), *(f"  {name:<{width}}  {value}" for name, value in lines)])
+
     def _repr_html_(self) -> str:
         summary = {k: v for k, v in self.summary.items() if k not in SHOWN_APART}
         rows = [] if not self.failures else [("completeness", self.completeness)]

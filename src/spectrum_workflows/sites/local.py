@@ -112,7 +112,9 @@ def sized(site: Site) -> Size:
     elif count is None:
         count = max(1, CPU_COUNT // threads) if options.get("processes", True) else 1
     if not (workers.max or workers.count or options.get("n_workers")):
-        count = max(1, min(count, system.MEMORY_LIMIT // SHARE))
+        fitting = max(1, system.MEMORY_LIMIT // SHARE)
+        if fitting < count:  # memory is what there is little of, and every thread takes some
+            count, threads = fitting, options.get("threads_per_worker") or 1
     threads = threads or max(1, math.ceil(CPU_COUNT / count))
     return Size(workers.min if workers.max else count, count, threads)
 

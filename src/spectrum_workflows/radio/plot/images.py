@@ -21,6 +21,7 @@ DIVERGING = "RdBu_r"
 """For residuals: white at 0, red above, blue below."""
 
 BEAM_INSET = 0.05  # of the image side, from its lower left corner
+FEW_TICKS = 2  # say nothing of a scale
 PSF_FIELD = 0.25  # of the image side, shown around the PSF's peak
 
 
@@ -102,10 +103,16 @@ def _show_sky(
 
 
 def ticks(rms: float, top: float) -> list[float]:
-    """Zero, and 1 and 3 times powers of ten up to the peak."""
+    """Zero, and 1 and 3 times powers of ten up to the peak; round steps where that is near."""
     start, stop = int(np.floor(np.log10(3 * rms))), int(np.ceil(np.log10(top)))
     steps = [m * 10.0**e for e in range(start, stop + 1) for m in (1, 3)]
-    return [0.0, *(value for value in steps if 2 * rms < value <= top)]
+    chosen = [0.0, *(value for value in steps if 2 * rms < value <= top)]
+    if len(chosen) > FEW_TICKS:
+        return chosen
+    from matplotlib.ticker import MaxNLocator
+
+    even = MaxNLocator(nbins=5).tick_values(-3 * rms, top)
+    return [float(value) for value in even if -3 * rms <= value <= top]
 
 
 def _draw_beam(axes: Axes, result: ImagingResult, beam: Beam | None) -> None:
