@@ -161,3 +161,147 @@ def test_the_gridder_is_asked_for_one_thread_in_both_directions(data, monkeypatc
     gridding.vis2dirty(data, data.visibility, pixels)
     gridding.dirty2vis(np.zeros((32, 32), np.float32), data, pixels)
     assert threads == [1, 1]
+
+
+def test_what_a_model_explains_leaves_no_residual(data):
+    geometry = Geometry(64, CELL, 1e-6)
+    model = np.zeros((64, 64))
+    model[40, 20], model[7, 50] = 2.0, -1.0
+    explained = replace(data, visibility=predict(model, data, geometry))
+    nothing = gridding.invert_residual(explained, model, geometry)
+    assert np.abs(nothing).max() <= 1e-6 * np.abs(invert(explained, geometry)).max()
+
+
+def test_the_residual_is_the_dirty_image_minus_the_models(data):
+    geometry = Geometry(64, CELL, 1e-7)
+    model = np.random.default_rng(5).normal(size=(64, 64))
+    before = data.visibility.copy()
+    residual = gridding.invert_residual(data, model, geometry)
+    of_model = replace(data, visibility=predict(model, data, geometry))
+    expected = invert(data, geometry) - invert(of_model, geometry)
+    np.testing.assert_allclose(residual, expected, atol=1e-6 * np.abs(expected).max())
+    np.testing.assert_array_equal(data.visibility, before)
+
+
+# Windows, which have frequencies of their own
+
+
+@pytest.fixture(scope="module")
+def windows(data):
+    """Three: few rows of many channels at low frequencies, one row, and many rows of one channel.
+
+    Only the first has a w term that turns phases.
+    """
+    rng = np.random.default_rng(6)
+
+    def window(number, rows, frequency, depth):
+        shape = (rows, len(frequency))
+        weight = rng.uniform(0.5, 1.5, shape).astype(np.float32)
+        weight[rng.random(shape) < 0.2] = 0
+        noise = rng.normal(size=(2, *shape))
+        return Visibilities(
+            uvw=rng.uniform(-1000, 1000, (rows, 3)) * [1, 1, depth],
+            frequency=frequency,
+            visibility=(noise[0] + 1j * noise[1]).astype(np.complex64),
+            weight=weight,
+            unflagged=rows,
+            window=number,
+        )
+
+    return (
+        window(0, 20, np.linspace(0.6e9, 0.8e9, 5), 1.0),
+        window(3, 1, np.array([1.3e9, 1.5e9]), 0.0),
+        window(4, 60, np.array([1.0e9]), 0.0),
+    )
+
+
+@pytest.fixture(params=["one call", "a call for each"])
+def calls(request, monkeypatch):
+    """Gridders that take a list of frequencies per row, and those that do not."""
+    if request.param == "a call for each":
+        monkeypatch.setattr(gridding, "_packed_call", lambda _name: None)
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-7])
+def test_windows_make_the_sum_of_their_images(windows, epsilon):
+    geometry = Geometry(64, CELL, epsilon)
+    rows, columns = np.mgrid[:64, :64].reshape(2, -1)
+    direct = sum(direct_sum(as_sample(own), geometry, rows, columns) for own in windows)
+    pixels = Pixels(64, 64, CELL, CELL, epsilon)
+    for order in (slice(None), slice(None, None, -1)):
+        parts = windows[order]
+        image = gridding.windows2dirty(parts, [own.visibility for own in parts], pixels)
+        assert image.dtype == gridding.working_type(epsilon)
+        error = np.abs(image.T - direct.reshape(64, 64)).max()
+        assert error <= 3 * epsilon * np.abs(direct).max()
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-7])
+def test_each_window_is_predicted_at_its_own_frequencies(windows, epsilon):
+    pixels = Pixels(64, 64, CELL, CELL, epsilon)
+    image = np.random.default_rng(7).normal(size=(64, 64))
+    exact = replace(pixels, epsilon=1e-9)
+    image = image.astype(gridding.working_type(epsilon))
+    for parts in (windows, windows[:1], windows[1:]):
+        predicted = gridding.dirty2windows(image, parts, pixels)
+        for own, seen in zip(parts, predicted, strict=True):
+            known = gridding.dirty2vis(image.astype(np.float64), own, exact)
+            assert seen.dtype == np.complex64
+            assert np.abs(seen - known).max() <= 3 * epsilon * np.abs(known).max()
+            assert not seen[own.weight == 0].any()
+
+
+def test_several_windows_are_one_call_of_the_gridder(windows, monkeypatch):
+    """It transforms once; where the w term is needed by one of them, it is taken for all."""
+    calls = []
+    for name in ("vis2dirty_bda", "dirty2vis_bda"):
+        own = getattr(gridding.wgridder.experimental, name)
+
+        def record(own=own, **options):
+            calls.append((options["nthreads"], options["do_wgridding"]))
+            return own(**options)
+
+        monkeypatch.setattr(gridding.wgridder.experimental, name, record)
+    pixels = Pixels(32, 32, CELL, CELL, 1e-4)
+    for parts in (windows, windows[1:], windows[:1]):
+        gridding.windows2dirty(parts, [own.visibility for own in parts], pixels)
+        gridding.dirty2windows(np.zeros((32, 32), np.float32), parts, pixels)
+    assert calls == [(1, True)] * 2 + [(1, False)] * 2
+
+
+@pytest.mark.usefixtures("calls")
+def test_visibilities_of_every_window_are_needed(windows):
+    pixels = Pixels(32, 32, CELL, CELL, 1e-4)
+    with pytest.raises((ValueError, RuntimeError)):
+        gridding.windows2dirty(windows, [own.visibility for own in windows[:2]], pixels)
+
+
+def test_gridders_of_other_versions_have_no_call_for_several_windows(monkeypatch):
+    assert gridding._packed_call("of another name") is None
+    monkeypatch.delattr(gridding.wgridder, "experimental")
+    assert gridding._packed_call("vis2dirty_bda") is None
+
+
+def test_more_w_planes_than_the_gridder_has_in_several_windows(windows):
+    far = [replace(own, uvw=own.uvw * 6e4, frequency=own.frequency * 20) for own in windows]
+    pixels = Pixels(64, 64, 1000 * ARCSEC, 1000 * ARCSEC, 1e-4)
+    with pytest.raises(SpecError, match="more w planes"):
+        gridding.windows2dirty(far, [own.visibility for own in far], pixels)
+    with pytest.raises(SpecError, match="more w planes"):
+        gridding.dirty2windows(np.ones((64, 64), np.float32), far, pixels)
+
+
+def test_pixels_may_be_of_two_widths(data):
+    """Coarser ones than the data resolve, not as many each way: samples of the same image."""
+    pixels = Pixels(columns=40, rows=36, width=1.5 * CELL, height=3 * CELL, epsilon=1e-7)
+    image = gridding.vis2dirty(data, data.visibility, pixels)
+    assert image.shape == (40, 36)
+    sample = as_sample(data)
+    for column, row in ((0, 0), (20, 18), (39, 3), (7, 35)):
+        east, north = (20 - column) * 1.5 * CELL, (row - 18) * 3 * CELL
+        depth = np.sqrt(1 - east**2 - north**2) - 1
+        turns = sample.uvw @ [east, north, depth]
+        expected = np.sum(sample.weight * (sample.visibility * np.exp(-2j * np.pi * turns)).real)
+        assert image[column, row] == pytest.approx(expected, abs=1e-5 * np.abs(image).max())

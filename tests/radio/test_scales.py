@@ -8,7 +8,6 @@ import pytest
 from spectrum_workflows import radio
 from spectrum_workflows.radio.deconvolution import Components, components, scales, sidelobes
 from spectrum_workflows.radio.deconvolution.convolution import convolved, padded_side
-from spectrum_workflows.radio.deconvolution.patches import mark_discs
 from spectrum_workflows.radio.deconvolution.responses import responses
 from spectrum_workflows.radio.deconvolution.restoration import restored
 from spectrum_workflows.radio.imaging.beam import draw_beam
@@ -60,18 +59,6 @@ def test_an_image_at_a_scale_is_its_convolution_at_some_pixels(npix, step):
     expected = convolved(image, centred(scales.shape(9.0), npix))[::step, ::step]
     found = scales.smoothed(transform, quarter, npix, step)
     np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("step", [1, 2, 4])
-def test_discs_are_marked_where_samples_are(step):
-    rng = np.random.default_rng(9)
-    row, column = rng.integers(-8, 60, 12), rng.integers(-8, 60, 12)
-    rows, columns = np.mgrid[0:52:step, 0:52:step]
-    for radius in (0.0, 1.0, 4.3):
-        marked = np.zeros(rows.shape, bool)
-        mark_discs(marked, row, column, radius, step)
-        away = np.hypot(rows[..., None] - row, columns[..., None] - column)
-        np.testing.assert_array_equal(marked, (away <= radius).any(axis=-1))
 
 
 def test_half_of_a_component_is_where_it_is_said_to_be():

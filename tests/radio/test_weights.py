@@ -145,7 +145,24 @@ def test_briggs_of_nothing_divides_by_nothing():
     assert weights.robustness("briggs", 0.0, np.zeros((2, 4))) == (1.0, 0.0)
 
 
+def test_natural_weights_have_no_density():
+    with pytest.raises(ValueError, match="'natural' does not weight by the density"):
+        weights.robustness("natural", 0.0, np.ones((2, 4)))
+
+
 # Tapers
+
+
+def test_a_taper_gives_no_weight_to_what_has_none():
+    """And takes none away: however long the baseline, it counts."""
+    data = visibilities([[0, 0, 0], [0, 0, 9e4], [30, -40, 0], [9e5, 0, 0]], [0.0, 0.5, 3.0, 1.0])
+    width = 0.01
+    made = weights.tapered(data, width).weight[:, 0]
+    at_50 = np.exp(-np.square(np.pi * width * 50) / (4 * np.log(2)))
+    assert made[:3] == pytest.approx([0.0, 0.5, 3.0 * at_50], rel=1e-6)
+    assert made[0] == 0
+    assert made[3] > 0
+    assert made.dtype == np.float32
 
 
 def direct(data, weight, offsets):

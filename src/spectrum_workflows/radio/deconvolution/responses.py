@@ -93,12 +93,14 @@ def responses(
 def response_bytes(npix: int, scales: tuple[Scale, ...], planes: int = 1) -> int:
     """Memory that `responses` take while they are made, of images of so many pixels along a side.
 
-    The samples, of one plane two transforms and an image, and the shapes' transforms.
+    The samples, and of two pairs those on their own; of a plane an image and four transforms, of
+    the pair before among them; and the shapes' transforms.
     """
     reach = min(npix // 2, REACH)
-    samples = sum(side**2 for *_, side in _pairs(scales, reach))
+    samples = planes * sum(side**2 for *_, side in _pairs(scales, reach))
+    own = 2 * (2 * reach + 1) ** 2
     _, side = _padding(npix, scales, reach)
-    return 4 * planes * samples + (4 + 4 + 4 + 2 * len(scales)) * side**2
+    return 4 * (samples + own) + (5 * 4 + 2 * len(scales)) * side**2
 
 
 def _pairs(scales: tuple[Scale, ...], reach: int) -> list[tuple[int, int, int]]:
