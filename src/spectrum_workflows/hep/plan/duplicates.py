@@ -49,7 +49,7 @@ def refuse(files: Iterable[Identified], *, data: Collection[str] = ()) -> list[s
     DataError
         Naming both.
     """
-    shared: dict[tuple[str, str], str] = {}
+    shared: dict[frozenset[str], str] = {}
     for first, second in _pairs(files):
         places = " and ".join(dict.fromkeys((first.url, second.url)))
         if first.sample == second.sample:
@@ -60,7 +60,7 @@ def refuse(files: Iterable[Identified], *, data: Collection[str] = ()) -> list[s
             raise DataError(
                 f"the same file is in two samples, {names}", places, "data counts once: choose one"
             )
-        pair = (first.sample, second.sample)
+        pair = frozenset((first.sample, second.sample))
         shared.setdefault(pair, f"{names} have the same events ({places})")
     return list(shared.values())
 

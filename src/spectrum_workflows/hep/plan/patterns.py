@@ -73,7 +73,7 @@ def _host(url: str) -> str:
 def _inside(folder: str, pattern: str, *, folders: bool) -> list[str]:
     """Names of the files, or of the folders, in a folder that fit a pattern."""
     try:
-        rows = storage.persist(folder or ".", lambda fs, path: fs.ls(path, detail=True))
+        rows = storage.persist(folder or ".", _listed)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except NotImplementedError:
@@ -85,6 +85,12 @@ def _inside(folder: str, pattern: str, *, folders: bool) -> list[str]:
     ]
     hidden = pattern.startswith(".")
     return [n for n in names if n and fnmatchcase(n, pattern) and n.startswith(".") <= hidden]
+
+
+def _listed(fs: Any, path: str) -> list[dict[str, Any]]:
+    """What is in a folder; of a file there would be the file itself."""
+    rows: list[dict[str, Any]] = fs.ls(path, detail=True)
+    return [row for row in rows if row["name"].strip("/") != path.strip("/")]
 
 
 def _is_folder(row: dict[str, Any]) -> bool:
