@@ -11,14 +11,11 @@ import cloudpickle
 import dask
 import numpy as np
 import pytest
-from dask.sizeof import sizeof
 from distributed import Client, LocalCluster, SchedulerPlugin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows.engine import each, merged, shuffle, shuffle_dask, window
-from spectrum_workflows.engine.bundles import take_groups
-from spectrum_workflows.engine.parts import Part
 from spectrum_workflows.errors import DataError, PartitionError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -237,28 +234,3 @@ def test_pieces_that_travel_together_survive_the_death_of_a_worker(
             os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
             assert same(kept, by_definition(30, 4))
         wait_for_replacements(client)
-
-
-@given(
-    lying=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 30), max_size=8),
-    size=st.integers(1, 9),
-)
-def test_every_part_is_in_one_group(lying: dict[str, int], size: int):
-    numbers = iter(range(1000))
-    parts = {address: [next(numbers) for _ in range(n)] for address, n in lying.items()}
-    at = {n: address for address, own in parts.items() for n in own}
-    early = take_groups(parts, size, last=False)
-    assert all(len(group) == size for groups in early.values() for group in groups)
-    late = take_groups(parts, size, last=True)
-    taken = [(a, group) for each in (early, late) for a, groups in each.items() for group in groups]
-    assert sorted(n for _, group in taken for n in group) == sorted(at)
-    assert all(0 < len(group) <= size for _, group in taken)
-    assert all(at[n] == address for address, group in taken if address for n in group)
-    assert len(taken) <= 1 + 2 * len(at) / size
-
-
-def test_dask_knows_how_large_parts_are():
-    from spectrum_workflows.engine import tasks  # noqa: F401 - registers it
-
-    part = Part({"image": (np.zeros(1000), [np.zeros(10)])}, None)
-    assert 8080 <= sizeof(part) < 9000

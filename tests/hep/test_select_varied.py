@@ -4,12 +4,19 @@ import json
 import sys
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 
 from spectrum_workflows import load_spec
 from spectrum_workflows.errors import SpecError, SpectrumError
 from spectrum_workflows.hep import DOMAIN
+from spectrum_workflows.hep.analyses import ttbar_declared
+from spectrum_workflows.hep.analyses.ttbar_objects import (
+    ELECTRON_COLUMNS,
+    JET_COLUMNS,
+    MUON_COLUMNS,
+)
 from spectrum_workflows.hep.objects import blocks, views
 from spectrum_workflows.record import digest
 
@@ -190,3 +197,24 @@ def test_the_missing_momentum_follows_in_blocks(spec, columns, met):
         for k, name in enumerate(names):
             found = np.concatenate(parts[column])[:, k]
             np.testing.assert_array_equal(found, flat(expected[name], column))
+
+
+@pytest.mark.parametrize("cut", [0.2, 0.3])
+def test_a_value_next_to_a_cut_is_on_one_side_of_it_for_all(cut):
+    """In single precision 0.2 and 0.3 lie above and below themselves, and 2.1 below."""
+    lepton = {"pt": [50.0], "eta": [2.1], "sip3d": [1.0], "tightId": [True]}
+    jet = {"pt": [60.0] * 4, "eta": [0.1] * 4, "phi": [0.0, 1.0, 2.0, 3.0], "mass": [5.0] * 4}
+    jet |= {"jetId": [6] * 4, "btagCSVV2": [cut, 0.0, 0.0, 0.0]}
+    columns = {f"Muon_{field}": [value] for field, value in lepton.items()}
+    columns |= {f"Jet_{field}": [value] for field, value in jet.items()}
+    columns["Muon_pfRelIso04_all"] = [[0.01]]
+    kinds = ELECTRON_COLUMNS | MUON_COLUMNS | JET_COLUMNS
+    empty = ak.Array([[1.0]])[:, :0]
+    lists = {name: ak.Array(columns.get(name, empty)) for name in kinds}
+    events = ak.zip(
+        {name: ak.values_astype(lists[name], kind) for name, kind in kinds.items()}, depth_limit=1
+    )
+    selected = len(ttbar_declared.select(events, btag=cut)["4j1b"].values)
+    assert selected == (float(np.float32(cut)) > cut)
+    assert ttbar_declared.may_pass(events, btag=cut).tolist() == [bool(selected)]
+    assert ttbar_declared.good_muons(events).tolist() == [[True]]

@@ -1,4 +1,7 @@
-"""The top-pair selection with what declared weights ask: which objects count, which are tagged."""
+"""The top-pair selection with what declared weights ask: which objects count, which are tagged.
+
+Cuts are compared in double precision, as the event loop does: in single, 2.1 is below 2.1.
+"""
 
 from __future__ import annotations
 
@@ -34,25 +37,27 @@ __all__ = [
 def good_electrons(events: Any, *, electron_pt: float = 30.0) -> Any:
     """Which electrons the selection counts."""
     tight = (events.Electron_cutBased == TIGHT_ELECTRON) & (events.Electron_sip3d < LEPTON_SIP3D)
-    kinematic = (events.Electron_pt > electron_pt) & _within(events.Electron_eta, LEPTON_ETA)
+    within = _within(events.Electron_eta, LEPTON_ETA)
+    kinematic = (events.Electron_pt > np.float64(electron_pt)) & within
     return tight & kinematic
 
 
 def good_muons(events: Any, *, muon_pt: float = 30.0, muon_isolation: float = 0.15) -> Any:
     """Which muons the selection counts."""
     tight = events.Muon_tightId & (events.Muon_sip3d < LEPTON_SIP3D)
-    isolated = events.Muon_pfRelIso04_all < muon_isolation
-    return tight & isolated & (events.Muon_pt > muon_pt) & _within(events.Muon_eta, LEPTON_ETA)
+    isolated = events.Muon_pfRelIso04_all < np.float64(muon_isolation)
+    kinematic = (events.Muon_pt > np.float64(muon_pt)) & _within(events.Muon_eta, LEPTON_ETA)
+    return tight & isolated & kinematic
 
 
 def good_jets(events: Any, *, jet_pt: float = 30.0) -> Any:
     """Which jets the selection counts."""
-    return _clean(events) & (events.Jet_pt > jet_pt)
+    return _clean(events) & (events.Jet_pt > np.float64(jet_pt))
 
 
 def tagged_jets(events: Any, *, btag: float = 0.5) -> Any:
     """Which jets are b-tagged."""
-    return events.Jet_btagCSVV2 > btag
+    return events.Jet_btagCSVV2 > np.float64(btag)
 
 
 def may_pass(
@@ -82,4 +87,4 @@ def _clean(events: Any) -> Any:
 
 
 def _within(eta: Any, limit: float) -> Any:
-    return abs(eta) < limit
+    return abs(eta) < np.float64(limit)
