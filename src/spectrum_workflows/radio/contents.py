@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain.contents import Contents, Table
+from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.plot.array import plot_array
 from spectrum_workflows.radio.read import formats
 from spectrum_workflows.radio.read.units import UNIX_EPOCH
@@ -29,6 +30,12 @@ FIELD_OF_VIEW = 1.5
 
 WITHOUT_DIAMETER = 1024
 """Pixels along a side where the dishes' diameter is not known."""
+
+MOST_PIXELS = 65_536
+"""Largest side of an image."""
+
+LATEST = 2e11
+"""Seconds of the Modified Julian Date, some six thousand years: what is later is no time."""
 
 MOST_POINTS = 1 << 15
 """Points of the uv coverage that are kept for the plot."""
@@ -55,7 +62,7 @@ class _FieldRows:
     def add(self, block: RowBlock, rows: NDArray[np.bool_]) -> None:
         """Count some rows of a block."""
         cross = rows & (block.first != block.second)
-        self.times = np.union1d(self.times, block.time[rows])
+        self.times = np.union1d(self.times, _known(block.time[rows]))
         self.cross += int(cross.sum())
         self.autocorrelations += int(rows.sum() - cross.sum())
         self.flagged += int(block.flagged[cross].sum())
@@ -120,8 +127,9 @@ class _Seen:
             return
         for number in np.unique(block.scan).tolist():
             rows, scan = block.scan == number, self.scans.setdefault(number, _Scan())
-            scan.begin = min(scan.begin, float(block.time[rows].min()))
-            scan.end = max(scan.end, float(block.time[rows].max()))
+            time = _known(block.time[rows])
+            scan.begin = min(scan.begin, float(time.min(initial=math.inf)))
+            scan.end = max(scan.end, float(time.max(initial=-math.inf)))
             scan.rows += int(rows.sum())
             scan.fields |= set(np.unique(block.field[rows]).tolist())
             scan.windows.add(block.window)
@@ -143,6 +151,8 @@ def contents(url: str) -> Contents:
     seen = _Seen()
     for block in known.blocks():
         seen.add(block)
+    if not seen.parts:
+        raise DataError("the set has no rows", url, "name another one")
     numbers = {"url": storage.shown(url), "format": reader.name} | _numbers(known, seen)
     fields = {field.number: field.name for field in known.fields}
     tables = (
@@ -179,8 +189,8 @@ def _numbers(known: Inventory, seen: _Seen) -> dict[str, Any]:
         "observer": known.observer,
         "project": known.project,
         "columns": list(known.columns),
-        "begin": _date(times[0]),
-        "end": _date(times[-1]),
+        "begin": _date(times.min(initial=math.inf)),
+        "end": _date(times.max(initial=-math.inf)),
         "time_scale": known.time_scale,
         "times": len(times),
         "interval_s": float(np.median(np.diff(times))) if len(times) > 1 else None,
@@ -220,7 +230,7 @@ def suggested(known: Inventory, longest: float) -> tuple[float | None, int | Non
     """A pixel size (arcsec) and image side to begin with.
 
     A fifth of the narrowest beam, to two digits; and the field that a dish sees: 1.5 half-power
-    widths of its beam at the lowest frequency.
+    widths of its beam at the lowest frequency, as far as there are images so large.
     """
     hertz = np.concatenate([w.frequency for w in known.windows])
     hertz = hertz[np.isfinite(hertz) & (hertz > 0)]
@@ -232,15 +242,20 @@ def suggested(known: Inventory, longest: float) -> tuple[float | None, int | Non
     diameter = known.antennas.diameter
     diameter = diameter[np.isfinite(diameter) & (diameter > 0)]
     if not len(diameter):
-        return cell, WITHOUT_DIAMETER
+        return cell, _even(WITHOUT_DIAMETER, cell)
     view = FIELD_OF_VIEW * 1.2 * SPEED_OF_LIGHT / float(hertz.min()) / float(np.median(diameter))
-    return cell, _even(min(view, 1.0) / ARCSEC / cell)
+    return cell, _even(min(view, 1.0) / ARCSEC / cell, cell)
 
 
-def _even(pixels: float) -> int:
-    """The next even number of pixels that is quick to transform: 2^n, 3 · 2^n or 5 · 2^n."""
+def _even(pixels: float, cell: float) -> int | None:
+    """The next even number of pixels that is quick to transform: 2^n, 3 · 2^n or 5 · 2^n.
+
+    It is at most the largest of an image, with no corner beyond the horizon; None if none is.
+    """
     sizes = sorted(k << n for k in (1, 3, 5) for n in range(5, 17))
-    return next((size for size in sizes if size >= pixels), 65_536)
+    highest = min(MOST_PIXELS, 2**0.5 / (cell * ARCSEC) * (1 - 1e-9))
+    possible = [size for size in sizes if size <= highest]
+    return next((size for size in possible if size >= pixels), possible[-1] if possible else None)
 
 
 def _wavelengths(known: Inventory) -> float:
@@ -347,7 +362,14 @@ def _range(low: float | None, high: float) -> str:
     return f"{low:.4g} to {high:.4g}" if low is not None else ""
 
 
+def _known(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The times that are some: a set may hold anything."""
+    return times[np.abs(times) < LATEST]
+
+
 def _date(seconds: float) -> str:
-    """Seconds of the Modified Julian Date as a date and time."""
+    """Seconds of the Modified Julian Date as a date and time; nothing for infinity."""
+    if not math.isfinite(seconds):
+        return ""
     unix = np.timedelta64(round(1e3 * (float(seconds) - UNIX_EPOCH)), "ms")
     return str(np.datetime64("1970-01-01", "ms") + unix).replace("T", " ")[:-2]
