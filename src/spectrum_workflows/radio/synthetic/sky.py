@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
+from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio.spec import SimulationSpec, SourceSpec
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
 
@@ -68,7 +69,7 @@ def sky_of(sources: Iterable[SourceSpec]) -> Sky:
 
     Raises
     ------
-    ValueError
+    SpecError
         A source lies beyond the horizon of the phase centre.
     """
     smooth, rings = [], []
@@ -89,7 +90,10 @@ def _place(source: SourceSpec) -> tuple[float, float, float]:
     east, north = source.east_arcsec * ARCSEC, source.north_arcsec * ARCSEC
     square = east**2 + north**2
     if square >= 1:
-        raise ValueError(f"source {source.name} is more than 90 deg from the phase centre")
+        message = f"source {source.name} is more than 90 deg from the phase centre"
+        raise SpecError(
+            message, "[synthetic]", "east_arcsec and north_arcsec are direction cosines"
+        )
     return east, north, -square / (1 + np.sqrt(1 - square))
 
 
