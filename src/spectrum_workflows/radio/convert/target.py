@@ -172,7 +172,7 @@ def begun(url: str, job: dict[str, Any], *, overwrite: bool) -> Target | None:
     """
     complete = storage.exists(storage.join(url, ROOT))
     note = storage.join(url, NOTE)
-    before = json.loads(storage.read_bytes(note)) if storage.exists(note) else None
+    before = _described(note) if storage.exists(note) else None
     if complete and not overwrite and converted_from(url) == job:
         return None
     if not complete and before == job:
@@ -190,9 +190,19 @@ def begun(url: str, job: dict[str, Any], *, overwrite: bool) -> Target | None:
 
 def converted_from(url: str) -> dict[str, Any] | None:
     """The job that a complete set says it comes from."""
-    attributes = json.loads(storage.read_bytes(storage.join(url, ROOT))).get("attributes", {})
-    job = attributes.get("spectrum_workflows", {}).get("job")
-    return job if isinstance(job, dict) else None
+    value: Any = _described(storage.join(url, ROOT))
+    for name in ("attributes", "spectrum_workflows", "job"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else None
+
+
+def _described(url: str) -> dict[str, Any]:
+    """The words of an object; none of one that is damaged, or is something else."""
+    try:
+        value = json.loads(storage.read_bytes(url))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _removed(url: str) -> None:
