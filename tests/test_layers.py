@@ -33,12 +33,20 @@ STRIPS = (
 IMAGES = ("beam", "gate", "imager", "noise", "preview", "self_check")
 """Of the rooms of imaging, those that submit no tasks."""
 
+EXAMINED = (
+    *("clocks", "folders", "memory", "node", "probing", "processors", "software", "stores"),
+    "tokens",
+)
+"""Of the rooms of the doctor, those that look at one subject each."""
+
 LAYERS = {
     "words": (
         *(
             "ambient",
             "credentials",
             "display",
+            "doctor",
+            "doctor.finding",
             "errors",
             "domain.contents",
             "domain.converter",
@@ -127,12 +135,16 @@ LAYERS = {
         *("radio.imaging.*_tasks", "radio.imaging.local", "radio.imaging.residual"),
         *("radio.imaging.strips", "radio.imaging.codecs", "radio.plan.costs"),
     ),
-    "sites": ("arithmetic", "sites", "sites.*"),
+    "sites": (
+        *("arithmetic", "sites", "sites.*"),
+        *(f"doctor.{room}" for room in EXAMINED),
+    ),
     "front": (
         "",
         "__main__",
         "datasets",
         "checking",
+        "doctor.diagnosis",
         "examples",
         "front",
         "ledgers",
@@ -170,7 +182,7 @@ MAY_TOUCH = {
     "workflow": PURE | EDGES | DASK,
     "sites": DASK
     | {"bokeh", "cryptography", "dask_gateway", "dask_jobqueue", "platformdirs", "pydantic", "rich"}
-    | {"tornado"},
+    | {"packaging", "tornado"},
     "front": {"*"},
 }
 """Third-party libraries a layer may import, also inside functions."""

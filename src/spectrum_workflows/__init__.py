@@ -18,6 +18,7 @@ arithmetic.pin()
 
 if TYPE_CHECKING:
     from spectrum_workflows.checking import calibrate, check
+    from spectrum_workflows.doctor.diagnosis import diagnose
     from spectrum_workflows.errors import SpectrumError
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.front import load, load_spec, plot, run, save
@@ -34,6 +35,7 @@ _HOME = {
     "check": "checking",
     "compare": "record",
     "connect": "sites",
+    "diagnose": "doctor.diagnosis",
     "explore": "showing",
     "load": "front",
     "load_site": "sites",
@@ -52,6 +54,7 @@ __all__ = [
     "check",
     "compare",
     "connect",
+    "diagnose",
     "explore",
     "load",
     "load_site",

@@ -14,6 +14,7 @@ import typer
 from spectrum_workflows import __version__
 from spectrum_workflows.cli import (
     data_commands,
+    doctor_command,
     ledger_commands,
     notebooks_command,
     proof_command,
@@ -56,6 +57,7 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 
 * `spectrum demo` makes synthetic data, runs every science and shows where the pictures are
 * `spectrum check SPEC` says what a run would read and need, before anything runs
+* `spectrum doctor --site NAME` says whether work would start there, and what to do if not
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
 * `spectrum notebooks DIR` copies the notebooks and their specs to a folder of yours
 * `spectrum calibrate` measures this machine, for the predictions of `check`
@@ -72,6 +74,7 @@ for _science, _commands in sciences.COMMAND_LINE.commands.items():
 app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
 app.add_typer(ledger_commands.app, name="ledger")
+app.command("doctor")(doctor_command.doctor)
 app.command("proof")(proof_command.proof)
 app.command("save")(save_command.save)
 app.command("notebooks")(notebooks_command.notebooks)

@@ -34,6 +34,24 @@ def asked(client: Client, function: Callable[[], Any], *, within: float = WITHIN
     return _gathered(client, one, workers, within)
 
 
+def asked_one(
+    client: Client, function: Callable[[], Any], address: str, *, within: float = WITHIN
+) -> Any:
+    """Run a function on one worker, beside its tasks.
+
+    Returns
+    -------
+    object
+        Its answer, or the error it ended with; ``None`` where none came in time.
+    """
+
+    async def one(at: str) -> Any:
+        answers = await client.run(function, workers=[at], on_error="return")
+        return (answers.get(at),)  # an error is an answer
+
+    return _gathered(client, one, [address], within).get(address, (None,))[0]
+
+
 def versions_of(
     client: Client, workers: Iterable[str], packages: tuple[str, ...], *, within: float = WITHIN
 ) -> dict[str, Any]:

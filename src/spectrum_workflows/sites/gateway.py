@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ from spectrum_workflows.sites.security import check_address
 
 if TYPE_CHECKING:
     from dask_gateway import GatewayCluster
+
+ANSWERS_WITHIN = 10.0  # seconds
 
 ENDED: list[Any] = []
 """Closed gateways, kept: one that is deleted before Python ends wants its loop once more, and
@@ -62,6 +66,37 @@ def start_gateway(site: Site, cluster: Gateway) -> Deployment:
     return Deployment(
         client, close, diagnose=lambda: f"the gateway at {cluster.address} has started none"
     )
+
+
+def ask_server(cluster: Gateway) -> int:
+    """Clusters that we have at a server, which is asked without starting one.
+
+    Raises
+    ------
+    SiteError
+        It does not answer, or refuses us.
+    """
+    try:
+        from dask_gateway import Gateway as Server
+    except ImportError:
+        raise missing("dask-gateway", "gateway") from None
+
+    check_address(cluster.address, safe=("https",), insecure=cluster.insecure)
+    addresses = {"proxy_address": cluster.proxy_address, "public_address": cluster.public_address}
+
+    async def listed() -> int:
+        options: dict[str, Any] = {"auth": cluster.auth, "asynchronous": True, **addresses}
+        async with Server(cluster.address, **options) as server:
+            return len(await server.list_clusters())
+
+    def in_a_loop() -> int:
+        return asyncio.run(asyncio.wait_for(listed(), ANSWERS_WITHIN))
+
+    try:
+        with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own in this one
+            return thread.submit(in_a_loop).result()
+    except Exception as error:
+        raise _refused(error, cluster) from error
 
 
 def _end(started: GatewayCluster) -> None:

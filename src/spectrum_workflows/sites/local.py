@@ -121,16 +121,31 @@ def sized(site: Site) -> Size:
 
 def _options(site: Site, cluster: Local, scratch: Path, size: Size) -> dict[str, Any]:
     """What the cluster object is given; its workers are asked for afterwards."""
-    from distributed.worker_memory import parse_memory_limit
-
-    logger = logging.getLogger("distributed.worker.memory")
-    share = parse_memory_limit("auto", 1, size.most, logger=logger)
+    share = _share(size)
     options = {"dashboard_address": LOOPBACK, "memory_limit": share} | cluster.options
     options.setdefault("death_timeout", max(STARTS_WITHIN, site.workers.patience))
     options |= {"n_workers": 0, "threads_per_worker": size.threads}
     options |= {"local_directory": str(scratch)}
     scheduler = {"local_directory": str(scratch), "worker_ttl": site.workers.silence}
     return options | {"scheduler_kwargs": scheduler} | _secured(cluster, scratch)
+
+
+def _share(size: Size) -> Any:
+    """Bytes of this machine's memory for each of its workers."""
+    from distributed.worker_memory import parse_memory_limit
+
+    logger = logging.getLogger("distributed.worker.memory")
+    return parse_memory_limit("auto", 1, size.most, logger=logger)
+
+
+def memory_each(site: Site) -> int:
+    """Bytes that a worker of this site may take; 0 where it has no limit."""
+    from distributed.worker_memory import parse_memory_limit
+
+    options, size = site.cluster.options if isinstance(site.cluster, Local) else {}, sized(site)
+    given = options.get("memory_limit", _share(size))
+    logger = logging.getLogger("distributed.worker.memory")
+    return int(parse_memory_limit(given, size.threads, size.most, logger=logger) or 0)
 
 
 def _secured(cluster: Local, folder: Path) -> dict[str, Any]:

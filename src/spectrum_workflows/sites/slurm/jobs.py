@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
     check_options(cluster.options, makers, ours=OURS, library="SLURMCluster")
     options: dict[str, Any] = {"job_name": "spectrum", "death_timeout": DEATH_TIMEOUT}
     options |= {"processes": 1} | cluster.options
-    options |= _software(site.software, options.get("local_directory") or _usual("local-directory"))
+    options |= _software(site.software, options.get("local_directory") or usual("local-directory"))
     if options["processes"] != 1:
         raise SiteError(
             "processes must be 1: a job with several workers is not replaced when one dies",
@@ -152,7 +153,7 @@ def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
 
 def _software(software: Software, scratch: str | None) -> dict[str, Any]:
     """The part of the job script before the worker, and the worker's interpreter."""
-    python = software.python or _usual("python") or sys.executable
+    python = software.python or usual("python") or sys.executable
     if software.image is not None:
         image = str(Path(software.image).expanduser())
         inside = [*software.image_options, image, software.python or "python"]
@@ -160,7 +161,7 @@ def _software(software: Software, scratch: str | None) -> dict[str, Any]:
     parent = f' "{scratch}"' if scratch else ""  # the job's own shell expands it
     ours = [*(f"module load {shlex.quote(m)}" for m in software.modules), *software.prologue]
     lines = [
-        *(ours or _usual("job-script-prologue") or ()),
+        *(ours or usual("job-script-prologue") or ()),
         *arithmetic.shell(),
         f"{SCRATCH}=$({python} -m {private.__name__}{parent}) || exit 1",
         f"trap 'rm -rf -- \"${SCRATCH}\"' EXIT",
@@ -168,7 +169,7 @@ def _software(software: Software, scratch: str | None) -> dict[str, Any]:
     return {"job_script_prologue": lines, "python": python}
 
 
-def _usual(name: str) -> Any:
+def usual(name: str) -> Any:
     """What Dask's own configuration says of SLURM jobs, where the profile says nothing."""
     import dask
 
@@ -183,8 +184,8 @@ def run_folder(options: dict[str, Any], name: str) -> Path:
     SiteError
         It cannot be made.
     """
-    shared = options.pop("shared_temp_directory", None)
-    parent = Path(shared).expanduser() if shared else user_cache_path("spectrum-workflows")
+    parent = shared_folder(options)
+    options.pop("shared_temp_directory", None)
     try:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         private.check_owned(parent.resolve(strict=True))
@@ -197,6 +198,12 @@ def run_folder(options: dict[str, Any], name: str) -> Path:
             "set shared_temp_directory below [cluster]",
         ) from error
     return folder
+
+
+def shared_folder(options: Mapping[str, Any]) -> Path:
+    """The folder below which runs have theirs, on a file system that the nodes share."""
+    shared = options.get("shared_temp_directory")
+    return Path(shared).expanduser() if shared else user_cache_path("spectrum-workflows")
 
 
 def job_script(site: Site, cluster: Slurm) -> str:

@@ -1,0 +1,210 @@
+"""An examination of a site: from the session, then from inside one of its nodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spectrum_workflows import arithmetic, checking, display, domain, record, storage
+from spectrum_workflows.doctor import (
+    clocks,
+    folders,
+    memory,
+    processors,
+    software,
+    stores,
+    tokens,
+)
+from spectrum_workflows.doctor.finding import Finding, doubt, failed, fine
+from spectrum_workflows.doctor.node import Questions
+from spectrum_workflows.doctor.probing import examine_worker
+from spectrum_workflows.errors import SiteError, SpectrumError
+from spectrum_workflows.record.machine import ALWAYS
+from spectrum_workflows.sites import Place, Site, connect
+from spectrum_workflows.sites.examining import examine_site, for_probe, terms
+
+MARKS = {"fine": "ok", "doubt": "DOUBT", "fault": "FAULT"}
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """What was found out about a site; printing it shows a line for each thing looked at.
+
+    Attributes
+    ----------
+    site : str
+        Its description.
+    findings : tuple of Finding
+        In the order in which things were looked at.
+    """
+
+    site: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def starts(self) -> bool:
+        """Whether work would start: nothing that was looked at keeps it from it."""
+        return all(one.status != "fault" for one in self.findings)
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """What keeps work from starting."""
+        return tuple(one for one in self.findings if one.status == "fault")
+
+    @property
+    def doubts(self) -> tuple[Finding, ...]:
+        """What lets it start, and should be known."""
+        return tuple(one for one in self.findings if one.status == "doubt")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        findings = [asdict(one) for one in self.findings]
+        return {"site": self.site, "starts": self.starts, "findings": findings}
+
+    def __str__(self) -> str:
+        return "\n".join([*_lines(self.findings), "", self._verdict])
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis: {self._verdict}>"
+
+    def _repr_html_(self) -> str:
+        head = ("where", "what", "", "found", "expected", "remedy")
+        rows = [
+            (one.where, one.subject, MARKS[one.status], one.found, one.expected, one.remedy)
+            for one in self.findings
+        ]
+        return display.card(self._verdict, [("site", self.site)], table=display.grid(head, rows))
+
+    @property
+    def _verdict(self) -> str:
+        faults = display.counted(len(self.faults), "fault")
+        doubts = display.counted(len(self.doubts), "doubt")
+        return f"work would {'start' if self.starts else 'not start'}: {faults}, {doubts}"
+
+
+def _lines(findings: tuple[Finding, ...]) -> Iterator[str]:
+    where = ""
+    for one in findings:
+        if one.where != where:
+            where = one.where
+            yield f"{where}"
+        yield f"  {MARKS[one.status]:6} {one.subject:17} {one.found}"
+        if one.status != "fine":
+            yield f"{'':26}expected: {one.expected}"
+            yield f"{'':26}remedy: {one.remedy}"
+
+
+def diagnose(site: Site | Place, *, spec: Any = None, probe: bool = True) -> Diagnosis:
+    """Say whether work would start at a site, and what to do if not.
+
+    The session is looked at first: nothing is submitted.  If no fault is
+    found there, one worker of the site looks from inside, for ten seconds at
+    the most once it has come.  Objects that are written to try a store are removed.
+
+    Parameters
+    ----------
+    site : Site or Place
+        From `load_site`; or a place, of whose workers one is asked if it is connected.
+    spec : model, optional
+        From `load_spec`: its input is looked for, and its largest partition is
+        compared with a worker's memory.
+    probe : bool
+        Whether a worker is asked for; ``False`` looks at the session alone.
+
+    Returns
+    -------
+    Diagnosis
+        ``starts`` says whether work would; its text has a line per finding.
+
+    Examples
+    --------
+    >>> from spectrum_workflows import diagnose, load_site
+    >>> diagnose(load_site("serial"), probe=False)  # doctest: +SKIP
+    <Diagnosis: work would start: 0 faults, 0 doubts>
+    """
+    place = site if isinstance(site, Place) else Place(site, site.data, site.results)
+    plan = _planned(spec, place) if spec is not None else _Planned()
+    questions = Questions(place.stores, place.data, place.results, plan.inputs)
+    findings = [*_of_session(place, plan)]
+    faulty = any(one.status == "fault" for one in findings)
+    if place.client is not None and probe:
+        findings += examine_worker(place.client, questions, plan.largest)
+    elif place.site.cluster is None or not probe:
+        pass  # all there is, or all that is wanted, has been looked at
+    elif not faulty:
+        findings += _inside(place, plan, questions)
+    else:
+        remedy = "remove the faults above, and ask again"
+        findings.append(doubt("node", "not looked at", "no fault in the session", remedy))
+    return Diagnosis(place.site.description, tuple(findings))
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What a spec's plan says: bytes of the largest task, and where the input is."""
+
+    largest: int = 0
+    inputs: tuple[str, ...] = ()
+    finding: Finding | None = None
+
+
+def _planned(spec: Any, place: Place) -> _Planned:
+    subject, expected = "spec", "its input is there and fits it"
+    try:
+        inputs = tuple(domain.get(spec.workflow).inputs(spec, place.data))
+        plan = checking.check(spec, place).plan
+    except (SpectrumError, OSError, ValueError) as error:
+        return _Planned(finding=failed(subject, error, expected, "spectrum check SPEC says more"))
+    line = f"{spec.name}: {display.counted(len(plan.partitions), 'partition')}"
+    return _Planned(plan.largest_memory, inputs, fine(subject, line, expected))
+
+
+def _of_session(place: Place, plan: _Planned) -> Iterator[Finding]:
+    """All that can be known without a worker."""
+    yield software.python_here()
+    libraries = {name for science in domain.installed() for name in science.libraries}
+    deciding = {*ALWAYS, *libraries}
+    yield software.against_lock(software.installed(), software.lock(), deciding)
+    yield processors.processor(record.machine() | {"arithmetic": arithmetic.arithmetic()})
+    try:
+        worker = terms(place.site)
+        yield from examine_site(place.site)
+    except SpectrumError as error:
+        yield failed("profile", error, "options of the deployment library")
+        return
+    yield folders.spool(place.spools)
+    with storage.using(stores.impatient(place.stores, place.data, place.results)):
+        yield stores.data(place.data, plan.inputs)
+        visit = stores.results(place.results)
+    yield visit.finding
+    yield from clocks.compared([visit.clock] if visit.clock else [])
+    urls = (place.data, place.results, *place.site.replicas)
+    for credential in tokens.at_hand(urls, place.site.storage, os.environ):
+        yield tokens.judged(credential, worker.walltime)
+    if plan.finding is not None:
+        yield plan.finding
+    if plan.largest:
+        yield memory.enough(worker.memory, plan.largest, worker.threads)
+
+
+def _inside(place: Place, plan: _Planned, questions: Questions) -> list[Finding]:
+    """What a worker sees that is started for it."""
+    try:
+        with connect(for_probe(place.site), data=place.data, results=place.results) as probed:
+            assert probed.client is not None
+            return examine_worker(probed.client, questions, plan.largest)
+    except SiteError as error:
+        return [_no_worker(error)]
+
+
+def _no_worker(error: SiteError) -> Finding:
+    """A worker that did not come, and what that is usually due to."""
+    finding = failed("worker", error, "one worker starts and connects")
+    text = error.what.lower()
+    if "timed out" in text or "timeout" in text or "connect" in text.partition("last words")[2]:
+        remedy = "nodes do not reach the session: set interface below [cluster] to their network"
+        return failed("worker", type(error)(error.what, error.where, remedy), finding.expected)
+    return finding
