@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from spectrum_workflows import catalogue, domain, progress, storage
-from spectrum_workflows.errors import DataError
+from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.sites import Place
 
 
@@ -47,7 +47,7 @@ def make_data(
     with storage.using(place.stores), progress.shown() as report:
         inputs = science.inputs(spec, place.data)
         _check_unpublished(inputs, place.data)
-        before = json.loads(storage.read_bytes(note)) if storage.exists(note) else {}
+        before = _noted(note)
         existing = [url for url in inputs if science.is_there(url)]
         _check_own(existing, before, place.data)
         recipe = science.recipe(spec)
@@ -66,6 +66,17 @@ def make_data(
         text = json.dumps({"recipe": {"size": size} | recipe, "names": names}, indent=1)
         storage.write_bytes(note, text.encode())
         return made
+
+
+def _noted(note: str) -> dict[str, Any]:
+    """What was made before, and how; nothing where that is not known, or the note is damaged."""
+    try:
+        before = json.loads(storage.read_bytes(note)) if storage.exists(note) else {}
+        return {"recipe": dict(before["recipe"]), "names": list(map(str, before["names"]))}
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, SpectrumError):
+            raise
+        return {}
 
 
 def _same(before: dict[str, Any], recipe: dict[str, Any]) -> bool:

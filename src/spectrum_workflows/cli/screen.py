@@ -56,7 +56,7 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
     files: dict[str, list[str]] = {}
     for summary, folder in runs:
         table.add_section()
-        title = f"{summary['name']} ({summary['workflow']})"
+        title = escape(f"{summary['name']} ({summary['workflow']})")
         if summary["partial"]:
             sizes = [failure["size"] for failure in summary["failures"]]
             share = completeness(summary["fraction"], sizes)
@@ -65,7 +65,7 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
             table.add_row("", "failed", escape(f"{failure['where']}: {failure['error']}"))
         shown = {k: v for k, v in summary.items() if k not in HIDDEN}
         for n, (key, value) in enumerate(display.lines(shown)):
-            table.add_row(title if n == 0 else "", key, escape(value))
+            table.add_row(title if n == 0 else "", escape(key), escape(value))
         for warning in summary["warnings"]:
             table.add_row("", "note", escape(warning))
         table.add_row("", "digest", summary["digest"][:16] + "…")
@@ -96,12 +96,12 @@ def contents(described: Contents, *, most: int = display.MOST_ROWS) -> None:
     console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140)
     shown = Table(title=escape(described.title), title_justify="left", show_header=False)
     for name, value in described.lines:
-        shown.add_row(name, escape(value))
+        shown.add_row(escape(name), escape(value))
     console.print(shown)
     for one in described.tables:
         listed = Table(title=one.name, title_justify="left")
         for column in one.head:
-            listed.add_column(column, overflow="fold")
+            listed.add_column(escape(column), overflow="fold")
         for row in one.cells[:most]:
             listed.add_row(*map(escape, row))
         console.print(listed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, make_dataclass
 from importlib import import_module
@@ -68,7 +70,7 @@ def read(folder: str) -> Arrays:
     try:
         with np.load(io.BytesIO(storage.read_bytes(url)), allow_pickle=False) as stored:
             return dict(stored)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"not a file of arrays ({error})", url) from None
 
 

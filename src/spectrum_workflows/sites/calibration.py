@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -40,14 +39,19 @@ def save_costs(science: str, costs: dict[str, float]) -> Path:
 
 def costs_of(science: str) -> dict[str, float]:
     """Costs measured for a science on this processor; empty where nothing was."""
-    costs = _kept().get(processor(), {}).get(science, {})
-    return {str(kind): float(seconds) for kind, seconds in costs.items()}
+    return _kept().get(processor(), {}).get(science, {})
 
 
-def _kept() -> dict[str, Any]:
-    """All that is kept; nothing where the file is absent or damaged."""
+def _kept() -> dict[str, dict[str, dict[str, float]]]:
+    """Costs by processor and science; nothing where the file is absent or damaged."""
     try:
-        costs = json.loads(calibration_file().read_text())
-    except (OSError, ValueError):
+        of_processors = json.loads(calibration_file().read_bytes())
+        return {
+            model: {
+                science: {kind: float(seconds) for kind, seconds in costs.items()}
+                for science, costs in sciences.items()
+            }
+            for model, sciences in of_processors.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
-    return costs if isinstance(costs, dict) else {}
