@@ -369,6 +369,14 @@ def test_numbers_that_lie_elsewhere_are_other_numbers(
     assert " against " in comparison.notes[0]
 
 
+def test_axes_that_agree_do_not_excuse_numbers_that_differ(
+    known: Callable[..., Domain], tmp_path: Path
+) -> None:
+    a, b = save(made(), str(tmp_path)), save(made(X + 1), str(tmp_path))
+    known(axes=lambda folder: {"step": 1.0 if folder == a else 1.0 + 1e-14})
+    assert compare(a, b).verdict == "different"
+
+
 def test_runs_of_two_sciences_are_not_compared(
     known: Callable[..., Domain], tmp_path: Path
 ) -> None:
