@@ -193,10 +193,10 @@ class _Shared:
 def _shared(theirs: Any, model: Model) -> _Shared:
     indices = {name: np.arange(len(model.names))[where] for name, where in model.sets.items()}
     slices = theirs.config.channel_slices
-    bins = np.arange(sum(theirs.config.channel_nbins.values()))
+    bins, none = np.arange(sum(theirs.config.channel_nbins.values())), np.arange(0)
     return _Shared(
         np.concatenate([indices[name] for name in theirs.config.par_order]),
-        np.concatenate([indices[name] for name in theirs.config.auxdata_order]),
+        np.concatenate([none, *(indices[name] for name in theirs.config.auxdata_order)]),
         np.concatenate([bins[slices[region]] for region in model.regions]),
     )
 

@@ -73,7 +73,8 @@ def flat(events: ak.Array, column: str) -> NDArray[Any]:
     """
     layout = ak.to_layout(events).content(column)
     content = layout.content if layout.is_list else layout
-    if not content.is_numpy or content.data.ndim != 1:
+    text = layout.parameter("__array__") in ("string", "bytestring")
+    if text or not content.is_numpy or content.data.ndim != 1:
         raise DataError(f"{column} is not one number per event or object", "objects")
     values: NDArray[Any] = content.data
     return values
