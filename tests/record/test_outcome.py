@@ -133,6 +133,7 @@ def test_the_share_read_counts_every_pass(outcome: Outcome, read: int, share: fl
     assert replace(outcome, metrics=metrics).share_read == share
     unknown = replace(outcome, plan=replace(PLAN, data_bytes=0), metrics=metrics)
     assert unknown.share_read == 0.0
+    assert "share_of_data_read" not in unknown.summary
 
 
 def test_repeated_stages_are_expected_to_take_the_same_each_time(outcome: Outcome) -> None:

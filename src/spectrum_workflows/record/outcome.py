@@ -126,7 +126,7 @@ class Outcome:
             "seconds": round(self.seconds, 3),
             "cpu_seconds": round(self.cpu_seconds, 3),
             "bytes_read": self.metrics.bytes_read,
-            "share_of_data_read": self.share_read,
+            **({"share_of_data_read": self.share_read} if self.plan.data_bytes else {}),
         }
 
     def to_xarray(self) -> Any:
