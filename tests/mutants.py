@@ -83,7 +83,14 @@ ROOMS = {
         ("radio/test_minor_cycle.py", "radio/test_patches.py"),
     ),
     "radio/strips": Room(
-        ("radio/strips/*",), ("radio/test_strips.py", "radio/test_strip_accuracy.py")
+        ("radio/strips/*",),
+        (
+            "radio/test_strips.py",
+            "radio/test_strip_accuracy.py",
+            "radio/test_strip_layout.py",
+            "radio/test_strip_images.py",
+            "radio/test_cutting.py",
+        ),
     ),
     "hep/histogram": Room(
         ("hep/histogram.py",),

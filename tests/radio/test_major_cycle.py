@@ -281,6 +281,43 @@ def test_the_rms_is_asked_for_where_sigma_is():
     assert found.threshold == pytest.approx(5 * watched[-1][3])
 
 
+def test_a_level_that_was_not_gone_down_to_is_renewed():
+    """What was taken for noise at first is not what the first residual's rms says it is."""
+    rng = np.random.default_rng(8)
+    loud, quiet = (sigma * rng.uniform(-1.7, 1.7, (NPIX, NPIX)) for sigma in (0.075, 0.05))
+    source = sky_of((3, 4, 1.0))
+    telescope = Telescope(source, {0: lambda _: source + loud, 1: lambda _: quiet})
+    found, watched = deconvolve(telescope, sigma=1.5, max_major=1)
+    first, second = (1.5 * rms for *_, rms in watched)
+    assert second < np.abs(quiet).max() < first < 0.2
+    assert found.threshold == second
+    assert found.stop is Stop.MAX_MAJOR
+
+
+ROUGH = {"threshold": 0.02, "mgain": 0.5, "accuracy": "as needed"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [ROUGH, {"sigma": 3.0, "mgain": 0.6}, {"sigma": 1.0, "auto_mask": 6.0, "mgain": 0.5}],
+    ids=["rough", "sigma", "auto_mask"],
+)
+def test_from_any_of_its_cycles_it_comes_to_the_same_end(options):
+    """And asks for the same residuals, of the same accuracy, from there on."""
+    sky, kept = noisy(0.004, (3, 4, 1.0), (9, 9, 0.3)), []
+    first = Telescope(sky)
+    found = cotton_schwab(first, (PSF,), CleanSpec(**options), keep=kept.append)
+    assert len(kept) == found.major > 2
+    for number, cycle in enumerate(kept):
+        again = Telescope(sky)
+        other = cotton_schwab(again, (PSF,), CleanSpec(**options), begun=cycle)
+        assert again.asked[1:] == first.asked[number + 1 :]
+        for name in ("stop", "major", "iterations", "threshold", "peak", "error"):
+            assert getattr(other, name) == getattr(found, name), name
+        for name in ("row", "column", "flux"):
+            np.testing.assert_array_equal(getattr(other.model, name), getattr(found.model, name))
+
+
 @pytest.mark.parametrize("samples", [2_000, 100_000])
 def test_noise_reaches_so_high(samples):
     rng = np.random.default_rng(samples)
