@@ -7,12 +7,14 @@ import pytest
 from distributed import Client
 
 from spectrum_workflows import diagnose, display, load_site
+from spectrum_workflows.cli import main
 from spectrum_workflows.doctor import node, processors, software
-from spectrum_workflows.doctor.diagnosis import Diagnosis
+from spectrum_workflows.doctor.diagnosis import Diagnosis, _no_worker
 from spectrum_workflows.doctor.finding import Finding, doubt, failed, fault, fine
 from spectrum_workflows.doctor.probing import of_examination
-from spectrum_workflows.errors import StoreError
+from spectrum_workflows.errors import SiteError, StoreError
 from spectrum_workflows.sites.place import Place
+from spectrum_workflows.sites.security import InsecureWarning
 
 
 @pytest.fixture
@@ -30,6 +32,39 @@ def test_a_worker_of_a_connected_place_is_asked(place: Place, tmp_path: Path) ->
     assert {*inside} >= {"network", "task", "clock", "data", "results", "scratch", "libraries"}
     assert "ranges read of 1,000 bytes" in inside["data"].found
     assert [*(tmp_path / "results").iterdir()] == []  # what was written to try it is removed
+
+
+def test_a_scheduler_of_somebody_else_is_asked_and_stays(place: Place, dask_client: Client) -> None:
+    address = {"cluster.address": dask_client.scheduler.address, "cluster.insecure": True}
+    site = load_site("existing", changes=address | {"data": place.data, "results": place.results})
+    with pytest.warns(InsecureWarning):
+        diagnosis = diagnose(site)
+    assert diagnosis.starts, str(diagnosis)
+    assert "task" in {one.subject for one in diagnosis.findings}
+    assert dask_client.submit(abs, -1).result(timeout=10) == 1
+
+
+def test_a_worker_that_has_not_found_its_scheduler() -> None:
+    words = "3 jobs in a row ended before their worker connected (its last words: {})"
+    remedies = [
+        _no_worker(SiteError(words.format(last), "logs", "correct [software]")).remedy
+        for last in ("INFO - Timed out starting worker", "line 3: python: command not found")
+    ]
+    assert remedies[0].startswith("nodes do not reach the session")
+    assert remedies[1] == "correct [software]"
+
+
+def test_the_command_exits_by_what_it_sees(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("SPECTRUM_SITE", "serial")
+    (tmp_path / "data").mkdir()
+    codes = []
+    for data in ("data", "none"):
+        roots = ["--data", str(tmp_path / data), "--out", str(tmp_path / "out")]
+        monkeypatch.setattr("sys.argv", ["spectrum", "doctor", "--json", *roots])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        codes.append((stopped.value.code or 0, json.loads(capsys.readouterr().out)["starts"]))
+    assert codes == [(0, True), (1, False)]
 
 
 def test_data_that_a_worker_does_not_see(place: Place, tmp_path: Path) -> None:

@@ -60,6 +60,17 @@ def test_faults_are_named_before_anything_is_queued(
 
 
 @pytest.mark.long
+def test_a_session_that_nodes_do_not_reach(tmp_path: Path) -> None:
+    """The scheduler tells its workers an address at which nobody listens."""
+    nobody = {"contact_address": "tls://127.0.0.1:9"}
+    waits = {"cluster__scheduler_options": nobody, "cluster__death_timeout": 3}
+    [fault] = examined(tmp_path, probe=True, **waits).faults
+    assert fault.subject == "worker"
+    assert "set interface" in fault.remedy
+    assert workload.queue() == []
+
+
+@pytest.mark.long
 def test_an_interpreter_that_the_node_does_not_have(tmp_path: Path) -> None:
     diagnosis = examined(tmp_path, probe=True, software__python="no-such-python")
     [fault] = diagnosis.faults

@@ -25,6 +25,9 @@ from spectrum_workflows.record.machine import ALWAYS
 from spectrum_workflows.sites import Place, Site, connect
 from spectrum_workflows.sites.examining import examine_site, for_probe, terms
 
+UNREACHED = ("timed out", "timeout", "connection refused", "no route", "unreachable")
+"""Last words of workers that have not found their scheduler."""
+
 MARKS = {"fine": "ok", "doubt": "DOUBT", "fault": "FAULT"}
 
 
@@ -202,9 +205,9 @@ def _inside(place: Place, plan: _Planned, questions: Questions) -> list[Finding]
 
 def _no_worker(error: SiteError) -> Finding:
     """A worker that did not come, and what that is usually due to."""
-    finding = failed("worker", error, "one worker starts and connects")
-    text = error.what.lower()
-    if "timed out" in text or "timeout" in text or "connect" in text.partition("last words")[2]:
+    subject, expected = "worker", "one starts and connects"
+    last = error.what.partition("last words")[2].lower()
+    if any(word in last for word in UNREACHED):
         remedy = "nodes do not reach the session: set interface below [cluster] to their network"
-        return failed("worker", type(error)(error.what, error.where, remedy), finding.expected)
-    return finding
+        return failed(subject, SiteError(error.what, error.where, remedy), expected)
+    return failed(subject, error, expected)

@@ -26,6 +26,7 @@ STEADY = 30.0  # seconds without need after which an adaptive pool shrinks
 PAUSES = (5.0, 300.0)  # seconds before the next job after one refused or failed: first, longest
 SUBMITTED_WITHIN = 120.0  # seconds for all that is asked of sbatch and scancel at a time
 CLOSED_WITHIN = 30.0  # seconds that the scheduler may take to end
+FAREWELL = " - End worker"  # which Dask writes last, whatever has happened
 FLUSH = 20.0  # seconds that copying results away from a leaving worker may take
 
 
@@ -193,7 +194,7 @@ class Pool:
         """The end of the newest job's error output."""
         logs = sorted(self.logs.glob(f"{self.job_name}-*.err"), key=lambda p: p.stat().st_mtime)
         lines = logs[-1].read_text(errors="replace").split("\n") if logs else []
-        words = [line.strip() for line in lines if line.strip()]
+        words = [line.strip() for line in lines if line.strip() and not line.endswith(FAREWELL)]
         return f" (its last words: {words[-1]})" if words else ""
 
     async def _retire(self, names: Sequence[str]) -> None:
