@@ -15,6 +15,9 @@ from spectrum_workflows.errors import DataError
 BLOCKS = 1 << 32
 """More luminosity blocks than a run can have: a NanoAOD number has 32 bits."""
 
+LAST_RUN = 1 << 31
+"""More than any run: its blocks have places in 64 bits."""
+
 
 @dataclass(frozen=True)
 class GoodRuns:
@@ -43,7 +46,7 @@ def good_runs(text: bytes, *, where: str) -> GoodRuns:
     """
     try:
         ranges = [
-            (int(run) * BLOCKS + int(first), int(run) * BLOCKS + int(last))
+            (_run(run) * BLOCKS + _block(first), _run(run) * BLOCKS + _block(last))
             for run, blocks in json.loads(text).items()
             for first, last in blocks
         ]
@@ -56,6 +59,18 @@ def good_runs(text: bytes, *, where: str) -> GoodRuns:
         raise DataError(f"the list of good runs {fault}", where, "download it again")
     first, last = np.array(sorted(ranges), np.int64).T
     return GoodRuns(first, np.maximum.accumulate(last))
+
+
+def _run(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < LAST_RUN):
+        raise ValueError(f"{text!r} is no run")
+    return int(text)
+
+
+def _block(number: Any) -> int:
+    if type(number) is not int or not 0 <= number < BLOCKS:
+        raise ValueError(f"{number!r} is no luminosity block")
+    return number
 
 
 def in_good_runs(run: Any, block: Any, good: GoodRuns) -> NDArray[np.bool_]:
