@@ -361,6 +361,8 @@ def clean(
     spec = _spec(npix, cell, epsilon, clean=control)
     assert spec.clean is not None
     geometry, data = geometry_of(spec), stokes_i_of(vis).data
+    if not data.weight.size:
+        raise DataError("there is no visibility", HERE, "choose other times and channels")
     observation = observation_of(vis, data)
     with one_thread(), closing(_InMemory(data, geometry, Outputs(True, True, 0))) as imager:
         plane = imager.sums().planes[0]
@@ -445,6 +447,8 @@ def image(
     spec = _spec(npix, cell, epsilon, **weights_of, clean=control)
     natural = stokes_i_of(vis).data
     observation = observation_of(vis, natural)
+    if not natural.weight.size:
+        raise DataError("there is no visibility", HERE, "choose other times and channels")
     data, weights = _weighted(natural, spec, observation)
     outputs = Outputs(True, clean is not None, data.weight.size if spec.checks_itself else 0)
     group, run = PlaneGroup((Plane(),)), _one_run(data)
@@ -528,6 +532,8 @@ def restore(
     ------
     DataError
         The images differ in size.
+    SpecError
+        The beam or the pixel has no size.
 
     Examples
     --------
@@ -543,6 +549,9 @@ def restore(
     if pixels.shape != left.shape:
         message = f"the model has {pixels.shape} pixels, the residual {left.shape}"
         raise DataError(message, "restore", "give images of the same size")
+    if not 0 < beam.bmin <= beam.bmaj < np.inf or not np.isfinite(beam.bpa):
+        remedy = "give full widths above 0, the larger as bmaj, in arcsec"
+        raise SpecError(f"no beam is {beam.bmaj:g} by {beam.bmin:g} arcsec", "beam", remedy)
     size = _cell_of(residual, cell)
     if isinstance(model, xr.DataArray) and not np.isclose(_cell_of(model, cell), size):
         raise DataError("model and residual have other pixels", "restore", "give the same ones")
@@ -600,7 +609,7 @@ def _pixels(image: AnImage) -> NDArray[np.float64]:
             raise DataError(f"an image of dimensions {image.dims}", HERE, remedy)
         image = single.transpose("m", "l").values
     pixels = np.ascontiguousarray(image, np.float64)
-    if pixels.ndim != 2 or pixels.shape[0] != pixels.shape[1]:
+    if pixels.ndim != 2 or pixels.shape[0] != pixels.shape[1] or not pixels.size:
         raise DataError(f"an image of shape {pixels.shape}", HERE, "give a square one")
     return gate.finite(pixels, "the image", HERE)
 
@@ -609,7 +618,7 @@ def _mask(mask: AnImage | NDArray[np.bool_] | None, npix: int) -> PixelMask | No
     """A mask that is given as an image."""
     if mask is None:
         return None
-    as_numbers = mask.astype(np.float64)
+    as_numbers = (mask if isinstance(mask, xr.DataArray) else np.asarray(mask)).astype(np.float64)
     return mask_of(np.nan_to_num(_pixels(as_numbers)), npix, HERE)
 
 
@@ -624,6 +633,8 @@ def _cell_of(image: AnImage, cell: float | None) -> float:
     if not isinstance(image, xr.DataArray) or "l" not in image.coords:
         if cell is None:
             raise SpecError("the image has no coordinates", "cell", "give the pixel size, arcsec")
+        if not 0 < cell < np.inf:
+            raise SpecError(f"no pixel has a size of {cell:g} arcsec", "cell", "give its size")
         return float(cell) * ARCSEC
     if cell is not None:
         raise SpecError("the image has its own coordinates", "cell", "leave it out")

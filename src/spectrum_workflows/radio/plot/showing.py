@@ -136,7 +136,7 @@ def _colours(kind: str, images: Sequence[Image]) -> dict[str, Any]:
         return style | {"cmap": "viridis", "norm": Normalize(0.0, 1.0)}
     known = [image[np.isfinite(image)] for image in images]
     top = max(float(np.abs(image).max(initial=0.0)) for image in known) or 1.0
-    rms = max(robust_rms(image) for image in known if image.size) or top / 100
+    rms = max((robust_rms(image) for image in known if image.size), default=0.0) or top / 100
     if kind == "residual":
         norm: Any = Normalize(-SPREAD * rms, SPREAD * rms)
         return style | {"cmap": DIVERGING, "norm": norm}
