@@ -71,6 +71,7 @@ def test_rows_autocorrelations_and_flags_are_counted_over_all_blocks(shown):
     numbers = told_.json
     assert (numbers["rows"], numbers["autocorrelations"], numbers["times"]) == (4, 1, 2)
     assert numbers["flagged_fraction"] == 5 / (4 * 2 * 2)  # not of the autocorrelation
+    assert [part["flagged_fraction"] for part in numbers["data"]] == [5 / (3 * 2 * 2), 0]
     assert (numbers["begin"], numbers["end"]) == ("2000-01-01 00:00:00.0", "2000-01-01 00:00:10.0")
     assert numbers["interval_s"] == 10
     assert numbers["shortest_baseline_m"] == numbers["longest_baseline_m"] == 5
