@@ -140,3 +140,9 @@ def test_a_diagnosis_is_shown_in_lines_in_a_table_and_as_json() -> None:
         "remedy": "make it",
         "where": "node n1",
     }
+
+
+def test_an_installation_that_was_broken_off_is_stepped_over(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "~umpy-2.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert software.installed()["numpy"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from importlib.metadata import distributions
+from contextlib import suppress
+from importlib.metadata import Distribution, distributions
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -38,11 +39,18 @@ def lock() -> dict[str, str]:
 
 def installed() -> dict[str, str]:
     """Versions of all distributions that this process can import."""
-    named = ((one.metadata["Name"], one.version) for one in distributions())
     versions: dict[str, str] = {}
-    for name, version in named:
-        versions.setdefault(canonicalize_name(name), version)  # the first is what is imported
+    for one in distributions():
+        if name := _name_of(one):
+            versions.setdefault(canonicalize_name(name), one.version)  # the first is imported
     return versions
+
+
+def _name_of(one: Distribution) -> str:
+    """A distribution's name; empty for what an installation that was broken off has left."""
+    with suppress(FileNotFoundError):
+        return str(one.metadata["Name"] or "")
+    return ""
 
 
 def working_set() -> dict[str, str]:
