@@ -23,6 +23,7 @@ from spectrum_workflows.cli import (
     sciences,
     screen,
     sites_commands,
+    unattended_commands,
 )
 from spectrum_workflows.cli.options import (
     Data,
@@ -39,12 +40,13 @@ from spectrum_workflows.cli.options import (
     SiteOption,
     Spec,
     TrustWeak,
+    changed,
     changes,
     data_can_be_made,
     question,
 )
 from spectrum_workflows.credentials import hidden
-from spectrum_workflows.errors import MissingExtraError, SpecError, SpectrumError
+from spectrum_workflows.errors import MissingExtraError, SpectrumError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,6 +61,8 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum check SPEC` says what a run would read and need, before anything runs
 * `spectrum doctor --site NAME` says whether work would start there, and what to do if not
 * `spectrum run SPEC --site serial` runs it in this process; `laptop` uses all cores
+* `spectrum submit SPEC --site NAME` hands it to one batch job; `status`, `logs`, `result`
+  and `cancel` ask about it from any later shell
 * `spectrum notebooks DIR` copies the notebooks and their specs to a folder of yours
 * `spectrum calibrate` measures this machine, for the predictions of `check`
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
@@ -105,7 +109,7 @@ def run_command(
     from spectrum_workflows.sites import Place, connect, load_site
 
     asked = question(spec, change, site=site, no_user_code=no_user_code)
-    run_spec = _changed(asked.spec, sciences.given(of_science))
+    run_spec = changed(asked.spec, sciences.given(of_science))
     profile = load_site(site, changes=asked.profile)
     with storage.using(profile.stores), data_can_be_made(spec, run_spec):
         unconnected = Place(profile, data or profile.data, out or profile.results)
@@ -136,6 +140,13 @@ def run_command(
 
 
 app.command("run")(sciences.with_options(run_command, sciences.COMMAND_LINE.run))
+app.command("submit")(
+    sciences.with_options(unattended_commands.submit_command, sciences.COMMAND_LINE.run)
+)
+app.command("status")(unattended_commands.status_command)
+app.command("logs")(unattended_commands.logs_command)
+app.command("result")(unattended_commands.result_command)
+app.command("cancel")(unattended_commands.cancel_command)
 
 
 @app.command("check")
@@ -242,15 +253,6 @@ def demo_command(
         screen.outcomes(done)
         spec = f"{demos[0].parent.name}/{demos[0].stem}"
         screen.text(f"To go on with this data: spectrum check {spec} --data {data}")
-
-
-def _changed(spec: Any, of_science: dict[str, Any]) -> Any:
-    """The spec with keys replaced by options of the same name."""
-    for name in of_science:
-        if name not in type(spec).model_fields:
-            words = name.replace("_", "-")
-            raise SpecError(f"a {spec.workflow} run has no {words}", remedy="leave it out")
-    return spec.changed(**of_science) if of_science else spec
 
 
 def _version(asked: bool) -> None:

@@ -137,6 +137,15 @@ def question(
     return Question(changed, profile)
 
 
+def changed(spec: Any, of_science: dict[str, Any]) -> Any:
+    """The spec with keys replaced by options of the same name."""
+    for name in of_science:
+        if name not in type(spec).model_fields:
+            words = name.replace("_", "-")
+            raise SpecError(f"a {spec.workflow} run has no {words}", remedy="leave it out")
+    return spec.changed(**of_science) if of_science else spec
+
+
 @contextmanager
 def data_can_be_made(source: str, spec: Any) -> Iterator[None]:
     """Name the command that makes the missing input, where the spec describes how to make it."""

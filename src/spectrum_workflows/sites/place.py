@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from spectrum_workflows import display, storage
@@ -138,14 +140,45 @@ def connect(site: Site, *, data: str | None = None, results: str | None = None) 
         The workers could not be started, did not come within the site's
         patience, or have other software.
     """
-    data, results = data or site.data, results or site.results
+    return _connected(site, data or site.data, results or site.results, _started)
+
+
+def connect_in_job(site: Site, folder: Path, *, data: str, results: str) -> Place:
+    """As `connect`, from inside the one batch job of a whole run.
+
+    Parameters
+    ----------
+    site : Site
+        Workers of a batch system are steps of this job; others are as for `connect`.
+    folder : Path
+        The run's own, which all nodes of the job see.
+    data, results : str
+        Root URLs.
+
+    Raises
+    ------
+    SiteError
+        As `connect`.
+    """
+
+    def start(site: Site) -> Deployment:
+        if not isinstance(site.cluster, Slurm):
+            return _started(site)
+        from spectrum_workflows.sites.slurm.allocation import start_steps
+
+        return start_steps(site, site.cluster, folder)
+
+    return _connected(site, data, results, start)
+
+
+def _connected(site: Site, data: str, results: str, start: Callable[[Site], Deployment]) -> Place:
     if site.cluster is None:
         return Place(site, data, results)
     hide_stray_cancellations()
     place = None
     try:
         with interrupted_later() if isinstance(site.cluster, Local) else nullcontext():
-            watch = Watch(_started(site), site.workers.patience)
+            watch = Watch(start(site), site.workers.patience)
             place = Place(site, data, results, watch.deployment.client, watch)
         watch.start()
         watch.await_first()

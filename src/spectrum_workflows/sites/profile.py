@@ -214,6 +214,9 @@ class Site(FrozenModel):
     """How many, and how long to wait."""
     ledger: LedgerSpec = LedgerSpec()
     """What is kept of a run that is ended."""
+    notify: str = ""
+    """Told at the end of a submitted run: a command, which gets JSON on its standard input and a
+    line as its argument, or a URL to which that JSON is posted; it holds no secret."""
     software: Software = Software()
     """Modules, shell lines and interpreter of batch jobs."""
     storage: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)

@@ -75,7 +75,7 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
             warn_insecure("the scheduler")
         else:
             options["security"] = certificate_files(folder)
-        started = _scheduler(name, options, prefix)
+        started = scheduler_of_jobs(name, options, prefix)
         pool = Pool(started, name, site.workers, Path(options["log_directory"]))
         stack.callback(pool.close)
         pool.reconcile()
@@ -109,7 +109,7 @@ def _jobqueue() -> Any:
     return dask_jobqueue
 
 
-def _scheduler(name: str, options: dict[str, Any], prefix: str) -> Any:
+def scheduler_of_jobs(name: str, options: dict[str, Any], prefix: str) -> Any:
     """A cluster object, which is a scheduler in this process, without jobs yet."""
     try:
         with without_interrupts():

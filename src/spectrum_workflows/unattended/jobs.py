@@ -1,0 +1,93 @@
+"""Jobs of unattended runs: batch jobs where the site has them, else processes of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites import Site, private
+from spectrum_workflows.sites.detached import end_detached, is_running, start_detached
+from spectrum_workflows.sites.profile import Slurm
+from spectrum_workflows.sites.slurm.allocation import (
+    cancel_job,
+    is_live,
+    run_script,
+    submit_script,
+)
+from spectrum_workflows.sites.slurm.jobs import shared_folder
+from spectrum_workflows.unattended.states import Job
+
+WORKING = "spectrum_workflows.unattended.working"
+LOG = "log.txt"
+
+
+def new_folder(site: Site) -> Path:
+    """A private folder for one job, which the nodes see where there are any.
+
+    Raises
+    ------
+    SiteError
+        It cannot be made.
+    """
+    if isinstance(site.cluster, Slurm):
+        parent = shared_folder(site.cluster.options)
+    else:
+        parent = user_cache_path("spectrum-workflows")
+    return private.new_folder(parent / "unattended", prefix="run-")
+
+
+def submit_job(site: Site, name: str, folder: Path) -> Job:
+    """Hand the request in a folder to a job.
+
+    Raises
+    ------
+    SiteError
+        It is not taken.
+    """
+    here = socket.gethostname()
+    if isinstance(site.cluster, Slurm):
+        script = run_script(site, site.cluster, name=name, folder=folder)
+        return Job("slurm", submit_script(script), here, str(folder))
+    return Job("process", start_detached(WORKING, folder, folder / LOG), here, str(folder))
+
+
+def is_alive(job: Job) -> bool | None:
+    """Whether a job waits or works; ``None`` where that cannot be asked from here."""
+    if job.kind == "slurm":
+        return is_live(job.number)
+    return is_running(Path(job.folder)) if job.host == socket.gethostname() else None
+
+
+def end_job(job: Job) -> None:
+    """End a job, and remove what it would have removed itself.
+
+    Raises
+    ------
+    SiteError
+        It cannot be reached from here.
+    """
+    if job.kind == "slurm":
+        cancel_job(job.number)
+    elif job.host == socket.gethostname():
+        end_detached(job.number, Path(job.folder))
+    else:
+        remedy = "cancel it there"
+        raise SiteError(f"it is a process of {job.host}", f"process {job.number}", remedy)
+    clear(job)
+
+
+def clear(job: Job) -> None:
+    """Remove the certificates and scripts of a job that is over, as far as they are here."""
+    shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def log_here(job: Job) -> bytes:
+    """The log of a job as it is now; empty where it is not on this file system."""
+    with suppress(OSError):
+        return (Path(job.folder) / LOG).read_bytes()
+    return b""
