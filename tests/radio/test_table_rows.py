@@ -17,10 +17,21 @@ from spectrum_workflows.radio.read.msv2.fields import Span, field_of
 from spectrum_workflows.radio.types import Chunk, Selection
 
 NUMBERS = itertools.count()
+TABLES: list[casa.table] = []
+"""Those that a test has opened."""
 SHORT = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def columns_of(count, **columns):
+@pytest.fixture(autouse=True)
+def _closed():
+    """What is open when its folder is removed ends the process."""
+    yield
+    row_index.row_indexes.cache_clear()
+    while TABLES:
+        TABLES.pop().close()
+
+
+def columns_of(**columns):
     """Descriptions and values: numbers of each row, or (a list of arrays or None)."""
     described = []
     for name, values in columns.items():
@@ -37,7 +48,8 @@ def columns_of(count, **columns):
 def table_of(tmp_path, count, **columns):
     """A table on disk, open for writing; a value for all rows or one of each."""
     place = str(tmp_path / f"t{next(NUMBERS)}")
-    table = casa.table(place, columns_of(count, **columns), nrow=count, readonly=False, ack=False)
+    table = casa.table(place, columns_of(**columns), nrow=count, readonly=False, ack=False)
+    TABLES.append(table)
     for name, values in columns.items():
         if isinstance(values, list) and values and isinstance(values[0], np.ndarray | type(None)):
             for row, value in enumerate(values):

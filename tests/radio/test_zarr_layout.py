@@ -81,6 +81,18 @@ def test_receptors_are_those_of_the_hands(types, receptors):
 # Grids of rows
 
 
+TABLES = []
+"""Those that a test has opened."""
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    """What is open when its folder is removed ends the process."""
+    yield
+    while TABLES:
+        TABLES.pop().close()
+
+
 def table_of(tmp_path, **columns):
     """A main table of casacore; columns are lists."""
     import casacore.tables as casa
@@ -94,6 +106,7 @@ def table_of(tmp_path, **columns):
     for name, values in own.items():
         kind = float if name in kinds else np.int32
         table.putcol(name, np.broadcast_to(np.asarray(values, kind), count).copy())
+    TABLES.append(table)
     return table
 
 
