@@ -149,6 +149,15 @@ def test_rows_in_order_need_no_list_of_them(tmp_path):
     assert row_index.rows_of(table, chunk_of(at, 1, 2), at) == (range(2, 4), range(2))
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 4])
+def test_rows_in_order_stay_so_across_blocks_and_doubles_are_counted(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(row_index, "ROWS", block)
+    table = main_of(tmp_path, [1, 1, 1, 2], [0, 0, 0, 0], [1, 1, 2, 1])
+    at = indexed(table)
+    assert at.ordered
+    assert at.doubles == 1
+
+
 def test_selected_rows_are_indexed_alone(tmp_path):
     table = main_of(tmp_path, [1, 1, 2, 2], [0, 1, 0, 1], [1, 2, 1, 2], SCAN_NUMBER=[4, 4, 5, 5])
     chosen = Selection(scans=(5,), without_antennas=(2,))
