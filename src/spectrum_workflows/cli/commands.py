@@ -18,6 +18,7 @@ from spectrum_workflows.cli import (
     ledger_commands,
     notebooks_command,
     proof_command,
+    report_command,
     run_commands,
     save_command,
     sciences,
@@ -80,6 +81,7 @@ app.add_typer(sites_commands.app, name="sites")
 app.add_typer(ledger_commands.app, name="ledger")
 app.command("doctor")(doctor_command.doctor)
 app.command("proof")(proof_command.proof)
+app.command("report")(report_command.report)
 app.command("save")(save_command.save)
 app.command("notebooks")(notebooks_command.notebooks)
 app.command("schema")(sites_commands.schema)

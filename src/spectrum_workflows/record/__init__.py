@@ -6,6 +6,7 @@ from spectrum_workflows.record.inputs import check_unchanged, stamps
 from spectrum_workflows.record.loading import load
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
+from spectrum_workflows.record.report import report, write_report
 from spectrum_workflows.record.saving import save
 from spectrum_workflows.record.spool import Spooled, check_spool, discard, find, send, spooled
 from spectrum_workflows.record.writing import damaged, read_record
@@ -25,8 +26,10 @@ __all__ = [
     "machine",
     "processor",
     "read_record",
+    "report",
     "save",
     "send",
     "spooled",
     "stamps",
+    "write_report",
 ]
