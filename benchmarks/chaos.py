@@ -373,6 +373,13 @@ def jobs_of(_stage: Stage) -> list[str]:
     return listed.stdout.split()
 
 
+def slurm_is_up() -> bool:
+    """Whether there is a SLURM, and it answers."""
+    if shutil.which("sinfo") is None:
+        return False
+    return subprocess.run(["sinfo"], capture_output=True, check=False).returncode == 0
+
+
 EVERYWHERE: dict[str, Harm] = {
     "worker SIGKILL": signalled(signal.SIGKILL, worker=True),
     "worker SIGTERM": signalled(signal.SIGTERM, worker=True),
@@ -543,7 +550,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     work = Path(options.work).resolve()
-    sites = ["laptop", *(["slurm"] if shutil.which("sbatch") else [])]
+    sites = ["laptop", *(["slurm"] if slurm_is_up() else [])]
     reference = undisturbed(work / "data")
     ended = work / f"rounds-{options.seed}-{'-'.join(sites)}.jsonl"
     results = [_read(line) for line in ended.read_text().splitlines()] if ended.exists() else []

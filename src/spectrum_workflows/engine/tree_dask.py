@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 MERGE_PRIORITY = 10
+BROUGHT_WITHIN = 20.0
+"""Seconds for a node that is kept to come here: nobody brings it once the session has ended."""
 HISTORY = 512  # partitions that the scheduler remembers below a finished merge, at most
 
 
@@ -246,7 +248,7 @@ def _grow(run: RunningTree[R], level: int, index: int, node: Future) -> list[Fut
     if run.width(level) == 1:
         return None
     if run.subtrees is not None:
-        run.subtrees.offer(Node(level, index), node.result)
+        run.subtrees.offer(Node(level, index), partial(node.result, timeout=BROUGHT_WITHIN))
     return _place(run, level, index, _without_history(run, level, node))
 
 
