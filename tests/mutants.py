@@ -122,13 +122,17 @@ ROOMS = {
         ("engine/*",),
         (
             "engine/test_parts.py",
+            "engine/test_memory.py",
             "engine/test_waiting.py",
             "engine/test_bundles.py",
             "engine/test_nearness.py",
             "engine/test_observer.py",
+            "engine/test_run.py",
+            "engine/test_map_reduce.py",
             "engine/test_threads.py",
             "reliability/test_entries.py",
         ),
+        "memory_of_workers",  # of processes
     ),
 }
 
@@ -176,6 +180,7 @@ pytest_add_cli_args = {json.dumps(options)}
 use_git_change_detection = false
 use_setproctitle = false
 process_isolation = "forkserver"
+timeout_constant = 60
 
 [tool.pytest.ini_options]
 addopts = ["--import-mode=importlib"]

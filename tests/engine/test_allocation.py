@@ -28,11 +28,3 @@ def test_workers_use_freed_memory_again():
     if before < PAGES / 2:
         pytest.skip("this system gives huge pages: there is little to save")
     assert after < PAGES / 20
-
-
-def test_other_systems_are_left_alone(monkeypatch):
-    def no_such_library(_name: None) -> None:
-        raise TypeError("as on Windows")
-
-    monkeypatch.setattr(allocation.ctypes, "CDLL", no_such_library)
-    assert not allocation.keep_freed_memory.__wrapped__()

@@ -19,6 +19,7 @@ from spectrum_workflows.engine import (
     Ledger,
     Reduction,
     Run,
+    Shuffle,
     Sketch,
     Written,
     keeping,
@@ -229,6 +230,33 @@ def test_a_look_is_called_so(threads: Client, monkeypatch: pytest.MonkeyPatch) -
     assert labels == [("mine-look", threads)]
 
 
+def test_one_failure_among_other_items_ends_the_run_though_failures_are_kept() -> None:
+    run = run_of()
+    others = kit.items(5)
+    cut = Shuffle(lambda item, bad: [one(item, bad)], lambda _, values: sum(values), 1)
+    assert [*run.shuffle_items("cut", cut, others, -1)] == [5]
+    for compute in (
+        lambda: run.reduce("count", Reduction(one, operator.add), others, 3),
+        lambda: run.shuffle_items("cut", cut, others, 3),
+    ):
+        with pytest.raises(PartitionError, match="item 3: ValueError: no such thing"):
+            compute()
+    assert run.on_error == "keep"
+
+
+def test_a_shuffle_is_a_stage_and_drops_what_failed() -> None:
+    seen: list[Any] = []
+    run = Run(tuple(kit.items(4)), None, "keep", told(seen), "mine")
+    cut = Shuffle(lambda item, bad: [one(item, bad), 10], lambda _, values: sum(values), 2)
+    assert [*run.shuffle("cut", cut, 3)] == [3, 30]
+    assert [item.n for item in run.partitions] == [0, 1, 2]
+    assert run.on_error == "raise"
+    [stage] = run.metrics.stages
+    assert (stage.name, stage.tasks) == ("cut", 4 + 2)
+    assert [lost.where for lost in run.metrics.failures] == ["item 3"]
+    assert seen == [("cut", n, 4) for n in range(5)]
+
+
 def test_nothing_is_dropped_where_nothing_failed_and_later_passes_must_succeed() -> None:
     run = run_of()
     run.over("first", Reduction(one, operator.add))
@@ -280,6 +308,17 @@ def test_a_run_takes_what_the_ledger_has(threads: Client, tmp_path: Path, worker
     assert third.over("select", reduction, 0).tobytes() == whole.tobytes()
     assert third.metrics.resumed == 30
     assert len(entries(str(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("workers", [False, True])
+@pytest.mark.parametrize(("count", "top"), [(2, 1), (3, 1), (9, 2), (10, 3)])
+def test_a_whole_run_is_kept_as_the_root_of_its_tree(
+    threads: Client, tmp_path: Path, workers: bool, count: int, top: int
+) -> None:
+    with keeping(kept_in(tmp_path)):
+        run = Run(tuple(kit.items(count)), threads if workers else None, "raise", told(), "mine", 3)
+    run.over("select", Reduction(kit.waves, kit.add, codec=CODEC))
+    assert [path.name for path in tmp_path.iterdir()] == [f"select.{top}.0.entry"]
 
 
 def test_warnings_of_a_ledger_are_in_the_metrics(tmp_path: Path) -> None:

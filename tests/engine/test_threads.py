@@ -487,6 +487,23 @@ def test_values_that_the_scheduler_dropped_end_the_shuffle() -> None:
         shuffle_dask._gather_costs(Patient(None, "0x"), attempt)
 
 
+def test_a_part_of_a_shuffle_that_took_too_long_twice_is_named() -> None:
+    parts = each(kit.waves, kit.items(3))
+    whole = SimpleNamespace(parts=parts, lookout=Lookout(None, "0x", overdue={"k": 5.0}))
+    attempt = shuffle_dask._Attempt(0, None, {"k": 1})
+    with pytest.raises(PartitionError, match="^item 1: it was not done within 5 s"):
+        shuffle_dask._take(whole, attempt, Broken(KilledWorker("k", "w", 3)))
+
+
+def test_a_part_whose_worker_has_just_gone_lies_nowhere() -> None:
+    client = SimpleNamespace(who_has=lambda _: {"a": ["tcp://2", "tcp://1"], "b": []})
+    whole = SimpleNamespace(client=client, group_size=2)
+    uncut = {n: SimpleNamespace(key=key) for n, key in enumerate("abc")}
+    attempt = shuffle_dask._Attempt(0, None, uncut=uncut)
+    shuffle_dask._locate(whole, attempt)
+    assert attempt.lying == {"tcp://1": [0], "": [1, 2]}
+
+
 def test_what_may_be_tried_again() -> None:
     raising, keeping = (each(kit.waves, [], on_error=rule) for rule in ("raise", "keep"))
     killed, other = KilledWorker("k", "w", 3), OtherCodeError("another")

@@ -1,16 +1,21 @@
 """Limits of time: what they are, who is told of partitions that are late, and what is said."""
 
+import asyncio
 import threading
+import time
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from spectrum_workflows.engine import Limits, limited, lookout, patience, window
 from spectrum_workflows.engine.limits import LONG, MANY, current_limits
 from spectrum_workflows.engine.lookout import COARSE, NOBODY, Lookout
 from spectrum_workflows.engine.patience import describe_duration, patient
+from spectrum_workflows.engine.threads import one_thread
 from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import PartitionError, SiteError
 
@@ -259,7 +264,7 @@ def test_paused_workers_are_told_with_the_memory_of_the_fullest(
     workers = [
         row("a", used=9 * gb, limit=100 * gb),
         row("b", "paused", used=2 * gb, limit=3 * gb),
-        row("c", "paused", used=1 * gb, limit=3 * gb),
+        row("c", "paused", used=3 * gb, limit=10 * gb),
     ]
     error = standing(monkeypatch, [(0, seen(workers=workers)), (11, seen(workers=workers))])
     assert error is not None
@@ -383,3 +388,123 @@ def test_a_lookout_survives_a_scheduler_that_is_away(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Lookout, "_look", look)
     with Lookout(None, "0xabc", Limits(partition=0.1)):
         assert twice.wait(timeout=10)
+
+
+class Task(SimpleNamespace):
+    """As much of a scheduler's task as is looked at."""
+
+    __hash__ = object.__hash__
+
+
+def task(key: str, state: str = "processing", average: float = -1.0) -> Task:
+    prefix = SimpleNamespace(duration_average=average)
+    return Task(key=key, state=state, prefix=prefix, processing_on=None, suspicious=0)
+
+
+def worker(address: str, **changes: Any) -> SimpleNamespace:
+    plain = {
+        "executing": {},
+        "last_seen": time.time(),
+        "metrics": {},
+        "status": SimpleNamespace(name="running"),
+        "memory_limit": 0,
+        "nanny": None,
+    }
+    return SimpleNamespace(address=address, **plain | changes)
+
+
+def looked(*workers: SimpleNamespace, tasks: tuple[Task, ...] = ()) -> dict[str, Any]:
+    scheduler = SimpleNamespace(
+        workers={one.address: one for one in workers}, tasks={one.key: one for one in tasks}
+    )
+    return lookout._looker()(scheduler, nonce="0xabc")
+
+
+def test_what_workers_compute_is_seen_with_how_long_it_took() -> None:
+    mine, other, gone = task("a-0xabc-1", average=2.0), task("b-0xdef-1"), task("c-0xabc-2")
+    w = worker("tcp://w", executing={mine: 5.0}, last_seen=time.time() - 100.0)
+    v = worker("tcp://v", executing={gone: 7.0, other: 9.0}, last_seen=time.time() + 100.0)
+    mine.processing_on, other.processing_on = w, v  # the third is not its worker's any more
+    sight = looked(w, v)
+    [(key, address, taken, average)] = sight["running"]
+    assert (key, address, average) == ("a-0xabc-1", "tcp://w", 2.0)
+    assert 105.0 <= taken < 115.0
+    assert sight["computing"] is True
+    mine.processing_on, v.executing = v, {mine: 7.0}
+    [(_, _, taken, _)] = looked(v)["running"]
+    assert taken == 7.0  # clocks may differ
+
+
+def test_a_run_of_others_computes_too() -> None:
+    other = task("b-0xdef-1")
+    w = worker("tcp://w", executing={other: 9.0})
+    other.processing_on = w
+    sight = looked(w, tasks=(task("a-0xabc-1", "queued"),))
+    assert (sight["running"], sight["computing"], sight["waiting"]) == ([], True, 0)
+
+
+def test_memory_of_workers_is_seen_in_coarse_steps() -> None:
+    full = {
+        "memory": 5 * COARSE + 7,
+        "spilled_bytes": {"disk": 11.0, "memory": 1},
+        "transfer": {"incoming_bytes": 13},
+    }
+    paused = SimpleNamespace(name="paused")
+    sight = looked(worker("w"), worker("v", metrics=full, memory_limit=99, status=paused))
+    assert sight["workers"] == [
+        ("w", "running", 0, 0, 0, 0),
+        ("v", "paused", 5, 99, 11, 13),
+    ]
+    assert COARSE == 1 << 24
+    for nothing in (None, {}):
+        empty = {"spilled_bytes": nothing, "transfer": nothing}
+        assert looked(worker("w", metrics=empty))["workers"] == [("w", "running", 0, 0, 0, 0)]
+
+
+def test_tasks_of_the_run_that_are_not_done_wait() -> None:
+    states = ("queued", "processing", "memory", "erred", "released", "forgotten", "no-worker")
+    tasks = [task(f"a-0xabc-{state}", state) for state in states]
+    sight = looked(worker("w"), tasks=(*tasks, task("b-0xdef-1", "queued")))
+    assert (sight["waiting"], sight["computing"]) == (3, False)
+
+
+def test_a_task_is_condemned_to_fail_with_its_worker() -> None:
+    tried, other = task("k"), task("j")
+    scheduler = SimpleNamespace(tasks={"k": tried, "j": other}, allowed_failures=3)
+    lookout._condemner()(scheduler, key="k")
+    lookout._condemner()(scheduler, key="it is done")
+    assert (tried.suspicious, other.suspicious) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("workers", "waits"),
+    [([worker("a", nanny="tcp://n")], True), ([worker("a")], False), ([], False)],
+)
+def test_a_worker_is_ended_and_waited_for_if_a_nanny_starts_another(
+    workers: list[SimpleNamespace], waits: bool
+) -> None:
+    asked = []
+
+    async def restart_workers(addresses: list[str], **options: Any) -> None:
+        asked.append((addresses, options))
+
+    scheduler = SimpleNamespace(
+        workers={one.address: one for one in workers}, restart_workers=restart_workers
+    )
+    asyncio.run(lookout._restarter()(scheduler, address="a", timeout=7.0))
+    [(addresses, options)] = asked
+    assert addresses == ["a"]
+    assert options == {
+        "timeout": 7.0,
+        "wait_for_workers": waits,
+        "on_error": "return",
+        "stimulus_id": "lookout",
+    }
+
+
+def test_libraries_have_one_thread_in_the_block() -> None:
+    def most() -> int:
+        return max((pool["num_threads"] for pool in threadpool_info()), default=1)
+
+    with threadpool_limits(2), one_thread():
+        assert most() == 1

@@ -36,6 +36,10 @@ def test_a_function_that_is_not_there_is_named_among_those_that_may_be_called(
     )
 
 
+def test_functions_of_the_file_s_own_are_not_proposed(tmp_path: Path) -> None:
+    assert "_select" not in refused(tmp_path, "def _select(e): pass\ndef cut(e): pass\n")[2]
+
+
 def test_what_cannot_be_called_is_no_function(tmp_path: Path) -> None:
     what, where, _ = refused(tmp_path, "select = 3\ndef other(e): pass\n")
     assert (what, where) == ("no function 'select' in mine.py", "select")
