@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,15 @@ def asked(folder: Path, run: str) -> dict[str, Any]:
     return spectrum("status", run, "--out", str(folder / "results"))["runs"][0]
 
 
+def kill(folder: str) -> None:
+    """Kill the process of a job, as a node without memory does: it has no time for a word."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            if "spectrum_workflows.unattended.working" in words and folder in words:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
 def finished(folder: Path, run: str, within: float = 120) -> dict[str, Any]:
     out = ("--out", str(folder / "results"))
     assert until(lambda: asked(folder, run)["state"] not in ("queued", "running"), within)
@@ -101,3 +112,30 @@ def test_submitted_here_and_fetched_there(tmp_path: Path, made: Path) -> None:
     result = finished(tmp_path, first["run"])
     assert result["digest"] == laptop(tmp_path, made)
     assert not submitted(tmp_path, made, 0.0)["is_new"], "a finished run is left alone"
+
+
+@pytest.mark.long
+def test_killed_cancelled_and_on(tmp_path: Path, made: Path) -> None:
+    first = submitted(tmp_path, made, 1.5)
+    run, job = first["run"], first["submitted"]["job"]
+    out = ("--out", str(tmp_path / "results"))
+
+    def well_begun() -> bool:
+        progress = asked(tmp_path, run)["progress"]
+        return bool(progress) and progress["done"] >= 20
+
+    assert until(well_begun, 120), spectrum("logs", run, *out, json_wanted=False)
+    assert not submitted(tmp_path, made, 1.5)["is_new"], "it is under way"
+    kill(job["folder"])
+    assert until(lambda: asked(tmp_path, run)["state"] != "running", 60)
+    assert asked(tmp_path, run)["state"] == "lost", asked(tmp_path, run)["end"]
+    again = submitted(tmp_path, made, 1.5)
+    assert again["is_new"]
+    assert (again["run"], again["submitted"]["attempt"]) == (run, 2)
+    assert until(lambda: asked(tmp_path, run)["state"] == "running", 60)
+    assert "cancelled" in spectrum("cancel", run, *out, json_wanted=False)
+    assert workload.queue() == []
+    assert submitted(tmp_path, made, 1.5)["is_new"]
+    result = finished(tmp_path, run)
+    assert result["partitions_resumed"] >= 8
+    assert result["digest"] == laptop(tmp_path, made)
