@@ -15,7 +15,7 @@ from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.slurm import allocation
 from spectrum_workflows.unattended import (
     End,
-    Job,
+    JobHandle,
     Progress,
     Submitted,
     cancel,
@@ -29,7 +29,7 @@ from spectrum_workflows.unattended.notifying import check_notify
 from spectrum_workflows.unattended.request import run_name
 from spectrum_workflows.unattended.states import SILENT, status_of
 
-JOB = Job("slurm", "7", "login1", "/nowhere")
+JOB = JobHandle("slurm", "7", "login1", "/nowhere")
 ASKED = Submitted("pairs-0123456789", "pairs", "hep", "a centre", 1_000.0, 1, JOB)
 NOW = 2_000.0
 RUNNING = Progress("7", NOW - 3, "select", 30, 40)

@@ -20,7 +20,7 @@ from spectrum_workflows.sites.slurm.allocation import (
     submit_script,
 )
 from spectrum_workflows.sites.slurm.jobs import shared_folder
-from spectrum_workflows.unattended.states import Job
+from spectrum_workflows.unattended.states import JobHandle
 
 WORKING = "spectrum_workflows.unattended.working"
 LOG = "log.txt"
@@ -41,7 +41,7 @@ def new_folder(site: Site) -> Path:
     return private.new_folder(parent / "unattended", prefix="run-")
 
 
-def submit_job(site: Site, name: str, folder: Path) -> Job:
+def submit_job(site: Site, name: str, folder: Path) -> JobHandle:
     """Hand the request in a folder to a job.
 
     Raises
@@ -52,18 +52,18 @@ def submit_job(site: Site, name: str, folder: Path) -> Job:
     here = socket.gethostname()
     if isinstance(site.cluster, Slurm):
         script = run_script(site, site.cluster, name=name, folder=folder)
-        return Job("slurm", submit_script(script), here, str(folder))
-    return Job("process", start_detached(WORKING, folder, folder / LOG), here, str(folder))
+        return JobHandle("slurm", submit_script(script), here, str(folder))
+    return JobHandle("process", start_detached(WORKING, folder, folder / LOG), here, str(folder))
 
 
-def is_alive(job: Job) -> bool | None:
+def is_alive(job: JobHandle) -> bool | None:
     """Whether a job waits or works; ``None`` where that cannot be asked from here."""
     if job.kind == "slurm":
         return is_live(job.number)
     return is_running(Path(job.folder)) if job.host == socket.gethostname() else None
 
 
-def end_job(job: Job) -> None:
+def end_job(job: JobHandle) -> None:
     """End a job, and remove what it would have removed itself.
 
     Raises
@@ -81,12 +81,12 @@ def end_job(job: Job) -> None:
     clear(job)
 
 
-def clear(job: Job) -> None:
+def clear(job: JobHandle) -> None:
     """Remove the certificates and scripts of a job that is over, as far as they are here."""
     shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def log_here(job: Job) -> bytes:
+def log_here(job: JobHandle) -> bytes:
     """The log of a job as it is now; empty where it is not on this file system."""
     with suppress(OSError):
         return (Path(job.folder) / LOG).read_bytes()

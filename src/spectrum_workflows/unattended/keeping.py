@@ -12,7 +12,7 @@ from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.errors import DataError, DataNotFoundError
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.resuming import KNOWN
-from spectrum_workflows.unattended.states import End, Job, Progress, Submitted
+from spectrum_workflows.unattended.states import End, JobHandle, Progress, Submitted
 
 FOLDER = f"{KNOWN}/runs"
 """Of all unattended runs, below the results root."""
@@ -37,7 +37,7 @@ def submitted(results: str, run: str) -> Submitted | None:
     if table is None:
         return None
     try:
-        return Submitted(**{**table, "job": Job(**table["job"])})
+        return Submitted(**{**table, "job": JobHandle(**table["job"])})
     except (TypeError, KeyError) as error:
         raise _damaged(results, run, SUBMITTED) from error
 

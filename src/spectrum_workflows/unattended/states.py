@@ -13,7 +13,7 @@ SILENT = 300.0
 
 
 @dataclass(frozen=True)
-class Job:
+class JobHandle:
     """What computes a run: a batch job, or a process of one machine.
 
     Attributes
@@ -45,7 +45,7 @@ class Submitted:
         Seconds since 1970.
     attempt : int
         From 1 on: how often it was submitted.
-    job : Job
+    job : JobHandle
     """
 
     run: str
@@ -54,7 +54,7 @@ class Submitted:
     site: str
     at: float
     attempt: int
-    job: Job
+    job: JobHandle
 
 
 @dataclass(frozen=True)

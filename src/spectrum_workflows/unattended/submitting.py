@@ -25,7 +25,7 @@ from spectrum_workflows.unattended.request import (
     spec_table,
     write_request,
 )
-from spectrum_workflows.unattended.states import Job, Status, Submitted
+from spectrum_workflows.unattended.states import JobHandle, Status, Submitted
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def submit(
         notify=told,
     )
     folder = new_folder(place.site)
-    job = Job("", "", "", str(folder))
+    job = JobHandle("", "", "", str(folder))
     try:
         write_request(folder, request)
         job = submit_job(place.site, run, folder)

@@ -24,7 +24,7 @@ from spectrum_workflows.unattended import keeping
 from spectrum_workflows.unattended.jobs import LOG, clear
 from spectrum_workflows.unattended.notifying import notify
 from spectrum_workflows.unattended.request import Request, question, read_request
-from spectrum_workflows.unattended.states import End, Job, Progress, Status
+from spectrum_workflows.unattended.states import End, JobHandle, Progress, Status
 from spectrum_workflows.watching import RunState
 
 PERIOD = 5.0
@@ -171,7 +171,7 @@ def main() -> None:
     in_batch = isinstance(read_request(folder).place.site.cluster, Slurm)
     number = os.environ["SLURM_JOB_ID"] if in_batch else str(os.getpid())
     end = work(folder, number)
-    clear(Job("", number, "", str(folder)))
+    clear(JobHandle("", number, "", str(folder)))
     sys.exit(0 if end.state == "finished" and not end.error else 3)
 
 
