@@ -39,6 +39,7 @@ from spectrum_workflows.resuming import KNOWN, ledger_of
 from spectrum_workflows.showing import show_figures
 from spectrum_workflows.sites import Place, Site, load_site
 from spectrum_workflows.sites.asking import asked
+from spectrum_workflows.sites.interrupts import letting_go
 from spectrum_workflows.specs import parse, read_toml
 
 
@@ -151,6 +152,7 @@ def run(
     code = science_code(type(spec).__module__) if place.client else None
     watched = progress.watched(watch, title=spec.name, plot=science.plot_progress)
     with (
+        letting_go(),
         storage.using(place.stores),
         storage.writing_below(place.results),
         limits,

@@ -1,31 +1,36 @@
-"""Ctrl-C and Stop: what is shown of them."""
+"""What a stopped computation holds, though its traceback is kept."""
 
-import logging
-from functools import partial
-from typing import Any
+import gc
+import weakref
 
 import pytest
 
-from spectrum_workflows.sites.interrupts import hide_stray_cancellations
+from spectrum_workflows.sites.interrupts import letting_go
 
 
-def test_a_stray_cancellation_of_dask_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
-    """`cancel` of ``distributed.utils.sync`` before the request began; everything else is shown."""
-    hide_stray_cancellations()
-    hide_stray_cancellations()  # by every place
-    log = logging.getLogger("tornado.application")
+class Held:
+    """Something on workers."""
 
-    def sync() -> None:
-        def cancel() -> None:
-            future.cancel()
 
-        for callback in (cancel, sync):
-            try:
-                cancel()
-            except NameError:
-                log.exception("Exception in callback %r", partial(callback))
-        future: Any = None
+def stopped(error: type[BaseException], references: list[weakref.ref[Held]]) -> None:
+    held = Held()
+    references.append(weakref.ref(held))
+    try:
+        raise KeyError("first")
+    except KeyError as cause:
+        raise error from cause
+    finally:
+        del error
 
-    sync()
-    assert len(caplog.records) == 1
-    assert ".cancel" not in caplog.records[0].getMessage()
+
+@pytest.mark.parametrize(("error", "kept"), [(KeyboardInterrupt, False), (RuntimeError, True)])
+def test_what_was_held_is_let_go_when_it_is_stopped(
+    error: type[BaseException], *, kept: bool
+) -> None:
+    """Of an error the names are there, for whoever looks into it with a debugger."""
+    references: list[weakref.ref[Held]] = []
+    with pytest.raises(error) as caught, letting_go():
+        stopped(error, references)
+    gc.collect()
+    assert (references[0]() is not None) is kept
+    assert [entry.name for entry in caught.traceback][-1] == "stopped"

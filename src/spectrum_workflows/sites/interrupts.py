@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -54,6 +55,23 @@ def interrupted_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if pressed:
             before(signal.SIGINT, None)
+
+
+@contextmanager
+def letting_go() -> Iterator[None]:
+    """Let a computation that is stopped here let go of what it held on the workers.
+
+    A notebook keeps the traceback of the last error, and with it the local names of every
+    function that was left: futures, and so their tasks.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        error: BaseException | None = stopped
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
+        raise
 
 
 def hide_stray_cancellations() -> None:
