@@ -15,6 +15,7 @@ from spectrum_workflows import connect, load_site
 from spectrum_workflows.errors import SiteError, SpectrumError
 from spectrum_workflows.sites import job_script
 from spectrum_workflows.sites.agreement import compare_versions
+from spectrum_workflows.sites.local_pool import LocalPool
 from spectrum_workflows.sites.security import InsecureWarning, check_address, is_loopback
 from spectrum_workflows.sites.watch import Watch
 
@@ -53,7 +54,10 @@ def test_as_many_workers_as_there_is_work_for() -> None:
         place.client.cancel(slow)
 
 
-def test_a_place_without_workers_gives_up_after_its_patience() -> None:
+def test_a_place_without_workers_gives_up_after_its_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LocalPool, "reconcile", lambda _pool: None)  # it may be back in two seconds
     with connect(local(workers__patience=2)) as place:
         future = place.client.submit(time.sleep, 60)
         place.client.retire_workers()
