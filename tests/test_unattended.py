@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from spectrum_workflows import load_site, load_spec, storage
-from spectrum_workflows.errors import DataNotFoundError, SiteError, SpecError
+from spectrum_workflows.errors import DataNotFoundError, OutputError, SiteError, SpecError
 from spectrum_workflows.hep.synthetic import write_sample
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.slurm import allocation
@@ -20,12 +20,13 @@ from spectrum_workflows.unattended import (
     Submitted,
     cancel,
     find,
-    keeping,
     log,
+    state_files,
     submit,
 )
-from spectrum_workflows.unattended.asking import statuses
+from spectrum_workflows.unattended.jobs import is_alive
 from spectrum_workflows.unattended.notifying import check_notify
+from spectrum_workflows.unattended.queries import statuses
 from spectrum_workflows.unattended.request import run_name
 from spectrum_workflows.unattended.states import SILENT, status_of
 
@@ -64,12 +65,12 @@ def test_a_running_run_says_stage_and_fraction() -> None:
 
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     for part in (ASKED, RUNNING, FINISHED):
-        keeping.write(str(tmp_path), ASKED.run, part)
-    assert keeping.submitted(str(tmp_path), ASKED.run) == ASKED
-    assert keeping.progress(str(tmp_path), ASKED.run) == RUNNING
-    assert keeping.end(str(tmp_path), ASKED.run) == FINISHED
-    assert keeping.runs(str(tmp_path)) == [ASKED.run]
-    assert keeping.submitted(str(tmp_path), "another") is None
+        state_files.write(str(tmp_path), ASKED.run, part)
+    assert state_files.submitted(str(tmp_path), ASKED.run) == ASKED
+    assert state_files.progress(str(tmp_path), ASKED.run) == RUNNING
+    assert state_files.end(str(tmp_path), ASKED.run) == FINISHED
+    assert state_files.runs(str(tmp_path)) == [ASKED.run]
+    assert state_files.submitted(str(tmp_path), "another") is None
 
 
 @pytest.mark.parametrize(
@@ -84,19 +85,31 @@ def test_one_job_asks_for_all_workers_and_the_session() -> None:
     pytest.importorskip("dask_jobqueue")
     changes = {"workers.count": 3, "cluster.cores": 2, "cluster.account": "mine"}
     site = load_site("slurm", changes=changes)
-    script = allocation.run_script(site, site.cluster, name="pairs", folder=Path("/shared/run"))
+    script = allocation.run_script(
+        site,
+        site.cluster,
+        module="spectrum_workflows.unattended.working",
+        name="pairs",
+        folder=Path("/shared/run"),
+    )
     lines = script.splitlines()
     wanted = ("--ntasks=4", "--cpus-per-task=2", "--mem-per-cpu=1024M", "-A mine", "-t 01:00:00")
     assert {f"#SBATCH {one}" for one in (*wanted, "-J pairs", "--signal=B:TERM@60")} <= {*lines}
     assert "#SBATCH -n 1" not in lines
-    assert lines[-1].endswith("-m spectrum_workflows.unattended.working /shared/run")
+    assert lines[-1].endswith("-m spectrum_workflows.unattended.working /shared/run $SLURM_JOB_ID")
 
 
 def test_an_image_has_no_srun() -> None:
     pytest.importorskip("dask_jobqueue")
     site = load_site("slurm", changes={"software.image": "a.sif"})
     with pytest.raises(SiteError, match="srun"):
-        allocation.run_script(site, site.cluster, name="pairs", folder=Path("/shared/run"))
+        allocation.run_script(
+            site,
+            site.cluster,
+            module="spectrum_workflows.unattended.working",
+            name="pairs",
+            folder=Path("/shared/run"),
+        )
 
 
 class FakeStep:
@@ -152,10 +165,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 def ended(run: str, place: Place):
     for _ in range(600):
-        if (known := find(run, place)).is_over:
-            return known
+        if (state := find(run, place)).is_over:
+            return state
         time.sleep(0.1)
-    raise AssertionError(f"{known}\n{log(run, place)}")
+    raise AssertionError(f"{state}\n{log(run, place)}")
 
 
 def test_a_run_by_itself(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,13 +177,13 @@ def test_a_run_by_itself(place: Place, tmp_path: Path, monkeypatch: pytest.Monke
     first = submit(spec, place, notify=f"cat > '{told}' #")
     assert first.is_new
     assert not submit(spec, place).is_new, "it is under way"
-    known = ended(first.status.submitted.run, place)
-    assert known.state == "finished", log(known.submitted.run, place)
-    assert storage.exists(storage.join(known.end.folder, "record.json"))
+    state = ended(first.status.submitted.run, place)
+    assert state.state == "finished", log(state.submitted.run, place)
+    assert storage.exists(storage.join(state.end.folder, "record.json"))
     again = submit(spec, place)
     assert not again.is_new
     assert "nothing to do: this run is finished" in str(again)
-    assert [one.submitted.run for one in statuses(place)] == [known.submitted.run]
+    assert [one.submitted.run for one in statuses(place)] == [state.submitted.run]
     for _ in range(100):
         if told.exists() and told.read_text():
             break
@@ -181,6 +194,25 @@ def test_a_run_by_itself(place: Place, tmp_path: Path, monkeypatch: pytest.Monke
     assert other.is_new
     assert other.status.submitted.attempt == 2
     assert cancel(other.status.submitted.run, place).state in ("cancelled", "finished")
+
+
+def test_a_job_of_which_nobody_would_know_is_ended(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state cannot be written once it was taken."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jobs = []
+
+    def full(_results: str, _run: str, part: Submitted) -> None:
+        jobs.append(part.job)
+        raise OutputError("the disk is full", place.results)
+
+    monkeypatch.setattr(state_files, "write", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        submit(load_spec("hep/dimuon"), place)
+    [job] = jobs
+    assert not is_alive(job)
+    assert not Path(job.folder).exists()
 
 
 def test_names_of_runs(place: Place) -> None:

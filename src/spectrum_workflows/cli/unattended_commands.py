@@ -98,13 +98,13 @@ def status_command(
     from spectrum_workflows.unattended import find, statuses
 
     place = _place(site, change, out)
-    known = [find(run, place)] if run else statuses(place)
+    states = [find(run, place)] if run else statuses(place)
     if json:
-        screen.as_json({"runs": [_table(one) for one in known]})
+        screen.as_json({"runs": [_table(state) for state in states]})
         return
-    for one in known:
-        screen.text(str(one))
-    if not known:
+    for state in states:
+        screen.text(str(state))
+    if not states:
         screen.text(f"nothing was submitted below {place.results}")
 
 
@@ -124,23 +124,22 @@ def result_command(
 ) -> None:
     """Show the numbers of a finished run, and where its files are; exits with 3 without any."""
     from spectrum_workflows import storage
-    from spectrum_workflows.record import read_record
+    from spectrum_workflows.record import read_record, summary_in
     from spectrum_workflows.unattended import find
 
     place = _place(site, change, out)
-    known = find(run, place)
-    if known.end is None or not known.end.folder:
-        screen.error(str(known))
+    state = find(run, place)
+    if state.end is None or not state.end.folder:
+        screen.error(str(state))
         raise typer.Exit(3)
     with storage.using(place.stores):
-        record = read_record(known.end.folder)
-        summary = {k: v for k, v in record.items() if k not in IN_A_RECORD_ALONE}
+        summary = summary_in(read_record(state.end.folder))
         if json:
-            screen.as_json({**summary, "folder": known.end.folder})
+            screen.as_json({**summary, "folder": state.end.folder})
         else:
-            screen.outcomes([(summary, known.end.folder)])
-    if known.end.error:
-        screen.error(known.end.error)
+            screen.outcomes([(summary, state.end.folder)])
+    if state.end.error:
+        screen.error(state.end.error)
         raise typer.Exit(3)
 
 
@@ -149,13 +148,6 @@ def cancel_command(run: Run, site: SiteOption = None, change: Set = None, out: O
     from spectrum_workflows.unattended import cancel
 
     screen.text(str(cancel(run, _place(site, change, out))))
-
-
-IN_A_RECORD_ALONE = {
-    *("schema", "started", "spec", "spec_digest", "plan", "stages", "inputs", "copies_read"),
-    *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost"),
-}
-"""Keys of a record that are not of a summary."""
 
 
 def _table(status: Status) -> dict[str, Any]:

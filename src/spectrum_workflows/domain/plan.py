@@ -88,7 +88,8 @@ class Plan:
     method : str
         How it will be done, in words.
     published : tuple of str
-        URLs of inputs whose identity holds a published checksum: it is known wherever they lie.
+        URLs of inputs whose identity is of all their content, by a published checksum or by one
+        of their own: it is known wherever they lie.
     failures : tuple of Failure
         Inputs that could not be inspected, where a run goes on without them
         (``on_error="keep"``).

@@ -33,7 +33,7 @@ from spectrum_workflows.errors import DataError, SpectrumError
 
 R = TypeVar("R")
 
-_DAMAGED = (SpectrumError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
+_DAMAGED = (DataError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Checkpoints:
         items : sequence of Partition
             What the value is made of.
         """
-        if self.ledger is None or not self.ledger.reading:
+        if self.ledger is None or not self.ledger.reading or self._broken:
             return None
         url = self._url(name)
         try:
@@ -91,6 +91,9 @@ class Checkpoints:
                 return None
         except _DAMAGED:
             self.warnings.append(f"a damaged entry of the ledger {url}: computed again")
+            return None
+        except (SpectrumError, OSError) as error:
+            self._give_up("looked up", error)
             return None
         with suppress(DataError):
             return codec.read(written, items)
@@ -129,9 +132,9 @@ class Checkpoints:
         """Let what is being written be written, for a while."""
         if self._timer is not None:
             self._timer.cancel()
+        wait(self._writing, timeout=LAST_WORDS)
         with self._lock:
             self._waiting.clear()
-        wait(self._writing, timeout=LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, stores: storage.Stores) -> None:
@@ -152,11 +155,14 @@ class Checkpoints:
                     content = packed(written, self._header(kept))
                     storage.write_bytes(self._url(kept.name), content)
             except (SpectrumError, OSError) as error:
-                cause = " ".join(str(error).split())
-                line = f"what is finished could not be kept, to go on from: {cause}"
-                self.warnings.append(line)
-                self._broken = True
+                self._give_up("kept", error)
                 return
+
+    def _give_up(self, action: str, error: Exception) -> None:
+        """Go on without checkpoints: a run is not ended for them."""
+        cause = " ".join(str(error).split())
+        self.warnings.append(f"what is finished could not be {action}, to go on from: {cause}")
+        self._broken = True
 
     def _header(self, kept: _Kept) -> dict[str, Any]:
         assert self.ledger is not None

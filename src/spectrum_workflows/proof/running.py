@@ -25,7 +25,7 @@ from spectrum_workflows.proof.places import (
 from spectrum_workflows.proof.table import Proof, Row
 from spectrum_workflows.proof.variants import SITE, Variant
 from spectrum_workflows.record import compare, read_record
-from spectrum_workflows.sites.finding import VARIABLE
+from spectrum_workflows.sites.profile_files import VARIABLE
 
 SITES = ("serial", "laptop", "slurm", "cloud")
 _IN_NAMES = str.maketrans("/ ", "--")

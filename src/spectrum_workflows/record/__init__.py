@@ -9,7 +9,7 @@ from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.report import report, write_report
 from spectrum_workflows.record.saving import save
 from spectrum_workflows.record.spool import Spooled, check_spool, discard, find, send, spooled
-from spectrum_workflows.record.writing import damaged, read_record
+from spectrum_workflows.record.writing import damaged, read_record, summary_in
 
 __all__ = [
     "Comparison",
@@ -31,5 +31,6 @@ __all__ = [
     "send",
     "spooled",
     "stamps",
+    "summary_in",
     "write_report",
 ]

@@ -11,7 +11,7 @@ from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.outcome import Outcome
-from spectrum_workflows.record.writing import damaged, read_record
+from spectrum_workflows.record.writing import BEYOND_SUMMARY, damaged, read_record
 from spectrum_workflows.specs import parse
 from spectrum_workflows.stages import Stage
 
@@ -28,9 +28,8 @@ NOT_THE_RESULT = {
         "fraction",
         "failures",
     ),
-    *("warnings", "seconds", "cpu_seconds", "bytes_read", "share_of_data_read", "started"),
-    *("spec", "spec_digest", "plan", "stages", "inputs", "copies_read", "code", "workers"),
-    *("machine", "worker_machines", "objects", "notes", "lost"),
+    *("warnings", "seconds", "cpu_seconds", "bytes_read", "share_of_data_read"),
+    *BEYOND_SUMMARY,
 }
 """Keys of a record that every run has; the others are its science's."""
 

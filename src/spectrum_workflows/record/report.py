@@ -9,16 +9,12 @@ from typing import Any
 
 from spectrum_workflows import display, storage
 from spectrum_workflows.credentials import all_hidden
-from spectrum_workflows.record.writing import read_record
+from spectrum_workflows.record.writing import BEYOND_SUMMARY, read_record
 
 REPORT = "report.html"
 MOST = 2_500_000
 """Bytes of pictures, as text, that a report holds; those that do not fit are named."""
-BESIDE = {
-    *("schema", "started", "spec", "spec_digest", "plan", "stages", "inputs", "copies_read"),
-    *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost", "failures"),
-    *("warnings", "workflow", "name"),
-}
+BESIDE = {"failures", "warnings", "workflow", "name", *BEYOND_SUMMARY}
 """Keys of a record that do not stand in the table of numbers."""
 STYLE = """
 body{font:16px/1.45 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:0 auto;
@@ -27,7 +23,8 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #e4e4e4;
 overflow-wrap:anywhere}
-th{font-weight:600}td:first-child{min-width:7em}th,td+td{overflow-wrap:break-word}img{max-width:100%;height:auto}.bad{color:#a00000}
+th{font-weight:600}td:first-child{min-width:7em}th,td+td{overflow-wrap:break-word}
+img{max-width:100%;height:auto}.bad{color:#a00000}
 """
 
 

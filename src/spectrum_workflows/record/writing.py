@@ -23,6 +23,12 @@ from spectrum_workflows.specs import spec_digest
 RECORD = "record.json"
 SCHEMA = 1
 
+BEYOND_SUMMARY = {
+    *("schema", "started", "spec", "spec_digest", "plan", "stages", "inputs", "copies_read"),
+    *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost"),
+}
+"""Keys of a record that are not of its summary."""
+
 _OF_THE_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENOTDIR, errno.EISDIR}
 
 
@@ -181,3 +187,8 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def summary_in(record: dict[str, Any]) -> dict[str, Any]:
+    """The numbers that a person asks for first, from a record."""
+    return {name: value for name, value in record.items() if name not in BEYOND_SUMMARY}

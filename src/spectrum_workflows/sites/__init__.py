@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from spectrum_workflows.sites.finding import load_site, resolve, site_names
 from spectrum_workflows.sites.place import Place, connect
 from spectrum_workflows.sites.profile import Site, Slurm
+from spectrum_workflows.sites.profile_files import load_site, resolve, site_names
 
 __all__ = [
     "Place",

@@ -68,8 +68,10 @@ def letting_go() -> Iterator[None]:
         yield
     except KeyboardInterrupt as stopped:
         error: BaseException | None = stopped
-        while error is not None:
+        seen: list[BaseException] = []
+        while error is not None and error not in seen:
             traceback.clear_frames(error.__traceback__)
+            seen.append(error)
             error = error.__context__
         raise
 

@@ -1,6 +1,6 @@
 """Runs without anybody: submitted, asked about from any later shell, finished by themselves."""
 
-from spectrum_workflows.unattended.asking import cancel, find, log, statuses
+from spectrum_workflows.unattended.queries import cancel, find, log, statuses
 from spectrum_workflows.unattended.states import End, JobHandle, Progress, Status, Submitted
 from spectrum_workflows.unattended.submitting import Submission, submit
 

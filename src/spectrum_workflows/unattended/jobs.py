@@ -51,7 +51,7 @@ def submit_job(site: Site, name: str, folder: Path) -> JobHandle:
     """
     here = socket.gethostname()
     if isinstance(site.cluster, Slurm):
-        script = run_script(site, site.cluster, name=name, folder=folder)
+        script = run_script(site, site.cluster, module=WORKING, name=name, folder=folder)
         return JobHandle("slurm", submit_script(script), here, str(folder))
     return JobHandle("process", start_detached(WORKING, folder, folder / LOG), here, str(folder))
 

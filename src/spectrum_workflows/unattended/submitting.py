@@ -14,10 +14,10 @@ from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.record import read_record
 from spectrum_workflows.resuming import KNOWN
 from spectrum_workflows.sites import Place
-from spectrum_workflows.unattended import keeping
-from spectrum_workflows.unattended.asking import status
-from spectrum_workflows.unattended.jobs import clear, new_folder, submit_job
+from spectrum_workflows.unattended import state_files
+from spectrum_workflows.unattended.jobs import clear, end_job, new_folder, submit_job
 from spectrum_workflows.unattended.notifying import check_notify
+from spectrum_workflows.unattended.queries import status
 from spectrum_workflows.unattended.request import (
     Request,
     question,
@@ -118,10 +118,11 @@ def submit(
         about = place.site.description
         submitted = Submitted(run, spec.name, spec.workflow, about, time.time(), attempt, job)
         with storage.using(place.stores):
-            keeping.write(place.results, run, submitted)
+            state_files.write(place.results, run, submitted)
     except SpectrumError:
-        if not job.number:
-            clear(job)
+        if job.number:  # it runs, and nobody would know of it
+            end_job(job)
+        clear(job)
         raise
     return Submission(Status(submitted, "queued"), is_new=True)
 

@@ -1,4 +1,7 @@
-"""``python -m spectrum_workflows.unattended.working FOLDER``: the job of an unattended run."""
+"""The job of an unattended run: ``python -m`` this module ``FOLDER [NUMBER]``.
+
+Without the number of a batch job it is this process's.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,7 @@ from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.record import read_record
 from spectrum_workflows.sites.place import connect_in_job
-from spectrum_workflows.sites.profile import Slurm
-from spectrum_workflows.unattended import keeping
+from spectrum_workflows.unattended import state_files
 from spectrum_workflows.unattended.jobs import LOG, clear
 from spectrum_workflows.unattended.notifying import notify
 from spectrum_workflows.unattended.request import Request, question, read_request
@@ -28,7 +30,7 @@ from spectrum_workflows.unattended.states import End, JobHandle, Progress, Statu
 from spectrum_workflows.watching import RunState
 
 PERIOD = 5.0
-"""Seconds between two words about progress, where there is any."""
+"""Seconds between two writings of progress, where there is any."""
 LIFE = 60.0
 """Seconds between two signs of life."""
 MOST = 1 << 20
@@ -36,8 +38,8 @@ MOST = 1 << 20
 
 
 @dataclass
-class Voice:
-    """What a job says of itself below the results root.
+class Heartbeat:
+    """What a job writes of itself below the results root, now and then.
 
     Attributes
     ----------
@@ -60,9 +62,9 @@ class Voice:
         self.now = (state.stage, state.done, state.total)
 
     @contextmanager
-    def speaking(self) -> Iterator[None]:
+    def beating(self) -> Iterator[None]:
         """Tell of progress inside the block."""
-        thread = threading.Thread(target=self._speak, daemon=True)
+        thread = threading.Thread(target=self._beat, daemon=True)
         thread.start()
         try:
             yield
@@ -70,27 +72,27 @@ class Voice:
             self.over.set()
             thread.join(PERIOD)
 
-    def _speak(self) -> None:
+    def _beat(self) -> None:
         with storage.using(self.request.place.stores):
             while True:
                 if self.now != self.told or time.monotonic() - self.at > LIFE:
                     with suppress(SpectrumError, OSError):  # the run goes on without
-                        self._tell()
+                        self._write()
                 if self.over.wait(PERIOD):
                     return
 
-    def _tell(self) -> None:
+    def _write(self) -> None:
         now = self.now
-        said = Progress(self.number, time.time(), *now)
-        keeping.write(self.request.results, self.request.run, said)
+        progress = Progress(self.number, time.time(), *now)
+        state_files.write(self.request.results, self.request.run, progress)
         self.keep_log()
         self.told, self.at = now, time.monotonic()
 
     def keep_log(self) -> None:
         """Copy the end of the log to where the state is."""
-        folder = keeping.folder_of(self.request.results, self.request.run)
+        folder = state_files.folder_of(self.request.results, self.request.run)
         text = hidden(self.log.read_bytes()[-MOST:].decode(errors="replace"))
-        storage.write_bytes(storage.join(folder, keeping.LOG), text.encode())
+        storage.write_bytes(storage.join(folder, state_files.LOG), text.encode())
 
 
 def work(folder: Path, number: str) -> End:
@@ -104,10 +106,10 @@ def work(folder: Path, number: str) -> End:
         Of this job.
     """
     request = read_request(folder)
-    voice = Voice(request, number, folder / LOG)
+    heartbeat = Heartbeat(request, number, folder / LOG)
     try:
-        with voice.speaking():
-            end = _computed(request, folder, voice)
+        with heartbeat.beating():
+            end = _computed(request, folder, heartbeat)
     except SpectrumError as error:
         end = End(number, time.time(), "failed", error=hidden(str(error)))
     except KeyboardInterrupt:
@@ -120,27 +122,27 @@ def work(folder: Path, number: str) -> End:
     sys.stderr.flush()
     with storage.using(request.place.stores):
         with suppress(SpectrumError, OSError):
-            voice.keep_log()
-        keeping.write(request.results, request.run, end)
-        submitted = keeping.submitted(request.results, request.run)
+            heartbeat.keep_log()
+        state_files.write(request.results, request.run, end)
+        submitted = state_files.submitted(request.results, request.run)
     if request.notify and submitted:
         try:
             notify(request.notify, Status(submitted, end.state, end=end))
         except OSError as error:  # the result is there, whoever knows of it
             sys.stderr.write(hidden(f"{error}\n"))
             with storage.using(request.place.stores), suppress(SpectrumError, OSError):
-                voice.keep_log()
+                heartbeat.keep_log()
     return end
 
 
-def _computed(request: Request, folder: Path, voice: Voice) -> End:
+def _computed(request: Request, folder: Path, heartbeat: Heartbeat) -> End:
     spec, asked = request.parsed_spec(), request.place
     with connect_in_job(asked.site, folder, data=asked.data, results=asked.results) as place:
         outcome = front.run(
             spec,
             place,
             on_error=request.on_error,
-            watch=voice.watch,
+            watch=heartbeat.watch,
             resume=request.resume,
             trust_weak=request.trust_weak,
         )
@@ -149,7 +151,7 @@ def _computed(request: Request, folder: Path, voice: Voice) -> End:
         lacking = [*(f.error for f in outcome.failures), *read_record(saved).get("lost", ())]
         asked_for = "" if lacking else question(spec, outcome.plan)
     return End(
-        job=voice.number,
+        job=heartbeat.number,
         at=time.time(),
         state="finished",
         folder=saved,
@@ -166,10 +168,8 @@ def _interrupted(*_: Any) -> None:
 
 def main() -> None:
     """Work, with SIGTERM as a wish to end in order."""
-    folder = Path(sys.argv[1])
+    folder, number = Path(sys.argv[1]), (*sys.argv[2:], str(os.getpid()))[0]
     signal.signal(signal.SIGTERM, _interrupted)
-    in_batch = isinstance(read_request(folder).place.site.cluster, Slurm)
-    number = os.environ["SLURM_JOB_ID"] if in_batch else str(os.getpid())
     end = work(folder, number)
     clear(JobHandle("", number, "", str(folder)))
     sys.exit(0 if end.state == "finished" and not end.error else 3)

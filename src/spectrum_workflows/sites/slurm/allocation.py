@@ -41,11 +41,11 @@ def tasks_of(site: Site) -> int:
     return site.workers.count or site.workers.max or 1
 
 
-def run_script(site: Site, cluster: Slurm, *, name: str, folder: Path) -> str:
+def run_script(site: Site, cluster: Slurm, *, module: str, name: str, folder: Path) -> str:
     """The batch job of a whole run.
 
     It asks for one task per worker and one for scheduler and session, each with what the
-    job of one worker asks for.
+    job of one worker asks for; the latter is ``python -m module FOLDER NUMBER``.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def run_script(site: Site, cluster: Slurm, *, name: str, folder: Path) -> str:
             *(f"#SBATCH {line}" for line in (*ours, *kept)),
             *_prologue(site.software),
             *arithmetic.shell(),
-            f"exec {python} -m spectrum_workflows.unattended.working {shlex.quote(str(folder))}",
+            f"exec {python} -m {module} {shlex.quote(str(folder))} $SLURM_JOB_ID",
             "",
         ]
     )
