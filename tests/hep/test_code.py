@@ -6,11 +6,11 @@ import pickle
 import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
+from distributed.core import error_message
 
 from spectrum_workflows.code_identity import confirm
 from spectrum_workflows.errors import PartitionError, SpecError
@@ -465,8 +465,11 @@ def test_any_error_is_one_line_with_the_user_s_place(code, said, tmp_path):
     with pytest.raises(PartitionError, match=said) as found:
         selection(None)
     assert "\n" not in str(found.value)
-    with ThreadPoolExecutor(1) as sending:  # as on a worker: not at the depth that is used up here
-        assert len(sending.submit(pickle.dumps, found.value).result()) < 10_000
+    message = error_message(found.value)["exception"].data  # with tracebacks, as a worker sends it
+    assert len(message) < 20_000
+    sent = pickle.loads(message)
+    assert (type(sent), str(sent)) == (PartitionError, str(found.value))
+    assert sent.__notes__ == found.value.__notes__
 
 
 def test_a_second_process_has_it_all_without_the_folder(tmp_path):

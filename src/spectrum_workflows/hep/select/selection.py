@@ -17,7 +17,7 @@ from spectrum_workflows.hep.select.source import (
     folder_of,
     function_of,
 )
-from spectrum_workflows.hep.select.user_errors import explain
+from spectrum_workflows.hep.select.user_errors import explain, without_deep_traceback
 from spectrum_workflows.hep.spec.cuts import Bound, bound, given
 
 TOLD = ("sample", "is_data")
@@ -79,7 +79,8 @@ class Selection:
         except (Exception, SystemExit, GeneratorExit) as error:
             if isinstance(error, SpectrumError) and isinstance(self.source, Installed):
                 raise
-            raise explain(error, folder_of(self.source), self.where) from error
+            explained = explain(error, folder_of(self.source), self.where)
+            raise explained from without_deep_traceback(error)
 
     @property
     def digest(self) -> str:

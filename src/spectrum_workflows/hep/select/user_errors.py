@@ -11,6 +11,9 @@ from spectrum_workflows.errors import PartitionError
 _LINES = 40
 """Lines of a traceback that are kept."""
 
+DEEPEST = 100
+"""Steps of a traceback that is sent as a whole."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -73,6 +76,15 @@ def explain(error: BaseException, folder: Path | None, where: str) -> PartitionE
     full = "".join(traceback.format_exception_only(error)).strip().splitlines()[:_LINES]
     explained.add_note("\n".join(["Traceback of the selection:", *lines[-_LINES:], *full]))
     return explained
+
+
+def without_deep_traceback(error: BaseException) -> BaseException:
+    """The error, without a traceback that would be too deep to be sent by a worker.
+
+    Dask sends the traceback along, entry in entry, and where that fails an error of no kind.
+    """
+    depth = sum(1 for _ in traceback.walk_tb(error.__traceback__))
+    return error if depth <= DEEPEST else error.with_traceback(None)
 
 
 def first_line(error: BaseException) -> str:
