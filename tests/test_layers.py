@@ -48,6 +48,7 @@ LAYERS = {
             "doctor",
             "doctor.finding",
             "errors",
+            "interrupts",
             "domain.contents",
             "domain.converter",
             "domain.deviation",

@@ -34,12 +34,12 @@ from spectrum_workflows.errors import (
     SpecError,
     SpectrumError,
 )
+from spectrum_workflows.interrupts import hearing_interrupts, letting_go
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.resuming import KNOWN, ledger_of
 from spectrum_workflows.showing import show_figures
 from spectrum_workflows.sites import Place, Site, load_site
 from spectrum_workflows.sites.asking import asked
-from spectrum_workflows.sites.interrupts import letting_go
 from spectrum_workflows.specs import parse, read_toml
 
 
@@ -152,6 +152,7 @@ def run(
     code = science_code(type(spec).__module__) if place.client else None
     watched = progress.watched(watch, title=spec.name, plot=science.plot_progress)
     with (
+        hearing_interrupts(),
         letting_go(),
         storage.using(place.stores),
         storage.writing_below(place.results),
@@ -280,8 +281,9 @@ def plot(outcome: Outcome) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    show_figures()
-    return outcome.domain.plot(outcome.result)
+    with hearing_interrupts():
+        show_figures()
+        return outcome.domain.plot(outcome.result)
 
 
 def save(outcome: Outcome, place: Place) -> str:
@@ -305,7 +307,7 @@ def save(outcome: Outcome, place: Place) -> str:
         The place's results root cannot be written to; the error says in which
         folder of this machine the result is kept.  `save` may be called again.
     """
-    with storage.using(place.stores):
+    with hearing_interrupts(), storage.using(place.stores):
         return record.save(outcome, place.results, spools=place.spools)
 
 

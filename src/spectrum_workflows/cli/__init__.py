@@ -3,9 +3,9 @@
 import atexit
 import signal
 import sys
-import threading
-from _thread import interrupt_main
 from types import FrameType
+
+from spectrum_workflows.interrupts import interrupt_soon, is_deaf
 
 __all__ = ["main"]
 
@@ -27,8 +27,8 @@ def main() -> None:
 
 def _interrupted(_number: int, frame: FrameType | None) -> None:
     """End with one line on Ctrl-C; what is open is closed on the way."""
-    if _is_deaf(frame):
-        threading.Timer(0.05, interrupt_main).start()
+    if is_deaf(frame):
+        interrupt_soon()
         return
     sys.stderr.write("spectrum: interrupted\n")
     sys.exit(130)
@@ -37,12 +37,3 @@ def _interrupted(_number: int, frame: FrameType | None) -> None:
 def _ending(_number: int, _frame: FrameType | None) -> None:
     """While a command that is done takes itself down, only a second Ctrl-C counts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _is_deaf(frame: FrameType | None) -> bool:
-    """Whether Python is where it only notes an exception and goes on: in the collector."""
-    while frame is not None:
-        if frame.f_code.co_name in {"_gc_callback", "__del__"}:
-            return True
-        frame = frame.f_back
-    return False

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.interrupts import without_interrupts
 from spectrum_workflows.sites.closed import (
     check_dashboard,
     closed,
@@ -17,7 +18,6 @@ from spectrum_workflows.sites.closed import (
     worker,
 )
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options
-from spectrum_workflows.sites.interrupts import without_interrupts
 from spectrum_workflows.sites.local_pool import LocalPool
 from spectrum_workflows.sites.private import Scratch
 from spectrum_workflows.sites.profile import Local, Site

@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Self
 from spectrum_workflows import display, storage
 from spectrum_workflows.credentials import hidden
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.interrupts import (
+    hearing_interrupts,
+    hide_stray_cancellations,
+    interrupted_later,
+)
 from spectrum_workflows.sites.dashboard import dashboard_link, memory_of
 from spectrum_workflows.sites.deployment import Deployment
-from spectrum_workflows.sites.interrupts import hide_stray_cancellations, interrupted_later
 from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
 from spectrum_workflows.sites.spooling import spools
 from spectrum_workflows.sites.watch import Watch, connected
@@ -140,7 +144,8 @@ def connect(site: Site, *, data: str | None = None, results: str | None = None) 
         The workers could not be started, did not come within the site's
         patience, or have other software.
     """
-    return _connected(site, data or site.data, results or site.results, _started)
+    with hearing_interrupts():
+        return _connected(site, data or site.data, results or site.results, _started)
 
 
 def connect_in_job(site: Site, folder: Path, *, data: str, results: str) -> Place:

@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 
 from spectrum_workflows import arithmetic
 from spectrum_workflows.errors import MissingExtraError, SiteError
+from spectrum_workflows.interrupts import without_interrupts
 from spectrum_workflows.sites import private
 from spectrum_workflows.sites.closed import (
     check_dashboard,
@@ -24,7 +25,6 @@ from spectrum_workflows.sites.closed import (
     worker,
 )
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options, missing
-from spectrum_workflows.sites.interrupts import without_interrupts
 from spectrum_workflows.sites.profile import Site, Slurm, Software
 from spectrum_workflows.sites.security import certificate_files, warn_insecure
 from spectrum_workflows.sites.slurm.caretaker import Caretaker

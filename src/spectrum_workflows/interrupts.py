@@ -6,10 +6,63 @@ import logging
 import signal
 import threading
 import traceback
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from types import FrameType
+
+DEAF_FUNCTIONS = {"_gc_callback", "__del__"}
+DEAF_MODULES = {"weakref", "_weakrefset"}
+SOON = 0.05
+"""Seconds after which an interrupt that would not have been heard is given again."""
+
+
+def is_deaf(frame: FrameType | None) -> bool:
+    """Whether Python is where it only notes an exception and goes on.
+
+    That is within the collector, and wherever an object goes that is weakly referred to.
+    """
+    while frame is not None:
+        if frame.f_code.co_name in DEAF_FUNCTIONS:
+            return True
+        if frame.f_globals.get("__name__") in DEAF_MODULES:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def interrupt_soon() -> None:
+    """Interrupt the main thread again in a moment, in whatever it waits for by then."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        threading.Timer(SOON, signal.pthread_kill, (main, signal.SIGINT)).start()
+    else:  # Windows
+        threading.Timer(SOON, interrupt_main).start()
+
+
+@contextmanager
+def hearing_interrupts() -> Iterator[None]:
+    """Let no Ctrl-C in this block be lost: where Python would only note it, it comes a bit later.
+
+    Elsewhere than in the main thread nothing is changed: Python interrupts that one only.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if is_deaf(frame):
+            interrupt_soon()
+        else:
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is hear:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -22,6 +75,8 @@ def without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    from multiprocessing import resource_tracker
+
     resource_tracker.ensure_running()  # it unblocks the signal in whichever thread starts it
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,0 +1,96 @@
+"""Stop and Ctrl-C: heard wherever Python is; and what a stopped computation holds."""
+
+import gc
+import signal
+import time
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+from spectrum_workflows.interrupts import hearing_interrupts, letting_go
+
+
+class Held:
+    """Something on workers."""
+
+
+def stopped(error: type[BaseException], references: list[weakref.ref[Held]]) -> None:
+    held = Held()
+    references.append(weakref.ref(held))
+    try:
+        raise KeyError("first")
+    except KeyError as cause:
+        raise error from cause
+    finally:
+        del error
+
+
+@pytest.mark.parametrize(("error", "kept"), [(KeyboardInterrupt, False), (RuntimeError, True)])
+def test_what_was_held_is_let_go_when_it_is_stopped(
+    error: type[BaseException], *, kept: bool
+) -> None:
+    """Of an error the names are there, for whoever looks into it with a debugger."""
+    references: list[weakref.ref[Held]] = []
+    with pytest.raises(error) as caught, letting_go():
+        stopped(error, references)
+    gc.collect()
+    assert (references[0]() is not None) is kept
+    assert [entry.name for entry in caught.traceback][-1] == "stopped"
+
+
+def press() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+class Pressed:
+    """Ctrl-C comes while it goes."""
+
+    def __del__(self) -> None:
+        press()
+
+
+def lose_something() -> None:
+    Pressed()
+
+
+def lose_a_weakly_referred_thing() -> None:
+    """A set of weak references is being iterated over, so what goes is noted for later."""
+
+    class Noting(list):  # type: ignore[type-arg]
+        def append(self, item: object) -> None:
+            press()
+
+    thing = Held()
+    things = weakref.WeakSet([thing])
+    things._iterating = {1}  # type: ignore[attr-defined]
+    things._pending_removals = Noting()  # type: ignore[attr-defined]
+    del thing
+
+
+@hearing_interrupts()
+def lose_and_wait(lose: Callable[[], None]) -> None:
+    lose()
+    time.sleep(5)
+
+
+@pytest.mark.parametrize("lose", [lose_something, lose_a_weakly_referred_thing])
+def test_an_interrupt_that_python_would_only_note_is_heard(lose: Callable[[], None]) -> None:
+    """Without, Python prints "Exception ignored" in red, and goes on."""
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        lose_and_wait(lose)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_any_other_interrupt_is_heard_at_once() -> None:
+    steps = []
+
+    @hearing_interrupts()
+    def work() -> None:
+        press()
+        steps.append("it went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert not steps
