@@ -78,6 +78,7 @@ LAYERS = {
             "hep.columns",
             "hep.completeness",
             "hep.cut_flow",
+            "hep.filter_flow",
             "hep.envelopes",
             "hep.histogram",
             "hep.luminosity",

@@ -36,8 +36,8 @@ def ours(spec, sample, file):
     spec = spec.changed(samples={sample: {"files": [str(file)]}})
     (partition,) = DOMAIN.plan(spec, "").partitions
     tree = open_tree(partition.url, partition.tree)
-    events, selection = prepare(tree, partition, load_workload(spec))
-    found = selection(events)
+    prepared = prepare(tree, partition, load_workload(spec))
+    found = prepared.selection(prepared.seen)
     return {region: np.asarray(getattr(o, "values", o), np.float64) for region, o in found.items()}
 
 

@@ -16,6 +16,7 @@ from spectrum_workflows.specs import closest
 
 if TYPE_CHECKING:
     from spectrum_workflows.hep.spec import HepSpec
+    from spectrum_workflows.hep.spec.event_filters import FilterSpec, TriggerSpec
 
 CERTIFICATION = ("run", "luminosityBlock")
 """Branches that a list of good runs is applied to."""
@@ -34,8 +35,12 @@ class RequestedColumns:
         What the selection sees, each once.
     triggers : tuple of str
         Trigger bits, of which one must have fired.
+    vetoing : tuple of str
+        Trigger bits of earlier primary data sets, of which none may have fired.
+    filters : tuple of str
+        Flags, of which all must be set.
     absent : tuple of str
-        Those of them that are false where a file does not have them.
+        Those of all of them that a file need not have: such bits are false, such flags true.
     fallbacks : mapping of str to FallbackSpec
         What may stand in, by column.
     certified : bool
@@ -53,6 +58,13 @@ class RequestedColumns:
     certified: bool = False
     normalisation: str = ""
     inputs: tuple[str, ...] = ()
+    vetoing: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+
+    @property
+    def bits(self) -> tuple[str, ...]:
+        """Bits of events, each once."""
+        return tuple(dict.fromkeys((*self.triggers, *self.vetoing, *self.filters)))
 
     @property
     def every(self) -> tuple[str, ...]:
@@ -65,16 +77,17 @@ class RequestedColumns:
         return self.normalisation == "genweight"
 
     def read(self, fallbacks_used: Iterable[str]) -> tuple[str, ...]:
-        """Branches to read, each once, of a file that lacks these columns and triggers."""
+        """Branches to read, each once, of a file that lacks these columns and bits."""
         lacking = set(fallbacks_used)
         names: list[str] = []
         for name in self.every:
             names += sources(self.fallback(name)) if name in lacking else [name]
-        names += [*self.present(lacking), *(CERTIFICATION if self.certified else ())]
+        names += [name for name in self.bits if name not in lacking]
+        names += CERTIFICATION if self.certified else ()
         return tuple(dict.fromkeys(names))
 
     def fallbacks_used(self, have: Iterable[str]) -> tuple[str, ...]:
-        """Columns and triggers that are not among the branches, and need not be."""
+        """Columns and bits that are not among the branches, and need not be."""
         known, fallbacks = set(have), self.fallbacks or {}
         columns = [n for n in self.every if n not in known and n in fallbacks]
         return (*columns, *(n for n in self.absent if n not in known and n not in columns))
@@ -98,10 +111,10 @@ class RequestedColumns:
         return (self.fallbacks or {})[name]
 
     def words(self, name: str) -> str:
-        """Consequence of a column or trigger that a file lacks, in one line."""
+        """Consequence of a column or bit that a file lacks, in one line."""
         if name in self.every:
             return self.fallback(name).words(name)
-        return f"{name} is absent, taken as false"
+        return f"{name} is absent, taken as {'true' if name in self.filters else 'false'}"
 
 
 def cuts(requested: RequestedColumns, fallbacks_used: Iterable[str]) -> dict[str, Any]:
@@ -207,7 +220,9 @@ def refuse_missing(
 
 def _remedy(column: str, requested: RequestedColumns | None) -> str:
     """Remedy for a branch that not all files have: what to write in the spec."""
-    if requested and column in requested.triggers:
+    if requested and column in requested.filters:
+        return f'where it may be absent, say so: event_filters = [{{path = "{column}", absent = true}}]'
+    if requested and column in requested.bits:
         return f'where it may be absent, say so: triggers = [{{path = "{column}", absent = false}}]'
     if requested and column not in requested.every:
         return ""
@@ -240,16 +255,20 @@ def to_keep(spec: HepSpec) -> list[str]:
     certifies and weights.
     """
     keep = [f"{name}?" if name in spec.fallbacks else name for name in spec.columns]
-    some = any(sample.triggers is not None for sample in spec.samples.values())
-    triggers = [t for name in spec.samples for t in spec.triggers_of(name)]
-    for trigger in triggers:
-        must = trigger.absent is None and not some
-        keep += [] if trigger.path in keep else [trigger.path if must else f"{trigger.path}?"]
+    own = any(s.triggers is not None or s.event_filters is not None for s in spec.samples.values())
+    some = own or bool(spec.primary_datasets)
+    for bit in (b for name in spec.samples for b in _bits_of(spec, name)):
+        must = bit.absent is None and not some
+        keep += [] if bit.path in keep else [bit.path if must else f"{bit.path}?"]
     fallbacks_used = [name for fallback in spec.fallbacks.values() for name in sources(fallback)]
     of_samples = [name for sample in spec.samples.values() for name in sample.columns]
     perhaps = [*spec.simulation_columns, *of_samples, *fallbacks_used, *CERTIFICATION, GENERATED]
     perhaps += spec.object_columns
     return list(dict.fromkeys([*keep, *(f"{name}?" for name in perhaps if name not in keep)]))
+
+
+def _bits_of(spec: HepSpec, sample: str) -> list[TriggerSpec | FilterSpec]:
+    return [*spec.triggers_of(sample), *spec.vetoing_of(sample), *spec.filters_of(sample)]
 
 
 def sources(fallback: FallbackSpec) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import cut_flow
+from spectrum_workflows.hep import cut_flow, filter_flow
 from spectrum_workflows.hep.completeness import joined, processed_weight
 from spectrum_workflows.hep.envelopes import up_and_down
 from spectrum_workflows.hep.normalisation import usable
@@ -229,6 +229,7 @@ def merge(a: Filled, b: Filled) -> Filled:
         joined(a.files, b.files),
         _summed(a.fates, b.fates),
         (*a.written, *b.written),
+        _summed(a.left, b.left),
     )
 
 
@@ -259,7 +260,16 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     }
     events = {sample: total.events.get(sample, 0) for sample in spec.samples}
     flows = cut_flow.cut_flows(total.fates, spec, weights)
-    return HepResult(spec, histograms, selected, events, weights, tuple(missing), cut_flows=flows)
+    return HepResult(
+        spec,
+        histograms,
+        selected,
+        events,
+        weights,
+        tuple(missing),
+        cut_flows=flows,
+        filter_flows=filter_flow.filter_flows(total.left, spec, weights),
+    )
 
 
 def _envelopes(total: Filled, spec: HepSpec) -> dict[tuple[str, str], hist.Hist]:
@@ -286,7 +296,7 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
     with underflow first and overflow last, an axis of categories (bins + 1,),
     and two axes the shape of both; ``sample/region/entries``, ``sample/events``
     and of data ``sample/luminosity`` have shape (1,); of cut flows see
-    `cut_flow.arrays`.
+    `cut_flow.arrays` and `filter_flow.arrays`.
     """
     out: dict[str, NDArray[np.float64]] = {}
     for (sample, name), h in result.histograms.items():
@@ -299,7 +309,7 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
         out[f"{sample}/events"] = np.array([n], np.float64)
     for sample, of in result.luminosities.items():
         out[f"{sample}/luminosity"] = np.array([of.processed], np.float64)
-    return out | cut_flow.arrays(result.cut_flows)
+    return out | cut_flow.arrays(result.cut_flows) | filter_flow.arrays(result.filter_flows)
 
 
 def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Deviation:

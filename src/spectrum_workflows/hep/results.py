@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.domain import Panel
-from spectrum_workflows.hep import cut_flow
+from spectrum_workflows.hep import cut_flow, filter_flow
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.types import FitResult, HepResult, PartialHistograms
 
@@ -47,7 +47,7 @@ def summary(result: HepResult) -> dict[str, Any]:
             for sample in result.spec.samples
         },
     }
-    out |= cut_flow.summary(result)
+    out |= filter_flow.summary(result) | cut_flow.summary(result)
     if result.columns is not None:
         out["columns_out"] = dict(vars(result.columns))
     if result.luminosities:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.domain import plain_result
-from spectrum_workflows.hep import cut_flow
+from spectrum_workflows.hep import cut_flow, filter_flow
 from spectrum_workflows.hep.types import HepResult
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
         ``sample``, ``label``, ``histogram``, ``data``, ``events`` processed, ``entries`` selected
         for it (of the region on its first axis), ``yield``: the sum of weights with what lies
         outside the axis, and its statistical ``error``.  Where the spec combines cuts, also a
-        record for every sample, ``region``, ``variation`` and ``cut``; keys that a record does not
-        have are None.
+        record for every sample, ``region``, ``variation`` and ``cut``; where it counts events before
+        the selection, such records without a region.  Keys that a record does not have are None.
     """
     spec, rows = result.spec, []
     for sample, described in spec.samples.items():
@@ -117,7 +117,7 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
                     "error": float(np.sqrt(h.variances(flow=True).sum())),
                 }
             )
-    flows = cut_flow.table(result)
+    flows = [*filter_flow.table(result), *cut_flow.table(result)]
     if not flows:
         return rows
     both = {name: None for row in (*rows, *flows) for name in row}

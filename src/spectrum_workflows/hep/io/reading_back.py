@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import cut_flow, histogram
+from spectrum_workflows.hep import cut_flow, filter_flow, histogram
 from spectrum_workflows.hep.io.write import FIT_NAME, JSON_NAME, WORKSPACE_NAME, read
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import (
@@ -57,6 +57,7 @@ def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
             synthetic=_names(summary.get("generated_events", "")),
             columns=_columns(summary.get("columns_out")),
             cut_flows=cut_flow.from_arrays(arrays, spec),
+            filter_flows=filter_flow.from_arrays(arrays, spec),
             luminosities=_luminosities(summary.get("luminosity", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -203,7 +203,7 @@ def _possible(
     info: FileInfo, file: InputFile, requested: RequestedColumns, max_events: int
 ) -> bool:
     """Whether an entry fits its file, and what is read of it."""
-    names = {*requested.columns, *requested.triggers}
+    names = {*requested.columns, *requested.bits}
     covered = pairwise([(0, 0), *info.cut, (info.entries, info.entries)])
     return (
         info.url == file.url

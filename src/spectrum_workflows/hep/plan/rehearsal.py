@@ -63,7 +63,7 @@ def _rehearse(workload: Workload, file: InputFile, info: FileInfo) -> list[str]:
     )
     selection = selection_for(events, workload)
     try:
-        seen = filter_events(nothing, events, workload)
+        seen = filter_events(nothing, events, workload).seen
         observables = check_regions(observe(seen, selection, workload, file.sample), seen=0)
     except PartitionError as error:
         if isinstance(error.__cause__, FieldNotFoundError) or "no field named" in error.what:

@@ -1,4 +1,4 @@
-"""Event filters: trigger bits and certified luminosity blocks."""
+"""Event filters: trigger bits, flags and certified luminosity blocks."""
 
 from __future__ import annotations
 
@@ -99,3 +99,27 @@ def any_fired(events: Any, triggers: Sequence[str]) -> NDArray[np.bool_]:
     for trigger in triggers:
         fired |= np.asarray(events[trigger], np.bool_)
     return fired
+
+
+def all_set(events: Any, flags: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether all of some flags are set; shape (n_events,)."""
+    passed = np.ones(len(events), np.bool_)
+    for flag in flags:
+        passed &= np.asarray(events[flag], np.bool_)
+    return passed
+
+
+def left(weights: NDArray[Any] | None, passed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Events that pass, and their sums of weights and of squared weights; shape (3,).
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_events,), optional
+        1 if left out.
+    passed : ndarray of bool, shape (n_events,)
+    """
+    number = np.count_nonzero(passed)
+    if weights is None:
+        return np.full(3, float(number))
+    own = np.asarray(weights, np.float64)[passed]
+    return np.array([number, own.sum(), (own**2).sum()])

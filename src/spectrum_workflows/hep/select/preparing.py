@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import awkward as ak
@@ -19,6 +20,13 @@ from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.observables import LARGEST_WEIGHT
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.select.workload import Workload
+from spectrum_workflows.hep.spec.event_filters import (
+    GOOD_RUNS,
+    OVERLAPS,
+    PRESELECT,
+    READ,
+    TRIGGERS,
+)
 from spectrum_workflows.hep.types import Events
 
 FIRST, COLUMNS = 50, 3
@@ -26,11 +34,46 @@ FIRST, COLUMNS = 50, 3
 numbers of runs and events begin alike in most simulated samples."""
 
 
-def prepare(tree: OpenTree, events: Events, workload: Workload) -> tuple[ak.Array, Selection]:
+@dataclass(frozen=True)
+class FilteredEvents:
+    """Events that count.
+
+    Attributes
+    ----------
+    seen : ak.Array, shape (n_events,)
+        With the columns of the selection.
+    left : mapping of str to ndarray, shape (3,)
+        By row, where it is asked for: events that are left, and their sums of generator weights
+        and of squared weights.
+    """
+
+    seen: ak.Array
+    left: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class PreparedEvents:
+    """Events as the selection sees them, and the selection with its cuts.
+
+    Attributes
+    ----------
+    seen : ak.Array, shape (n_events,)
+        With the columns of the selection.
+    selection : Selection
+    left : mapping of str to ndarray, shape (3,)
+        As of `FilteredEvents`.
+    """
+
+    seen: ak.Array
+    selection: Selection
+    left: Mapping[str, NDArray[np.float64]]
+
+
+def prepare(tree: OpenTree, events: Events, workload: Workload) -> PreparedEvents:
     """The events of a partition as the selection sees them, and the selection with its cuts.
 
-    Events without a trigger, and data outside of the good runs, are left out;
-    they count as processed all the same.
+    Events without a trigger or a flag, of which an earlier primary data set has a copy, and data
+    outside of the good runs, are left out; they count as processed all the same.
 
     Parameters
     ----------
@@ -39,12 +82,6 @@ def prepare(tree: OpenTree, events: Events, workload: Workload) -> tuple[ak.Arra
     events : Events
         The partition.
     workload : Workload
-
-    Returns
-    -------
-    seen : ak.Array, shape (n_events,)
-        With the columns of the selection.
-    selection : Selection
 
     Raises
     ------
@@ -56,7 +93,8 @@ def prepare(tree: OpenTree, events: Events, workload: Workload) -> tuple[ak.Arra
     events = replace(events, fallbacks_used=_fallbacks_used(tree, events, requested))
     branches = read(tree, events, requested.read(events.fallbacks_used), requested=requested)
     _check_numbers(branches, events, requested)
-    return filter_events(branches, events, workload), selection_for(events, workload)
+    filtered = filter_events(branches, events, workload)
+    return PreparedEvents(filtered.seen, selection_for(events, workload), filtered.left)
 
 
 def _fallbacks_used(tree: OpenTree, events: Events, requested: RequestedColumns) -> tuple[str, ...]:
@@ -120,7 +158,7 @@ def _check_numbers(branches: ak.Array, events: Events, requested: RequestedColum
             numbers = _flat(branches, name, "iu", events)
             bad = (numbers < 0) | (numbers.astype(np.uint64) >= event_filters.BLOCKS)
             _refuse(bad, numbers, name, events)
-    for name in requested.triggers:
+    for name in requested.bits:
         if name in branches.fields:
             bits = _flat(branches, name, "biu", events)
             _refuse(bits.astype(np.uint64) > 1, bits, name, events)
@@ -156,7 +194,7 @@ def selection_for(events: Events, workload: Workload) -> Selection:
     return workload.selection.with_cuts(changed) if changed else workload.selection
 
 
-def filter_events(branches: ak.Array, events: Events, workload: Workload) -> ak.Array:
+def filter_events(branches: ak.Array, events: Events, workload: Workload) -> FilteredEvents:
     """The events that count, with the columns of the selection.
 
     Parameters
@@ -169,18 +207,51 @@ def filter_events(branches: ak.Array, events: Events, workload: Workload) -> ak.
     """
     requested = workload.requested[events.sample]
     seen = columns.as_selection_sees(branches, requested, events.fallbacks_used)
+    masks = dict(_masks(branches, events, workload))
+    passed = np.ones(len(seen), np.bool_)
+    counted: dict[str, NDArray[np.float64]] = {}
+    rows = workload.filter_rows.get(events.sample, ())
+    for row, mask in {**({READ: passed} if rows else {}), **masks}.items():
+        passed = passed & mask
+        if rows:
+            counted[row] = _left(seen, passed, requested)
+    seen = seen[passed] if masks else seen
+    if workload.preselect:
+        passed = _preselected(seen, selection_for(events, workload), workload.preselect)
+        if rows:
+            counted[PRESELECT] = _left(seen, passed, requested)
+        seen = seen[passed]
+    return FilteredEvents(seen, counted)
+
+
+def _masks(
+    branches: ak.Array, events: Events, workload: Workload
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """What leaves events out by what the file has of them, each with the events that pass."""
+    requested = workload.requested[events.sample]
+    present = {name for name in requested.bits if name not in events.fallbacks_used}
+    for bit in requested.bits:
+        if bit in present:
+            _flat(branches, bit, "biu", events)
     if requested.triggers:
-        present = requested.present(events.fallbacks_used)
-        for trigger in present:
-            _flat(branches, trigger, "biu", events)
-        fired = event_filters.any_fired(branches, present)
-        seen, branches = seen[fired], branches[fired]
+        fired = [name for name in requested.triggers if name in present]
+        yield TRIGGERS, event_filters.any_fired(branches, fired)
+    if requested.vetoing:
+        fired = [name for name in requested.vetoing if name in present]
+        yield OVERLAPS, ~event_filters.any_fired(branches, fired)
     if requested.certified and workload.good_runs is not None:
         run, block = (branches[name] for name in columns.CERTIFICATION)
-        seen = seen[event_filters.in_good_runs(run, block, workload.good_runs)]
-    if workload.preselect:
-        seen = seen[_preselected(seen, selection_for(events, workload), workload.preselect)]
-    return seen
+        yield GOOD_RUNS, event_filters.in_good_runs(run, block, workload.good_runs)
+    for name in requested.filters:
+        yield name, event_filters.all_set(branches, [name] if name in present else [])
+
+
+def _left(
+    seen: ak.Array, passed: NDArray[np.bool_], requested: RequestedColumns
+) -> NDArray[np.float64]:
+    """Events that pass, with their generator weights where the sample has such."""
+    weights = seen[columns.GENERATED] if requested.generator_weighted else None
+    return event_filters.left(weights, passed)
 
 
 def _preselected(seen: ak.Array, selection: Selection, name: str) -> NDArray[np.bool_]:

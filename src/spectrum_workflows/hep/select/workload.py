@@ -65,6 +65,8 @@ class Workload:
         Columns of selected events to write.
     luminosity_table : LuminosityTable or None
         Recorded luminosity of blocks; not asked for if left out.
+    filter_rows : mapping of str to tuple of str
+        Rows of every sample that count what is left before the selection; see `HepSpec`.
     """
 
     requested: Mapping[str, RequestedColumns]
@@ -85,6 +87,7 @@ class Workload:
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     select_varied: str = ""
     columns_out: ColumnsOutSpec | None = None
+    filter_rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -153,24 +156,32 @@ def load_workload(spec: HepSpec) -> Workload:
         spec.combined_regions,
         spec.select_varied,
         _columns_out(spec),
+        {name: spec.filter_rows(name) for name in spec.samples},
     )
 
 
 def _requested(spec: HepSpec, name: str, declarations: Declarations) -> RequestedColumns:
     """The columns requested of the files of a sample."""
-    sample, triggers = spec.samples[name], spec.triggers_of(name)
+    sample = spec.samples[name]
+    triggers, vetoing, filters = (
+        of(name) for of in (spec.triggers_of, spec.vetoing_of, spec.filters_of)
+    )
     normalisation = "" if sample.data or spec.normalisation == "none" else spec.normalisation
     simulated = () if sample.data else spec.simulation_columns
     weight = (columns.GENERATED,) if normalisation == "genweight" else ()
     declared = declarations.samples.get(name)
     return RequestedColumns(
         tuple(dict.fromkeys((*spec.columns, *simulated, *sample.columns, *weight))),
-        tuple(dict.fromkeys(trigger.path for trigger in triggers)),
-        tuple(dict.fromkeys(t.path for t in triggers if t.absent is not None)),
+        tuple(trigger.path for trigger in triggers),
+        tuple(
+            dict.fromkeys(b.path for b in (*triggers, *vetoing, *filters) if b.absent is not None)
+        ),
         dict(spec.fallbacks),
         certified=bool(spec.good_runs) and sample.data,
         normalisation=normalisation,
         inputs=() if declared is None else declared.columns,
+        vetoing=tuple(trigger.path for trigger in vetoing),
+        filters=tuple(flag.path for flag in filters),
     )
 
 

@@ -16,15 +16,22 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from spectrum_workflows.hep.spec import fallback, fit_check, objects_check, regions
+from spectrum_workflows.hep.spec import event_filters, fallback, fit_check, objects_check, regions
 from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 from spectrum_workflows.hep.spec.cuts import Cut
+from spectrum_workflows.hep.spec.event_filters import (
+    Filters,
+    FilterSpec,
+    PrimaryDatasetSpec,
+    Triggers,
+    TriggerSpec,
+)
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.hep.spec.fit import FitSpec
 from spectrum_workflows.hep.spec.objects import MetSpec, ObjectSpec, column_of
 from spectrum_workflows.hep.spec.regions import Categories, RegionSpec
-from spectrum_workflows.hep.spec.samples import SampleSpec, Triggers, TriggerSpec
+from spectrum_workflows.hep.spec.samples import SampleSpec
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.spec.variations import VariationSpec
 from spectrum_workflows.hep.spec.weights import GeneratorWeightSpec, WeightSpec
@@ -83,6 +90,11 @@ class HepSpec(FrozenModel):
     """What may stand in for a column that a file does not have."""
     triggers: Triggers = ()
     """Only events in which at least one of these bits is set, in data and simulation."""
+    primary_datasets: tuple[PrimaryDatasetSpec, ...] = ()
+    """Primary data sets with their triggers, in an order: an event that is in several is taken from
+    the first.  Simulation needs a trigger of any."""
+    event_filters: Filters = ()
+    """Only events in which all of these flags are set, in data and simulation."""
     good_runs: str = ""
     """List of good runs, beside the spec: a JSON file in the format of CMS certification.  Data in
     other luminosity blocks is left out."""
@@ -168,6 +180,7 @@ class HepSpec(FrozenModel):
                 if sample.data or self.samples[sample.varies].data:
                     raise ValueError(f"samples.{name}: data varies nothing, and nothing varies it")
         regions.check(self)
+        event_filters.check(self)
         objects_check.check(self)
         fit_check.check(self)
         return self
@@ -267,9 +280,19 @@ class HepSpec(FrozenModel):
 
     def triggers_of(self, sample: str) -> tuple[TriggerSpec, ...]:
         """Trigger bits of a sample, of which one must have fired."""
-        own = self.samples[sample].triggers
-        named = self.triggers if own is None else own
-        return tuple(TriggerSpec(path=t) if isinstance(t, str) else t for t in named)
+        return event_filters.triggers_of(self, sample)
+
+    def vetoing_of(self, sample: str) -> tuple[TriggerSpec, ...]:
+        """Trigger bits of earlier primary data sets, of which none may have fired."""
+        return event_filters.vetoing_of(self, sample)
+
+    def filters_of(self, sample: str) -> tuple[FilterSpec, ...]:
+        """Flags that all events of a sample must have."""
+        return event_filters.filters_of(self, sample)
+
+    def filter_rows(self, sample: str) -> tuple[str, ...]:
+        """Rows of the events that are left before the selection; none if nobody counts."""
+        return event_filters.rows_of(self, sample)
 
     def luminosity_of(self, sample: str) -> float | None:
         """Integrated luminosity that a sample is scaled to, in 1/pb."""

@@ -1,13 +1,14 @@
-"""The samples of a spec: files of one process or data set, and its trigger bits."""
+"""The samples of a spec: files of one process or data set, and what is its own."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
 from spectrum_workflows.catalogue.entries import PREFIX
 from spectrum_workflows.hep.spec.cuts import Cut
+from spectrum_workflows.hep.spec.event_filters import Filters, Triggers
 from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel
 
@@ -21,19 +22,6 @@ LIST = "@"
 def stands_for_several(file: str) -> bool:
     """Whether a name in ``files`` may stand for more, or fewer, than one file."""
     return file.startswith((LIST, PREFIX)) or any(mark in file for mark in SEVERAL)
-
-
-class TriggerSpec(FrozenModel):
-    """One trigger bit; in a spec a plain string, or ``{path = "HLT_...", absent = false}``."""
-
-    path: Annotated[str, Field(min_length=1)]
-    """Name of the branch."""
-    absent: Literal[False] | None = None
-    """``false``: where a file does not have the bit, it did not fire.  A file without it is
-    refused if left out."""
-
-
-Triggers = tuple[str | TriggerSpec, ...]
 
 
 class SampleSpec(FrozenModel):
@@ -63,6 +51,10 @@ class SampleSpec(FrozenModel):
     """Systematic variations asked of ``select``, instead of the spec's list."""
     triggers: Triggers | None = None
     """Its trigger bits, instead of the spec's; none if empty."""
+    primary_dataset: str = ""
+    """Which of the ``[[primary_datasets]]`` this data is of."""
+    event_filters: Filters | None = None
+    """Flags of good events, instead of the spec's; none if empty."""
     columns: tuple[str, ...] = ()
     """Branches that ``select`` sees of this sample besides the spec's."""
     cuts: dict[str, Cut] = Field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The nouns of the HEP workflow: its partitions, observables, results and fits."""
 
 from spectrum_workflows.hep.types.columns_out import ColumnFile, ColumnsWritten
-from spectrum_workflows.hep.types.cuts import CutFlow, EventCuts
+from spectrum_workflows.hep.types.cuts import CutFlow, EventCuts, FilterFlow
 from spectrum_workflows.hep.types.events import Events, FileRead, Filled, Observable
 from spectrum_workflows.hep.types.fits import FitResult, LikelihoodFit, LikelihoodScan, Templates
 from spectrum_workflows.hep.types.luminosity import Blocks, ProcessedLuminosity
@@ -24,6 +24,7 @@ __all__ = [
     "Events",
     "FileRead",
     "Filled",
+    "FilterFlow",
     "FitResult",
     "GoodnessOfFit",
     "HepResult",

@@ -55,3 +55,23 @@ class CutFlow:
     errors: NDArray[np.float64]
     n_minus_1: NDArray[np.float64]
     n_minus_1_errors: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FilterFlow:
+    """Events that are left of a sample after each of what comes before the selection.
+
+    Attributes
+    ----------
+    rows : tuple of str, length n_rows
+        In their order, the first of all that were read.
+    entries : ndarray of int64, shape (n_rows,)
+        Events that are left.
+    yields, errors : ndarray, shape (n_rows,)
+        Their generator weights, normalised as the histograms are, and statistical errors.
+    """
+
+    rows: tuple[str, ...]
+    entries: NDArray[np.int64]
+    yields: NDArray[np.float64]
+    errors: NDArray[np.float64]

@@ -148,6 +148,9 @@ class Filled:
         What became of events, where the spec combines cuts; see `combining.counts_of_fates`.
     written : tuple of ColumnFile
         Files of columns.
+    left : mapping of (sample, row) to ndarray, shape (3,)
+        Events that were left before the selection, where the spec counts them: their number, and
+        their sums of generator weights and of squared weights.
     """
 
     histograms: Mapping[tuple[str, str], hist.Hist]
@@ -156,3 +159,4 @@ class Filled:
     files: Mapping[tuple[str, str], FileRead] = field(default_factory=dict)
     fates: Mapping[tuple[str, str, str], NDArray[Any]] = field(default_factory=dict)
     written: tuple[ColumnFile, ...] = ()
+    left: Mapping[tuple[str, str], NDArray[Any]] = field(default_factory=dict)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.hep.spec import HepSpec
     from spectrum_workflows.hep.types.columns_out import ColumnsWritten
-    from spectrum_workflows.hep.types.cuts import CutFlow
+    from spectrum_workflows.hep.types.cuts import CutFlow, FilterFlow
     from spectrum_workflows.hep.types.fits import LikelihoodFit
     from spectrum_workflows.hep.types.luminosity import ProcessedLuminosity
 
@@ -41,6 +41,8 @@ class HepResult:
         Of data, where the spec has a table of luminosity blocks.
     cut_flows : mapping of (sample, region, variation) to CutFlow
         Where the spec combines cuts into regions; nominal without a variation.
+    filter_flows : mapping of sample to FilterFlow
+        Where the spec counts what is left before the selection.
     columns : ColumnsWritten or None
         Files of columns that were written.
     """
@@ -57,6 +59,7 @@ class HepResult:
     luminosities: Mapping[str, ProcessedLuminosity] = field(default_factory=dict)
     cut_flows: Mapping[tuple[str, str, str], CutFlow] = field(default_factory=dict)
     columns: ColumnsWritten | None = None
+    filter_flows: Mapping[str, FilterFlow] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:

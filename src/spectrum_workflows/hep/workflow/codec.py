@@ -31,9 +31,12 @@ def _written(filled: Filled, items: Sequence[Events]) -> Written:
         arrays[f"h{n}"] = np.asarray(h.view(flow=True))
     for n, fates in enumerate(filled.fates.values()):
         arrays[f"f{n}"] = np.asarray(fates)
+    if filled.left:
+        arrays["left"] = np.stack([*filled.left.values()])
     words: dict[str, Any] = {
         "histograms": [*map(list, filled.histograms)],
         "fates": [*map(list, filled.fates)],
+        "left": [*map(list, filled.left)],
         "selected": [[*key, int(n)] for key, n in filled.selected.items()],
         "events": [[sample, int(n)] for sample, n in filled.events.items()],
         "files": [],
@@ -77,6 +80,7 @@ def _read(
             for n, (number, file) in enumerate(words["files"])
         },
         {(s, r, v): arrays[f"f{n}"] for n, (s, r, v) in enumerate(words["fates"])},
+        left={(s, r): arrays["left"][n] for n, (s, r) in enumerate(words["left"])},
     )
 
 

@@ -42,7 +42,8 @@ def fill(events: Events, workload: Workload) -> Filled:
     if not events.size:
         written = _nothing_written(tree, events, workload, file)
         return Filled({}, {}, {sample: 0}, {(sample, events.url): file}, written=written)
-    seen, selection = prepare(tree, events, workload)
+    prepared = prepare(tree, events, workload)
+    seen, selection = prepared.seen, prepared.selection
     if not events.start:
         file = replace(file, beginning=beginning(seen))
     weights = None
@@ -69,7 +70,8 @@ def fill(events: Events, workload: Workload) -> Filled:
     except SpectrumError as error:
         raise located(error, events.where, selection) from error.__cause__
     written = () if columns is None else (_written(columns, events, workload, file),)
-    return replace(filled, files={(sample, events.url): file}, written=written)
+    left = {(sample, row): counts for row, counts in prepared.left.items()}
+    return replace(filled, files={(sample, events.url): file}, written=written, left=left)
 
 
 def _written(columns: ak.Array, events: Events, workload: Workload, file: FileRead) -> ColumnFile:
@@ -90,7 +92,8 @@ def _nothing_written(
     """A file without events, of one that holds none: its sum of weights is not lost."""
     if workload.columns_out is None or not file.sum_of_weights:
         return ()
-    seen, selection = prepare(tree, events, workload)
+    prepared = prepare(tree, events, workload)
+    seen, selection = prepared.seen, prepared.selection
     with suppress(SpectrumError):  # not every selection stands that there are no events
         observed = observe(seen, selection, workload, events.sample)
         none = selected_columns(seen, observed, workload, events.sample, None)

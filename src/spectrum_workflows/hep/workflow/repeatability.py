@@ -119,9 +119,9 @@ def _sampled(workload: Workload, partitions: Sequence[Any]) -> list[Events]:
 
 
 def _pieces(events: Events, workload: Workload) -> list[tuple[str, ak.Array, Any]]:
-    seen, selection = prepare(open_tree(events.url, events.tree), events, workload)
-    half = (len(seen) + 1) // 2
-    return [(events.sample, part, selection) for part in (seen[:half], seen[half:])]
+    prepared = prepare(open_tree(events.url, events.tree), events, workload)
+    seen, half = prepared.seen, (len(prepared.seen) + 1) // 2
+    return [(events.sample, part, prepared.selection) for part in (seen[:half], seen[half:])]
 
 
 def _answer(workload: Workload, sample: str, events: ak.Array, selection: Any) -> Answer:

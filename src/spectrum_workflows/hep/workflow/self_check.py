@@ -62,7 +62,8 @@ def _sampled(partitions: Sequence[Events], workload: Workload) -> list[Events]:
 
 def _events(events: Events, workload: Workload) -> int:
     """How many events were looked at."""
-    seen, selection = prepare(open_tree(events.url, events.tree), events, workload)
+    prepared = prepare(open_tree(events.url, events.tree), events, workload)
+    seen, selection = prepared.seen, prepared.selection
     try:
         observed = observe(seen, selection, workload, events.sample)
         if workload.select_varied:
