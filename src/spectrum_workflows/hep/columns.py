@@ -220,10 +220,11 @@ def refuse_missing(
 
 def _remedy(column: str, requested: RequestedColumns | None) -> str:
     """Remedy for a branch that not all files have: what to write in the spec."""
+    say_so = "where it may be absent, say so:"
     if requested and column in requested.filters:
-        return f'where it may be absent, say so: event_filters = [{{path = "{column}", absent = true}}]'
+        return f'{say_so} event_filters = [{{path = "{column}", absent = true}}]'
     if requested and column in requested.bits:
-        return f'where it may be absent, say so: triggers = [{{path = "{column}", absent = false}}]'
+        return f'{say_so} triggers = [{{path = "{column}", absent = false}}]'
     if requested and column not in requested.every:
         return ""
     computed = [name for name, d in DEFINITIONS.items() if d.gives == column]

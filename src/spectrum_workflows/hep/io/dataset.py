@@ -96,8 +96,9 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
         ``sample``, ``label``, ``histogram``, ``data``, ``events`` processed, ``entries`` selected
         for it (of the region on its first axis), ``yield``: the sum of weights with what lies
         outside the axis, and its statistical ``error``.  Where the spec combines cuts, also a
-        record for every sample, ``region``, ``variation`` and ``cut``; where it counts events before
-        the selection, such records without a region.  Keys that a record does not have are None.
+        record for every sample, ``region``, ``variation`` and ``cut``; where it counts events
+        before the selection, such records without a region.  Keys that a record does not have are
+        None.
     """
     spec, rows = result.spec, []
     for sample, described in spec.samples.items():

@@ -221,6 +221,39 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class Veto:
+    """A map of regions whose objects are not to be trusted.
+
+    Attributes
+    ----------
+    name : str
+    call : Call
+        Its value is not 0 there.
+    collection, where : str
+        The objects, and a function that tells which of them are looked up.
+    drops_events : bool
+        Whether events with such objects are left out, or only the objects.
+    """
+
+    name: str
+    call: Call
+    collection: str
+    where: str = ""
+    drops_events: bool = True
+
+    @property
+    def counted(self) -> str:
+        """The column by which objects are counted: the first of the collection's."""
+        prefix = f"{self.collection}_"
+        return next((n for n in _inputs(self.call) if n.startswith(prefix)), f"{prefix}pt")
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns that are needed."""
+        return [*_inputs(self.call), self.counted]
+
+
+@dataclass(frozen=True)
 class GeneratorWeight:
     """Weights that the generator stores in a list per event.
 
@@ -251,6 +284,7 @@ class Declared:
         Systematic variations.
     weights : tuple of Weight
     generator_weights : tuple of GeneratorWeight
+    vetoes : tuple of Veto
     """
 
     chains: Mapping[str, Chain] = field(default_factory=dict)
@@ -260,6 +294,7 @@ class Declared:
     met_shifts: tuple[MetShift, ...] = ()
     weights: tuple[Weight, ...] = ()
     generator_weights: tuple[GeneratorWeight, ...] = ()
+    vetoes: tuple[Veto, ...] = ()
 
     @property
     def calls(self) -> list[Call]:
@@ -267,6 +302,7 @@ class Declared:
         chains = (*self.chains.values(), *(rerun.chain for rerun in self.reruns))
         calls = [call for chain in chains for call in chain.calls]
         calls += [shift.call for shift in self.shifts]
+        calls += [veto.call for veto in self.vetoes]
         return calls + [call for weight in self.weights for call in weight.calls]
 
     @property
@@ -283,6 +319,7 @@ class Declared:
         for weight in self.weights:
             names += [*weight.columns, *([weight.counted] if weight.collection else [])]
         names += [weight.column for weight in self.generator_weights]
+        names += [column for veto in self.vetoes for column in veto.columns]
         return tuple(dict.fromkeys(names))
 
 

@@ -49,11 +49,11 @@ def event_weight(
     offsets = offsets_of(events, weight.counted)
     counts = np.ones(int(offsets[-1]), np.bool_)
     if weight.where:
-        counts = _items(mask(weight.where), weight.where, offsets)
+        counts = items_that_count(mask(weight.where), weight.where, offsets)
     items = np.flatnonzero(counts)
     factor = _of_items(events, call, kernels, offsets, items)
     if weight.efficiency is not None:
-        tagged = _items(mask(weight.tagged), weight.tagged, offsets)[items]
+        tagged = items_that_count(mask(weight.tagged), weight.tagged, offsets)[items]
         efficiency = _of_items(events, weight.efficiency, kernels, offsets, items)
         factor = _working_point(factor, efficiency, tagged, weight.name)
     out = np.ones(len(events))
@@ -107,8 +107,14 @@ def _of_items(
     return _evaluated(call, kernels, some, len(items))
 
 
-def _items(mask: Any, name: str, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """What a function says of every item, one after the other."""
+def items_that_count(mask: Any, name: str, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """What a function says of every item, one after the other.
+
+    Raises
+    ------
+    DataError
+        It is not one true or false for each of them.
+    """
     layout = ak.to_packed(mask, highlevel=False) if isinstance(mask, ak.Array) else None
     if layout is not None and layout.is_list:
         lists = layout.to_ListOffsetArray64(True)
@@ -116,7 +122,7 @@ def _items(mask: Any, name: str, offsets: NDArray[np.int64]) -> NDArray[np.bool_
         if values.dtype == np.bool_ and np.array_equal(lists.offsets.data, offsets):
             return np.asarray(values)
     remedy = "return an array of true and false with the lists of the collection"
-    raise DataError(f"{name} does not tell the items of this collection", "weights", remedy)
+    raise DataError(f"{name} does not tell the items of this collection", "select", remedy)
 
 
 def _working_point(

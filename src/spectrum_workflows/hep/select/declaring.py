@@ -20,11 +20,13 @@ from spectrum_workflows.hep.objects.declared import (
     Shift,
     Smearing,
     Source,
+    Veto,
     Weight,
 )
 from spectrum_workflows.hep.select.corrections import compiled, correction_file, library
 from spectrum_workflows.hep.spec.objects import MET, ObjectSpec, column_of, listed
 from spectrum_workflows.hep.spec.variations import DIRECTIONS, VariationSpec
+from spectrum_workflows.hep.spec.veto_maps import maps_of
 from spectrum_workflows.specs import closest
 
 if TYPE_CHECKING:
@@ -99,7 +101,8 @@ def declare(spec: HepSpec) -> Declarations:
     DataNotFoundError, DataError
         There is no such file, or it is none of schema version 2.
     """
-    if not (spec.objects or spec.met or spec.weights or spec.generator_weights):
+    kinds = (spec.objects, spec.met, spec.weights, spec.generator_weights, spec.veto_maps)
+    if not any(kinds):
         return Declarations()
     resolver = _Resolver(spec.folder)
     samples = {name: _declared(spec, name, resolver) for name in spec.samples}
@@ -166,7 +169,10 @@ def _declared(spec: HepSpec, sample: str, resolver: _Resolver) -> Declared:
     }
     weights = tuple(_weights(spec, sample, resolver))
     generated = tuple(_generator_weights(spec, sample))
-    declared = Declared(chains, _met(spec), weights=weights, generator_weights=generated)
+    vetoes = tuple(_vetoes(spec, sample, resolver))
+    declared = Declared(
+        chains, _met(spec), weights=weights, generator_weights=generated, vetoes=vetoes
+    )
     for name, variation in spec.declared_variations.items():
         if spec.concerns(variation.samples, sample):
             declared = _with_variation(declared, spec, sample, name, variation, resolver)
@@ -178,6 +184,14 @@ def _met(spec: HepSpec) -> Met | None:
         return None
     objects = spec.met.objects or tuple(spec.objects)
     return Met(spec.met.pt, spec.met.phi, objects, spec.met.minimum_pt)
+
+
+def _vetoes(spec: HepSpec, sample: str, resolver: _Resolver) -> Iterator[Veto]:
+    for name, described in maps_of(spec, sample).items():
+        where = f"veto_maps.{name}"
+        call = resolver.call(described.correction, described.files, described.inputs, where)
+        drops_events = described.drop == "events"
+        yield Veto(name, call, described.collection, described.where, drops_events)
 
 
 def _weights(spec: HepSpec, sample: str, resolver: _Resolver) -> Iterator[Weight]:

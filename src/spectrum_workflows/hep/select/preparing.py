@@ -19,6 +19,7 @@ from spectrum_workflows.hep.io.rootfile import OpenTree
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.observables import LARGEST_WEIGHT
 from spectrum_workflows.hep.select.selection import Selection
+from spectrum_workflows.hep.select.vetoing import look_up
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.spec.event_filters import (
     GOOD_RUNS,
@@ -221,6 +222,15 @@ def filter_events(branches: ak.Array, events: Events, workload: Workload) -> Fil
         if rows:
             counted[PRESELECT] = _left(seen, passed, requested)
         seen = seen[passed]
+    declared = workload.declarations.samples.get(events.sample)
+    if declared is not None and declared.vetoes:
+        selection, kernels = selection_for(events, workload), workload.declarations.kernels
+        vetoed = look_up(seen, selection, declared, kernels, requested.columns)
+        passed = np.ones(len(seen), np.bool_)
+        for row, mask in vetoed.passed.items():
+            passed = passed & mask
+            counted[row] = _left(seen, passed, requested)
+        seen = vetoed.seen[passed]
     return FilteredEvents(seen, counted)
 
 

@@ -134,6 +134,7 @@ def load_workload(spec: HepSpec) -> Workload:
     beside = {"preselect": spec.preselect, "select_varied": spec.select_varied}
     for name, weight in spec.weights.items():
         beside |= {f"weights.{name}.{key}": getattr(weight, key) for key in ("where", "tagged")}
+    beside |= {f"veto_maps.{name}.where": veto.where for name, veto in spec.veto_maps.items()}
     for where, function in beside.items():
         if function:
             check_function(selection, function, where)

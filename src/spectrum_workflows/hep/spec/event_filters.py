@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from spectrum_workflows.hep.spec.veto_maps import maps_of, row_of
 from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel, closest
 
@@ -101,7 +102,7 @@ def _bits(triggers: Iterable[str | TriggerSpec]) -> tuple[TriggerSpec, ...]:
 def counted(spec: HepSpec) -> bool:
     """Whether it is counted how many events are left after each of them."""
     own = (sample.event_filters for sample in spec.samples.values())
-    return bool(spec.primary_datasets or spec.event_filters or any(own))
+    return bool(spec.primary_datasets or spec.event_filters or spec.veto_maps or any(own))
 
 
 def rows_of(spec: HepSpec, sample: str) -> tuple[str, ...]:
@@ -114,6 +115,7 @@ def rows_of(spec: HepSpec, sample: str) -> tuple[str, ...]:
     rows += [GOOD_RUNS] if spec.good_runs and spec.samples[sample].data else []
     rows += [described.path for described in filters_of(spec, sample)]
     rows += [PRESELECT] if spec.preselect else []
+    rows += [row_of(name) for name, m in maps_of(spec, sample).items() if m.drop == "events"]
     return tuple(rows)
 
 

@@ -16,7 +16,14 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from spectrum_workflows.hep.spec import event_filters, fallback, fit_check, objects_check, regions
+from spectrum_workflows.hep.spec import (
+    event_filters,
+    fallback,
+    fit_check,
+    objects_check,
+    regions,
+    veto_maps,
+)
 from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 from spectrum_workflows.hep.spec.cuts import Cut
@@ -34,6 +41,7 @@ from spectrum_workflows.hep.spec.regions import Categories, RegionSpec
 from spectrum_workflows.hep.spec.samples import SampleSpec
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.spec.variations import VariationSpec
+from spectrum_workflows.hep.spec.veto_maps import VetoMapSpec
 from spectrum_workflows.hep.spec.weights import GeneratorWeightSpec, WeightSpec
 from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import TAGS, FrozenModel, closest, listed_or_tabled
@@ -123,6 +131,9 @@ class HepSpec(FrozenModel):
     """Weights of simulated events from corrections: pile-up, scale factors."""
     generator_weights: dict[Name, GeneratorWeightSpec] = Field(default_factory=dict)
     """Variations by weights that the generator stores: scales, parton densities, parton shower."""
+    veto_maps: dict[Name, VetoMapSpec] = Field(default_factory=dict)
+    """Maps of regions whose objects are not to be trusted: such events, or objects, are left
+    out."""
     preselect: str = ""
     """Name of a function beside ``select`` that tells from the file's own columns, before anything
     is corrected, which events any variation may select: an array of true and false."""
@@ -181,6 +192,7 @@ class HepSpec(FrozenModel):
                     raise ValueError(f"samples.{name}: data varies nothing, and nothing varies it")
         regions.check(self)
         event_filters.check(self)
+        veto_maps.check(self)
         objects_check.check(self)
         fit_check.check(self)
         return self
@@ -223,6 +235,8 @@ class HepSpec(FrozenModel):
                 names.append(o.smearing.index)
         names += [self.met.pt, self.met.phi] if self.met is not None else []
         given += [i for w in self.weights.values() for i in (w.inputs, w.up, w.down)]
+        given += [m.inputs for m in self.veto_maps.values()]
+        names += [f"{m.collection}_pt" for m in self.veto_maps.values()]
         names += [f"{w.collection}_pt" for w in self.weights.values() if w.collection]
         names += [weight.column for weight in self.generator_weights.values()]
         words = (value for inputs in given for value in inputs.values())
