@@ -17,6 +17,7 @@ from spectrum_workflows.code_identity import (
     dependencies,
     modules,
     science_code,
+    state,
 )
 from spectrum_workflows.errors import SpecError
 
@@ -275,6 +276,7 @@ def test_our_own_code_is_parsed_again_only_after_a_change(tmp_path, monkeypatch)
     asked = []
     monkeypatch.setattr(dependencies, "_code_of", lambda question: asked.append(question) or Code())
     monkeypatch.setattr(dependencies, "_answered", {})
+    monkeypatch.setattr(state, "FRESH", -1.0)
 
     def parses() -> bool:
         before = len(asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -17,6 +18,11 @@ OWN = __name__.partition(".")[0]
 SETTLED = 2_000_000_000
 """Nanoseconds after which a file that is written anew has another time."""
 
+FRESH = 0.2
+"""Seconds for which files are not looked at again: a plan asks several times."""
+
+Files = tuple[tuple[str, int, int, int], ...]
+
 
 @dataclass(frozen=True)
 class State:
@@ -30,7 +36,7 @@ class State:
         Name, and which import of it.
     """
 
-    files: tuple[tuple[str, int, int, int], ...]
+    files: Files
     imports: tuple[tuple[str, int], ...]
 
     def is_settled(self) -> bool:
@@ -40,12 +46,28 @@ class State:
 
 def own_state() -> State:
     """The state of our package now; nothing is read."""
-    places = sys.modules[OWN].__path__
-    files = sorted(file for place in places for file in _files_below(place))
     loaded = sorted(
         (name, id(module.__spec__)) for name, module in [*sys.modules.items()] if is_ours(name)
     )
-    return State(tuple(files), tuple(loaded))
+    return State(_own_files(), tuple(loaded))
+
+
+@dataclass(frozen=True)
+class _Look:
+    at: float
+    files: Files
+
+
+_last_look = _Look(-math.inf, ())
+
+
+def _own_files() -> Files:
+    global _last_look  # noqa: PLW0603
+    if time.monotonic() - _last_look.at > FRESH:
+        now = time.monotonic()
+        places = sys.modules[OWN].__path__
+        _last_look = _Look(now, tuple(sorted(f for place in places for f in _files_below(place))))
+    return _last_look.files
 
 
 def is_ours(name: str) -> bool:
