@@ -18,7 +18,7 @@ OWN = __name__.partition(".")[0]
 SETTLED = 2_000_000_000
 """Nanoseconds after which a file that is written anew has another time."""
 
-FRESH = 0.2
+FRESH = 0.5
 """Seconds for which files are not looked at again: a plan asks several times."""
 
 Files = tuple[tuple[str, int, int, int], ...]
@@ -46,9 +46,12 @@ class State:
 
 def own_state() -> State:
     """The state of our package now; nothing is read."""
-    loaded = sorted(
-        (name, id(module.__spec__)) for name, module in [*sys.modules.items()] if is_ours(name)
-    )
+    ours = [
+        (name, module)
+        for name, module in [*sys.modules.items()]
+        if name.startswith(OWN) and is_ours(name)
+    ]
+    loaded = sorted((name, id(module.__spec__)) for name, module in ours)
     return State(_own_files(), tuple(loaded))
 
 
