@@ -19,9 +19,7 @@ SETTLED = 2_000_000_000
 """Nanoseconds after which a file that is written anew has another time."""
 
 FRESH = 0.5
-"""Seconds for which files are not looked at again: a plan asks several times."""
-
-Files = tuple[tuple[str, int, int, int], ...]
+"""Seconds for which nobody looks again: a plan and its run ask several times."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class State:
         Name, and which import of it.
     """
 
-    files: Files
+    files: tuple[tuple[str, int, int, int], ...]
     imports: tuple[tuple[str, int], ...]
 
     def is_settled(self) -> bool:
@@ -44,33 +42,32 @@ class State:
         return max(file[1] for file in self.files) < time.time_ns() - SETTLED
 
 
-def own_state() -> State:
-    """The state of our package now; nothing is read."""
-    ours = [
-        (name, module)
-        for name, module in [*sys.modules.items()]
-        if name.startswith(OWN) and is_ours(name)
-    ]
-    loaded = sorted((name, id(module.__spec__)) for name, module in ours)
-    return State(_own_files(), tuple(loaded))
-
-
 @dataclass(frozen=True)
 class _Look:
     at: float
-    files: Files
+    state: State
 
 
-_last_look = _Look(-math.inf, ())
+_last_look = _Look(-math.inf, State((), ()))
 
 
-def _own_files() -> Files:
+def own_state() -> State:
+    """The state of our package now, or half a second ago; nothing is read."""
     global _last_look  # noqa: PLW0603
     if time.monotonic() - _last_look.at > FRESH:
-        now = time.monotonic()
-        places = sys.modules[OWN].__path__
-        _last_look = _Look(now, tuple(sorted(f for place in places for f in _files_below(place))))
-    return _last_look.files
+        _last_look = _Look(time.monotonic(), _look())
+    return _last_look.state
+
+
+def _look() -> State:
+    places = sys.modules[OWN].__path__
+    loaded = [
+        (name, id(module.__spec__))
+        for name, module in [*sys.modules.items()]
+        if name.startswith(OWN) and is_ours(name)
+    ]
+    files = (file for place in places for file in _files_below(place))
+    return State(tuple(sorted(files)), tuple(sorted(loaded)))
 
 
 def is_ours(name: str) -> bool:
