@@ -83,6 +83,7 @@ LAYERS = {
             "hep.histogram",
             "hep.luminosity",
             "hep.normalisation",
+            "hep.profiles",
             "hep.review",
         ),
         *("hep.io.soundness", "hep.plan.duplicates", "hep.plan.partition"),

@@ -195,15 +195,15 @@ def test_two_axes_need_the_same_events(attribute: str, other: Observable) -> Non
     with pytest.raises(DataError) as refused:
         fill_two(x, other)
     assert refused.value.where == "select"
-    assert refused.value.what == f"the two regions of histogram 'map' differ in their {attribute}"
-    remedy = "return both observables of the same events, with the same weights and index"
+    assert refused.value.what == f"the regions of histogram 'map' differ in their {attribute}"
+    remedy = "return its observables of the same events, with the same weights and index"
     assert refused.value.remedy == remedy
 
 
 def test_two_axes_need_the_same_events_under_a_variation_too() -> None:
     x = Observable(np.array([0.5]), variations={"up": Observable(np.array([0.5, 1.0]))})
     y = Observable(np.array([0.5]), variations={"up": Observable(np.array([0.5]))})
-    with pytest.raises(DataError, match="two regions of histogram 'map' differ in their values"):
+    with pytest.raises(DataError, match="regions of histogram 'map' differ in their values"):
         fill_two(x, y, variations=["up"])
 
 

@@ -33,7 +33,10 @@ NUMBERS = st.one_of(EDGE, st.floats(-10, 10, width=32), st.floats(-1e7, 1e7))
 @st.composite
 def axis(draw, observable):
     """Keys of one axis, that may make no sense."""
-    kind = draw(st.sampled_from(["regular", "log", "edges", "integer", "text"]))
+    kind = draw(st.sampled_from(["regular", "log", "edges", "integer", "text", "codes"]))
+    if kind == "codes":
+        codes = st.lists(st.sampled_from([-1, 0, 1, 7, 100]), min_size=1, max_size=3)
+        return {"categories": draw(codes)}
     if kind == "text":
         return {"categories": draw(st.lists(st.sampled_from(CATEGORIES), min_size=1, max_size=3))}
     if kind == "edges":
@@ -48,15 +51,19 @@ def axis(draw, observable):
 
 @st.composite
 def described(draw):
-    table = draw(axis("x"))
-    if draw(st.booleans()):
-        return {"observable": "w" if "categories" in table else "x", **table}
-    other = draw(axis("y"))
+    profile = {"profile": "y"} if draw(st.integers(0, 3)) == 0 else {}
+    each = [draw(axis(name)) for name in draw(st.sampled_from(["x", "xy", "xyx", "xyyx"]))]
+    regions = ["w" if _of_text(t) else name for t, name in zip(each, "xyyx", strict=False)]
+    if len(each) == 1:
+        return {"observable": regions[0], **each[0], **profile}
     keys = {"edges": [], "categories": [], "bins": 0, "start": 0, "stop": 0}
     keys |= {"integer": False, "log": False}
-    both = {key: [t.get(key, missing) for t in (table, other)] for key, missing in keys.items()}
-    regions = ["w" if "categories" in t else name for t, name in ((table, "x"), (other, "y"))]
-    return {"observable": regions, **both}
+    both = {key: [t.get(key, missing) for t in each] for key, missing in keys.items()}
+    return {"observable": regions, **both, **profile}
+
+
+def _of_text(table):
+    return isinstance(table.get("categories", [0])[0], str)
 
 
 @st.composite
@@ -172,13 +179,14 @@ def test_a_random_spec_is_refused_in_a_line_or_gives_numpys_numbers(table, x, ra
         if close_to_an_edge(axes, columns):
             continue
         own = np.ones(len(x)) if spec.samples[sample].data else weights
-        np.testing.assert_allclose(arrays[f"{sample}/{name}/values"], counted(axes, columns, own))
+        key = "sums_of_weights" if spec.histograms[name].profile else "values"
+        np.testing.assert_allclose(arrays[f"{sample}/{name}/{key}"], counted(axes, columns, own))
         for k, variation in enumerate(spec.variations_of(sample)):
             if variation in spec.variations_of(sample)[k + 1 :]:
                 continue
             title = spec.titles[name, variation]
             expected = counted(axes, columns, (k + 2) * weights)
-            np.testing.assert_allclose(arrays[f"{sample}/{title}/values"], expected)
+            np.testing.assert_allclose(arrays[f"{sample}/{title}/{key}"], expected)
     for line in DOMAIN.warnings(result):
         assert "\n" not in line
     json.loads(as_json(DOMAIN.summary(result)))

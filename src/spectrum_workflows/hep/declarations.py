@@ -61,6 +61,7 @@ def numbers(spec: HepSpec) -> dict[str, Any]:
 def _without_labels(table: Any) -> None:
     if isinstance(table, dict):
         table.pop("label", None)
+        table.pop("profile_label", None)
         for value in table.values():
             _without_labels(value)
     elif isinstance(table, list):

@@ -13,30 +13,37 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import cut_flow, filter_flow
+from spectrum_workflows.hep import cut_flow, filter_flow, profiles
 from spectrum_workflows.hep.completeness import joined, processed_weight
 from spectrum_workflows.hep.envelopes import up_and_down
 from spectrum_workflows.hep.normalisation import usable
 from spectrum_workflows.hep.select.combining import FLOW, counts_of_fates
 from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
+from spectrum_workflows.hep.spec.axes import AXIS_NAMES, LARGEST_INTEGER, Axis, HistogramSpec
 from spectrum_workflows.hep.spec.regions import region_key
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
 from spectrum_workflows.specs import closest
 
+OF_SIGNS = tuple(f"/{name}" for name in profiles.ARRAYS[2:])
+"""Arrays in which what is added is of either sign."""
+
 
 def empty(name: str, spec: HistogramSpec) -> hist.Hist:
-    """An empty histogram with float64 sums of weights and of their squares."""
-    axes = [_axis(axis, key, name) for axis, key in zip(spec.axes(name), "xy", strict=False)]
+    """An empty histogram with float64 sums of weights and of their squares; or of a profile's."""
+    named = zip(spec.axes(name), AXIS_NAMES, strict=False)
+    axes = [_axis(axis, key, name) for axis, key in named]
+    if spec.profile:
+        return profiles.empty_sums(axes, name)
     return hist.Hist(*axes, storage=hist.storage.Weight(), name=name)
 
 
 def _axis(axis: Axis, key: str, title: str) -> Any:
     options: dict[str, Any] = {"name": key, "label": axis.label or title}
     if axis.categories:
-        return hist.axis.StrCategory(axis.categories, overflow=True, **options)
+        kind = hist.axis.StrCategory if axis.of_text else hist.axis.IntCategory
+        return kind(axis.categories, overflow=True, **options)
     if axis.edges:
         return hist.axis.Variable(axis.edges, **options)
     if axis.integer:
@@ -124,9 +131,9 @@ def _fates(
 
 
 def texts(histograms: Mapping[str, HistogramSpec]) -> set[str]:
-    """Regions that hold text: those of axes of categories."""
+    """Regions that hold text: those of axes of text."""
     axes = (axis for name, spec in histograms.items() for axis in spec.axes(name))
-    return {axis.key for axis in axes if axis.categories}
+    return {axis.key for axis in axes if axis.of_text}
 
 
 def to_fill(
@@ -135,18 +142,18 @@ def to_fill(
     variations: Sequence[str],
     titles: Mapping[tuple[str, str], str] | None = None,
 ) -> Iterator[tuple[str, HistogramSpec, tuple[Observable, ...]]]:
-    """Title of every histogram, what it is like, and what to fill into its axes.
+    """Title of every histogram, what it is like, and what to fill into it: see its `filled`.
 
     Raises
     ------
     SpecError
         There is no such region, or not with such a variation.
     DataError
-        The regions of two axes do not hold the same events.
+        The regions of its axes do not hold the same events.
     """
     named = titles_of(histograms, variations) if titles is None else titles
     for name, spec in histograms.items():
-        names = [axis.key for axis in spec.axes(name)]
+        names = spec.filled(name)
         observables = [_region(regions, region, name) for region in names]
         yield named[name, ""], spec, _together(name, observables)
         for variation in variations:
@@ -183,35 +190,53 @@ def _together(name: str, observables: Sequence[Observable]) -> tuple[Observable,
                 same = bool(np.array_equal(a, b))
             if not same:
                 raise DataError(
-                    f"the two regions of histogram {name!r} differ in their {attribute}",
+                    f"the regions of histogram {name!r} differ in their {attribute}",
                     "select",
-                    "return both observables of the same events, with the same weights and index",
+                    "return its observables of the same events, with the same weights and index",
                 )
     return tuple(observables)
 
 
 def _fill(h: hist.Hist, spec: HistogramSpec, observables: Sequence[Observable]) -> hist.Hist:
-    axes = spec.axes(h.name or "")
-    values = [_coordinate(axis, o.values) for axis, o in zip(axes, observables, strict=True)]
-    return h.fill(*values, weight=observables[0].weights)
+    axes, weights = spec.axes(h.name or ""), observables[0].weights
+    values = [_coordinate(axis, o.values) for axis, o in zip(axes, observables, strict=False)]
+    if spec.profile:
+        averaged = _numbers(observables[-1].values, spec.profile)
+        return profiles.fill_sums(h, values, averaged, weights)
+    return h.fill(*values, weight=weights)
 
 
 def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
     """Values as their axis takes them."""
-    if axis.categories:
+    if axis.of_text:
         return np.asarray(values).astype(np.str_)
-    if values.dtype.kind == "U":  # another histogram of the region has categories
-        try:
-            values = values.astype(np.float64)
-        except ValueError:
-            message = f"region {axis.observable!r} holds text, which is on no axis of numbers"
-            raise DataError(message, "select", "give this histogram categories, too") from None
+    values = _numbers(values, axis.observable)
+    if axis.categories:
+        return _codes(axis.categories, np.asarray(values, np.float64))
     if axis.integer:  # as wide as the library counts, whole, and outside where they were
         whole = np.floor(np.asarray(values, np.float64))
         return np.asarray(np.clip(whole, axis.start - 1, axis.stop), np.int32)
     if axis.log and not axis.edges:  # what has no logarithm lies below every axis
         return np.where(values > 0, values, np.nextafter(0, 1))
     return values
+
+
+def _numbers(values: NDArray[Any], region: str) -> NDArray[Any]:
+    """Values as numbers, where another histogram of the region has text."""
+    if values.dtype.kind != "U":
+        return values
+    try:
+        return values.astype(np.float64)
+    except ValueError:
+        message = f"region {region!r} holds text, which is on no axis of numbers"
+        raise DataError(message, "select", "give this histogram categories, too") from None
+
+
+def _codes(categories: Sequence[Any], values: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Whole numbers as the library counts them; of what is none one that is not listed."""
+    other = next(n for n in range(len(categories) + 1) if n not in categories)
+    known = (values == np.floor(values)) & (np.abs(values) <= LARGEST_INTEGER)
+    return np.where(known, values, other).astype(np.int32)
 
 
 def merge(a: Filled, b: Filled) -> Filled:
@@ -242,16 +267,19 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     lost partitions therefore still estimates the same yields; data that did
     has fewer events.  Samples without a processed event give empty histograms,
     and those of which what is left has no positive sum of weights none of numbers.
+    Sums of profiles become means.
     """
     weights = {name: weight_of(name, total, spec) for name in spec.samples}
-    summed = {**total.histograms, **_envelopes(total, spec)}
+    summed = {key: _with_means(h) for key, h in total.histograms.items()}
+    summed |= _envelopes(summed, spec)
     histograms = {}
     for sample in spec.samples:
         for name, axis in spec.templates_of(sample):
             filled = summed.get((sample, name))
-            filled = empty(name, spec.histograms[axis]) if filled is None else filled
+            if filled is None:
+                filled = _with_means(empty(name, spec.histograms[axis]))
             weight = weights[sample]
-            histograms[sample, name] = filled if weight == 1 else filled * weight
+            histograms[sample, name] = filled if weight == 1 else _scaled(filled, weight)
     regions = list(dict.fromkeys(region for _, region in total.selected))
     selected = {
         (sample, region): total.selected.get((sample, region), 0)
@@ -272,17 +300,27 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     )
 
 
-def _envelopes(total: Filled, spec: HepSpec) -> dict[tuple[str, str], hist.Hist]:
-    """Templates that are made of several that were filled."""
+def _with_means(h: hist.Hist) -> hist.Hist:
+    return profiles.means_of(h) if profiles.are_sums(h) else h
+
+
+def _scaled(h: hist.Hist, weight: float) -> hist.Hist:
+    return profiles.scaled(h, weight) if profiles.is_profile(h) else h * weight
+
+
+def _envelopes(
+    filled: Mapping[tuple[str, str], hist.Hist], spec: HepSpec
+) -> dict[tuple[str, str], hist.Hist]:
+    """Templates that are made of several that were filled; of profiles by their means."""
     out = {}
     titles, sets = spec.titles, spec.generator_weights.items()
     for (name, described), sample, axis in product(sets, spec.samples, spec.histograms):
-        nominal = total.histograms.get((sample, axis))
+        nominal = filled.get((sample, axis))
         if described.kind == "pair" or nominal is None:
             continue
         if not spec.concerns(described.samples, sample):
             continue
-        members = [total.histograms[sample, titles[axis, m]] for m in described.filled(name)]
+        members = [filled[sample, titles[axis, m]] for m in described.filled(name)]
         both = up_and_down(nominal, members, described)
         for template, made in zip(described.templates(name), both, strict=True):
             out[sample, titles[axis, template]] = made
@@ -294,12 +332,16 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
 
     ``sample/histogram/values`` and ``.../variances`` have shape (bins + 2,)
     with underflow first and overflow last, an axis of categories (bins + 1,),
-    and two axes the shape of both; ``sample/region/entries``, ``sample/events``
+    and several axes the shape of all; a profile has arrays of these shapes by
+    the names of `profiles.ARRAYS`.  ``sample/region/entries``, ``sample/events``
     and of data ``sample/luminosity`` have shape (1,); of cut flows see
     `cut_flow.arrays` and `filter_flow.arrays`.
     """
     out: dict[str, NDArray[np.float64]] = {}
     for (sample, name), h in result.histograms.items():
+        if profiles.is_profile(h):
+            out |= {f"{sample}/{name}/{key}": array for key, array in profiles.arrays(h).items()}
+            continue
         view = h.view(flow=True)
         out[f"{sample}/{name}/values"] = np.array(view.value, np.float64)
         out[f"{sample}/{name}/variances"] = np.array(view.variance, np.float64)
@@ -315,7 +357,9 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
 def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Deviation:
     """Largest relative difference of two arrays, and how large it may be.
 
-    Numbers of events must be equal; sums of weights may differ by rounding.
+    Numbers of events must be equal; sums of weights may differ by rounding.  Means, in which
+    values of either sign cancel, are compared with the largest of their profile; of sums of
+    squared deviations, too, digits are lost, three where a mean is thirty times the spread.
     """
     if name.endswith(("/entries", "/events")):
         return Deviation(float(np.max(np.abs(a - b), initial=0.0)), 0.0)
@@ -323,8 +367,11 @@ def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Devi
     finite = np.isfinite(a) & np.isfinite(b)
     relative = np.where(alike, 0.0, np.inf)  # a number against none is as far as can be
     apart, scale = np.abs(a[finite] - b[finite]), np.maximum(np.abs(a), np.abs(b))[finite]
+    if name.endswith(OF_SIGNS):
+        scale = np.full_like(scale, scale.max(initial=0.0))
     relative[finite] = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
-    return Deviation(float(np.max(relative, initial=0.0)), 1e-12)
+    allowed = 1e-9 if name.endswith(OF_SIGNS[-1]) else 1e-12
+    return Deviation(float(np.max(relative, initial=0.0)), allowed)
 
 
 def weight_of(name: str, total: Filled, spec: HepSpec) -> float:

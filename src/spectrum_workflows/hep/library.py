@@ -16,6 +16,7 @@ from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.fit.workspace import workspace as workspace_of
 from spectrum_workflows.hep.io import read as reading
 from spectrum_workflows.hep.io.rootfile import open_tree
+from spectrum_workflows.hep.profiles import is_profile
 from spectrum_workflows.hep.select.observables import check_region
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events, HepResult, Observable
@@ -317,6 +318,8 @@ def _template(keyed: Mapping[tuple[str, ...], hist.Hist], key: tuple[str, str, s
     if key not in keyed:
         raise SpecError("there is no such histogram", where, "fill one, of zeros if need be")
     h, first = keyed[key], next(h for (_, r, _), h in keyed.items() if r == region)
+    if is_profile(h):
+        raise DataError("a profile holds means, which are no template", where, "fill events")
     if len(h.axes) != 1 or h.variances() is None:
         remedy = "hep.fill makes them of one axis and with variances"
         raise DataError("a template has one axis, and variances", where, remedy)

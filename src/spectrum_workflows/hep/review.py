@@ -8,6 +8,7 @@ import numpy as np
 
 from spectrum_workflows.hep.fit.left_out import at_its_ends, left_out
 from spectrum_workflows.hep.fit.peak import fit_peaks
+from spectrum_workflows.hep.profiles import arrays, effective, loses_digits
 from spectrum_workflows.hep.types import HepResult
 
 MOST = 3
@@ -49,6 +50,9 @@ def _contents(result: HepResult, name: str) -> Iterator[str]:
     """Contents that are not finite, below zero, or all outside the axis."""
     bad, negative = [], []
     inside, outside = 0.0, 0.0
+    if result.spec.histograms[name].profile:
+        yield from _means(result, name)
+        return
     for sample in result.spec.nominal_samples:
         h = result.histograms[sample, name]
         flow = np.asarray(h.view(flow=True).value)
@@ -63,6 +67,20 @@ def _contents(result: HepResult, name: str) -> Iterator[str]:
     if negative:
         yield f"fewer events than none in {_few(negative)}"
     if outside > 0 and inside == 0:
+        yield "all events lie outside the axis"
+
+
+def _means(result: HepResult, name: str) -> Iterator[str]:
+    """Means that are not finite, or of entries outside the axes; spreads that rounding made."""
+    kept = {sample: result.histograms[sample, name] for sample in result.spec.nominal_samples}
+    bad = [s for s, h in kept.items() if not all(np.isfinite(a).all() for a in arrays(h).values())]
+    if bad:
+        yield f"not finite in {_few(bad)}"
+    lost = [sample for sample, h in kept.items() if loses_digits(h)]
+    if lost:
+        yield f"means so large that the spread has lost digits in {_few(lost)}: subtract an offset"
+    entries = sum(float(effective(h, flow=True).sum()) for h in kept.values())
+    if entries and not any(effective(h).any() for h in kept.values()):
         yield "all events lie outside the axis"
 
 

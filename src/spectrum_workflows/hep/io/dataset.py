@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectrum_workflows.domain import plain_result
-from spectrum_workflows.hep import cut_flow, filter_flow
+from spectrum_workflows.hep import cut_flow, filter_flow, profiles
 from spectrum_workflows.hep.types import HepResult
 
 if TYPE_CHECKING:
     import hist
     import xarray as xr
+
+
+EVENTS: dict[str, Callable[[Any], Any]] = {
+    "values": lambda h: h.values(),
+    "variances": lambda h: h.variances(),
+}
+"""Variables of a histogram."""
+
+PROFILE: dict[str, Callable[[Any], Any]] = {
+    "mean": lambda h: h.values(),
+    "error": profiles.error,
+    "spread": profiles.spread,
+    "effective_entries": profiles.effective,
+    "sum_of_weights": lambda h: np.asarray(h.view()["sum_of_weights"]),
+}
+"""Variables of a profile."""
 
 
 def dataset_of(result: HepResult) -> xr.DataTree:
@@ -23,8 +40,10 @@ def dataset_of(result: HepResult) -> xr.DataTree:
     xarray.DataTree
         At its root the number of ``events`` processed and the ``weight`` of every sample, and
         ``selected`` events of every sample and region.  Below, by the histogram's name,
-        ``values`` and ``variances`` with dimensions sample and x (and y): bin centres, with the
-        edges beside them.  Flow bins of one axis are ``underflow`` and ``overflow``.
+        ``values`` and ``variances`` with dimensions sample and x (and y, z, u, v, w): bin centres,
+        with the edges beside them, or categories.  Flow bins of one axis are ``underflow`` and
+        ``overflow``.  Of a profile ``mean`` with its statistical ``error``, ``spread`` (standard
+        deviation), ``effective_entries`` and ``sum_of_weights``.
 
     Raises
     ------
@@ -72,12 +91,12 @@ def _dataset(title: str, histograms: dict[str, hist.Hist]) -> xr.Dataset:
             coordinates[f"{axis.name}_low"] = (axis.name, edges[:-1], about)
             coordinates[f"{axis.name}_high"] = (axis.name, edges[1:], about)
         else:
-            coordinates[axis.name] = (axis.name, [str(text) for text in axis], about)
+            coordinates[axis.name] = (axis.name, list(axis), about)
     variables: dict[str, Any] = {
-        "values": (dims, np.array([h.values() for h in histograms.values()])),
-        "variances": (dims, np.array([h.variances() for h in histograms.values()])),
+        key: (dims, np.array([numbers(h) for h in histograms.values()]))
+        for key, numbers in (PROFILE if profiles.is_profile(first) else EVENTS).items()
     }
-    if len(first.axes) == 1:
+    if len(first.axes) == 1 and not profiles.is_profile(first):
         ends = {"underflow": 0, "overflow": -1}
         traits = first.axes[0].traits
         for name, place in ends.items():
@@ -95,10 +114,10 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
     list of dict
         ``sample``, ``label``, ``histogram``, ``data``, ``events`` processed, ``entries`` selected
         for it (of the region on its first axis), ``yield``: the sum of weights with what lies
-        outside the axis, and its statistical ``error``.  Where the spec combines cuts, also a
-        record for every sample, ``region``, ``variation`` and ``cut``; where it counts events
-        before the selection, such records without a region.  Keys that a record does not have are
-        None.
+        outside the axis, also of a profile, and its statistical ``error``.  Where the spec
+        combines cuts, also a record for every sample, ``region``, ``variation`` and ``cut``; where
+        it counts events before the selection, such records without a region.  Keys that a record
+        does not have are None.
     """
     spec, rows = result.spec, []
     for sample, described in spec.samples.items():
@@ -106,6 +125,7 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
             h = result.histograms[sample, name]
             axis = histogram.axes(name)[0]
             region = axis.region or axis.observable
+            events = profiles.events_of(h).view(flow=True)
             rows.append(
                 {
                     "sample": sample,
@@ -114,8 +134,8 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
                     "data": described.data,
                     "events": result.events[sample],
                     "entries": result.selected.get((sample, region), 0),
-                    "yield": float(h.values(flow=True).sum()),
-                    "error": float(np.sqrt(h.variances(flow=True).sum())),
+                    "yield": float(events.value.sum()),
+                    "error": float(np.sqrt(events.variance.sum())),
                 }
             )
     flows = [*filter_flow.table(result), *cut_flow.table(result)]

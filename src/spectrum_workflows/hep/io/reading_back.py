@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import cut_flow, filter_flow, histogram
+from spectrum_workflows.hep import cut_flow, filter_flow, histogram, profiles
 from spectrum_workflows.hep.io.write import FIT_NAME, JSON_NAME, WORKSPACE_NAME, read
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import (
@@ -72,6 +72,10 @@ def _histograms(
     for sample in spec.samples:
         for title, axis in spec.templates_of(sample):
             h = histogram.empty(title, spec.histograms[axis])
+            if profiles.are_sums(h):
+                saved = {key: arrays[f"{sample}/{title}/{key}"] for key in profiles.ARRAYS}
+                histograms[sample, title] = profiles.of_arrays(h, saved)
+                continue
             view = h.view(flow=True)
             view["value"] = arrays[f"{sample}/{title}/values"].reshape(view.shape)
             view["variance"] = arrays[f"{sample}/{title}/variances"].reshape(view.shape)

@@ -17,8 +17,9 @@ from uproot.writing.identify import to_writable
 from spectrum_workflows import storage
 from spectrum_workflows.domain.products import make_each
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import histogram, review
-from spectrum_workflows.hep.spec.axes import Axis
+from spectrum_workflows.hep import histogram, profiles, review
+from spectrum_workflows.hep.io.root_profiles import root_profile
+from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
 from spectrum_workflows.hep.types import HepResult, LikelihoodFit
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.naming import file_names
@@ -31,6 +32,9 @@ FIT_NAME = "fit.json"
 GENERATED_KEY = "generated events"
 """In the ROOT file, where there are such; no sample has a name with spaces."""
 
+ROOT_AXES = ("fXaxis", "fYaxis", "fZaxis")
+"""Members of ROOT's histograms."""
+
 WARNINGS_KEY = "warnings of this run"
 """In the ROOT file; no sample has a name with spaces."""
 
@@ -42,7 +46,9 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
     ------
     (name, content)
         ``histograms.json``: axes, labels, all contents with flow bins, exact;
-        ``histograms.root``: the same as TH1D and TH2D, in a folder per sample;
+        ``histograms.root``: the same as TH1D, TH2D and TH3D, in a folder per sample; of more
+        than three axes as TH1D of all bins one after the other, see `_unrolled`;
+        profiles as TProfile, TProfile2D and TProfile3D in the same way;
         with a likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``.
 
     Raises
@@ -89,8 +95,8 @@ def as_table(result: HepResult) -> dict[str, Any]:
     """The result as JSON-ready values; floats keep all their digits.
 
     ``arrays`` holds ``sample/histogram/values`` and ``.../variances`` with
-    underflow first and overflow last, ``sample/region/entries`` and
-    ``sample/events``; see `histogram.arrays`.
+    underflow first and overflow last, or sums and means of a profile,
+    ``sample/region/entries`` and ``sample/events``; see `histogram.arrays`.
     """
     spec = result.spec
     warnings = review.warnings(result)
@@ -111,7 +117,8 @@ def as_table(result: HepResult) -> dict[str, Any]:
         },
         "counts": result.counts,
         "histograms": {
-            name: _axes(described.axes(name)) for name, described in spec.histograms.items()
+            name: _axes(described.axes(name)) | _profile(described)
+            for name, described in spec.histograms.items()
         },
         **({"warnings": list(warnings)} if warnings else {}),
         "arrays": {name: array.tolist() for name, array in histogram.arrays(result).items()},
@@ -149,7 +156,7 @@ def fit_as_table(fit: LikelihoodFit) -> dict[str, Any]:
 
 
 def _axes(axes: Sequence[Axis]) -> dict[str, Any]:
-    """The only axis of a histogram, or a list of its two."""
+    """The only axis of a histogram, or a list of all."""
     described = [
         {
             "observable": axis.observable,
@@ -165,6 +172,13 @@ def _axes(axes: Sequence[Axis]) -> dict[str, Any]:
         for axis in axes
     ]
     return described[0] if len(described) == 1 else {"axes": described}
+
+
+def _profile(described: HistogramSpec) -> dict[str, Any]:
+    """Of what a profile has means."""
+    if not described.profile:
+        return {}
+    return {"profile": {"observable": described.profile, "label": described.profile_label}}
 
 
 def _json(value: Any, *, spelled: bool = False) -> bytes:
@@ -190,19 +204,43 @@ def _root(result: HepResult) -> bytes:
 
 
 def _as_root_has_it(h: hist.Hist) -> Any:
-    """A histogram to write; uproot leaves out what lies outside where an axis is of text."""
-    text = [isinstance(axis, hist.axis.StrCategory) for axis in h.axes]
-    if not any(text):
+    """A histogram or profile to write."""
+    if not profiles.is_profile(h):
+        return _of_events(h)
+    w, w2, wv, wv2 = profiles.sums_of(h)
+    both = (profiles.with_sums(h, *sums) for sums in ((w, w2), (wv, wv2)))
+    return root_profile(*(to_writable(_of_events(sums)) for sums in both))
+
+
+def _of_events(h: hist.Hist) -> Any:
+    """A histogram to write; uproot leaves out what lies outside where an axis has categories."""
+    if len(h.axes) > len(ROOT_AXES):
+        return _unrolled(h)
+    listed = [not axis.traits.ordered for axis in h.axes]
+    if not any(listed):
         return h
     axes = [
-        hist.axis.Integer(0, axis.size, name=axis.name, label=axis.label) if of_text else axis
-        for axis, of_text in zip(h.axes, text, strict=True)
+        hist.axis.Integer(0, axis.size, name=axis.name, label=axis.label) if of_words else axis
+        for axis, of_words in zip(h.axes, listed, strict=True)
     ]
     whole = hist.Hist(*axes, storage=hist.storage.Weight())
-    inside = tuple(slice(1, None) if of_text else slice(None) for of_text in text)
-    whole.view(flow=True)[inside] = h.view(flow=True)  # text has no underflow
+    inside = tuple(slice(1, None) if of_words else slice(None) for of_words in listed)
+    whole.view(flow=True)[inside] = h.view(flow=True)  # categories have no underflow
     written, labelled = to_writable(whole), to_writable(h)
-    for member, of_text in zip(("fXaxis", "fYaxis"), text, strict=False):
-        if of_text:
+    for member, of_words in zip(ROOT_AXES, listed, strict=False):
+        if of_words:
             written.member(member)._members["fLabels"] = labelled.member(member).member("fLabels")
     return written
+
+
+def _unrolled(h: hist.Hist) -> hist.Hist:
+    """All bins one after the other, flow bins included, the last axis fastest.
+
+    ROOT's histograms of more than three axes are not written by uproot.
+    """
+    contents = h.view(flow=True)
+    shape = " x ".join(f"{axis.name}: {n}" for axis, n in zip(h.axes, contents.shape, strict=True))
+    order = hist.axis.Integer(0, contents.size, label=f"{shape}, the last fastest", name="bin")
+    flat: hist.Hist = hist.Hist(order, storage=hist.storage.Weight(), name=h.name)
+    flat.view()[...] = contents.ravel()
+    return flat

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.plot.style import colour, title
 from spectrum_workflows.hep.spec.fit_check import simulated
 
@@ -14,7 +15,19 @@ if TYPE_CHECKING:
 
 
 def explore(result: HepResult, name: str) -> Any:
-    """A Bokeh figure of a histogram: simulation stacked, data as points with their errors."""
+    """A Bokeh figure of a histogram: simulation stacked, data as points with their errors.
+
+    Raises
+    ------
+    SpecError
+        It has several axes, or is a profile.
+    """
+    described = result.spec.histograms[name]
+    n = len(described.axes(name))
+    if n > 1 or described.profile:
+        kind = "is a profile" if described.profile else f"has {n} axes"
+        message = f"the histogram {kind}; what is explored has events on one axis"
+        raise SpecError(message, f"histograms.{name}", "show draws it")
     import bokeh.models
     import bokeh.plotting
 

@@ -1,4 +1,4 @@
-"""Histograms of two dimensions: contents as colours."""
+"""Histograms and profiles of two dimensions: contents, or means, as colours."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spectrum_workflows.hep.plot.style import categories, luminosity
+from spectrum_workflows.hep.profiles import added, effective
 from spectrum_workflows.hep.spec.fit_check import simulated
 from spectrum_workflows.hep.types import HepResult
 
@@ -21,13 +22,21 @@ def draw(axes: Axes, result: HepResult, name: str, whose: str) -> None:
     samples = simulated(spec)
     if whose == "data":
         samples = [n for n, s in spec.samples.items() if s.data]
-    contents = np.sum([result.histograms[n, name].values() for n in samples], axis=0)
-    contents = np.where(np.isfinite(contents), contents, 0.0)
-    x, y = spec.histograms[name].axes(name)
+    described = spec.histograms[name]
+    x, y = described.axes(name)
+    histograms = [result.histograms[n, name] for n in samples]
+    if described.profile:
+        total = added(histograms)
+        contents = np.where(effective(total) > 0, total.values(), np.nan)
+        of_what = described.profile_label or f"mean of {described.profile}"
+    else:
+        contents = np.sum([h.values() for h in histograms], axis=0)
+        contents = np.where(np.isfinite(contents), contents, 0.0)
+        of_what = "Events / bin"
     edges = (np.asarray(axis.boundaries) for axis in (x, y))
     mesh = axes.pcolormesh(*edges, contents.T, cmap="viridis", rasterized=True)
     bar = axes.figure.colorbar(mesh, ax=axes)
-    bar.set_label("Events / bin", fontsize="small")
+    bar.set_label(of_what, fontsize="small")
     axes.set_xlabel(x.label or x.observable)
     axes.set_ylabel(y.label or y.observable)
     if x.log:

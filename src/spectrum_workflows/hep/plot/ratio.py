@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spectrum_workflows.hep.fit.bands import band
+from spectrum_workflows.hep.profiles import added, effective, error
 from spectrum_workflows.hep.spec.fit_check import simulated
 from spectrum_workflows.hep.types import HepResult
 
@@ -27,20 +28,27 @@ def draw(axes: Axes, result: HepResult, name: str) -> None:
     spec, found = result.spec, band(result, name)
     edges = np.asarray(spec.histograms[name].axes(name)[0].boundaries)
     measured = [result.histograms[n, name] for n, sample in spec.samples.items() if sample.data]
-    data = np.sum([h.values() for h in measured], axis=0)
-    errors = np.sqrt(np.sum([h.variances() for h in measured], axis=0))
-    there = found.total > 0
+    if spec.histograms[name].profile:
+        total = added(measured)
+        data, errors = total.values(), np.nan_to_num(error(total))
+        there = np.isfinite(found.total) & (found.total != 0)
+        shown = there & (effective(total) > 0)
+    else:
+        data = np.sum([h.values() for h in measured], axis=0)
+        errors = np.sqrt(np.sum([h.variances() for h in measured], axis=0))
+        there = found.total > 0
+        shown = there & (data > 0)
     scale = np.where(there, found.total, 1.0)
-    shown = there & (data > 0)
+    errors, size = errors / np.abs(scale), np.abs(scale)
     centres = ((edges[1:] + edges[:-1]) / 2)[shown]
     style: Any = {"fmt": "o", "color": "black", "markersize": 5}
-    axes.errorbar(centres, (data / scale)[shown], yerr=(errors / scale)[shown], **style)
-    high = np.where(there, 1 + found.up / scale, np.nan)
-    low = np.where(there, 1 - found.down / scale, np.nan)
+    axes.errorbar(centres, (data / scale)[shown], yerr=errors[shown], **style)
+    high = np.where(there, 1 + found.up / size, np.nan)
+    low = np.where(there, 1 - found.down / size, np.nan)
     hatched: Any = {"fill": True, "facecolor": "none", "edgecolor": "#444444", "linewidth": 0}
     axes.stairs(high, edges, baseline=low, hatch="////", **hatched)
     axes.axhline(1.0, color="grey", linewidth=1)
-    spread = (np.abs(data / scale - 1) + errors / scale)[shown]
+    spread = (np.abs(data / scale - 1) + errors)[shown]
     reach = min(max(1.2 * float(np.max(spread, initial=0.05)), 0.1), WIDEST)
     axes.set_ylim(1 - reach, 1 + reach)
     axes.set_ylabel("data / sim.")

@@ -37,21 +37,21 @@ def show(
         return _of_fit(fits[0].result)[fits[0].name]()
     if region is not None and (len(region) != 2 or not region[0] < region[1]):
         raise ValueError("a region is (lowest, highest) on the axis")
-    drawn = [(p, whose) for p in panels for whose in stacks.panels(p.result, p.name)]
+    drawn = [(panel, view) for panel in panels for view in stacks.views(panel.result, panel.name)]
     across = min(ACROSS, len(drawn))
     down = -(-len(drawn) // across)
     with styled():
         figure = Figure(figsize=(7.2 * across, 5.6 * down), layout="constrained")
         flat = []
-        for number, (panel, whose) in enumerate(drawn, start=1):
+        for number, (panel, view) in enumerate(drawn, start=1):
             axes = figure.add_subplot(down, across, number)
-            stacks.draw(axes, panel.result, panel.name, whose)
+            stacks.draw(axes, view)
             if len(panels) > 1:
                 text = ": ".join(filter(None, (panel.title, panel.result.origin)))
                 axes.set_title(text, loc="left", fontsize="small", parse_math=False)
             if region is not None:
                 axes.set_xlim(*region)
-            if not whose:
+            if not view.whose:
                 flat.append(axes)
         if common and flat:
             limits = np.array([axes.get_ylim() for axes in flat])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import hist
@@ -13,7 +14,8 @@ from matplotlib.figure import Figure
 
 from spectrum_workflows.hep.fit.bands import band
 from spectrum_workflows.hep.fit.peak import fit_peaks
-from spectrum_workflows.hep.plot import maps, ratio
+from spectrum_workflows.hep.plot import maps, means, ratio
+from spectrum_workflows.hep.plot.projections import projected
 from spectrum_workflows.hep.plot.style import (
     categories,
     colour,
@@ -22,6 +24,7 @@ from spectrum_workflows.hep.plot.style import (
     styled,
     title,
 )
+from spectrum_workflows.hep.profiles import events_of
 from spectrum_workflows.hep.review import of_histogram
 from spectrum_workflows.hep.spec.axes import Axis
 from spectrum_workflows.hep.spec.fit_check import simulated
@@ -31,56 +34,84 @@ MOST_POINTS = 200
 """Bins of data that are drawn as points; of more the outline."""
 
 
+@dataclass(frozen=True)
+class View:
+    """One panel of a histogram.
+
+    Attributes
+    ----------
+    result : HepResult
+        In which the histogram may be a projection.
+    name : str
+        Of the histogram.
+    whose : {"", "simulation", "data"}
+        What a map is of; everything is in one stack.
+    """
+
+    result: HepResult
+    name: str
+    whose: str = ""
+
+
 def figure(result: HepResult) -> Figure:
-    """All histograms of a result side by side; two-dimensional ones as maps."""
-    spec = result.spec
-    drawn = [(name, whose) for name in spec.histograms for whose in panels(result, name)]
-    with styled():
-        fig = Figure(figsize=(7.2 * len(drawn), 5.6), layout="constrained")
-        row = np.ravel(fig.subplots(1, len(drawn)))
-        for axes, (name, whose) in zip(row, drawn, strict=True):
-            draw(axes, result, name, whose)
-    return fig
+    """All histograms of a result side by side, see `views`."""
+    return _side_by_side([view for name in result.spec.histograms for view in views(result, name)])
 
 
 def panel(result: HepResult, name: str) -> Figure:
     """One histogram of a result; data and simulation with their ratio below."""
-    whose = panels(result, name)
-    if whose == [""] and ratio.possible(result):
-        return _with_ratio(result, name)
+    drawn = views(result, name)
+    if not drawn[0].whose and ratio.possible(result):
+        return _with_ratio(drawn)
+    return _side_by_side(drawn)
+
+
+def _side_by_side(drawn: list[View]) -> Figure:
     with styled():
-        fig = Figure(figsize=(7.2 * len(whose), 5.6), layout="constrained")
-        for axes, which in zip(np.ravel(fig.subplots(1, len(whose))), whose, strict=True):
-            draw(axes, result, name, which)
+        fig = Figure(figsize=(7.2 * len(drawn), 5.6), layout="constrained")
+        for axes, view in zip(np.ravel(fig.subplots(1, len(drawn))), drawn, strict=True):
+            draw(axes, view)
     return fig
 
 
-def _with_ratio(result: HepResult, name: str) -> Figure:
-    axis = result.spec.histograms[name].axes(name)[0]
+def _with_ratio(drawn: list[View]) -> Figure:
+    n = len(drawn)
     with styled():
-        fig = Figure(figsize=(7.2, 6.9), layout="constrained")
-        main, below = fig.subplots(2, height_ratios=(3.2, 1.0), sharex=True)
-        draw(main, result, name, "")
-        main.set_xlabel("")
-        ratio.draw(below, result, name)
-        below.set_xlabel(axis.label or axis.observable)
-        categories(below.xaxis, axis)
+        fig = Figure(figsize=(7.2 * n, 6.9), layout="constrained")
+        options: Any = {"height_ratios": (3.2, 1.0), "sharex": "col", "squeeze": False}
+        for view, (main, below) in zip(drawn, fig.subplots(2, n, **options).T, strict=True):
+            axis = view.result.spec.histograms[view.name].axes(view.name)[0]
+            draw(main, view)
+            main.set_xlabel("")
+            ratio.draw(below, view.result, view.name)
+            below.set_xlabel(axis.label or axis.observable)
+            categories(below.xaxis, axis)
     return fig
 
 
-def panels(result: HepResult, name: str) -> list[str]:
-    """Panels of a histogram: one for all; of two dimensions one for simulation and one for data."""
+def views(result: HepResult, name: str) -> list[View]:
+    """Panels of a histogram: one; of two axes a map of simulation and one of data.
+
+    Of more axes, one for each projection on an axis, over all of the others.
+    """
     spec = result.spec
-    if len(spec.histograms[name].axes(name)) == 1:
-        return [""]
+    n = len(spec.histograms[name].axes(name))
+    if n == 1:
+        return [View(result, name)]
+    if n > 2:
+        return [View(projected(result, name, k), name) for k in range(n)]
     measured = any(s.data for s in spec.samples.values())
-    return ["simulation"] * bool(simulated(spec)) + ["data"] * measured
+    whose = ["simulation"] * bool(simulated(spec)) + ["data"] * measured
+    return [View(result, name, which) for which in whose]
 
 
-def draw(axes: Axes, result: HepResult, name: str, whose: str) -> None:
-    """Draw one panel of a histogram, see `panels`, with what must be known of it."""
-    if whose:
-        maps.draw(axes, result, name, whose)
+def draw(axes: Axes, view: View) -> None:
+    """Draw one panel of a histogram with what must be known of it."""
+    result, name = view.result, view.name
+    if view.whose:
+        maps.draw(axes, result, name, view.whose)
+    elif result.spec.histograms[name].profile:
+        means.draw(axes, result, name)
     else:
         _stack(axes, result, name)
     lines = of_histogram(result, name)
@@ -125,7 +156,7 @@ def _stack(axes: Axes, result: HepResult, name: str) -> None:
 def _content(result: HepResult, sample: str) -> float:
     """Sum of weights of a sample in all histograms: stacks have one order in all pictures."""
     return math.fsum(
-        float(np.nansum(histogram.values(flow=True)))
+        float(np.nansum(events_of(histogram).values(flow=True)))
         for (name, _), histogram in result.histograms.items()
         if name == sample
     )

@@ -58,10 +58,11 @@ def per_bin(label: str, width: float) -> str:
 
 
 def categories(drawn: Any, axis: Axis) -> None:
-    """Name the bins of an axis of text, or the whole numbers of a short one, at their centres."""
+    """Name the bins of an axis of categories, or the numbers of a short one, at their centres."""
     if not axis.categories and not (axis.integer and axis.bins <= MOST_NUMBERS):
         return
-    names = axis.categories or [str(int(axis.start) + k) for k in range(axis.bins)]
+    numbers = axis.categories or [int(axis.start) + k for k in range(axis.bins)]
+    names = [str(number) for number in numbers]
     centres = [axis.start + k + 0.5 for k in range(axis.bins)]
     drawn.set_ticks(centres, names, fontsize="small", parse_math=False)
     drawn.set_tick_params(which="minor", length=0)

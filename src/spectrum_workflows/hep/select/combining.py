@@ -65,6 +65,7 @@ def combine(
     asked: dict[str, list[str]] = {region: [] for region in regions}
     for name, described in histograms.items():
         asked[described.region] += [axis.observable for axis in described.axes(name)]
+        asked[described.region] += filter(None, [described.profile])
     varied = {n: _regions(cuts, regions, asked, seen) for n, cuts in returned.variations.items()}
     return {
         name: replace(observable, variations={v: of[name] for v, of in varied.items()})

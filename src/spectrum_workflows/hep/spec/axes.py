@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictInt, field_validator, model_validator
 
 from spectrum_workflows.hep.spec.regions import region_key
 from spectrum_workflows.specs import FrozenModel
 
-MOST_AXES = 2
-"""Axes of a histogram."""
+AXIS_NAMES = "xyzuvw"
+"""What the axes of a histogram are called; it has no more."""
+
+Words = tuple[str, ...] | tuple[StrictInt, ...]
+"""Categories of one axis: text, or whole numbers."""
 
 MOST_BINS = 10_000_000
 """Bins of a histogram; every partition and every variation has as many."""
@@ -35,11 +38,11 @@ class Axis:
     bins : int
         Bins between the two that take what lies outside.
     start, stop : float
-        First and last edge; 0 and the number of categories for text.
+        First and last edge; 0 and the number of categories.
     edges : tuple of float
         All edges, where the axis is not regular.
-    categories : tuple of str
-        Text that is counted, one bin each.
+    categories : tuple of str, or of int
+        Text, or whole numbers, that is counted, one bin each.
     integer : bool
         One bin per whole number.
     log : bool
@@ -53,7 +56,7 @@ class Axis:
     start: float
     stop: float
     edges: tuple[float, ...] = ()
-    categories: tuple[str, ...] = ()
+    categories: Words = ()
     integer: bool = False
     log: bool = False
     label: str = ""
@@ -63,6 +66,11 @@ class Axis:
     def key(self) -> str:
         """Name of what is filled into it."""
         return region_key(self.region, self.observable) if self.region else self.observable
+
+    @property
+    def of_text(self) -> bool:
+        """Whether text is counted on it."""
+        return any(isinstance(category, str) for category in self.categories)
 
     @property
     def boundaries(self) -> tuple[float, ...]:
@@ -81,9 +89,9 @@ class Axis:
 class HistogramSpec(FrozenModel):
     """One histogram: which observable, in which bins.
 
-    With two axes, ``observable`` is a list of two regions that hold the same
-    events, and every other key of an axis is a list of two, or one value for
-    both.
+    With several axes, up to six, ``observable`` is a list of regions that hold
+    the same events, one for each axis, and every other key of an axis is a list
+    of as many, or one value for all.
     """
 
     observable: str | tuple[str, ...] = ""
@@ -100,17 +108,22 @@ class HistogramSpec(FrozenModel):
     stop: float | tuple[float, ...] | None = None
     """Last edge, in the unit of the observable."""
     edges: tuple[float, ...] | tuple[tuple[float, ...], ...] = ()
-    """Edges of bins of any width, instead of ``bins``, ``start`` and ``stop``. Of two axes the one
-    without may have an empty list."""
-    categories: tuple[str, ...] | tuple[tuple[str, ...], ...] = ()
-    """Instead of edges: a bin for each text that the observable may have. What is not listed goes
-    to the overflow."""
+    """Edges of bins of any width, instead of ``bins``, ``start`` and ``stop``. Of several axes
+    those without have an empty list."""
+    categories: Words | tuple[Words, ...] = ()
+    """Instead of edges: a bin for each text, or each whole number such as a particle's code, that
+    the observable may have. What is not listed goes to the overflow."""
     integer: bool | tuple[bool, ...] = False
     """A bin for each whole number from ``start`` up to, without, ``stop``."""
     log: bool | tuple[bool, ...] = False
-    """Bins of equal width in the logarithm; both axes are drawn logarithmic."""
+    """Bins of equal width in the logarithm; drawn so, with the contents."""
     label: str | tuple[str, ...] = ""
     """Axis label with unit."""
+    profile: str = ""
+    """Instead of events, bins hold the mean of this observable of the same events, with its spread
+    and statistical error."""
+    profile_label: str = ""
+    """Label of the mean, with unit."""
     marks: dict[str, float] = Field(default_factory=dict)
     """Names to write at positions on the axis, such as known resonances."""
     fit: Literal["", "top", "z"] = ""
@@ -133,6 +146,11 @@ class HistogramSpec(FrozenModel):
         if self.plain("") is None and (self.fit or self.marks):
             key = "fit" if self.fit else "marks"
             raise ValueError(f"{key} needs one axis of numbers")
+        if self.profile and (self.fit or self.marks):
+            key = "fit" if self.fit else "marks"
+            raise ValueError(f"{key} needs a histogram of events, not a profile")
+        if self.profile_label and not self.profile:
+            raise ValueError("profile_label has no meaning without profile; leave it out")
         return self
 
     def axes(self, name: str) -> tuple[Axis, ...]:
@@ -152,10 +170,26 @@ class HistogramSpec(FrozenModel):
         axes = (_axis(g, name if n == 1 else "", mixed=n > 1) for g in given)
         return tuple(replace(axis, region=self.region) for axis in axes)
 
+    def filled(self, name: str) -> tuple[str, ...]:
+        """Names of what is filled: on every axis, and then that of which the mean is taken."""
+        keys = [axis.key for axis in self.axes(name)]
+        if self.profile:
+            own = region_key(self.region, self.profile) if self.region else self.profile
+            keys.append(own)
+        return tuple(keys)
+
     def plain(self, name: str) -> Axis | None:
         """The only axis, if there is one and it is of numbers."""
         axes = self.axes(name)
         return axes[0] if len(axes) == 1 and not axes[0].categories else None
+
+    def alone(self, name: str, k: int) -> HistogramSpec:
+        """What describes the projection of the histogram of this name on one of its axes."""
+        axis = self.axes(name)[k]
+        listed = axis.edges or axis.categories
+        keys = (*_PLAIN, *(_LISTS if listed else ("bins", "start", "stop", "integer")))
+        own = {"profile": self.profile, "profile_label": self.profile_label}
+        return HistogramSpec(**own, **{key: getattr(axis, key) for key in keys})
 
     def _count(self) -> int:
         """Number of axes: as many as every list has entries."""
@@ -171,8 +205,8 @@ class HistogramSpec(FrozenModel):
         for key, m in others:
             if m != n:
                 raise ValueError(f"{first} is for {n} axes and {key} for {m}")
-        if not 1 <= n <= MOST_AXES:
-            raise ValueError(f"{first} is for {n} axes; a histogram has one or two")
+        if not 1 <= n <= len(AXIS_NAMES):
+            raise ValueError(f"{first} is for {n} axes; a histogram has 1 to {len(AXIS_NAMES)}")
         return n
 
     def _entry(self, key: str, k: int, n: int) -> Any:
@@ -188,6 +222,8 @@ class HistogramSpec(FrozenModel):
 
 _LISTS = ("edges", "categories")
 """Keys that are a list for one axis already."""
+
+_PLAIN = ("observable", "region", "log", "label")
 
 _KEYS = ("observable", "bins", "start", "stop", *_LISTS, "integer", "log", "label")
 
@@ -213,7 +249,7 @@ def _axis(given: dict[str, Any], name: str, *, mixed: bool) -> Axis:
     if given["edges"]:
         return _variable(known, given["edges"])
     if given["categories"]:
-        return _text(known, given["categories"])
+        return _listed(known, given["categories"])
     return _regular(known, given)
 
 
@@ -228,12 +264,15 @@ def _variable(known: dict[str, Any], edges: tuple[float, ...]) -> Axis:
     return Axis(bins=len(edges) - 1, start=edges[0], stop=edges[-1], edges=edges, **known)
 
 
-def _text(known: dict[str, Any], categories: tuple[str, ...]) -> Axis:
+def _listed(known: dict[str, Any], categories: Words) -> Axis:
     if known["log"]:
         raise ValueError("an axis of categories cannot be logarithmic")
-    for k, text in enumerate(categories):
-        if not text.strip() or text in categories[:k]:
-            raise ValueError(f"categories must be different texts, and none empty ({text!r})")
+    for k, category in enumerate(categories):
+        if category in categories[:k] or (isinstance(category, str) and not category.strip()):
+            kind = "texts, and none empty" if isinstance(category, str) else "numbers"
+            raise ValueError(f"categories must be different {kind} ({category!r})")
+        if isinstance(category, int) and abs(category) > LARGEST_INTEGER:
+            raise ValueError(f"whole numbers go up to {LARGEST_INTEGER}")
     n = len(categories)
     return Axis(bins=n, start=0.0, stop=float(n), categories=categories, **known)
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.hep.spec.axes import Axis
+from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
 from spectrum_workflows.hep.spec.fit import LUMINOSITY, STATISTICS, FitSpec, SystematicSpec
 from spectrum_workflows.specs import closest
 
@@ -93,10 +93,7 @@ def check(spec: HepSpec) -> None:
     _once(fit.regions, "fit.regions")
     for region in fit.regions:
         _known(region, list(spec.histograms), "fit.regions")
-        axes = spec.histograms[region].axes(region)
-        if len(axes) != 1:
-            raise ValueError(f"fit.regions: {region!r} has {len(axes)} axes; a region has one")
-        binning(fit, axes[0], region)
+        binning(fit, _only_axis(spec.histograms[region], region), region)
     for name in fit.pseudodata:
         _known(name, list(spec.samples), "fit.pseudodata")
         if spec.samples[name].data:
@@ -108,6 +105,16 @@ def check(spec: HepSpec) -> None:
     _parameters_are_distinct(fit)
     for name, systematic in fit.systematics.items():
         _templates_exist(spec, systematic, f"fit.systematics.{name}")
+
+
+def _only_axis(described: HistogramSpec, region: str) -> Axis:
+    """The axis of a histogram that can be fitted."""
+    axes = described.axes(region)
+    kind = "is a profile, of means" if described.profile else f"has {len(axes)} axes"
+    if described.profile or len(axes) != 1:
+        remedy = "a region has events on one axis: fill another histogram of what is fitted"
+        raise ValueError(f"fit.regions: {region!r} {kind}; {remedy}")
+    return axes[0]
 
 
 def _edge(value: float, edges: tuple[float, ...], where: str) -> int:

@@ -22,7 +22,9 @@ def sketch(spec: HepSpec) -> Sketch[Filled]:
     drawn = (
         name
         for name, described in spec.histograms.items()
-        if len(described.axes(name)) == 1 and described.axes(name)[0].bins <= MOST_BINS
+        if not described.profile
+        and len(described.axes(name)) == 1
+        and described.axes(name)[0].bins <= MOST_BINS
     )
     names = tuple(islice(drawn, MOST_SHOWN))
     small = partial(smaller, names, spec.normalisation == "genweight")
