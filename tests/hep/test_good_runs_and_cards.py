@@ -117,6 +117,7 @@ def sample(name: str, data: list[float], *modifiers: tuple[str, str, Any]) -> di
 
 
 SIGNAL = ("mu", "normfactor", None)
+NOTHING = {"hi_data": [1.0, 2.0], "lo_data": [1.0, -1.0]}
 
 
 def workspace(*channels: tuple[str, list[Any]], parameters: list[Any] | None = None) -> Any:
@@ -196,6 +197,18 @@ def test_a_sample_without_events_is_left_out_and_said() -> None:
         (
             [("r", [sample("s", [1.0, 1.0], SIGNAL, ("u", "odd", None))])],
             "no line for a modifier of type odd",
+        ),
+        (
+            [("r", [sample("s", [1.0, 1.0], SIGNAL, ("u", "normsys", {"hi": 1.5, "lo": 0.0}))])],
+            "u down leaves nothing of s in r, and a card has no factor of 0 or below; limit",
+        ),
+        (
+            [("r", [sample("s", [1.0, 1.0], SIGNAL, ("u", "normsys", {"hi": -1.0, "lo": 2.0}))])],
+            "u up leaves nothing",
+        ),
+        (
+            [("r", [sample("s", [1.0, 1.0], SIGNAL, ("u", "histosys", NOTHING))])],
+            "u down leaves nothing",
         ),
         ([("r", [{"name": "s"}])], "not a workspace"),
         ([("r", [sample("s", [1.0, 1.0], ("l", "lumi", None))])], "not a workspace"),

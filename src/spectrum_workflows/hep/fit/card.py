@@ -173,6 +173,15 @@ def _check(processes: list[_Process], poi: str) -> None:
         if p.name in signals and not p.signal:
             message = f"{p.name} is a signal in other channels, and not in {p.channel}"
             raise DataError(message, "card", "give it another name there")
+        for name in dict.fromkeys([*p.yields, *p.shapes]):
+            totals = [float(values.sum()) for values in p.varied(name)]
+            if not min(totals) > 0:
+                side = "up" if not totals[0] > 0 else "down"
+                message = f"{name} {side} leaves nothing of {p.name} in {p.channel}"
+                remedy = "limit the systematic's samples, prune it, or merge regions"
+                raise DataError(
+                    f"{message}, and a card has no factor of 0 or below", "card", remedy
+                )
 
 
 def _lines(
