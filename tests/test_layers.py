@@ -74,6 +74,7 @@ LAYERS = {
     "pure": (
         *("hep.analyses", "hep.analyses.*", "hep.fit", "hep.fit.*"),
         *("hep.corrections", "hep.corrections.*", "hep.objects", "hep.objects.*"),
+        *("hep.models", "hep.models.*"),
         *(
             "hep.columns",
             "hep.completeness",
@@ -171,7 +172,7 @@ LAYERS = {
 
 PURE = {
     *("numpy", "awkward", "hist", "boost_histogram", "scipy", "numba", "ducc0", "astropy.wcs"),
-    *("correctionlib", "katbeam", "photutils", "pyhf"),
+    *("correctionlib", "katbeam", "onnxruntime", "photutils", "pyhf", "xgboost"),
 }
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "bdsf", "casacore", "cloudpickle", "fsspec", "h5py"),

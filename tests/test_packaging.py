@@ -174,6 +174,7 @@ OTHER_NAMES = {"casacore": "python-casacore", "IPython": "ipywidgets", "XRootD":
 
 
 ON_REQUEST = {"bokeh", "xarray", "photutils", "bdsf", "katbeam", "pyarrow"}
+ON_REQUEST |= {"onnxruntime", "xgboost"}
 """Imported by what is asked for by name alone, which says what brings them."""
 
 
@@ -196,7 +197,7 @@ def test_the_core_declares_what_it_imports() -> None:
 def test_the_extras_are_those_of_the_readme() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     parts = {"hep", "radio", "notebooks", "slurm", "s3", "xrootd", "gateway"}
-    parts |= {"beams", "sources", "parquet"}
+    parts |= {"beams", "sources", "parquet", "onnx", "xgboost"}
     assert extras.keys() == parts | {"all"}
     assert {*Requirement(extras["all"][0]).extras} == parts
     assert PROJECT["project"]["requires-python"] == ">=3.11"

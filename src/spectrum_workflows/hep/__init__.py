@@ -1,8 +1,8 @@
 """High-energy physics: selections of collision events, as histograms.
 
 For a pipeline of one's own there are functions of events and histograms in memory, which
-need no spec or site: `read`, `read_corrections`, the selections in `hep.analyses`, `fill`,
-`fit_peak`, `workspace` and `fit_workspace`; and of any workspace in pyhf's schema `limit`,
+need no spec or site: `read`, `read_corrections`, `read_model`, the selections in `hep.analyses`,
+`fill`, `fit_peak`, `workspace` and `fit_workspace`; and of any workspace in pyhf's schema `limit`,
 `significance`, `scan_likelihood`, `impacts`, `goodness_of_fit` and `throw_toys`, and as files of
 other programs `combine_card` and `histfactory`.
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         fill,
         read,
         read_corrections,
+        read_model,
         workspace,
     )
     from spectrum_workflows.hep.types import (
@@ -64,6 +65,7 @@ _HOME = {
     "limit": "fit.limits",
     "read": "library",
     "read_corrections": "library",
+    "read_model": "library",
     "scan_likelihood": "fit.scan",
     "significance": "fit.limits",
     "throw_toys": "workflow.toys",
@@ -93,6 +95,7 @@ __all__ = [
     "limit",
     "read",
     "read_corrections",
+    "read_model",
     "scan_likelihood",
     "significance",
     "throw_toys",

@@ -14,9 +14,12 @@ LIBRARIES = (
     "hist",
     "iminuit",
     "numba",
+    "onnxruntime",
     "pyhf",
     "scipy",
     "uproot",
+    "xgboost",
+    "xgboost-cpu",
 )
 """Distributions whose versions matter to a result."""
 

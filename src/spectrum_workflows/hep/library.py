@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from spectrum_workflows.hep.corrections.evaluation import CorrectionKernels
+    from spectrum_workflows.hep.models.calling import Model
 
     Key = tuple[str, str] | tuple[str, str, str]
     """Sample and region; of a systematic variation also its name."""
@@ -170,6 +171,56 @@ def compile_corrections(corrections: CorrectionSet, *, check: int = 64) -> Corre
     from spectrum_workflows.hep.select.corrections import compiled
 
     return compiled(corrections.__getstate__()["_data"], check=check)
+
+
+def read_model(file: str | Path, *, output: str = "") -> Model:
+    """Read a trained model, and load it.
+
+    Every call of it computes a fixed number of rows at a time, in one thread: the bits of a row
+    depend on no other row.
+
+    Parameters
+    ----------
+    file : str or Path
+        An ONNX model (``.onnx``), or boosted trees as XGBoost saves them (``.json``, ``.ubj``), on
+        this file system or in a store.
+    output : str
+        Which output of an ONNX model is its value; needed if it has several.
+
+    Returns
+    -------
+    Model
+        A function of columns, one for each feature, by place or by name; or of NumPy arrays with
+        events first, one for each tensor.
+
+    Raises
+    ------
+    MissingExtraError
+        The library that computes it is not installed.
+    DataNotFoundError, DataError
+        There is no such file, it is no model, or the value of a row depends on other rows.
+    SpecError
+        The file's name has another ending, or there is no such output.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> import xgboost
+    >>> from spectrum_workflows import hep
+    >>> x = np.arange(40.0).reshape(20, 2)
+    >>> booster = xgboost.train({"seed": 1}, xgboost.DMatrix(x, x[:, 0] > 20), num_boost_round=2)
+    >>> with TemporaryDirectory() as folder:
+    ...     booster.save_model(f"{folder}/m.ubj")
+    ...     model = hep.read_model(f"{folder}/m.ubj")
+    >>> model(x[:, 0], x[:, 1]).shape
+    (20,)
+    """
+    from spectrum_workflows.hep.select.models import read_models
+    from spectrum_workflows.hep.spec.models import ModelSpec
+
+    described = parse(ModelSpec, {"file": str(file), "output": output}, where="read_model")
+    return read_models({"model": described}, "").loaded()["model"]
 
 
 def fill(

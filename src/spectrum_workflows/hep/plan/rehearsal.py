@@ -9,7 +9,7 @@ from typing import Any
 import awkward as ak
 from awkward.errors import FieldNotFoundError
 
-from spectrum_workflows.errors import DataError, PartitionError, SpectrumError
+from spectrum_workflows.errors import DataError, PartitionError, SpecError, SpectrumError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.plan.files import InputFile
 from spectrum_workflows.hep.plan.inspection import FileInfo
@@ -72,6 +72,8 @@ def _rehearse(workload: Workload, file: InputFile, info: FileInfo) -> list[str]:
                 "select",
                 "add it to columns",
             ) from error
+        if isinstance(error.__cause__, SpecError):  # a model takes other columns
+            raise located(error, file.url, selection) from error
         if isinstance(error.__cause__, AttributeError) and "NoneType" not in error.what:
             raise located(error, file.url, selection) from error
         return [f"the selection could not be rehearsed on no events ({error})"]

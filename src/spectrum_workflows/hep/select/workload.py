@@ -18,6 +18,7 @@ from spectrum_workflows.hep.select.corrections import Corrections, corrections
 from spectrum_workflows.hep.select.declaring import Declarations, declare
 from spectrum_workflows.hep.select.event_filters import GoodRuns
 from spectrum_workflows.hep.select.finding import check_cuts, check_function, find_selection
+from spectrum_workflows.hep.select.models import Models, read_models
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
@@ -67,6 +68,8 @@ class Workload:
         Recorded luminosity of blocks; not asked for if left out.
     filter_rows : mapping of str to tuple of str
         Rows of every sample that count what is left before the selection; see `HepSpec`.
+    models : Models
+        Trained models that the spec names.
     """
 
     requested: Mapping[str, RequestedColumns]
@@ -88,13 +91,16 @@ class Workload:
     select_varied: str = ""
     columns_out: ColumnsOutSpec | None = None
     filter_rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    models: Models = field(default_factory=Models)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all code that decides the result, this package's too, and the corrections."""
+        """SHA-256 of all that decides the result: code, this package's too, corrections, models."""
         parts = {"selection": self.selection.digest, "science": science_code(__name__).digest}
         if self.declarations:
             parts |= {"declarations": self.declarations.digest}
+        if self.models:
+            parts |= {"models": self.models.digest}
         return digest_of_all(parts | {"corrections": self.corrections.text})
 
     def options(self, sample: str) -> dict[str, Any]:
@@ -104,33 +110,42 @@ class Workload:
             options["variations"] = self.asked[sample]
         if self.corrections:
             options["corrections"] = self.corrections.loaded()
+        if self.models:
+            options["models"] = self.models.loaded()
         told = {"sample": sample, "is_data": sample in self.data}
         return options | {name: told[name] for name in self.selection.told}
 
 
 def load_workload(spec: HepSpec) -> Workload:
-    """Find the selection, and read the corrections and the good runs that a spec names.
+    """Find the selection, and read corrections, models and good runs that a spec names.
 
     Raises
     ------
     SpecError
         No such function, cut or definition.
     DataNotFoundError, DataError
-        There is no such list of good runs or corrections, or it is not one.
+        There is no such list of good runs, corrections or model, or it is not one.
+    MissingExtraError
+        The library that computes a model is not installed.
     """
     for name, fallback in spec.fallbacks.items():
         if fallback.definition:
             columns.definition(fallback.definition, f"fallbacks.{name}")
     asked = {name: spec.asked_of(name) for name in spec.samples}
     options = ["variations"] * any(asked.values()) + ["corrections"] * bool(spec.corrections)
+    options += ["models"] * bool(spec.models)
     selection = find_selection(spec.select, spec.cuts, folder=spec.folder, options=options)
     changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
     for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
         check_cuts(selection, {**spec.cuts, **changed, **cuts}, options)
-    good, inputs = _good_runs(spec)
-    table, table_inputs = _luminosity_table(spec)
+    good, certified = _good_runs(spec)
+    table, recorded = _luminosity_table(spec)
     read = corrections(spec.corrections, spec.folder)
+    models = read_models(spec.models, spec.folder)
+    models.loaded()  # what cannot be is refused before workers are asked for
     declarations = declare(spec)
+    inputs = (*selection.source.inputs, *certified, *recorded, *read.inputs)
+    inputs = (*inputs, *declarations.inputs, *models.inputs)
     beside = {"preselect": spec.preselect, "select_varied": spec.select_varied}
     for name, weight in spec.weights.items():
         beside |= {f"weights.{name}.{key}": getattr(weight, key) for key in ("where", "tagged")}
@@ -149,7 +164,7 @@ def load_workload(spec: HepSpec) -> Workload:
         spec.titles,
         read,
         good,
-        (*selection.source.inputs, *inputs, *table_inputs, *read.inputs, *declarations.inputs),
+        inputs,
         {name: sample.cuts for name, sample in spec.samples.items() if sample.cuts},
         declarations,
         spec.preselect,
@@ -158,6 +173,7 @@ def load_workload(spec: HepSpec) -> Workload:
         spec.select_varied,
         _columns_out(spec),
         {name: spec.filter_rows(name) for name in spec.samples},
+        models,
     )
 
 

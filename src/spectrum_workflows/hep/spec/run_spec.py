@@ -36,6 +36,7 @@ from spectrum_workflows.hep.spec.event_filters import (
 )
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.hep.spec.fit import FitSpec
+from spectrum_workflows.hep.spec.models import ModelSpec
 from spectrum_workflows.hep.spec.objects import MetSpec, ObjectSpec, column_of
 from spectrum_workflows.hep.spec.regions import Categories, RegionSpec
 from spectrum_workflows.hep.spec.samples import SampleSpec
@@ -149,6 +150,8 @@ class HepSpec(FrozenModel):
     """Correctionlib files, ``.json`` or ``.json.gz``, relative to the spec. ``select`` is given a
     mapping of name to correction: of one file, of all files of a list, or one such mapping for
     each name of a table."""
+    models: dict[Name, ModelSpec] = Field(default_factory=dict)
+    """Trained models. ``select`` is given a mapping of their names to functions of columns."""
     partition: EventPartitionSpec = EventPartitionSpec()
     """How the input is cut into partitions."""
     samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]

@@ -1,0 +1,1 @@
+"""Trained models as values of a selection: ONNX by onnxruntime, trees by XGBoost."""
