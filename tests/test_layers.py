@@ -81,6 +81,8 @@ LAYERS = {
             "hep.cut_flow",
             "hep.filter_flow",
             "hep.envelopes",
+            "hep.formats",
+            "hep.formats.*",
             "hep.histogram",
             "hep.luminosity",
             "hep.normalisation",

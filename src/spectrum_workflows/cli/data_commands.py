@@ -13,9 +13,11 @@ from spectrum_workflows.cli.options import (
     Json,
     NoUserCode,
     Set,
+    SetBoth,
     SiteOption,
     Spec,
     changes,
+    question,
     trusted_spec,
 )
 
@@ -70,7 +72,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 def make_command(
     spec: Spec,
     site: SiteOption = None,
-    change: Set = None,
+    change: SetBoth = None,
     data: Data = None,
     size: Annotated[
         int | None, typer.Option(min=1, help=f"How much: {', or '.join(WORDS.sizes)}.")
@@ -82,10 +84,10 @@ def make_command(
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.sites import Place, load_site
 
-    profile = load_site(site, changes=changes(change))
-    run_spec = trusted_spec(spec, site, no_user_code=no_user_code)
+    asked = question(spec, change, site=site, no_user_code=no_user_code)
+    profile = load_site(site, changes=asked.profile)
     place = Place(profile, data or profile.data, profile.results)
-    for url in make_data(run_spec, place, size=size, overwrite=overwrite):
+    for url in make_data(asked.spec, place, size=size, overwrite=overwrite):
         screen.text(url)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.analyses.jet_id import DEFINITIONS, Definition
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
+from spectrum_workflows.hep.spec.formats import Format
 from spectrum_workflows.specs import closest
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class RequestedColumns:
         How the sample is normalised; not at all if it is empty.
     inputs : tuple of str
         What corrections need besides, and the selection does not see.
+    format : Format or None
+        What makes the columns of the files' branches; NanoAOD, whose columns are branches, if none.
     """
 
     columns: tuple[str, ...]
@@ -60,6 +63,7 @@ class RequestedColumns:
     inputs: tuple[str, ...] = ()
     vetoing: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
+    format: Format | None = None
 
     @property
     def bits(self) -> tuple[str, ...]:
@@ -188,6 +192,7 @@ def refuse_missing(
     tree: str,
     url: str,
     requested: RequestedColumns | None = None,
+    file_format: Format | None = None,
 ) -> None:
     """Refuse a file without some branches, naming the closest and what to do.
 
@@ -199,6 +204,8 @@ def refuse_missing(
         Where.
     requested : RequestedColumns, optional
         Which of them something may stand in for; all if left out.
+    file_format : Format, optional
+        What makes columns of branches.
 
     Raises
     ------
@@ -213,18 +220,22 @@ def refuse_missing(
     prefix = column.partition("_")[0] + "_"
     near = [name for name in have if name.startswith(prefix)] or list(have)
     more = f" (nor {', '.join(map(repr, missing[1:]))})" if missing[1:] else ""
-    hints = (closest(column, near), _remedy(column, requested))
+    hints = (closest(column, near), _remedy(column, requested, file_format))
     remedy = " ".join(hint if hint.endswith("?") else f"{hint};" for hint in filter(None, hints))
-    raise DataError(f"no branch {column!r} in {tree}{more}", url, remedy.rstrip(";"))
+    kind = "branch" if file_format is None else f"column of {file_format.name}, and no branch,"
+    raise DataError(f"no {kind} {column!r} in {tree}{more}", url, remedy.rstrip(";"))
 
 
-def _remedy(column: str, requested: RequestedColumns | None) -> str:
+def _remedy(column: str, requested: RequestedColumns | None, file_format: Format | None) -> str:
     """Remedy for a branch that not all files have: what to write in the spec."""
     say_so = "where it may be absent, say so:"
     if requested and column in requested.filters:
         return f'{say_so} event_filters = [{{path = "{column}", absent = true}}]'
     if requested and column in requested.bits:
         return f'{say_so} triggers = [{{path = "{column}", absent = false}}]'
+    if file_format is not None:
+        own = f'a format of yours that extends = "{file_format.name}" may say what it is made of;'
+        return f"{own} or [fallbacks.{column}] what stands in"
     if requested and column not in requested.every:
         return ""
     computed = [name for name, d in DEFINITIONS.items() if d.gives == column]
@@ -254,7 +265,16 @@ def to_keep(spec: HepSpec) -> list[str]:
     Those that a file may lack end in ``?``: columns of simulation or of some
     samples, columns with a stand-in, what stands in for them, and what
     certifies and weights.
+
+    Raises
+    ------
+    SpecError
+        Columns are made of other branches: such files are read as they are.
     """
+    for name in spec.samples:
+        if (file_format := spec.format_of(name)) is not None:
+            message = f"files of format {file_format.name} are not converted"
+            raise SpecError(message, f"samples.{name}", "they are read as they are")
     keep = [f"{name}?" if name in spec.fallbacks else name for name in spec.columns]
     own = any(s.triggers is not None or s.event_filters is not None for s in spec.samples.values())
     some = own or bool(spec.primary_datasets)

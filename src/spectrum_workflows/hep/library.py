@@ -19,6 +19,8 @@ from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.profiles import is_profile
 from spectrum_workflows.hep.select.observables import check_region
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.formats import NANOAOD, resolved
+from spectrum_workflows.hep.spec.physlite import SHIPPED
 from spectrum_workflows.hep.types import Events, HepResult, Observable
 from spectrum_workflows.specs import parse
 
@@ -41,6 +43,7 @@ def read(
     columns: Sequence[str],
     *,
     tree: str = "Events",
+    format: str = NANOAOD,  # noqa: A002  (as in a spec)
     entry_start: int = 0,
     entry_stop: int | None = None,
 ) -> ak.Array:
@@ -53,7 +56,9 @@ def read(
     columns : sequence of str
         Names of branches; nothing else is read.
     tree : str
-        Name of the TTree or RNTuple.
+        Name of the TTree or RNTuple, where the format does not name it.
+    format : str
+        ``"NanoAOD"``, or ``"PHYSLITE"``: columns have NanoAOD's names and units in any.
     entry_start : int
         First event of the range.
     entry_stop : int, optional
@@ -69,7 +74,7 @@ def read(
     DataNotFoundError, DataError
         There is no such file, tree or column; or the file is damaged.
     SpecError
-        The file has no such events.
+        The file has no such events, or there is no such format.
 
     Examples
     --------
@@ -83,12 +88,17 @@ def read(
     >>> len(events), events.fields
     (300, ['Muon_pt', 'Muon_charge'])
     """
-    opened = open_tree(str(url), tree)
+    try:
+        file_format = resolved(format, SHIPPED)
+    except ValueError as error:
+        raise SpecError(str(error), "format") from None
+    opened = open_tree(str(url), tree, file_format)
     stop = opened.entries if entry_stop is None else entry_stop
     if not 0 <= entry_start <= stop <= opened.entries:
         message = f"it has {opened.entries} events, no {entry_start} to {stop}"
-        raise SpecError(message, f"{url} ({tree})", "choose entry_start and entry_stop among them")
-    events = Events("", str(url), tree, entry_start, stop, opened.uuid, opened.nbytes)
+        remedy = "choose entry_start and entry_stop among them"
+        raise SpecError(message, f"{url} ({opened.name})", remedy)
+    events = Events("", str(url), opened.name, entry_start, stop, opened.uuid, opened.nbytes)
     return reading.read(opened, events, columns)
 
 

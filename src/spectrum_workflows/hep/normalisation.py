@@ -30,6 +30,8 @@ class Generated:
         has a negative weight, and the mean weight.
     runs : int
         Entries of the ``Runs`` tree.
+    told_by : str
+        What tells it in such a file.
     """
 
     weights: float | None = None
@@ -38,6 +40,7 @@ class Generated:
     negative: float | None = None
     mean: float | None = None
     runs: int = 0
+    told_by: str = "Runs tree with genEventSumw"
 
     @property
     def equal(self) -> bool | None:
@@ -68,7 +71,7 @@ def sum_of_weights(generated: Generated, url: str, *, entries: int) -> float:
     """
     if generated.weights is None:
         raise DataError(
-            "no Runs tree with genEventSumw, by which genweight normalises",
+            f"no {generated.told_by}, by which genweight normalises",
             url,
             'use files that have one; normalisation = "events" is right only for files'
             " that hold every generated event",

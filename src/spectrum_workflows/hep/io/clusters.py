@@ -45,11 +45,12 @@ def clusters(tree: OpenTree, columns: Sequence[str]) -> Clusters:
         A column is missing (the closest is named), cannot be read, or is damaged.
     """
     refuse_missing(columns, tree.names, tree=tree.name, url=tree.url)
+    branches = tree.branches_of(columns)
     if not tree.is_ntuple:
-        for name in dict.fromkeys(columns):
+        for name in branches:
             check_branch(tree.tree[name], tree)
     try:
-        return _of_ntuple(tree) if tree.is_ntuple else _of_ttree(tree.tree, columns)
+        return _of_ntuple(tree) if tree.is_ntuple else _of_ttree(tree.tree, branches)
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -58,8 +59,9 @@ def clusters(tree: OpenTree, columns: Sequence[str]) -> Clusters:
 
 def _of_ttree(tree: Any, columns: Sequence[str]) -> Clusters:
     branches = [tree[column] for column in columns]
+    own = {branch.name for branch in branches}
     boundaries = (
-        tree.common_entry_offsets(filter_name=lambda name: name in columns) if columns else ()
+        tree.common_entry_offsets(filter_branch=lambda branch: branch.name in own) if own else ()
     )
     ends = tuple(sorted({0, *map(int, boundaries), int(tree.num_entries)}))
     rows: list[tuple[int, int, int]] = []

@@ -19,6 +19,7 @@ from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep.columns import RequestedColumns, records, refuse_missing
 from spectrum_workflows.hep.io import fast_read, soundness
 from spectrum_workflows.hep.io.rootfile import OpenTree, damaged
+from spectrum_workflows.hep.io.stored import Stored, column_of
 from spectrum_workflows.hep.types import Events
 
 _UNREADABLE = (
@@ -59,7 +60,7 @@ def read(
         The file changed since the run was planned, or is damaged.
     """
     check_unchanged(tree, events)
-    refuse_missing(columns, tree.names, tree=events.tree, url=events.url, requested=requested)
+    refuse(tree, columns, requested=requested)
     fast = storage.is_local(events.url)
     arrays = _columns(tree, columns, events.start, events.stop, where=events.where, fast=fast)
     if len(arrays) != events.size:
@@ -87,17 +88,61 @@ def wrong_count(url: str, entries: int, counted: int) -> DataError:
     return DataError(message, url, "correct the number of events of this file")
 
 
+def read_first(tree: OpenTree, columns: Sequence[str], count: int) -> ak.Array:
+    """Some columns of the first events of a tree; shape (count,)."""
+    return _columns(tree, columns, 0, count, where=tree.url, fast=False)
+
+
 def read_no_events(tree: OpenTree, columns: Sequence[str]) -> ak.Array:
     """No events, but with the types that the columns of the tree have; shape (0,)."""
     end = tree.entries  # not 0: that would unpack the first basket
     return _columns(tree, columns, end, end, where=tree.url, fast=True)
 
 
+def refuse(
+    tree: OpenTree, columns: Sequence[str], *, requested: RequestedColumns | None = None
+) -> None:
+    """Refuse a tree that lacks some columns, or what its format makes them of.
+
+    Raises
+    ------
+    DataError
+        As `refuse_missing`; of a column of a format it names the branch.
+    """
+    for column in columns:
+        place = tree.places.get(column)
+        if tree.format is not None and isinstance(place, str):
+            fault = f"no branch {place!r} in {tree.name}, of which {tree.format.name} makes"
+            remedy = f"say in [fallbacks.{column}] what stands in, or in [formats] what makes it"
+            raise DataError(f"{fault} {column!r}", tree.url, remedy)
+    names = tree.names
+    refuse_missing(
+        columns, names, tree=tree.name, url=tree.url, requested=requested, file_format=tree.format
+    )
+
+
 def _columns(
+    tree: OpenTree, columns: Sequence[str], start: int, stop: int, *, where: str, fast: bool
+) -> ak.Array:
+    """Columns as records, made of branches as the tree's format says."""
+    columns = list(dict.fromkeys(columns))
+    names = tree.branches_of(columns)
+    read = _branches(tree, names, start, stop, where=where, fast=fast)
+    if tree.format is None or not columns:
+        return read
+    made = {}
+    for column in columns:
+        place = tree.places.get(column)
+        made[column] = (
+            column_of(column, place, read, where) if isinstance(place, Stored) else read[column]
+        )
+    return records(made)
+
+
+def _branches(
     tree: OpenTree, names: Sequence[str], start: int, stop: int, *, where: str, fast: bool
 ) -> ak.Array:
-    """Columns as records, checked; ``fast`` reads in vain what is left to uproot: local files."""
-    names = list(dict.fromkeys(names))
+    """Branches as records, checked; ``fast`` reads in vain what is left to uproot: local files."""
     if not names:  # constants stand in for all that is asked
         return ak.Array(ak.contents.RecordArray([], [], length=stop - start))
     try:

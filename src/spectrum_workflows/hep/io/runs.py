@@ -9,6 +9,8 @@ import numpy as np
 
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep.columns import GENERATED
+from spectrum_workflows.hep.io.bookkeepers import read_bookkeepers
+from spectrum_workflows.hep.io.read import read_first
 from spectrum_workflows.hep.io.rootfile import OpenTree, damaged, is_tree
 from spectrum_workflows.hep.normalisation import Generated
 
@@ -41,7 +43,8 @@ def read_generated(tree: OpenTree) -> Generated:
         Its ``Runs`` tree is damaged.
     """
     if tree not in _generated:
-        _generated[tree] = _read(tree)
+        booked = tree.format is not None and tree.format.generated == "CutBookkeepers"
+        _generated[tree] = read_bookkeepers(tree) if booked else _read(tree)
     return _generated[tree]
 
 
@@ -54,7 +57,7 @@ def first_weights(tree: OpenTree) -> tuple[float, float] | None:
     if not few or GENERATED not in tree.names:
         return None
     try:
-        values = np.asarray(_numbers(tree.tree, GENERATED, few), np.float64)
+        values = np.asarray(_flat(read_first(tree, [GENERATED], few)[GENERATED]), np.float64)
     except (OSError, MemoryError, SpectrumError):
         raise
     except Exception as error:
@@ -89,7 +92,12 @@ def _sum(runs: Any, name: str) -> float:
 
 
 def _numbers(tree: Any, name: str, stop: int) -> Any:
-    values = np.asarray(tree[name].array(entry_stop=stop))
+    return _flat(tree[name].array(entry_stop=stop))
+
+
+def _flat(column: Any) -> Any:
+    """A column of one number per entry, or a refusal."""
+    values = np.asarray(column)
     if values.ndim != 1 or values.dtype.kind not in "iuf":
-        raise ValueError(f"{name} is not one number per entry")
+        raise ValueError("a sum or weight is not one number per entry")
     return values

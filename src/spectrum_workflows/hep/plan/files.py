@@ -143,7 +143,7 @@ def list_files(
                 failures.append(Failure(name, 0, str(error), 1))
         counts = _counts(sample, described.events, places, lost=lost)
         own = [
-            InputFile(sample, place.url, spec.tree, place.checksum, count)
+            InputFile(sample, place.url, spec.tree_of(sample), place.checksum, count)
             for place, count in zip(places, counts, strict=True)
         ]
         files += own[:1] if first else own

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from spectrum_workflows.hep.columns import RequestedColumns, refuse_missing
+from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.io import runs
 from spectrum_workflows.hep.io.clusters import EXPANSION, clusters
-from spectrum_workflows.hep.io.read import read_no_events
+from spectrum_workflows.hep.io.read import read_no_events, refuse
 from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
 from spectrum_workflows.hep.normalisation import Generated, sum_of_weights
 from spectrum_workflows.hep.plan import partition
@@ -99,14 +99,14 @@ def inspect(
         weights is missing.
     """
     requested = columns[file.sample]
-    tree = open_tree(file.url, file.tree)
+    tree = open_tree(file.url, file.tree, requested.format)
     generated = _generated(tree, requested)
     empty = FileInfo(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), generated=generated)
     if not tree.entries:  # such files have been seen without any branch
         return ((file, empty),)
     fallbacks_used = requested.fallbacks_used(tree.names)
     names = requested.read(fallbacks_used)
-    refuse_missing(names, tree.names, tree=file.tree, url=file.url, requested=requested)
+    refuse(tree, names, requested=requested)
     stored = clusters(tree, names)
     cut = partition.cuts(stored.boundaries, max_events)
     largest = max(stop - start for start, stop in cut)

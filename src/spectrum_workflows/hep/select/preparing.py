@@ -15,7 +15,7 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.io.read import read
-from spectrum_workflows.hep.io.rootfile import OpenTree
+from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.observables import LARGEST_WEIGHT
 from spectrum_workflows.hep.select.selection import Selection
@@ -68,6 +68,17 @@ class PreparedEvents:
     seen: ak.Array
     selection: Selection
     left: Mapping[str, NDArray[np.float64]]
+
+
+def open_events(events: Events, workload: Workload) -> OpenTree:
+    """The tree that the events of a partition are in, in the format of its sample.
+
+    Raises
+    ------
+    DataNotFoundError, DataError, AccessError, StoreError
+        As `open_tree`.
+    """
+    return open_tree(events.url, events.tree, workload.requested[events.sample].format)
 
 
 def prepare(tree: OpenTree, events: Events, workload: Workload) -> PreparedEvents:

@@ -199,6 +199,7 @@ def _requested(spec: HepSpec, name: str, declarations: Declarations) -> Requeste
         inputs=() if declared is None else declared.columns,
         vetoing=tuple(trigger.path for trigger in vetoing),
         filters=tuple(flag.path for flag in filters),
+        format=spec.format_of(name),
     )
 
 

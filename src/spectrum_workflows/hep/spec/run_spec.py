@@ -20,6 +20,7 @@ from spectrum_workflows.hep.spec import (
     event_filters,
     fallback,
     fit_check,
+    formats,
     objects_check,
     regions,
     veto_maps,
@@ -36,8 +37,10 @@ from spectrum_workflows.hep.spec.event_filters import (
 )
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.hep.spec.fit import FitSpec
+from spectrum_workflows.hep.spec.formats import NANOAOD, Format, FormatSpec
 from spectrum_workflows.hep.spec.models import ModelSpec
 from spectrum_workflows.hep.spec.objects import MetSpec, ObjectSpec, column_of
+from spectrum_workflows.hep.spec.physlite import SHIPPED
 from spectrum_workflows.hep.spec.regions import Categories, RegionSpec
 from spectrum_workflows.hep.spec.samples import SampleSpec
 from spectrum_workflows.hep.spec.titles import titles_of
@@ -77,6 +80,9 @@ class EventGenerationSpec(FrozenModel):
     """Of the random numbers; the same seed gives the same files."""
     cluster_events: PositiveInt = 25_000
     """Events of one cluster of the files, the least that can be read at once."""
+    precision: Annotated[int, Field(ge=2, le=24)] | None = None
+    """Significant bits of numbers with a fraction, as NanoAOD rounds its own to 10 or 12; with at
+    most 17 they are exact in MeV, too.  All 24 if left out."""
 
 
 class HepSpec(FrozenModel):
@@ -90,7 +96,12 @@ class HepSpec(FrozenModel):
     """``"package.module:function"``, or ``"file.py:function"`` relative to the spec: a plain
     function from events to observables."""
     tree: str = "Events"
-    """Name of the TTree or RNTuple."""
+    """Name of the TTree or RNTuple, where the format of the files does not name it."""
+    format: str = NANOAOD
+    """Format of the files: ``NanoAOD``, ``PHYSLITE`` or one of ``[formats]``.  ``select`` sees the
+    names and units of NanoAOD whatever it is."""
+    formats: dict[Name, FormatSpec] = Field(default_factory=dict)
+    """Formats of one's own: which branches become which columns."""
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     """Branches to read; ``select`` sees nothing else."""
     simulation_columns: tuple[str, ...] = ()
@@ -187,6 +198,15 @@ class HepSpec(FrozenModel):
         return self
 
     @model_validator(mode="after")
+    def _formats_are_known(self) -> Self:
+        for name, described in self.formats.items():
+            formats.check(name, described)
+            formats.resolved(name, self.known_formats)
+        for name in self.samples:
+            self.format_of(name)
+        return self
+
+    @model_validator(mode="after")
     def _names_are_known(self) -> Self:
         for name, sample in self.samples.items():
             if sample.varies:
@@ -218,6 +238,20 @@ class HepSpec(FrozenModel):
     def nominal_samples(self) -> list[str]:
         """Samples that are no variation of another."""
         return [name for name, sample in self.samples.items() if not sample.varies]
+
+    @property
+    def known_formats(self) -> dict[str, FormatSpec]:
+        """Formats that come with the package, and the spec's own."""
+        return {**SHIPPED, **self.formats}
+
+    def format_of(self, sample: str) -> Format | None:
+        """Format of the files of a sample; None where it is NanoAOD."""
+        return formats.resolved(self.samples[sample].format or self.format, self.known_formats)
+
+    def tree_of(self, sample: str) -> str:
+        """Name of the tree of the files of a sample; the first of several that there may be."""
+        own = self.format_of(sample)
+        return own.trees[0] if own is not None and own.trees else self.tree
 
     @property
     def combined_regions(self) -> dict[str, tuple[str, ...]]:

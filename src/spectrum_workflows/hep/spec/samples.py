@@ -35,6 +35,8 @@ class SampleSpec(FrozenModel):
     """In pb; times branching fractions and filter efficiency, if any."""
     events: tuple[NonNegativeInt, ...] = ()
     """Events in each file, if known: then no file is opened to plan a run."""
+    format: str = ""
+    """Format of its files, instead of the spec's."""
     label: str = ""
     """Name in legends."""
     data: bool = False

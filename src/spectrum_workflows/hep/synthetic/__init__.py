@@ -1,4 +1,4 @@
-"""Seeded generators of NanoAOD-shaped events with physics in them."""
+"""Seeded generators of events with physics in them, shaped as NanoAOD or as PHYSLITE."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.plan.files import names_to_make
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.physlite import NAMES, SHIPPED
 from spectrum_workflows.hep.synthetic.nanoaod import generate, is_synthetic, write_sample
 
 __all__ = ["generate", "is_synthetic", "make", "write_sample"]
@@ -19,7 +20,7 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
 
     The first sample of each generator has the generator's own stream of random
     numbers, another one a stream that sample and file give.  Data is written
-    without what only simulation knows.
+    without what only simulation knows.  A sample has the same events whatever its format.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
         names = names_to_make(spec, name)
         parts = len(names)
         process = sample.generator or name
+        tree = _tree(spec, name)
         owner = owners.setdefault(process, name)
         for k, file in enumerate(names):
             url = storage.below(data, file)
@@ -69,10 +71,29 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
                     stream="" if owner == name else f"{name}/{file}",
                     data=sample.data,
                     cluster_events=spec.synthetic.cluster_events,
+                    physlite=tree,
+                    precision=spec.synthetic.precision,
                     done=_progress(report, name, before, total),
                 )
             urls.append(url)
     return urls
+
+
+def _tree(spec: HepSpec, sample: str) -> str:
+    """Name of the tree of a sample in the form of PHYSLITE; empty where it is NanoAOD.
+
+    Raises
+    ------
+    SpecError
+        Its format is another.
+    """
+    own = spec.format_of(sample)
+    if own is None:
+        return ""
+    if own.origin not in SHIPPED:
+        remedy = f"{' and '.join(NAMES)} can be, and what extends them"
+        raise SpecError(f"files of format {own.name!r} cannot be generated", sample, remedy)
+    return own.trees[0]
 
 
 def _progress(report: Report, name: str, before: int, total: int) -> Callable[[int], None]:

@@ -1,4 +1,4 @@
-"""Write generated events as NanoAOD-shaped ROOT files."""
+"""Write generated events as ROOT files shaped as NanoAOD, or as PHYSLITE."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError, SpectrumError
 from spectrum_workflows.hep.io.atomic_write import atomic_write
-from spectrum_workflows.hep.io.rootfile import SYNTHETIC, open_tree
+from spectrum_workflows.hep.io.rootfile import open_tree
+from spectrum_workflows.hep.spec.formats import Format
+from spectrum_workflows.hep.spec.physlite import PHYSLITE
 from spectrum_workflows.hep.synthetic import detector
+from spectrum_workflows.hep.synthetic.forms import NanoAODFile, PhysliteFile
 from spectrum_workflows.hep.synthetic.processes import PROCESSES
 from spectrum_workflows.specs import closest
 
@@ -25,6 +28,9 @@ NEGATIVE = 0.05
 
 TRUTH = ("hadronFlavour",)
 """Fields of jets that only simulation has."""
+
+_ANY = Format("any", ("Events", *PHYSLITE.trees))
+"""Trees of all that is generated."""
 
 _TYPES = {
     "charge": np.int32,
@@ -91,12 +97,15 @@ def write_sample(
     stream: str = "",
     data: bool = False,
     cluster_events: int = 25_000,
+    physlite: str = "",
+    precision: int | None = None,
     done: Callable[[int], None] | None = None,
 ) -> None:
-    """Write one file of generated events with their ``Runs`` tree, all of it or nothing.
+    """Write one file of generated events with their sum of weights, all of it or nothing.
 
-    The events depend on process, seed, stream, number of events and cluster
-    size alone; so does the identity (UUID) of the file.
+    The events depend on process, seed, stream, number of events, cluster size and precision
+    alone, and not on the form that they are written in; the identity (UUID) of the file on
+    both.
 
     Parameters
     ----------
@@ -110,6 +119,11 @@ def write_sample(
         Another name gives events that are independent of all others.
     data : bool
         Leave out what only simulation knows: generator weights and flavours.
+    physlite : str
+        Name of the tree where the file has the form of ATLAS' DAOD_PHYSLITE: ``EventData`` is
+        an RNTuple, any other a TTree.  NanoAOD if empty.
+    precision : int, optional
+        Significant bits of numbers with a fraction, as NanoAOD rounds its own.
     done : callable, optional
         ``done(n)`` whenever n events in all are written.
 
@@ -122,6 +136,7 @@ def write_sample(
     """
     recipe = f"{process} seed {seed} events {events} clusters {cluster_events}"
     recipe += f" stream {stream}" * bool(stream) + " data" * data
+    recipe += f" precision {precision}" * bool(precision) + f" physlite {physlite}" * bool(physlite)
     identity = uuid.uuid5(uuid.NAMESPACE_OID, recipe)
     root = np.random.SeedSequence([zlib.crc32(process.encode()), seed, *_words(stream)])
     starts = range(0, events, cluster_events)
@@ -129,26 +144,45 @@ def write_sample(
         atomic_write(url) as path,
         uproot.recreate(path, compression=uproot.ZSTD(3), uuid_function=lambda: identity) as file,
     ):
-        tree, weights = None, np.empty(0)
+        form = PhysliteFile(file, physlite) if physlite else NanoAODFile(file)
+        weights = np.empty(0)
         for start, child in zip(starts, root.spawn(len(starts)), strict=True):
             n = min(cluster_events, events - start)
             chunk = generate(process, n, np.random.default_rng(child), first=start)
             weights = np.append(weights, ak.to_numpy(chunk["genWeight"]))
             if data:
                 chunk = _without_truth(chunk)
-            if tree is None:
-                types = {name: column.type for name, column in chunk.items()}
-                tree = file.mktree("Events", types, title=SYNTHETIC)
-            tree.extend(chunk)
+            if precision:
+                chunk = {name: rounded(column, precision) for name, column in chunk.items()}
+            form.extend(chunk)
             if done:
                 done(start + n)
-        file["Runs"] = {"run": np.ones(1, np.uint32)} if data else _runs(weights)
+        form.finish(None if data else weights)
+
+
+def rounded(column: ak.Array, precision: int) -> ak.Array:
+    """A column with the closest numbers of some significant bits; whole ones as they are."""
+
+    def near(values: NDArray[Any]) -> NDArray[Any]:
+        if values.dtype.kind != "f":
+            return values
+        mantissa, exponent = np.frexp(values)
+        rounded: NDArray[Any] = np.ldexp(np.rint(mantissa * 2**precision) / 2**precision, exponent)
+        return rounded.astype(values.dtype)
+
+    made: ak.Array = ak.transform(
+        lambda layout, **_: (
+            ak.contents.NumpyArray(near(np.asarray(layout.data))) if layout.is_numpy else None
+        ),
+        column,
+    )
+    return made
 
 
 def is_synthetic(url: str) -> bool:
     """Whether a file holds events that were generated here, under whatever name."""
     try:
-        return url.endswith(".root") and open_tree(url, "Events").synthetic
+        return url.endswith(".root") and open_tree(url, "Events", _ANY).synthetic
     except SpectrumError:  # something else, or nothing
         return False
 
@@ -163,16 +197,6 @@ def _without_truth(events: dict[str, ak.Array]) -> dict[str, ak.Array]:
     out = {name: column for name, column in events.items() if name != "genWeight"}
     jets = out["Jet"]
     return {**out, "Jet": jets[[name for name in jets.fields if name not in TRUTH]]}
-
-
-def _runs(weights: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """The ``Runs`` tree: one entry with sums over all generated events."""
-    return {
-        "run": np.ones(1, np.uint32),
-        "genEventCount": np.array([len(weights)], np.int64),
-        "genEventSumw": np.array([weights.sum()]),
-        "genEventSumw2": np.array([(weights**2).sum()]),
-    }
 
 
 def _records(collection: detector.Collection) -> ak.Array:

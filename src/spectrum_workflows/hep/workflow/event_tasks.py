@@ -15,11 +15,16 @@ from spectrum_workflows.hep.io import runs
 from spectrum_workflows.hep.io.blocks import read_blocks
 from spectrum_workflows.hep.io.columns_out import Share, write_columns
 from spectrum_workflows.hep.io.read import check_unchanged
-from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
+from spectrum_workflows.hep.io.rootfile import OpenTree
 from spectrum_workflows.hep.normalisation import sum_of_weights
 from spectrum_workflows.hep.select.columns_out import selected_columns
 from spectrum_workflows.hep.select.observing import observe
-from spectrum_workflows.hep.select.preparing import beginning, generator_weights, prepare
+from spectrum_workflows.hep.select.preparing import (
+    beginning,
+    generator_weights,
+    open_events,
+    prepare,
+)
 from spectrum_workflows.hep.select.selection import located
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.spec.columns_out import WEIGHT
@@ -37,7 +42,7 @@ def fill(events: Events, workload: Workload) -> Filled:
         As `preparing.prepare`, the selection and `histogram.filled`.
     """
     sample = events.sample
-    tree = open_tree(events.url, events.tree)
+    tree = open_events(events, workload)
     file = _file_read(tree, events, workload)  # before it can be exchanged
     if not events.size:
         written = _nothing_written(tree, events, workload, file)

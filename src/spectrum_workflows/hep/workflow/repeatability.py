@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.elsewhere import in_two
-from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.select.observables import check_regions
 from spectrum_workflows.hep.select.observing import observe
-from spectrum_workflows.hep.select.preparing import prepare
+from spectrum_workflows.hep.select.preparing import open_events, prepare
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.types import Events, Observable
 
@@ -119,7 +118,7 @@ def _sampled(workload: Workload, partitions: Sequence[Any]) -> list[Events]:
 
 
 def _pieces(events: Events, workload: Workload) -> list[tuple[str, ak.Array, Any]]:
-    prepared = prepare(open_tree(events.url, events.tree), events, workload)
+    prepared = prepare(open_events(events, workload), events, workload)
     seen, half = prepared.seen, (len(prepared.seen) + 1) // 2
     return [(events.sample, part, prepared.selection) for part in (seen[:half], seen[half:])]
 

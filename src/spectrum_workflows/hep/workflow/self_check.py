@@ -14,9 +14,8 @@ import numpy as np
 
 from spectrum_workflows.engine import Reduction
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.select.observing import observe
-from spectrum_workflows.hep.select.preparing import prepare
+from spectrum_workflows.hep.select.preparing import open_events, prepare
 from spectrum_workflows.hep.select.selection import located
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def _sampled(partitions: Sequence[Events], workload: Workload) -> list[Events]:
 
 def _events(events: Events, workload: Workload) -> int:
     """How many events were looked at."""
-    prepared = prepare(open_tree(events.url, events.tree), events, workload)
+    prepared = prepare(open_events(events, workload), events, workload)
     seen, selection = prepared.seen, prepared.selection
     try:
         observed = observe(seen, selection, workload, events.sample)
