@@ -430,16 +430,11 @@ def play(each: Round, data: Path, reference: Mapping[str, Any]) -> Result:
     stage = Stage(folder, folder / "data", each, settings)
     result = Result(each, partitions=reference["partitions"][each.science])
     random.seed(each.number)
-    session = stage.start()
-    session.moving.wait(PATIENCE)
-    FAULTS[each.site][each.fault](stage, session, reference["lasts"][each.science])
-    session.end()
-    result.ended = str(session.value("error") or session.process.returncode)
-    result.runs = 1
-    while session.value("digest") is None and result.runs <= AGAIN:
-        session = stage.start()
-        session.end()
-        result.runs += 1
+    try:
+        session = disturb_and_finish(stage, result, reference["lasts"][each.science])
+    except BaseException:
+        kill_all(stage.folder)
+        raise
     result.digest, result.error = session.value("digest") or "", session.value("error") or ""
     result.resumed = sum(session.value("resumed") or [0])
     result.computed = len(stage.log.read_text().splitlines()) if stage.log.exists() else 0
@@ -449,16 +444,37 @@ def play(each: Round, data: Path, reference: Mapping[str, Any]) -> Result:
     return result
 
 
+def disturb_and_finish(stage: Stage, result: Result, lasts: float) -> Session:
+    """The first run, with its fault, and further ones until one is done; the last of them."""
+    each = stage.round
+    session = stage.start()
+    session.moving.wait(PATIENCE)
+    FAULTS[each.site][each.fault](stage, session, lasts)
+    session.end()
+    result.ended = str(session.value("error") or session.process.returncode)
+    result.runs = 1
+    while session.value("digest") is None and result.runs <= AGAIN:
+        session = stage.start()
+        session.end()
+        result.runs += 1
+    return session
+
+
+def kill_all(folder: Path) -> None:
+    """End what is left of a round's sessions and their workers."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == str(folder):
+                process.kill()
+
+
 def look_round(stage: Stage, result: Result) -> None:
     """What is left of a round."""
     end = time.monotonic() + 10
     while (left := processes_of(stage.folder)) and time.monotonic() < end:
         time.sleep(0.1)
     result.processes = left
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == str(stage.folder):
-                process.kill()
+    kill_all(stage.folder)
     result.jobs = jobs_of(stage)
     place = Place(load_site("serial"), str(stage.data), str(stage.results))
     result.damaged = sum(len(one.damaged) for one in questions(place))
