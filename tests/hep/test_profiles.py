@@ -153,7 +153,7 @@ def test_scaling_leaves_means_and_spreads_and_scales_the_events(result) -> None:
     pt = COLUMNS["pt"][inside]
     assert h.values()[1] == pytest.approx(pt.mean())
     assert profiles.spread(h)[1] == pytest.approx(pt.std(ddof=1))
-    assert profiles.error(h)[1] == pytest.approx(pt.std(ddof=1) / np.sqrt(len(pt)))
+    assert profiles.error_of_mean(h)[1] == pytest.approx(pt.std(ddof=1) / np.sqrt(len(pt)))
     assert profiles.effective(h)[1] == pytest.approx(len(pt))
 
 
@@ -165,7 +165,7 @@ def test_the_error_of_the_mean_covers_what_repetition_shows() -> None:
         sums = profiles.empty_sums([hist.axis.Regular(1, 0, 1, name="x")], "p")
         h = profiles.means_of(profiles.fill_sums(sums, [np.full(50, 0.5)], v, w))
         means.append(h.values()[0])
-        errors.append(profiles.error(h)[0])
+        errors.append(profiles.error_of_mean(h)[0])
     assert np.mean(errors) == pytest.approx(np.std(means), rel=0.1)  # 3 standard deviations
 
 
@@ -180,13 +180,13 @@ def test_weights_of_either_sign_lose_nothing() -> None:
     assert profiles.sums_of(h)[1].tolist() == [0, 6, 2, 0]
     empty = profiles.means_of(profiles.empty_sums(axis, "p"))
     assert profiles.arrays(empty)["means"].tolist() == [0, 0, 0, 0]
-    assert np.isnan(profiles.error(empty)).all()
+    assert np.isnan(profiles.error_of_mean(empty)).all()
     one = profiles.means_of(
         profiles.fill_sums(
             profiles.empty_sums(axis, "p"), [x[:1]], np.array([0.1]), np.array([0.3])
         )
     )
-    assert (one.values()[0], np.isnan(profiles.error(one)[0])) == (pytest.approx(0.1), True)
+    assert (one.values()[0], np.isnan(profiles.error_of_mean(one)[0])) == (pytest.approx(0.1), True)
 
 
 def test_saved_and_read_back_to_the_bit(result, tmp_path) -> None:
@@ -225,7 +225,7 @@ def test_root_has_profiles_of_one_to_three_axes(result, tmp_path) -> None:
             np.testing.assert_allclose(mean[there], (wv / np.where(there, w, 1))[there], rtol=1e-9)
         errors = file["a/line"].errors()
         biased = np.sqrt(1 - 1 / profiles.effective(result.histograms["a", "line"]))
-        ours = profiles.error(result.histograms["a", "line"])
+        ours = profiles.error_of_mean(result.histograms["a", "line"])
         np.testing.assert_allclose(errors, ours * biased, rtol=1e-9)  # ROOT does not correct it
         assert file["a/words"].axis().labels() == ["mumu", "ee"]
 
@@ -235,7 +235,7 @@ def test_xarray_has_means_errors_and_spreads_and_the_table_the_events(result) ->
     line, h = tree["line"], result.histograms["a", "line"]
     assert set(line.data_vars) == {"mean", "error", "spread", "effective_entries", "sum_of_weights"}
     np.testing.assert_array_equal(line["mean"][0], h.values())
-    np.testing.assert_array_equal(line["error"][0], profiles.error(h))
+    np.testing.assert_array_equal(line["error"][0], profiles.error_of_mean(h))
     assert line["x"].attrs["long_name"] == "x [GeV]"
     rows = {(row["sample"], row["histogram"]): row for row in results.table(result)}
     assert rows["a", "line"]["yield"] == pytest.approx(12.0 / N * WEIGHTS.sum())
@@ -248,7 +248,7 @@ def test_pictures_show_means_with_the_band_of_all_simulation(result) -> None:
     both = profiles.added([result.histograms[s, "line"] for s in ("a", "b")])
     np.testing.assert_allclose(found.total, both.values())
     shifts = np.abs(np.array([0.1, -0.2])[:, None] * both.values())
-    statistics = profiles.error(both)
+    statistics = profiles.error_of_mean(both)
     np.testing.assert_allclose(found.up, np.hypot(statistics, shifts[0]), rtol=1e-9)
     np.testing.assert_allclose(found.down, np.hypot(statistics, shifts[1]), rtol=1e-9)
     for name, figure in plot.pictures(result):

@@ -218,3 +218,43 @@ def test_a_value_next_to_a_cut_is_on_one_side_of_it_for_all(cut):
     assert selected == (float(np.float32(cut)) > cut)
     assert ttbar_declared.may_pass(events, btag=cut).tolist() == [bool(selected)]
     assert ttbar_declared.good_muons(events).tolist() == [[True]]
+
+
+MANY = """
+import numpy as np
+from spectrum_workflows.hep import Observable
+from spectrum_workflows.hep.analyses import ttbar_declared
+
+def more(regions):
+    one = regions["4j1b"]
+    parity = np.where(np.asarray(one.index) % 2 == 0, "even", "odd")
+    others = {"half": one.values / 2, "number": np.asarray(one.index) % 5, "parity": parity}
+    return {**regions, **{n: Observable(v, one.weights, one.index) for n, v in others.items()}}
+
+def select(events, **cuts):
+    return more(ttbar_declared.select(events, **cuts))
+
+def select_varied(events, *, varied, **cuts):
+    return [more(r) for r in ttbar_declared.select_varied(events, varied=varied, **cuts)]
+"""
+
+
+def test_many_axes_and_profiles_are_the_same_to_the_bit(spec, folder, generated):
+    (folder / "many.py").write_text(MANY)
+    first = {"edges": [50.0, 200.0, 300.0, 550.0]}
+    histograms = {
+        "cube": {
+            "observable": ["4j1b", "number", "parity"],
+            "edges": [first["edges"], [], []],
+            "categories": [[], [0, 3], ["odd"]],
+        },
+        "mean": {"observable": "4j1b", **first, "profile": "half"},
+    }
+    table = spec.model_dump(exclude_unset=True) | {"histograms": histograms}
+    plain = type(spec)(**table | {"select": "many.py:select"}, folder=str(folder))
+    _, cut = run_of(plain, generated, most=3_000)
+    _, at_once = run_of(plain.changed(select_varied="select_varied"), generated, most=3_000)
+    assert digest(DOMAIN.arrays(at_once)) == digest(DOMAIN.arrays(cut))
+    for kind in ("cube", "mean"):
+        up, nominal = (cut.histograms["ttbar", f"{kind}{v}"] for v in ("_jes_b_up", ""))
+        assert up != nominal

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         read_model,
         workspace,
     )
+    from spectrum_workflows.hep.profiles import error_of_mean, spread
     from spectrum_workflows.hep.types import (
         EventCuts,
         FitResult,
@@ -56,6 +57,7 @@ _HOME = {
     "Toys": "types",
     "combine_card": "io.exporting",
     "compile_corrections": "library",
+    "error_of_mean": "profiles",
     "fill": "library",
     "fit_peak": "fit",
     "fit_workspace": "fit",
@@ -68,6 +70,7 @@ _HOME = {
     "read_model": "library",
     "scan_likelihood": "fit.scan",
     "significance": "fit.limits",
+    "spread": "profiles",
     "throw_toys": "workflow.toys",
     "workspace": "library",
 }
@@ -86,6 +89,7 @@ __all__ = [
     "Toys",
     "combine_card",
     "compile_corrections",
+    "error_of_mean",
     "fill",
     "fit_peak",
     "fit_workspace",
@@ -98,6 +102,7 @@ __all__ = [
     "read_model",
     "scan_likelihood",
     "significance",
+    "spread",
     "throw_toys",
     "workspace",
 ]

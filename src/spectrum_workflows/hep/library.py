@@ -13,10 +13,10 @@ import hist
 import numpy as np
 
 from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.hep import profiles
 from spectrum_workflows.hep.fit.workspace import workspace as workspace_of
 from spectrum_workflows.hep.io import read as reading
 from spectrum_workflows.hep.io.rootfile import open_tree
-from spectrum_workflows.hep.profiles import is_profile
 from spectrum_workflows.hep.select.observables import check_region
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.formats import NANOAOD, resolved
@@ -238,9 +238,10 @@ def fill(
     axes: hist.axis.AxesMixin | Sequence[hist.axis.AxesMixin],
     *,
     weight: ArrayLike | None = None,
+    profile: Values | None = None,
     name: str = "",
 ) -> hist.Hist:
-    """Fill a histogram with float64 sums of weights and of their squares.
+    """Fill a histogram with float64 sums of weights and of their squares, or a profile.
 
     Histograms of parts of the data are added with ``+``: `engine.map_reduce` does so in an
     order that is always the same.
@@ -254,13 +255,16 @@ def fill(
         ``hist.axis.Regular`` and so on.
     weight : array, shape (n,), optional
         Weights of the events; those of the first observable, or 1, if left out.
+    profile : Observable or array, shape (n,), optional
+        Of which the mean is taken in every bin; see `error_of_mean` and `spread`.
     name : str
         Of the histogram.
 
     Returns
     -------
     hist.Hist
-        With ``Weight`` storage; what lies outside is in the flow bins.
+        With ``Weight`` storage, a profile with ``WeightedMean``; what lies outside is in the flow
+        bins.
 
     Raises
     ------
@@ -275,6 +279,11 @@ def fill(
     >>> filled = hep.fill([1.0, 3.0, 3.5, 99.0], axis, weight=[1.0, 2.0, 1.0, 1.0])
     >>> filled.values().tolist(), filled.variances().tolist()
     ([1.0, 3.0, 0.0, 0.0], [1.0, 5.0, 0.0, 0.0])
+    >>> response = hep.fill([1.0, 3.0, 3.5, 3.6], axis, profile=[0.9, 1.0, 1.1, 1.2])
+    >>> response.values().round(3).tolist()
+    [0.9, 1.1, 0.0, 0.0]
+    >>> hep.error_of_mean(response).round(3).tolist()
+    [nan, 0.058, nan, nan]
     """
     along: list[Any] = [axes] if isinstance(axes, hist.axis.AxesMixin) else list(axes)
     each: Any = [arrays] if isinstance(axes, hist.axis.AxesMixin) else arrays
@@ -283,11 +292,18 @@ def fill(
         message = f"{len(given)} arrays for {len(along)} axes"
         raise DataError(message, "fill", "give one array for each axis, in their order")
     observed = [_observed(values, axis, weight) for values, axis in zip(given, along, strict=True)]
+    if profile is not None:
+        observed.append(_observed(profile, None, weight))
     if len({len(o.values) for o in observed}) > 1:
         lengths = ", ".join(str(len(o.values)) for o in observed)
         raise DataError(f"arrays of {lengths} events", "fill", "give the same events to all axes")
-    histogram = hist.Hist(*along, storage=hist.storage.Weight(), name=name or None)
     values = [np.asarray(o.values) for o in observed]
+    if profile is not None:
+        sums = profiles.empty_sums(along, name)
+        return profiles.means_of(
+            profiles.fill_sums(sums, values[:-1], values[-1], observed[0].weights)
+        )
+    histogram = hist.Hist(*along, storage=hist.storage.Weight(), name=name or None)
     return histogram.fill(*values, weight=observed[0].weights)
 
 
@@ -297,7 +313,8 @@ def _observed(values: Any, axis: Any, weight: Any) -> Observable:
     observable = values if isinstance(values, Observable) else Observable(values)
     if weight is not None:
         observable = Observable(observable.values, weight)
-    checked = check_region(axis.name or "the histogram", observable, text=text)
+    title = axis.name if axis is not None else "the profile"
+    checked = check_region(title or "the histogram", observable, text=text)
     return Observable(checked.values, checked.weights)
 
 
@@ -379,7 +396,7 @@ def _template(keyed: Mapping[tuple[str, ...], hist.Hist], key: tuple[str, str, s
     if key not in keyed:
         raise SpecError("there is no such histogram", where, "fill one, of zeros if need be")
     h, first = keyed[key], next(h for (_, r, _), h in keyed.items() if r == region)
-    if is_profile(h):
+    if profiles.is_profile(h):
         raise DataError("a profile holds means, which are no template", where, "fill events")
     if len(h.axes) != 1 or h.variances() is None:
         remedy = "hep.fill makes them of one axis and with variances"

@@ -142,9 +142,30 @@ def effective(h: hist.Hist, *, flow: bool = False) -> Floats:
 
 
 def spread(h: hist.Hist, *, flow: bool = False) -> Floats:
-    """Standard deviation of the quantity in every bin, estimated without bias from the weights.
+    """Standard deviation of the quantity of a profile in every bin.
 
-    NaN where there are no two entries; 0 below some 6e-8 of the mean, which sums cannot tell.
+    It is estimated without bias, with weights that say how much an entry counts.
+
+    Parameters
+    ----------
+    h : hist.Hist
+        With ``WeightedMean`` storage: a profile of a result, or from `fill`.
+    flow : bool
+        Whether what lies outside the axes is given, too.
+
+    Returns
+    -------
+    ndarray, shape of the axes
+        NaN where there are no two entries; 0 below some 6e-8 of the mean, which sums cannot tell.
+
+    Examples
+    --------
+    >>> import hist
+    >>> from spectrum_workflows import hep
+    >>> axis = hist.axis.Regular(2, 0, 2, name="x")
+    >>> response = hep.fill([0.5, 0.5, 1.5], axis, profile=[0.9, 1.1, 1.0])
+    >>> hep.spread(response).round(3).tolist()
+    [0.141, nan]
     """
     view = h.view(flow=flow)
     w, w2 = np.asarray(view["sum_of_weights"]), np.asarray(view["sum_of_weights_squared"])
@@ -164,8 +185,33 @@ def loses_digits(h: hist.Hist) -> bool:
         return bool(np.any(several & (deltas != 0) & (np.abs(deltas) < LEAST * np.abs(squares))))
 
 
-def error(h: hist.Hist, *, flow: bool = False) -> Floats:
-    """Statistical error of the mean in every bin: the spread over the root of `effective`."""
+def error_of_mean(h: hist.Hist, *, flow: bool = False) -> Floats:
+    """Statistical error of the means of a profile.
+
+    It is the `spread` over the root of the effective number of entries, (Σw)²/Σw²: ``variances()``
+    of hist is its square for weights of 1 only.
+
+    Parameters
+    ----------
+    h : hist.Hist
+        With ``WeightedMean`` storage: a profile of a result, or from `fill`.
+    flow : bool
+        Whether what lies outside the axes is given, too.
+
+    Returns
+    -------
+    ndarray, shape of the axes
+        NaN where there are no two entries.
+
+    Examples
+    --------
+    >>> import hist
+    >>> from spectrum_workflows import hep
+    >>> axis = hist.axis.Regular(2, 0, 2, name="x")
+    >>> response = hep.fill([0.5, 0.5, 1.5], axis, profile=[0.9, 1.1, 1.0])
+    >>> hep.error_of_mean(response).round(3).tolist()
+    [0.1, nan]
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(spread(h, flow=flow) / np.sqrt(effective(h, flow=flow)))
 

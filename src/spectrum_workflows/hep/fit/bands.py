@@ -54,7 +54,7 @@ def band(result: HepResult, name: str) -> Band:
     histograms = [result.histograms[sample, name] for sample in samples]
     total = _total(histograms)
     if of_means:
-        variance = _finite(profiles.error(profiles.added(histograms)) ** 2)
+        variance = _finite(profiles.error_of_mean(profiles.added(histograms)) ** 2)
     else:
         variance = np.sum([_finite(h.variances()) for h in histograms], axis=0)
     up, down = np.array(variance), np.array(variance)

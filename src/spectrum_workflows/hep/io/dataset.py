@@ -24,7 +24,7 @@ EVENTS: dict[str, Callable[[Any], Any]] = {
 
 PROFILE: dict[str, Callable[[Any], Any]] = {
     "mean": lambda h: h.values(),
-    "error": profiles.error,
+    "error": profiles.error_of_mean,
     "spread": profiles.spread,
     "effective_entries": profiles.effective,
     "sum_of_weights": lambda h: np.asarray(h.view()["sum_of_weights"]),

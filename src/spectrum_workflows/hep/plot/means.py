@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from spectrum_workflows.hep.fit.bands import band
 from spectrum_workflows.hep.plot.style import categories, colour, luminosity, title
-from spectrum_workflows.hep.profiles import added, effective, error
+from spectrum_workflows.hep.profiles import added, effective, error_of_mean
 from spectrum_workflows.hep.spec.fit_check import simulated
 from spectrum_workflows.hep.types import HepResult
 
@@ -44,7 +44,7 @@ def draw(axes: Axes, result: HepResult, name: str) -> None:
         points: Any = {"fmt": "o", "color": "black", "markersize": 5, "xerr": widths}
         names = " + ".join(title(spec, n) for n in measured)
         axes.errorbar(
-            centres, shown(total), yerr=np.nan_to_num(error(total)), label=names, **points
+            centres, shown(total), yerr=np.nan_to_num(error_of_mean(total)), label=names, **points
         )
     axes.set_xlabel(axis.label or axis.observable)
     axes.set_ylabel(described.profile_label or f"mean of {described.profile}")

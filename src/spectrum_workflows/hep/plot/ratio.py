@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from spectrum_workflows.hep.fit.bands import band
-from spectrum_workflows.hep.profiles import added, effective, error
+from spectrum_workflows.hep.profiles import added, effective, error_of_mean
 from spectrum_workflows.hep.spec.fit_check import simulated
 from spectrum_workflows.hep.types import HepResult
 
@@ -30,7 +30,7 @@ def draw(axes: Axes, result: HepResult, name: str) -> None:
     measured = [result.histograms[n, name] for n, sample in spec.samples.items() if sample.data]
     if spec.histograms[name].profile:
         total = added(measured)
-        data, errors = total.values(), np.nan_to_num(error(total))
+        data, errors = total.values(), np.nan_to_num(error_of_mean(total))
         there = np.isfinite(found.total) & (found.total != 0)
         shown = there & (effective(total) > 0)
     else:

@@ -136,8 +136,9 @@ class Filled:
     Attributes
     ----------
     histograms : mapping of (sample, histogram) to hist.Hist
-        Float64 sums of weights and of squared weights, with flow bins; those
-        of systematic variations are named ``histogram_variation``.
+        Float64 sums of weights and of squared weights, with flow bins, and of
+        profiles four sums, see `profiles.SUMS`; those of systematic variations
+        are named ``histogram_variation``.
     selected : mapping of (sample, region) to int
         Events selected.
     events : mapping of sample to int

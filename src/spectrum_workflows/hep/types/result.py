@@ -26,7 +26,7 @@ class HepResult:
     spec : HepSpec
         The question.
     histograms, selected, events
-        As in `Filled`; the histograms are normalised.
+        As in `Filled`; the histograms are normalised, and profiles hold means.
     weights : mapping of sample to float
         The factor each sample was multiplied by.
     missing : tuple of str
