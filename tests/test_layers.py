@@ -81,6 +81,7 @@ LAYERS = {
             "hep.cut_flow",
             "hep.filter_flow",
             "hep.envelopes",
+            "hep.eras",
             "hep.formats",
             "hep.formats.*",
             "hep.histogram",

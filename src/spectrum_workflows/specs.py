@@ -59,7 +59,7 @@ class FrozenModel(BaseModel):
         SpecError
             The changed spec is not valid.
         """
-        merged = _merge(self.model_dump(exclude_unset=True), changes)
+        merged = merged_tables(self.model_dump(exclude_unset=True), changes)
         hidden = [n for n, f in type(self).model_fields.items() if f.exclude]
         merged |= {n: getattr(self, n) for n in hidden if n not in changes}
         return parse(type(self), merged, where="changed spec", exact=True)
@@ -194,12 +194,13 @@ def _kind_of(value: Any) -> str:
     return "text" if isinstance(value, str) else ""
 
 
-def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def merged_tables(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """A table with some values replaced; tables in it are merged, too."""
     out = dict(old)
     for key, value in new.items():
         before = out.get(key)
         nested = isinstance(value, Mapping) and isinstance(before, Mapping)
-        out[key] = _merge(before, value) if nested else value  # type: ignore[arg-type]
+        out[key] = merged_tables(before, value) if nested else value  # type: ignore[arg-type]
     return out
 
 

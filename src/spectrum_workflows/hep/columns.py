@@ -271,6 +271,10 @@ def to_keep(spec: HepSpec) -> list[str]:
     SpecError
         Columns are made of other branches: such files are read as they are.
     """
+    if spec.eras:
+        keep = [name for own in spec.era_specs.values() for name in to_keep(own)]
+        optional = {name for name in keep if name.endswith("?")}
+        return list(dict.fromkeys(f"{n}?" if f"{n}?" in optional else n for n in keep))
     for name in spec.samples:
         if (file_format := spec.format_of(name)) is not None:
             message = f"files of format {file_format.name} are not converted"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spectrum_workflows.hep.spec.eras import era_samples
+
 if TYPE_CHECKING:
     from spectrum_workflows.hep.spec import HepSpec
 
@@ -26,7 +28,7 @@ LIBRARIES = (
 
 def references(spec: HepSpec) -> list[str]:
     """Files of all samples as the spec names them, entries of the catalogue among them."""
-    return [file for sample in spec.samples.values() for file in sample.files]
+    return [file for sample in era_samples(spec).values() for file in sample.described.files]
 
 
 def recipe(spec: HepSpec) -> dict[str, Any]:
@@ -34,8 +36,8 @@ def recipe(spec: HepSpec) -> dict[str, Any]:
     return {
         "synthetic": spec.synthetic.model_dump(mode="json") if spec.synthetic else None,
         "samples": {
-            name: [*sample.files, sample.generator, sample.data]
-            for name, sample in spec.samples.items()
+            name: [*sample.described.files, sample.described.generator, sample.described.data]
+            for name, sample in era_samples(spec).items()
         },
     }
 
@@ -45,7 +47,7 @@ def user_code(spec: HepSpec) -> str:
     return spec.user_code
 
 
-OF_THE_RESULT = ("name", "energy", "luminosity", "synthetic")
+OF_THE_RESULT = ("name", "energy", "luminosity", "synthetic", "uncorrelated")
 OF_A_SAMPLE = ("files", "label", "cross_section", "luminosity")
 """Keys that are used when all partitions are merged, or of which a plan knows more."""
 
@@ -53,9 +55,13 @@ OF_A_SAMPLE = ("files", "label", "cross_section", "luminosity")
 def numbers(spec: HepSpec) -> dict[str, Any]:
     """What of a spec decides the fills of its partitions."""
     table = spec.model_dump(mode="json", exclude={*OF_THE_RESULT})
-    for sample in table["samples"].values():
+    eras = table["eras"].values()
+    for sample in (s for whose in (table, *eras) for s in whose["samples"].values()):
         for key in OF_A_SAMPLE:
             sample.pop(key, None)
+    for era in eras:
+        for key in OF_THE_RESULT:
+            era.pop(key, None)
     for histogram in table["histograms"].values():
         _without_labels(histogram)
     return table

@@ -335,7 +335,7 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
     and several axes the shape of all; a profile has arrays of these shapes by
     the names of `profiles.ARRAYS`.  ``sample/region/entries``, ``sample/events``
     and of data ``sample/luminosity`` have shape (1,); of cut flows see
-    `cut_flow.arrays` and `filter_flow.arrays`.
+    `cut_flow.arrays` and `filter_flow.arrays`.  Those of an era begin with its name.
     """
     out: dict[str, NDArray[np.float64]] = {}
     for (sample, name), h in result.histograms.items():
@@ -351,7 +351,10 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
         out[f"{sample}/events"] = np.array([n], np.float64)
     for sample, of in result.luminosities.items():
         out[f"{sample}/luminosity"] = np.array([of.processed], np.float64)
-    return out | cut_flow.arrays(result.cut_flows) | filter_flow.arrays(result.filter_flows)
+    out |= cut_flow.arrays(result.cut_flows) | filter_flow.arrays(result.filter_flows)
+    for era, of_era in result.eras.items():
+        out |= {f"{era}/{name}": array for name, array in arrays(of_era).items()}
+    return out
 
 
 def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Deviation:

@@ -111,10 +111,18 @@ def scaled(h: hist.Hist, factor: float) -> hist.Hist:
     return other
 
 
-def added(profiles: Sequence[hist.Hist]) -> hist.Hist:
-    """One profile of the events of several; those without a number in some bin add nothing."""
+def added(profiles: Sequence[hist.Hist], like: hist.Hist | None = None) -> hist.Hist:
+    """One profile of the events of several; those without a number in some bin add nothing.
+
+    Parameters
+    ----------
+    profiles : sequence of hist.Hist
+    like : hist.Hist, optional
+        Whose axes and name it has; the first of them if left out.
+    """
     contents = np.sum([np.nan_to_num(sums_of(h), nan=0.0) for h in profiles], axis=0)
-    return _of_sums(profiles[0].axes, contents, profiles[0].name)
+    like = profiles[0] if like is None else like
+    return _of_sums(like.axes, contents, like.name)
 
 
 def projected(h: hist.Hist, k: int) -> hist.Hist:

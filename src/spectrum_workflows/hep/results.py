@@ -57,6 +57,8 @@ def summary(result: HepResult) -> dict[str, Any]:
     if result.missing:
         out["incomplete"] = list(result.missing)
     peaks = {name: _in_numbers(peak) for name, peak in fit_peaks(result).items()}
+    if result.eras:
+        out["eras"] = {era: summary(of_era) for era, of_era in result.eras.items()}
     return out | ({"fit": peaks} if peaks else {}) | _likelihood_in_numbers(result)
 
 

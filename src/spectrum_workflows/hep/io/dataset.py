@@ -116,8 +116,8 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
         for it (of the region on its first axis), ``yield``: the sum of weights with what lies
         outside the axis, also of a profile, and its statistical ``error``.  Where the spec
         combines cuts, also a record for every sample, ``region``, ``variation`` and ``cut``; where
-        it counts events before the selection, such records without a region.  Keys that a record
-        does not have are None.
+        it counts events before the selection, such records without a region.  Those of one era of
+        several name the ``era``.  Keys that a record does not have are None.
     """
     spec, rows = result.spec, []
     for sample, described in spec.samples.items():
@@ -139,7 +139,8 @@ def table_of(result: HepResult) -> list[dict[str, Any]]:
                 }
             )
     flows = [*filter_flow.table(result), *cut_flow.table(result)]
-    if not flows:
+    of_eras = [{"era": era, **row} for era, of in result.eras.items() for row in table_of(of)]
+    if not flows and not of_eras:
         return rows
-    both = {name: None for row in (*rows, *flows) for name in row}
-    return [{name: row.get(name) for name in both} for row in (*rows, *flows)]
+    both = {name: None for row in (*rows, *flows, *of_eras) for name in row}
+    return [{name: row.get(name) for name in both} for row in (*rows, *flows, *of_eras)]

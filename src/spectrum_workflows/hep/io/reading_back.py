@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,23 +47,48 @@ def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
     """
     arrays, table = read(folder), _json(folder, JSON_NAME)
     try:
-        return HepResult(
-            spec=spec,
-            histograms=_histograms(arrays, spec),
-            selected=_selected(arrays, spec),
-            events={name: int(arrays[f"{name}/events"][0]) for name in spec.samples},
-            weights={name: float(table["samples"][name]["weight"]) for name in spec.samples},
-            missing=tuple(summary.get("incomplete", ())),
-            likelihood=_likelihood(folder, spec, summary),
-            synthetic=_names(summary.get("generated_events", "")),
-            columns=_columns(summary.get("columns_out")),
-            cut_flows=cut_flow.from_arrays(arrays, spec),
-            filter_flows=filter_flow.from_arrays(arrays, spec),
-            luminosities=_luminosities(summary.get("luminosity", {})),
-        )
+        result = _result(_of_era(arrays, "", spec), table, spec, summary)
+        eras = {
+            era: _result(_of_era(arrays, era, spec), table["eras"][era], own, summary["eras"][era])
+            for era, own in spec.era_specs.items()
+        }
+        likelihood = _likelihood(folder, spec, summary)
+        return replace(result, eras=eras, likelihood=likelihood)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"not a saved result of this spec ({type(error).__name__}: {error})"
         raise DataError(message, storage.join(folder, JSON_NAME), "run it again") from error
+
+
+def _of_era(
+    arrays: Mapping[str, NDArray[np.float64]], era: str, spec: HepSpec
+) -> dict[str, NDArray[np.float64]]:
+    """Arrays of an era, by their names in it; without its name those of the sum."""
+    if era:
+        prefix = f"{era}/"
+        return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+    return {n: a for n, a in arrays.items() if n.partition("/")[0] not in spec.eras}
+
+
+def _result(
+    arrays: Mapping[str, NDArray[np.float64]],
+    table: Mapping[str, Any],
+    spec: HepSpec,
+    summary: Mapping[str, Any],
+) -> HepResult:
+    """The result of one era, or of all, without a fit."""
+    return HepResult(
+        spec=spec,
+        histograms=_histograms(arrays, spec),
+        selected=_selected(arrays, spec),
+        events={name: int(arrays[f"{name}/events"][0]) for name in spec.samples},
+        weights={name: float(table["samples"][name]["weight"]) for name in spec.samples},
+        missing=tuple(summary.get("incomplete", ())),
+        synthetic=_names(summary.get("generated_events", "")),
+        columns=_columns(summary.get("columns_out")),
+        cut_flows=cut_flow.from_arrays(arrays, spec),
+        filter_flows=filter_flow.from_arrays(arrays, spec),
+        luminosities=_luminosities(summary.get("luminosity", {})),
+    )
 
 
 def _histograms(

@@ -46,9 +46,9 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
     ------
     (name, content)
         ``histograms.json``: axes, labels, all contents with flow bins, exact;
-        ``histograms.root``: the same as TH1D, TH2D and TH3D, in a folder per sample; of more
-        than three axes as TH1D of all bins one after the other, see `_unrolled`;
-        profiles as TProfile, TProfile2D and TProfile3D in the same way;
+        ``histograms.root``: the same as TH1D, TH2D and TH3D, in a folder per sample, those of
+        eras in folders of theirs; of more than three axes as TH1D of all bins one after the
+        other, see `_unrolled`; profiles as TProfile, TProfile2D and TProfile3D in the same way;
         with a likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``.
 
     Raises
@@ -100,21 +100,16 @@ def as_table(result: HepResult) -> dict[str, Any]:
     """
     spec = result.spec
     warnings = review.warnings(result)
+    eras = {
+        era: {"luminosity": of.spec.luminosity, "samples": _samples(of)}
+        for era, of in result.eras.items()
+    }
     return {
         "name": spec.name,
         "normalisation": spec.normalisation,
-        "luminosity": spec.luminosity,
-        "samples": {
-            name: {
-                "label": sample.label or name,
-                "data": sample.data,
-                "cross_section": sample.cross_section,
-                "events": result.events[name],
-                "weight": result.weights[name],
-                **({"generated_events": True} if name in result.synthetic else {}),
-            }
-            for name, sample in spec.samples.items()
-        },
+        "luminosity": spec.total_luminosity,
+        "samples": _samples(result),
+        **({"eras": eras} if eras else {}),
         "counts": result.counts,
         "histograms": {
             name: _axes(described.axes(name)) | _profile(described)
@@ -122,6 +117,20 @@ def as_table(result: HepResult) -> dict[str, Any]:
         },
         **({"warnings": list(warnings)} if warnings else {}),
         "arrays": {name: array.tolist() for name, array in histogram.arrays(result).items()},
+    }
+
+
+def _samples(result: HepResult) -> dict[str, Any]:
+    return {
+        name: {
+            "label": sample.label or name,
+            "data": sample.data,
+            "cross_section": sample.cross_section,
+            "events": result.events[name],
+            "weight": result.weights[name],
+            **({"generated_events": True} if name in result.synthetic else {}),
+        }
+        for name, sample in result.spec.samples.items()
     }
 
 
@@ -188,19 +197,30 @@ def _json(value: Any, *, spelled: bool = False) -> bytes:
 def _root(result: HepResult) -> bytes:
     """A ROOT file with a histogram ``sample/histogram`` each; squared weights included."""
     identity = uuid.uuid5(uuid.NAMESPACE_OID, _text(result).decode())
-    folders = dict(zip(result.spec.samples, file_names(result.spec.samples), strict=True))
-    titles = list(dict.fromkeys(name for _, name in result.histograms))
-    keys = dict(zip(titles, file_names(titles), strict=True))
     out = io.BytesIO()
+    names = (*result.spec.samples, *result.eras)
+    folders = dict(zip(names, file_names(names), strict=True))
     with uproot.recreate(out, uuid_function=lambda: identity) as file:
-        for (sample, name), h in result.histograms.items():
-            file[f"{folders[sample]}/{keys[name]}"] = _as_root_has_it(h)
+        for path, h in _in_folders(result):
+            file[path] = _as_root_has_it(h)
+        for era, of in result.eras.items():
+            for path, h in _in_folders(of):
+                file[f"{folders[era]}/{path}"] = _as_root_has_it(h)
         if result.synthetic:
             file[GENERATED_KEY] = ", ".join(result.synthetic)
         if warnings := review.warnings(result):
             file[WARNINGS_KEY] = "\n".join(warnings)
         file.file.sink.flush()
         return out.getvalue()  # complete after every write; leaving closes the buffer
+
+
+def _in_folders(result: HepResult) -> Iterator[tuple[str, hist.Hist]]:
+    """Every histogram with its path, names made safe."""
+    folders = dict(zip(result.spec.samples, file_names(result.spec.samples), strict=True))
+    titles = list(dict.fromkeys(name for _, name in result.histograms))
+    keys = dict(zip(titles, file_names(titles), strict=True))
+    for (sample, name), h in result.histograms.items():
+        yield f"{folders[sample]}/{keys[name]}", h
 
 
 def _as_root_has_it(h: hist.Hist) -> Any:

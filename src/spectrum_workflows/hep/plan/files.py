@@ -11,6 +11,7 @@ from spectrum_workflows.domain import Failure, OnError
 from spectrum_workflows.errors import AccessError, DataNotFoundError, SpecError, StoreError
 from spectrum_workflows.hep.plan import patterns
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.eras import era_samples
 from spectrum_workflows.hep.spec.samples import LIST
 
 
@@ -76,8 +77,8 @@ def inputs(spec: HepSpec, data: str) -> list[str]:
     """URLs of all files the spec names, whether they exist or not; patterns as they are."""
     return [
         url
-        for sample in spec.samples
-        for name in names(spec, sample)
+        for sample in era_samples(spec).values()
+        for name in names(sample.spec, sample.name)
         for url in catalogue.places(name, data)
     ]
 
@@ -128,10 +129,11 @@ def list_files(
     files: list[InputFile] = []
     failures: list[Failure] = []
     lists: dict[str, str] = {}
-    for sample, described in spec.samples.items():
+    for sample, of in era_samples(spec).items():
+        described = of.described
         places: list[catalogue.Located] = []
         lost = False
-        for name in _names(spec, sample, lists):
+        for name in _names(of.spec, of.name, lists):
             if first and places and not described.events:
                 break
             try:
@@ -143,7 +145,7 @@ def list_files(
                 failures.append(Failure(name, 0, str(error), 1))
         counts = _counts(sample, described.events, places, lost=lost)
         own = [
-            InputFile(sample, place.url, spec.tree_of(sample), place.checksum, count)
+            InputFile(sample, place.url, of.spec.tree_of(of.name), place.checksum, count)
             for place, count in zip(places, counts, strict=True)
         ]
         files += own[:1] if first else own

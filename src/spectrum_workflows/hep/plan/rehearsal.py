@@ -18,6 +18,7 @@ from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import filter_events, selection_for
 from spectrum_workflows.hep.select.selection import located
 from spectrum_workflows.hep.select.workload import Workload
+from spectrum_workflows.hep.spec.eras import era_of
 from spectrum_workflows.hep.types import Events
 
 
@@ -45,6 +46,7 @@ def rehearse(workload: Workload, infos: Mapping[InputFile, FileInfo]) -> list[st
             workload.variations[sample],
             workload.cuts.get(sample),
             workload.selection.told and sample,
+            era_of(sample),
         )
         if kind := typed.get(repr(requested)):
             ways.setdefault(repr((requested, own)), (sample, kind))

@@ -23,7 +23,7 @@ def figure(result: HepResult) -> Figure:
 
 
 def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
-    """A picture per histogram, and those of the likelihood fit; no two of one name.
+    """A picture per histogram, of each era too, and those of the fit; no two of one name.
 
     Raises
     ------
@@ -35,6 +35,11 @@ def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
     ]
     if not isinstance(result.likelihood, str):
         drawings += likelihood.drawings(result)
+    drawings += [
+        (f"{era}_{name}", partial(stacks.panel, of, name))
+        for era, of in result.eras.items()
+        for name in of.spec.histograms
+    ]
     names = file_names(f"{name}.png" for name, _ in drawings)
     draws = (draw for _, draw in drawings)
     yield from make_each(zip(names, draws, strict=True), verb="drawn")

@@ -71,8 +71,9 @@ def categories(drawn: Any, axis: Axis) -> None:
 def luminosity(spec: HepSpec) -> str:
     """Luminosity and energy in words; no luminosity where nothing is scaled to it."""
     energy = f"({spec.energy:g} TeV)" if spec.energy else ""
-    if not spec.luminosity or spec.normalisation == "none":
+    luminosity = spec.total_luminosity
+    if not luminosity or spec.normalisation == "none":
         return energy
-    large = spec.luminosity >= 100
-    size = f"{spec.luminosity / 1000:.3g} fb" if large else f"{spec.luminosity:.3g} pb"
+    large = luminosity >= 100
+    size = f"{luminosity / 1000:.3g} fb" if large else f"{luminosity:.3g} pb"
     return f"{size}$^{{-1}}$ {energy}".strip()

@@ -24,6 +24,7 @@ from spectrum_workflows.hep.objects.declared import (
     Weight,
 )
 from spectrum_workflows.hep.select.corrections import compiled, correction_file, library
+from spectrum_workflows.hep.spec.eras import era_samples
 from spectrum_workflows.hep.spec.objects import MET, ObjectSpec, column_of, listed
 from spectrum_workflows.hep.spec.variations import DIRECTIONS, VariationSpec
 from spectrum_workflows.hep.spec.veto_maps import maps_of
@@ -101,12 +102,18 @@ def declare(spec: HepSpec) -> Declarations:
     DataNotFoundError, DataError
         There is no such file, or it is none of schema version 2.
     """
-    kinds = (spec.objects, spec.met, spec.weights, spec.generator_weights, spec.veto_maps)
-    if not any(kinds):
-        return Declarations()
     resolver = _Resolver(spec.folder)
-    samples = {name: _declared(spec, name, resolver) for name in spec.samples}
+    samples = {
+        title: _declared(sample.spec, sample.name, resolver)
+        for title, sample in era_samples(spec).items()
+        if _declares(sample.spec)
+    }
     return Declarations(samples, resolver.texts, tuple(resolver.inputs.items()))
+
+
+def _declares(spec: HepSpec) -> bool:
+    kinds = (spec.objects, spec.met, spec.weights, spec.generator_weights, spec.veto_maps)
+    return any(kinds)
 
 
 class _Resolver:

@@ -260,9 +260,10 @@ def _masks(
     if requested.vetoing:
         fired = [name for name in requested.vetoing if name in present]
         yield OVERLAPS, ~event_filters.any_fired(branches, fired)
-    if requested.certified and workload.good_runs is not None:
+    good_runs = workload.inputs_of(events.sample).good_runs
+    if requested.certified and good_runs is not None:
         run, block = (branches[name] for name in columns.CERTIFICATION)
-        yield GOOD_RUNS, event_filters.in_good_runs(run, block, workload.good_runs)
+        yield GOOD_RUNS, event_filters.in_good_runs(run, block, good_runs)
     for name in requested.filters:
         yield name, event_filters.all_set(branches, [name] if name in present else [])
 

@@ -22,6 +22,29 @@ from spectrum_workflows.hep.select.models import Models, read_models
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
+from spectrum_workflows.hep.spec.eras import EraSample, era_of, era_samples, name_of
+
+
+@dataclass(frozen=True)
+class EraInputs:
+    """What was read for one era.
+
+    Attributes
+    ----------
+    corrections : Corrections
+        Content of the correctionlib files that the spec names for the selection.
+    good_runs : GoodRuns or None
+        Where data is certified; everywhere if left out.
+    luminosity_table : LuminosityTable or None
+        Recorded luminosity of blocks; not asked for if left out.
+    inputs : tuple of (str, str)
+        Name and content of what was read.
+    """
+
+    corrections: Corrections = field(default_factory=Corrections)
+    good_runs: GoodRuns | None = None
+    luminosity_table: LuminosityTable | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,12 +67,10 @@ class Workload:
         What is filled of every sample besides the nominal: its systematic variations.
     asked : mapping of str to tuple of str
         Those of them that the selection computes itself.
-    titles : mapping of (histogram, variation) to str
-        Names of all histograms.
-    corrections : Corrections
-        Content of the correctionlib files that the spec names.
-    good_runs : GoodRuns or None
-        Where data is certified; everywhere if left out.
+    titles : mapping of str to mapping of (histogram, variation) to str
+        Names of all histograms of every sample.
+    eras : mapping of str to EraInputs
+        What was read for every era; of a spec without eras for one without a name.
     inputs : tuple of (str, str)
         Name and content of what was read to make this.
     cuts : mapping of str to mapping
@@ -64,8 +85,6 @@ class Workload:
         Function that selects under many variations at once; none if empty.
     columns_out : ColumnsOutSpec or None
         Columns of selected events to write.
-    luminosity_table : LuminosityTable or None
-        Recorded luminosity of blocks; not asked for if left out.
     filter_rows : mapping of str to tuple of str
         Rows of every sample that count what is left before the selection; see `HepSpec`.
     models : Models
@@ -79,14 +98,12 @@ class Workload:
     weightless: frozenset[str]
     variations: Mapping[str, tuple[str, ...]]
     asked: Mapping[str, tuple[str, ...]]
-    titles: Mapping[tuple[str, str], str]
-    corrections: Corrections = field(default_factory=Corrections)
-    good_runs: GoodRuns | None = None
+    titles: Mapping[str, Mapping[tuple[str, str], str]]
+    eras: Mapping[str, EraInputs]
     inputs: tuple[tuple[str, str], ...] = ()
     cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     declarations: Declarations = field(default_factory=Declarations)
     preselect: str = ""
-    luminosity_table: LuminosityTable | None = None
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     select_varied: str = ""
     columns_out: ColumnsOutSpec | None = None
@@ -101,18 +118,24 @@ class Workload:
             parts |= {"declarations": self.declarations.digest}
         if self.models:
             parts |= {"models": self.models.digest}
-        return digest_of_all(parts | {"corrections": self.corrections.text})
+        for era, of in self.eras.items():
+            parts[f"corrections {era}".strip()] = of.corrections.text
+        return digest_of_all(parts)
+
+    def inputs_of(self, sample: str) -> EraInputs:
+        """What was read for the era of a sample."""
+        return self.eras[era_of(sample)]
 
     def options(self, sample: str) -> dict[str, Any]:
         """Keyword arguments of the selection for a sample, besides the cuts."""
         options: dict[str, Any] = {}
         if any(self.asked.values()):
             options["variations"] = self.asked[sample]
-        if self.corrections:
-            options["corrections"] = self.corrections.loaded()
+        if any(of.corrections for of in self.eras.values()):
+            options["corrections"] = self.inputs_of(sample).corrections.loaded()
         if self.models:
             options["models"] = self.models.loaded()
-        told = {"sample": sample, "is_data": sample in self.data}
+        told = {"sample": name_of(sample), "is_data": sample in self.data}
         return options | {name: told[name] for name in self.selection.told}
 
 
@@ -128,57 +151,81 @@ def load_workload(spec: HepSpec) -> Workload:
     MissingExtraError
         The library that computes a model is not installed.
     """
-    for name, fallback in spec.fallbacks.items():
-        if fallback.definition:
-            columns.definition(fallback.definition, f"fallbacks.{name}")
-    asked = {name: spec.asked_of(name) for name in spec.samples}
-    options = ["variations"] * any(asked.values()) + ["corrections"] * bool(spec.corrections)
+    for own in (spec, *spec.era_specs.values()):
+        for name, fallback in own.fallbacks.items():
+            if fallback.definition:
+                columns.definition(fallback.definition, f"fallbacks.{name}")
+    samples = era_samples(spec)
+    asked = {title: s.spec.asked_of(s.name) for title, s in samples.items()}
+    eras = {era: _era_inputs(own) for era, own in (spec.era_specs or {"": spec}).items()}
+    options = ["variations"] * any(asked.values())
+    options += ["corrections"] * any(of.corrections for of in eras.values())
     options += ["models"] * bool(spec.models)
     selection = find_selection(spec.select, spec.cuts, folder=spec.folder, options=options)
-    changed = {k: v for f in spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
-    for cuts in ({}, *(sample.cuts for sample in spec.samples.values())):
-        check_cuts(selection, {**spec.cuts, **changed, **cuts}, options)
-    good, certified = _good_runs(spec)
-    table, recorded = _luminosity_table(spec)
-    read = corrections(spec.corrections, spec.folder)
+    own_cuts = {title: _own_cuts(spec, s) for title, s in samples.items()}
+    for title, s in samples.items():
+        changed = {k: v for f in s.spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
+        for cuts in ({}, own_cuts[title]):
+            check_cuts(selection, {**spec.cuts, **changed, **cuts}, options)
     models = read_models(spec.models, spec.folder)
     models.loaded()  # what cannot be is refused before workers are asked for
     declarations = declare(spec)
-    inputs = (*selection.source.inputs, *certified, *recorded, *read.inputs)
-    inputs = (*inputs, *declarations.inputs, *models.inputs)
-    beside = {"preselect": spec.preselect, "select_varied": spec.select_varied}
-    for name, weight in spec.weights.items():
-        beside |= {f"weights.{name}.{key}": getattr(weight, key) for key in ("where", "tagged")}
-    beside |= {f"veto_maps.{name}.where": veto.where for name, veto in spec.veto_maps.items()}
-    for where, function in beside.items():
-        if function:
-            check_function(selection, function, where)
+    _check_functions(spec, selection)
+    read = [i for of in eras.values() for i in of.inputs]
+    inputs = (*selection.source.inputs, *read, *declarations.inputs, *models.inputs)
+    data = [title for title, s in samples.items() if s.described.data]
     return Workload(
-        {name: _requested(spec, name, declarations) for name in spec.samples},
+        {title: _requested(s.spec, s.name, declarations, title) for title, s in samples.items()},
         selection,
         dict(spec.histograms),
-        frozenset(name for name, sample in spec.samples.items() if sample.data),
-        frozenset(n for n, sample in spec.samples.items() if sample.data and not sample.weighted),
-        {name: spec.filled_of(name) for name in spec.samples},
+        frozenset(data),
+        frozenset(title for title in data if not samples[title].described.weighted),
+        {title: s.spec.filled_of(s.name) for title, s in samples.items()},
         asked,
-        spec.titles,
-        read,
-        good,
-        inputs,
-        {name: sample.cuts for name, sample in spec.samples.items() if sample.cuts},
+        {title: s.spec.titles for title, s in samples.items()},
+        eras,
+        tuple(dict.fromkeys(inputs)),
+        {title: cuts for title, cuts in own_cuts.items() if cuts},
         declarations,
         spec.preselect,
-        table,
         spec.combined_regions,
         spec.select_varied,
         _columns_out(spec),
-        {name: spec.filter_rows(name) for name in spec.samples},
+        {title: s.spec.filter_rows(s.name) for title, s in samples.items()},
         models,
     )
 
 
-def _requested(spec: HepSpec, name: str, declarations: Declarations) -> RequestedColumns:
-    """The columns requested of the files of a sample."""
+def _own_cuts(spec: HepSpec, sample: EraSample) -> dict[str, Any]:
+    """Cuts of a sample that are others than the spec's, by its era or its own."""
+    of_era = {name: cut for name, cut in sample.spec.cuts.items() if spec.cuts.get(name) != cut}
+    return {**of_era, **sample.described.cuts}
+
+
+def _check_functions(spec: HepSpec, selection: Selection) -> None:
+    """Refuse functions that are named and do not stand beside the selection."""
+    beside = {"preselect": spec.preselect, "select_varied": spec.select_varied}
+    for own in (spec, *spec.era_specs.values()):
+        for name, weight in own.weights.items():
+            beside |= {f"weights.{name}.{key}": getattr(weight, key) for key in ("where", "tagged")}
+        beside |= {f"veto_maps.{name}.where": veto.where for name, veto in own.veto_maps.items()}
+        for where, function in beside.items():
+            if function:
+                check_function(selection, function, where)
+
+
+def _era_inputs(spec: HepSpec) -> EraInputs:
+    """Read the files beside the spec that are of one era."""
+    good, inputs = _good_runs(spec)
+    table, table_inputs = _luminosity_table(spec)
+    read = corrections(spec.corrections, spec.folder)
+    return EraInputs(read, good, table, (*inputs, *table_inputs, *read.inputs))
+
+
+def _requested(
+    spec: HepSpec, name: str, declarations: Declarations, title: str
+) -> RequestedColumns:
+    """The columns requested of the files of a sample, which the run calls by its title."""
     sample = spec.samples[name]
     triggers, vetoing, filters = (
         of(name) for of in (spec.triggers_of, spec.vetoing_of, spec.filters_of)
@@ -186,7 +233,7 @@ def _requested(spec: HepSpec, name: str, declarations: Declarations) -> Requeste
     normalisation = "" if sample.data or spec.normalisation == "none" else spec.normalisation
     simulated = () if sample.data else spec.simulation_columns
     weight = (columns.GENERATED,) if normalisation == "genweight" else ()
-    declared = declarations.samples.get(name)
+    declared = declarations.samples.get(title)
     return RequestedColumns(
         tuple(dict.fromkeys((*spec.columns, *simulated, *sample.columns, *weight))),
         tuple(trigger.path for trigger in triggers),
@@ -206,7 +253,7 @@ def _requested(spec: HepSpec, name: str, declarations: Declarations) -> Requeste
 def _columns_out(spec: HepSpec) -> ColumnsOutSpec | None:
     """What is written, if its columns are read."""
     if spec.columns_out is not None:
-        of_samples = (name for sample in spec.samples.values() for name in sample.columns)
+        of_samples = (n for s in era_samples(spec).values() for n in s.described.columns)
         columns = list(dict.fromkeys((*spec.columns, *spec.simulation_columns, *of_samples)))
         root = spec.columns_out.format == "root"
         check_columns(spec.columns_out.columns, columns, root=root)

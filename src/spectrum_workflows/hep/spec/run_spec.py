@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from spectrum_workflows.hep.spec import (
+    eras,
     event_filters,
     fallback,
     fit_check,
@@ -28,6 +30,7 @@ from spectrum_workflows.hep.spec import (
 from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 from spectrum_workflows.hep.spec.cuts import Cut
+from spectrum_workflows.hep.spec.eras import EraSpec
 from spectrum_workflows.hep.spec.event_filters import (
     Filters,
     FilterSpec,
@@ -126,7 +129,7 @@ class HepSpec(FrozenModel):
     or by its ``genWeight`` x cross section x luminosity / sum of ``genEventSumw`` of the files'
     ``Runs`` trees; or count events."""
     luminosity: PositiveFloat | None = None
-    """Integrated luminosity in 1/pb."""
+    """Integrated luminosity in 1/pb; with ``[eras]`` said in each."""
     energy: PositiveFloat | None = None
     """Energy of the collisions in TeV, which pictures name."""
     cuts: dict[str, Cut] = Field(default_factory=dict)
@@ -163,6 +166,13 @@ class HepSpec(FrozenModel):
     each name of a table."""
     models: dict[Name, ModelSpec] = Field(default_factory=dict)
     """Trained models. ``select`` is given a mapping of their names to functions of columns."""
+    eras: dict[Name, EraSpec] = Field(default_factory=dict)
+    """Eras of data taking, each with its luminosity, files and corrections: there are results of
+    each, and of their sum."""
+    uncorrelated: tuple[Name, ...] = ()
+    """Systematic variations that are others in every era, by the names of their tables or without
+    ``_up`` and ``_down``: the sum has ``NAME_ERA_up`` and so on. All others vary in all eras
+    together."""
     partition: EventPartitionSpec = EventPartitionSpec()
     """How the input is cut into partitions."""
     samples: Annotated[dict[Name, SampleSpec], Field(min_length=1)]
@@ -186,7 +196,7 @@ class HepSpec(FrozenModel):
     @model_validator(mode="after")
     def _can_be_normalised(self) -> Self:
         simulated = {n: s for n, s in self.samples.items() if not s.data}
-        if self.normalisation == "none" or not simulated:
+        if self.normalisation == "none" or not simulated or self.eras:
             return self
         if self.luminosity is None and any(s.luminosity is None for s in simulated.values()):
             raise ValueError(f'normalisation = "{self.normalisation}" needs luminosity (in 1/pb)')
@@ -214,9 +224,11 @@ class HepSpec(FrozenModel):
                 if sample.data or self.samples[sample.varies].data:
                     raise ValueError(f"samples.{name}: data varies nothing, and nothing varies it")
         regions.check(self)
-        event_filters.check(self)
-        veto_maps.check(self)
-        objects_check.check(self)
+        eras.check(self)
+        if not self.eras:  # otherwise the spec of each era was checked
+            event_filters.check(self)
+            veto_maps.check(self)
+            objects_check.check(self)
         fit_check.check(self)
         return self
 
@@ -233,6 +245,17 @@ class HepSpec(FrozenModel):
     def changed(self, **changes: Any) -> Self:
         """Return a validated copy with some values replaced; see `FrozenModel`."""
         return super().changed(**({"folder": self.folder} | changes))
+
+    @cached_property
+    def era_specs(self) -> dict[str, HepSpec]:
+        """The spec of each era alone; none without eras."""
+        return eras.era_specs(self)
+
+    @property
+    def total_luminosity(self) -> float | None:
+        """Integrated luminosity in 1/pb, of all eras."""
+        own = [era.luminosity for era in self.eras.values() if era.luminosity is not None]
+        return sum(own) or None if self.eras else self.luminosity
 
     @property
     def nominal_samples(self) -> list[str]:
@@ -287,10 +310,18 @@ class HepSpec(FrozenModel):
 
     def variations_of(self, sample: str) -> tuple[str, ...]:
         """Systematic variations that a sample goes through: names of its templates."""
+        if self.eras:
+            return tuple(eras.variations_of(self, sample))
         return (*self._varied(sample), *self._of_generator(sample, GeneratorWeightSpec.templates))
 
     def filled_of(self, sample: str) -> tuple[str, ...]:
-        """What is filled to know them: of an envelope its members."""
+        """What is filled to know them: of an envelope its members; of eras those of all."""
+        if self.eras:
+            return tuple(
+                name
+                for name, of_eras in eras.variations_of(self, sample).items()
+                if all(t in self.era_specs[e].filled_of(sample) for e, t in of_eras.items())
+            )
         return (*self._varied(sample), *self._of_generator(sample, GeneratorWeightSpec.filled))
 
     def _varied(self, sample: str) -> tuple[str, ...]:
@@ -342,7 +373,13 @@ class HepSpec(FrozenModel):
         return event_filters.filters_of(self, sample)
 
     def filter_rows(self, sample: str) -> tuple[str, ...]:
-        """Rows of the events that are left before the selection; none if nobody counts."""
+        """Rows of the events that are left before the selection; none if nobody counts.
+
+        Of all eras those of each, if they are the same.
+        """
+        if self.eras:
+            own = [e.filter_rows(sample) for e in self.era_specs.values() if sample in e.samples]
+            return own[0] if len({*own}) == 1 else ()
         return event_filters.rows_of(self, sample)
 
     def luminosity_of(self, sample: str) -> float | None:

@@ -27,10 +27,11 @@ def stands_for_several(file: str) -> bool:
 class SampleSpec(FrozenModel):
     """One process: its files and, for simulation, its cross section in pb."""
 
-    files: Annotated[tuple[str, ...], Field(min_length=1)]
+    files: Annotated[tuple[str, ...], Field(min_length=1)] = ()
     """URLs, names below the data root (as DAS prints them, too), patterns such as ``QCD/*.root``,
     ``@LIST`` for a file of names beside the spec, one per line, or ``catalogue:NAME``: all
-    files of an entry, read below the data root if fetched, else from a replica."""
+    files of an entry, read below the data root if fetched, else from a replica.  A sample needs
+    some; with ``[eras]`` in each of its eras."""
     cross_section: PositiveFloat | None = None
     """In pb; times branching fractions and filter efficiency, if any."""
     events: tuple[NonNegativeInt, ...] = ()

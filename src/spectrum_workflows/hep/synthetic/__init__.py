@@ -9,6 +9,7 @@ from spectrum_workflows.domain import Report
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.plan.files import names_to_make
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.eras import era_samples
 from spectrum_workflows.hep.spec.physlite import NAMES, SHIPPED
 from spectrum_workflows.hep.synthetic.nanoaod import generate, is_synthetic, write_sample
 
@@ -52,12 +53,13 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
         raise SpecError("the spec has no [synthetic] table", spec.name, remedy)
     urls: list[str] = []
     owners: dict[str, str] = {}
-    for name, sample in spec.samples.items():
+    for name, of in era_samples(spec).items():
+        sample = of.described
         total = size or spec.synthetic.events
-        names = names_to_make(spec, name)
+        names = names_to_make(of.spec, of.name)
         parts = len(names)
-        process = sample.generator or name
-        tree = _tree(spec, name)
+        process = sample.generator or of.name
+        tree = _tree(of.spec, of.name)
         owner = owners.setdefault(process, name)
         for k, file in enumerate(names):
             url = storage.below(data, file)

@@ -41,6 +41,8 @@ class HepResult:
         Of data, where the spec has a table of luminosity blocks.
     cut_flows : mapping of (sample, region, variation) to CutFlow
         Where the spec combines cuts into regions; nominal without a variation.
+    eras : mapping of str to HepResult
+        Results of each era, where the spec has several; all else is then of their sum.
     filter_flows : mapping of sample to FilterFlow
         Where the spec counts what is left before the selection.
     columns : ColumnsWritten or None
@@ -60,6 +62,7 @@ class HepResult:
     cut_flows: Mapping[tuple[str, str, str], CutFlow] = field(default_factory=dict)
     columns: ColumnsWritten | None = None
     filter_flows: Mapping[str, FilterFlow] = field(default_factory=dict)
+    eras: Mapping[str, HepResult] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:

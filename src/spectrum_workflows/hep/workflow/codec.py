@@ -13,13 +13,18 @@ from spectrum_workflows.engine import Codec, Written
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.eras import era_samples
 from spectrum_workflows.hep.types import Events, FileRead, Filled
 from spectrum_workflows.hep.types.luminosity import Blocks
 
 
 def codec(spec: HepSpec) -> Codec[Filled]:
     """How the fills of a spec are kept; what the spec says of axes is not kept with them."""
-    kinds = {title: name for (name, _), title in spec.titles.items()}
+    kinds = {
+        (sample, title): name
+        for sample, of in era_samples(spec).items()
+        for (name, _), title in of.spec.titles.items()
+    }
     return Codec(_written, lambda written, items: _read(written, items, spec, kinds))
 
 
@@ -52,7 +57,7 @@ def _written(filled: Filled, items: Sequence[Events]) -> Written:
 
 
 def _read(
-    written: Written, items: Sequence[Events], spec: HepSpec, kinds: Mapping[str, str]
+    written: Written, items: Sequence[Events], spec: HepSpec, kinds: Mapping[tuple[str, str], str]
 ) -> Filled:
     """The fill of these items.
 
@@ -64,7 +69,7 @@ def _read(
     words, arrays = written.words, written.arrays
     histograms = {}
     for n, (sample, title) in enumerate(words["histograms"]):
-        h = histogram.empty(title, spec.histograms[kinds[title]])
+        h = histogram.empty(title, spec.histograms[kinds[sample, title]])
         view, kept = h.view(flow=True), arrays[f"h{n}"]
         if (kept.dtype, kept.shape) != (view.dtype, view.shape):
             raise DataError(f"histogram {title!r} of the ledger has other bins")

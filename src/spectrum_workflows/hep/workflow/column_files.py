@@ -10,6 +10,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.declarations import numbers
 from spectrum_workflows.hep.io.columns_out import check_format, write_list
+from spectrum_workflows.hep.spec.eras import era_samples
 from spectrum_workflows.hep.types import ColumnsWritten
 
 if TYPE_CHECKING:
@@ -63,16 +64,17 @@ def finish(filled: Filled, result: HepResult, workload: Workload) -> ColumnsWrit
     if asked is None:
         return None
     files = sorted(filled.written, key=lambda file: file.name)
+    results = result.eras or {"": result}
     samples = {
-        name: {
-            "data": described.data,
-            "cross_section": described.cross_section,
-            "luminosity": result.spec.luminosity_of(name),
-            "normalisation": result.weights[name],
-            "processed": result.events[name],
-            "sum_of_weights": sum(f.sum_of_weights for f in files if f.sample == name),
+        title: {
+            "data": s.described.data,
+            "cross_section": s.described.cross_section,
+            "luminosity": s.spec.luminosity_of(s.name),
+            "normalisation": results[s.era].weights[s.name],
+            "processed": results[s.era].events[s.name],
+            "sum_of_weights": sum(f.sum_of_weights for f in files if f.sample == title),
         }
-        for name, described in result.spec.samples.items()
+        for title, s in era_samples(result.spec).items()
     }
     write_list(files, asked.folder, samples=samples, missing=result.missing)
     return ColumnsWritten(asked.folder, len(files), sum(file.events for file in files))

@@ -64,7 +64,7 @@ def fill(events: Events, workload: Workload) -> Filled:
             events=events.size,
             seen=len(seen),
             variations=workload.variations[sample],
-            titles=workload.titles,
+            titles=workload.titles[sample],
             cuts=workload.regions,
             generator_weights=weights,
             weightless=sample in workload.weightless,
@@ -130,4 +130,5 @@ def _file_read(tree: OpenTree, events: Events, workload: Workload) -> FileRead:
 
 def _counts_blocks(events: Events, workload: Workload) -> bool:
     """Whether the luminosity of a sample is asked for."""
-    return workload.luminosity_table is not None and events.sample in workload.data
+    table = workload.inputs_of(events.sample).luminosity_table
+    return table is not None and events.sample in workload.data

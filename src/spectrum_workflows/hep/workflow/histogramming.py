@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows.domain import Metrics, OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep import columns, completeness, histogram, luminosity
+from spectrum_workflows.hep import columns, completeness, eras, histogram, luminosity
 from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec.eras import era_samples, name_of
 from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
 from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.hep.workflow.column_files import finish, with_folder
@@ -59,16 +60,12 @@ def run(
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [f"nothing of {failure.where}" for failure in plan.failures]
     synthetic = tuple(dict.fromkeys(s for (s, _), file in filled.files.items() if file.synthetic))
-    luminosities = {}
-    if workload.luminosity_table is not None:
-        table, good = workload.luminosity_table, workload.good_runs
-        luminosities = luminosity.processed(filled.files, table, good)
-        notes = (*notes, *luminosity.notes(luminosities, filled.files, spec.luminosity))
+    result = _result(filled, spec, workload, missing)
     result = replace(
-        histogram.normalised(filled, spec, missing),
-        notes=notes,
-        synthetic=synthetic,
-        luminosities=luminosities,
+        result,
+        notes=(*notes, *result.notes),
+        missing=tuple(missing),
+        synthetic=tuple(dict.fromkeys(map(name_of, synthetic))),
     )
     result = replace(result, columns=finish(filled, result, workload))
     if spec.fit is not None:
@@ -76,6 +73,45 @@ def run(
         result = replace(result, likelihood=fit(result))
         report("fit", 1, 1)
     return result, run.metrics
+
+
+def _result(filled: Filled, spec: HepSpec, workload: Workload, missing: Sequence[str]) -> HepResult:
+    """The normalised result, of each era and of their sum where there are several."""
+    if not spec.eras:
+        return _of_one_era(filled, "", spec, workload, missing)
+    results = {}
+    for era, own in spec.era_specs.items():
+        lines = [line for line in missing if _concerns(line, era, spec)]
+        results[era] = _of_one_era(filled, era, own, workload, lines)
+    notes = [note for result in results.values() for note in result.notes]
+    return replace(eras.summed(spec, results), notes=tuple(notes))
+
+
+def _of_one_era(
+    filled: Filled, era: str, spec: HepSpec, workload: Workload, missing: Sequence[str]
+) -> HepResult:
+    """The result of an era, with its warnings; of all where there are none."""
+    read, own = workload.eras[era], eras.of_era(filled, era)
+    result = histogram.normalised(own, spec, missing)
+    synthetic = tuple(dict.fromkeys(s for (s, _), file in own.files.items() if file.synthetic))
+    result = replace(result, synthetic=synthetic)
+    if read.luminosity_table is None:
+        return result
+    luminosities = luminosity.processed(own.files, read.luminosity_table, read.good_runs)
+    notes = luminosity.notes(luminosities, own.files, spec.luminosity)
+    prefixed = tuple(f"{era}/{note}" if era else note for note in notes)
+    return replace(result, luminosities=luminosities, notes=prefixed)
+
+
+def _concerns(line: str, era: str, spec: HepSpec) -> bool:
+    """Whether something that is missing is of an era, or of nobody knows which."""
+    samples = era_samples(spec)
+    eras_of_line = {
+        s.era
+        for title, s in samples.items()
+        if line.startswith(f"{title}: ") or any(file in line for file in s.described.files)
+    }
+    return era in eras_of_line or not eras_of_line
 
 
 def _changed_code(spec: HepSpec, plan: Plan, workload: Workload) -> tuple[str, ...]:
@@ -118,12 +154,12 @@ def _notes(filled: Filled, spec: HepSpec, plan: Plan, workload: Workload) -> Ite
     DataError
         A file was read under two names.
     """
-    data = {name for name, sample in spec.samples.items() if sample.data}
-    yield from completeness.counted_once(filled.files, data)
-    varied = {name: sample.varies for name, sample in spec.samples.items() if sample.varies}
+    yield from completeness.counted_once(filled.files, workload.data)
+    samples = era_samples(spec)
+    varied = {t: s.described.varies for t, s in samples.items() if s.described.varies}
     yield from completeness.begin_alike(filled.files, varied)
     yield from _unforeseen(filled, plan, workload)
-    weighted = (s for s in spec.samples if workload.requested[s].generator_weighted)
+    weighted = (s for s in samples if workload.requested[s].generator_weighted)
     yield from completeness.not_normalised(filled, weighted)
 
 

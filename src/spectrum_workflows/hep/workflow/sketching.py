@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
+from itertools import islice, product
+
+import hist
 
 from spectrum_workflows.engine import Sketch
+from spectrum_workflows.hep.eras import of_era
 from spectrum_workflows.hep.histogram import weight_of
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, PartialHistograms
@@ -39,10 +42,14 @@ def smaller(names: tuple[str, ...], with_files: bool, filled: Filled) -> Filled:
 
 def partial_histograms(spec: HepSpec, names: tuple[str, ...], filled: Filled) -> PartialHistograms:
     """What is shown of such a fill: normalised by what is processed so far."""
-    shown = {
-        (sample, name): filled.histograms[sample, name] * weight_of(sample, filled, spec)
-        for sample in spec.nominal_samples
-        for name in names
-        if (sample, name) in filled.histograms
-    }
-    return PartialHistograms(spec, shown, filled.events)
+    shown: dict[tuple[str, str], hist.Hist] = {}
+    events: dict[str, int] = {}
+    for era, own in (spec.era_specs or {"": spec}).items():
+        part = of_era(filled, era)
+        for sample, n in part.events.items():
+            events[sample] = events.get(sample, 0) + n
+        for sample, name in product(own.nominal_samples, names):
+            if (sample, name) in part.histograms:
+                h = part.histograms[sample, name] * weight_of(sample, part, own)
+                shown[sample, name] = shown[sample, name] + h if (sample, name) in shown else h
+    return PartialHistograms(spec, shown, events)
