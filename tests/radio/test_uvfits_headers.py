@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.read.uvfits import groups, tables
+from spectrum_workflows.radio.read.rows.rowfile import Band
+from spectrum_workflows.radio.read.uvfits import groups, shifts, tables
 from spectrum_workflows.radio.read.uvfits.header import Axis, Header, Parameter, parsed
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT
 
@@ -371,6 +372,26 @@ def test_every_source_has_its_own_epoch_and_offset():
     assert (known.numbers, one.name, two.name) == ((4, 7), "A", "B")
     assert (one.frame, one.fault) == ("FK5", "")
     assert two.fault == "phase centre in epoch 1950, not J2000 or ICRS"
-    shifted = tables.fields_of(sources(FREQOFF=[[0.0, 1e3], [0.0, 0.0]]), {}, HEADER).things[0]
-    assert "shifted by FREQOFF" in shifted.fault
-    assert "CVEL" in shifted.remedy
+    assert shifts.offsets(sources(FREQOFF=[[0.0, 1e3], [5.0, 0.0]]), 2, 2).tolist() == [
+        [0.0, 1e3],
+        [5.0, 0.0],
+    ]
+    assert shifts.offsets(sources(FREQOFF=[7.0, 8.0]), 2, 3)[1].tolist() == [8.0] * 3
+    assert shifts.offsets(None, 1, 2).tolist() == [[0.0, 0.0]]
+    with pytest.raises(ValueError, match="broadcast"):
+        shifts.offsets(sources(), 2, 3)
+
+
+def test_setups_are_told_apart_by_the_offsets_of_their_sources():
+    def band(setup):
+        types, frequency = (9, 12), np.array([1e9, 2e9]) * (1 + setup)
+        return Band(setup, setup, "IF1", types, frequency, np.ones(2), "TOPOCENT")
+
+    setups = shifts.Setups(((band(0),), (band(1),)), np.array([0, 0, 1, 1, 0], np.int32))
+    field = np.array([0, 1, 1, 0, 2], np.int32)
+    assert setups.shifted(field, np.zeros((3, 1))) is setups
+    shifted = setups.shifted(field, np.array([[0.0], [100.0], [0.0]]))
+    assert shifted.of_row.tolist() == [0, 1, 3, 2, 0]
+    bands = [own for [own] in shifted.bands]
+    assert [own.number for own in bands] == [own.setup for own in bands] == [0, 1, 2, 3]
+    assert [own.frequency[0] for own in bands] == [1e9, 1e9 + 100, 2e9, 2e9 + 100]

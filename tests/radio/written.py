@@ -74,10 +74,15 @@ def write_uvfits(
     ifs: int = 1,
     baseline: str = "antennas",
     sources: bool = False,
+    setups: tuple[np.ndarray, list[float]] | None = None,
+    durations: bool = False,
     change: Any = lambda hdus: None,
     keys: dict[str, Any] | None = None,
 ) -> Path:
-    """Groups with IFs of equal numbers of channels; ``baseline`` is antennas, 256 or 2048."""
+    """Groups with IFs of equal numbers of channels; ``baseline`` is antennas, 256 or 2048.
+
+    ``setups``: the frequency setup of each row, and how far each is from the first, Hz.
+    """
     from astropy.io import fits
 
     nrow, nchan, ncorr = columns.data.shape
@@ -108,6 +113,11 @@ def write_uvfits(
         numbers += [65_536 + 2048 * first + second if large else 256 * first + second]
     if sources:
         names, numbers = [*names, "SOURCE"], [*numbers, 10 + columns.source]
+    which, shift = setups or (None, [0.0])
+    if which is not None:
+        names, numbers = [*names, "FREQSEL"], [*numbers, 1 + which]
+    if durations:
+        names, numbers = [*names, "INTTIM"], [*numbers, columns.exposure]
     groups = fits.GroupsHDU(
         fits.GroupData(cube, bitpix=-32, parnames=names, pardata=[n.astype("f4") for n in numbers])
     )
@@ -128,7 +138,7 @@ def write_uvfits(
         header[f"CDELT{number}"], header[f"CRPIX{number}"] = delta, 1.0
     header["OBJECT"], header["TELESCOP"], header["EPOCH"] = "SIMULATED", "VLA", 2000.0
     header["BUNIT"] = "JY"
-    hdus = fits.HDUList([groups, _antennas(fits, columns), _frequencies(fits, columns, ifs, step)])
+    hdus = fits.HDUList([groups, _antennas(fits, columns), _frequencies(fits, columns, ifs, shift)])
     if sources:
         hdus.append(_sources(fits, columns, ifs))
     change(hdus)
@@ -170,15 +180,18 @@ def _antennas(fits: Any, columns: Columns) -> Any:
     return table
 
 
-def _frequencies(fits: Any, columns: Columns, ifs: int, step: float) -> Any:
+def _frequencies(fits: Any, columns: Columns, ifs: int, shift: list[float]) -> Any:
+    step = columns.frequency[1] - columns.frequency[0]
     first = columns.frequency.reshape(ifs, -1)[:, 0] - columns.frequency[0]
     many = {"D": f"{ifs}D", "E": f"{ifs}E", "J": f"{ifs}J"}
+    count = len(shift)
+    every = np.ones((count, ifs))
     return fits.BinTableHDU.from_columns(
         [
-            fits.Column("FRQSEL", "1J", array=[1]),
-            fits.Column("IF FREQ", many["D"], array=first[None]),
-            fits.Column("CH WIDTH", many["E"], array=np.full((1, ifs), abs(step))),
-            fits.Column("SIDEBAND", many["J"], array=np.full((1, ifs), int(np.sign(step)))),
+            fits.Column("FRQSEL", "1J", array=1 + np.arange(count)),
+            fits.Column("IF FREQ", many["D"], array=first + np.array(shift)[:, None]),
+            fits.Column("CH WIDTH", many["E"], array=abs(step) * every),
+            fits.Column("SIDEBAND", many["J"], array=np.sign(step).astype(int) * every),
         ],
         name="AIPS FQ",
     )

@@ -21,7 +21,7 @@ from spectrum_workflows.radio.read.rows.identity import identity
 from spectrum_workflows.radio.read.rows.imaging import FARTHEST
 from spectrum_workflows.radio.read.rows.rowfile import Band, Identifiers, RowContent, RowFile
 from spectrum_workflows.radio.read.rows.units import of_units
-from spectrum_workflows.radio.read.uvfits import tables
+from spectrum_workflows.radio.read.uvfits import shifts, tables
 from spectrum_workflows.radio.read.uvfits.header import Header, parsed
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 SCAN_BYTES = 8 << 20
 """Bytes that are read at a time."""
+
+LONGER = 1.5
+"""Integrations that differ by less are whole ones and such that were cut short."""
 
 LARGE_BASELINE = 65_536
 """From here on a baseline is 65536 + 2048 a + b, and 256 a + b below."""
@@ -117,15 +120,17 @@ def _opened(url: str, stamp: str) -> RowFile:
     numbers, exposure, longest = _scanned(groups)
     _check_subarrays(numbers, by_name, url)
     stations = np.unique([numbers["first"], numbers["second"]])
+    named = "AIPS SU" in by_name and "SOURCE" in header.parameters
     try:
         bands = tables.bands_of(by_name.get("AIPS FQ"), primary, header, url)
         fields = tables.fields_of(by_name.get("AIPS SU"), primary, header)
         antennas = tables.antennas_of(by_name.get("AIPS AN"), stations, url)
+        count = (len(fields.things), header.axis("IF").length)
+        offset = shifts.offsets(by_name.get("AIPS SU") if named else None, *count)
     except (LookupError, TypeError, ValueError) as error:
         if isinstance(error, SpectrumError):
             raise
         raise DataError(f"its tables cannot be read ({error})", url, DAMAGED) from error
-    named = "AIPS SU" in by_name and "SOURCE" in header.parameters
     if not named and len(np.unique(numbers["source"])) > 1:
         message = "its groups are of several sources, and it has no table AIPS SU of them"
         raise DataError(message, url, "write it again, with its tables")
@@ -133,21 +138,24 @@ def _opened(url: str, stamp: str) -> RowFile:
     setup = numbers["setup"]
     if "FREQSEL" not in header.parameters:
         setup = np.full_like(setup, bands.numbers[0])
+    field = np.zeros(header.ngroup, np.int32)
+    if named:
+        field = fields.places(numbers["source"], "source", url)
+    setups = shifts.Setups(bands.things, bands.places(setup, "frequency setup", url))
+    setups = setups.shifted(field, offset)
     rows = Identifiers(
         time=numbers["time"],
         first=place(numbers["first"], "antenna", url),
         second=place(numbers["second"], "antenna", url),
-        field=fields.places(numbers["source"], "source", url)
-        if named
-        else np.zeros(header.ngroup, np.int32),
-        setup=bands.places(setup, "frequency setup", url),
+        field=field,
+        setup=setups.of_row,
         exposure=exposure,
     )
     unit = tables.text(primary.get("BUNIT", "Jy"))
     return RowFile(
         url=url,
         telescope=tables.text(primary.get("TELESCOP", "")),
-        bands=tuple(band for setup in bands.things for band in setup),
+        bands=tuple(band for own in setups.bands for band in own),
         fields=fields.things,
         antennas=antennas.things[0],
         rows=rows,
@@ -158,7 +166,7 @@ def _opened(url: str, stamp: str) -> RowFile:
         reading=lambda: nullcontext(groups),
         row_bytes=header.group_bytes,
         time_scale=tables.time_scale(by_name.get("AIPS AN")),
-        notes=of_units(unit),
+        notes=(*of_units(unit), *_of_durations(groups, exposure)),
         about={key: tables.text(primary.get(key.upper(), "")) for key in ("observer", "project")},
     )
 
@@ -213,6 +221,22 @@ def _scanned(groups: Groups) -> tuple[dict[str, NDArray[Any]], NDArray[np.float3
         length = np.hypot(uvw[:, 0], uvw[:, 1])
         longest = max(longest, float(np.max(length[np.isfinite(length)], initial=0.0)))
     return columns, exposure, longest
+
+
+def _of_durations(groups: Groups, exposure: NDArray[np.float32]) -> tuple[str, ...]:
+    """A warning where a long integration weighs what a short one does."""
+    known = np.flatnonzero(exposure > 0)
+    if not len(known):
+        return ()
+    shortest, longest = (known[find(exposure[known])] for find in (np.argmin, np.argmax))
+    if exposure[longest] < LONGER * exposure[shortest]:
+        return ()
+    rows = (groups.header.data_of(groups.read(row, row + 1)) for row in (shortest, longest))
+    one, other = (np.abs(row[..., 2]) if row.shape[-1] > 2 else np.ones(1) for row in rows)
+    if not np.array_equal(one, other):
+        return ()
+    times = f"{exposure[shortest]:g} to {exposure[longest]:g} s"
+    return (f"integration times differ ({times}) and weights do not: all count the same",)
 
 
 def _check_numbers(

@@ -96,9 +96,6 @@ def _source(data: Any, row: int, primary: Any) -> Field:
     frame, fault = _frame(primary, float(data["EPOCH"][row]))
     name = text(data["SOURCE"][row])
     remedy = "shift the data to J2000 first (AIPS: UVFIX)"
-    if "FREQOFF" in data.names and np.any(data["FREQOFF"][row]):
-        fault = "the frequencies of this source are shifted by FREQOFF"
-        remedy = "write it with the frequencies themselves (AIPS: CVEL)"
     centre = (np.radians(float(data["RAEPO"][row])), np.radians(float(data["DECEPO"][row])))
     return Field(row, name, centre, frame, fault, remedy)
 
