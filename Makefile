@@ -7,8 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
+PYUVDATA := .venv-pyuvdata/.ready
 LOCK := environments/requirements.lock
 DEV_LOCK := environments/developers.lock
+PYUVDATA_LOCK := environments/pyuvdata.lock
 UPGRADE ?= --upgrade
 SERVICES := environments/services.txt
 # Two test processes use both cores of a small machine, and two mostly wait for the batch system
@@ -51,8 +53,15 @@ docs: $(TOOLS)  ## build the documentation site, notebooks executed: build/docs/
 	@$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
-services:  ## install the system programs that some tests and benchmarks use
+services: $(PYUVDATA)  ## install the programs that some tests and benchmarks use, besides .venv
 	@sh environments/services.sh $(SERVICES)
+
+# Another reader and writer of visibilities, for tests: it wants an older numba than .venv has.
+$(PYUVDATA): $(PYUVDATA_LOCK) | $(BIN)/uv
+	@echo "installing the packages of $(PYUVDATA_LOCK) into $(@D)"
+	@$(BIN)/uv --no-config venv --quiet --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv --no-config pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	@touch $@
 
 WITH_SERVICES := $(BIN)/python tests/services/with_services.py
 CLUSTERS := slurm gateway
@@ -85,10 +94,12 @@ mutants: $(TOOLS)  ## change the kernels one thing at a time and see whether a t
 lock: $(BIN)/uv  ## resolve the dependencies anew (UPGRADE= keeps the versions that still fit)
 	@$(COMPILE) $(UPGRADE) --group dev --output-file $(DEV_LOCK)
 	@$(COMPILE) --group build --constraint $(DEV_LOCK) --output-file $(LOCK)
+	@$(RESOLVE) environments/pyuvdata.txt $(UPGRADE) --output-file $(PYUVDATA_LOCK)
 	@sh environments/conda_from_lock.sh $(LOCK) > environments/environment.yml
-	@echo "wrote $(DEV_LOCK), $(LOCK) and environments/environment.yml"
+	@echo "wrote $(DEV_LOCK), $(LOCK), $(PYUVDATA_LOCK) and environments/environment.yml"
 
-COMPILE = $(BIN)/uv --no-config pip compile pyproject.toml --all-extras --universal \
+COMPILE = $(RESOLVE) pyproject.toml --all-extras
+RESOLVE = $(BIN)/uv --no-config pip compile --universal \
   --python-version 3.11 --generate-hashes --quiet --no-emit-index-url \
   --custom-compile-command "make lock"
 

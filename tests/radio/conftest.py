@@ -1,6 +1,7 @@
 """A small simulated observation that radio tests share, and ways to change it."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,17 @@ def altered(small: Path, tmp_path: Path) -> Callable[..., Path]:
 def put(table: Any, column: str, values: np.ndarray) -> None:
     """Replace a column."""
     table.putcol(column, values)
+
+
+@pytest.fixture(scope="session")
+def pyuvdata(program: Callable[[str], str]) -> Callable[..., None]:
+    """``pyuvdata(ms, name, *files)``: run `with_pyuvdata.py` in the environment that has it."""
+    here = Path(__file__)
+    python = program(str(here.parents[2] / ".venv-pyuvdata" / "bin" / "python"))
+
+    def run(*arguments: Path) -> None:
+        command = [python, here.with_name("with_pyuvdata.py"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return run

@@ -130,6 +130,27 @@ def test_uvw_keeps_lengths_and_points_at_the_source():
     np.testing.assert_allclose(zenith[0, :, :2], east_north, atol=1e-6)
 
 
+def test_coordinates_are_of_antenna_1_less_antenna_2(small):
+    """From the set's own positions and times: as in the Measurement Sets of telescopes."""
+    with casa.table(str(small / "small.ms"), ack=False) as table:
+        columns = ("TIME", "ANTENNA1", "ANTENNA2", "UVW")
+        time, first, second, uvw = (table.getcol(name) for name in columns)
+    with casa.table(str(small / "small.ms::ANTENNA"), ack=False) as table:
+        position = table.getcol("POSITION")
+    with casa.table(str(small / "small.ms::FIELD"), ack=False) as table:
+        ra, dec = table.getcell("PHASE_DIR", 0)[0]
+    sidereal = 280.460_618_37 + 360.985_647_366_29 * (time / 86_400 - 51_544.5)
+    angle = np.radians(sidereal % 360) - ra  # of the source, from Greenwich
+    x, y, z = (position[first] - position[second]).T
+    toward = np.cos(angle) * x - np.sin(angle) * y
+    expected = [
+        np.sin(angle) * x + np.cos(angle) * y,
+        np.cos(dec) * z - np.sin(dec) * toward,
+        np.cos(dec) * toward + np.sin(dec) * z,
+    ]
+    np.testing.assert_allclose(uvw, np.stack(expected, axis=1), atol=1e-4)
+
+
 def test_antennas_stand_at_their_site():
     telescope = array.telescope("meerkat")
     centre = array.itrf(telescope).mean(axis=0)

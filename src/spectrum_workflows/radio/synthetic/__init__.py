@@ -181,7 +181,11 @@ def _blocks(
     rounded: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     report: Report | None,
 ) -> Iterator[Block]:
-    """Data of consecutive times: the sky in every hand, and noise of its own in each."""
+    """Data of consecutive times: the sky in every hand, and noise of its own in each.
+
+    Simulated at the coordinates of antenna 2 less antenna 1, and turned to those of 1 less 2,
+    which Measurement Sets have: there visibilities are the conjugates.
+    """
     noises = [np.random.default_rng([seed, 2, *([n] if n else [])]) for n in range(len(plan.bands))]
     nbaseline = len(array.baselines(plan.telescope)[0])
     nchan = sum(len(band.frequency) for band in plan.bands)
@@ -197,11 +201,11 @@ def _blocks(
                 noise = rng.standard_normal((*of_hands.shape, 2), np.float32)
                 noise *= np.float32(band.sigma)
                 of_hands += noise.view(np.complex64)[..., 0]
-            data.append(of_hands)
+            data.append(np.conjugate(of_hands, out=of_hands))
         done += len(uvw) * nchan
         if report:
             report("simulate", done, total)
-        yield Block(times, uvw, tuple(data))
+        yield Block(times, -uvw, tuple(data))
 
 
 def _as_it_is(uvw: NDArray[np.float64]) -> NDArray[np.float64]:
