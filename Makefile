@@ -55,6 +55,7 @@ docs: $(TOOLS)  ## build the documentation site, notebooks executed: build/docs/
 
 services: $(PYUVDATA)  ## install the programs that some tests and benchmarks use, besides .venv
 	@sh environments/services.sh $(SERVICES)
+	@sh environments/htcondor.sh
 
 # Another reader and writer of visibilities, for tests: it wants an older numba than .venv has.
 $(PYUVDATA): $(PYUVDATA_LOCK) | $(BIN)/uv

@@ -34,8 +34,8 @@ IMAGES = ("beam", "gate", "imager", "noise", "preview", "self_check")
 """Of the rooms of imaging, those that submit no tasks."""
 
 EXAMINED = (
-    *("clocks", "folders", "memory", "node", "probing", "processors", "software", "stores"),
-    "tokens",
+    *("clocks", "folders", "memory", "node", "probing", "processors", "site", "software"),
+    *("stores", "tokens"),
 )
 """Of the rooms of the doctor, those that look at one subject each."""
 
@@ -46,8 +46,8 @@ LAYERS = {
             "credentials",
             "display",
             "doctor",
-            "doctor.finding",
             "errors",
+            "findings",
             "interrupts",
             "domain.contents",
             "domain.converter",

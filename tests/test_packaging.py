@@ -198,7 +198,7 @@ def test_the_core_declares_what_it_imports() -> None:
 
 def test_the_extras_are_those_of_the_readme() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    parts = {"hep", "radio", "notebooks", "slurm", "s3", "xrootd", "gateway"}
+    parts = {"hep", "radio", "notebooks", "slurm", "htcondor", "s3", "xrootd", "gateway"}
     parts |= {"beams", "sources", "parquet", "onnx", "xgboost"}
     assert extras.keys() == parts | {"all"}
     assert {*Requirement(extras["all"][0]).extras} == parts

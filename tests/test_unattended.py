@@ -12,7 +12,8 @@ from spectrum_workflows import load_site, load_spec, storage
 from spectrum_workflows.errors import DataNotFoundError, OutputError, SiteError, SpecError
 from spectrum_workflows.hep.synthetic import write_sample
 from spectrum_workflows.sites import Place
-from spectrum_workflows.sites.slurm import allocation
+from spectrum_workflows.sites.batch import allocation
+from spectrum_workflows.sites.batch.systems import SYSTEMS
 from spectrum_workflows.unattended import (
     End,
     JobHandle,
@@ -99,10 +100,10 @@ def test_one_job_asks_for_all_workers_and_the_session() -> None:
     assert lines[-1].endswith("-m spectrum_workflows.unattended.working /shared/run $SLURM_JOB_ID")
 
 
-def test_an_image_has_no_srun() -> None:
+def test_a_whole_run_does_not_start_inside_an_image() -> None:
     pytest.importorskip("dask_jobqueue")
     site = load_site("slurm", changes={"software.image": "a.sif"})
-    with pytest.raises(SiteError, match="srun"):
+    with pytest.raises(SiteError, match="inside an image"):
         allocation.run_script(
             site,
             site.cluster,
@@ -126,7 +127,7 @@ def test_steps_that_end_are_begun_again_until_it_is_hopeless(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = SimpleNamespace(scheduler=SimpleNamespace(workers={}))
-    pool = allocation.StepPool(cluster, None, tmp_path, count=2, silence=60.0)
+    pool = allocation.StepPool(SYSTEMS["slurm"], cluster, None, tmp_path, count=2, silence=60.0)
     begun: list[FakeStep] = []
 
     def begin(now: float) -> None:

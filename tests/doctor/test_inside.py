@@ -10,9 +10,9 @@ from spectrum_workflows import diagnose, display, load_site
 from spectrum_workflows.cli import main
 from spectrum_workflows.doctor import node, processors, software
 from spectrum_workflows.doctor.diagnosis import Diagnosis, _no_worker
-from spectrum_workflows.doctor.finding import Finding, doubt, failed, fault, fine
 from spectrum_workflows.doctor.probing import of_examination
 from spectrum_workflows.errors import SiteError, StoreError
+from spectrum_workflows.findings import Finding, doubt, failed, fault, fine
 from spectrum_workflows.sites.place import Place
 from spectrum_workflows.sites.security import InsecureWarning
 

@@ -19,7 +19,7 @@ import pytest
 from spectrum_workflows import diagnose, load_site, load_spec
 from spectrum_workflows.doctor import folders, memory, software, stores
 from spectrum_workflows.doctor.diagnosis import Diagnosis
-from spectrum_workflows.doctor.finding import Finding
+from spectrum_workflows.findings import Finding
 from spectrum_workflows.hep.synthetic import write_sample
 from spectrum_workflows.sites.place import Place
 

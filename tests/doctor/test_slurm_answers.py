@@ -5,11 +5,12 @@ import math
 import pytest
 
 from spectrum_workflows import load_site
-from spectrum_workflows.doctor.finding import Finding
+from spectrum_workflows.doctor.site import for_probe, terms
+from spectrum_workflows.findings import Finding
 from spectrum_workflows.sites import job_script
-from spectrum_workflows.sites.examining import for_probe, terms
-from spectrum_workflows.sites.slurm.examining import Answer, of_trial
-from spectrum_workflows.sites.slurm.limits import (
+from spectrum_workflows.sites.batch.commands import Answer
+from spectrum_workflows.sites.batch.slurm.examining import of_trial
+from spectrum_workflows.sites.batch.slurm.limits import (
     chosen,
     of_account,
     of_nodes,
@@ -18,7 +19,8 @@ from spectrum_workflows.sites.slurm.limits import (
     parsed_nodes,
     parsed_partitions,
 )
-from spectrum_workflows.sites.slurm.request import Request, duration, requested
+from spectrum_workflows.sites.batch.slurm.script import duration, requested
+from spectrum_workflows.sites.batch.system import Request
 
 COMMON = (
     "AllocNodes=ALL Default={default} QoS=N/A DefaultTime=00:30:00 DisableRootJobs=NO "

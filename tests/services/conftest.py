@@ -14,6 +14,7 @@ from spectrum_workflows.sites import Place
 
 sys.path.insert(0, str(Path(__file__).parent))
 import ceph
+import condor
 import datastore
 import gateway
 import https
@@ -48,6 +49,14 @@ def slurm_up(
 ) -> Iterator[dict[str, str]]:
     """A SLURM of two nodes; afterwards its queue must be empty."""
     yield from running(slurm, program, tmp_path_factory.mktemp("slurm"))
+
+
+@pytest.fixture(scope="session")
+def htcondor_up(
+    program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """An HTCondor pool of one machine; afterwards its queue must be empty."""
+    yield from running(condor, program, tmp_path_factory.mktemp("htcondor"))
 
 
 @pytest.fixture(scope="session")

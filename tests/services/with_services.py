@@ -17,13 +17,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import ceph
+import condor
 import gateway
 import https
 import rclone
 import slurm
 import xrootd
 
-SERVICES = {"slurm": slurm, "gateway": gateway}
+SERVICES = {"slurm": slurm, "htcondor": condor, "gateway": gateway}
 STORES = {"ceph": ceph, "rclone": rclone, "xrootd": xrootd, "https": https}
 FILE = "SPECTRUM_STORES"
 """Variable with the file in which the stores are described, as ``spectrum proof`` reads it."""

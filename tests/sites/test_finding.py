@@ -9,7 +9,7 @@ import pytest
 from spectrum_workflows import load_site
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.sites import profile_schema, resolve, site_names
-from spectrum_workflows.sites.profile import Local, Slurm
+from spectrum_workflows.sites.profile import Batch, Local
 
 
 def write(folder: Path, text: str) -> Path:
@@ -18,7 +18,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-SHIPPED = {"cloud", "existing", "laptop", "serial", "slurm", "slurm-infiniband"}
+SHIPPED = {"cloud", "existing", "htcondor", "laptop", "serial", "slurm", "slurm-infiniband"}
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +130,7 @@ def test_a_profile_extends_another(tmp_path: Path) -> None:
     )
     mine = write(tmp_path, 'extends = "centre.toml"\ndata = "d"\n[cluster]\nmemory = "4 GB"\n')
     site, shipped = load_site(mine), load_site("slurm")
-    assert isinstance(site.cluster, Slurm)
+    assert isinstance(site.cluster, Batch)
     assert site.cluster.options == {
         **shipped.cluster.options,
         "account": "ours",

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectrum_workflows.sites.slurm.queue import LIVE, Job, QueueEntry, seconds, steps
+from spectrum_workflows.sites.batch.queue import LIVE, Job, QueueEntry, steps
+from spectrum_workflows.sites.batch.slurm.commands import seconds
 
 COUNT = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spectrum_workflows.doctor.finding import Finding, doubt, fault, fine
+from spectrum_workflows.findings import Finding, doubt, fault, fine
 
 MOST = 300.0
 """Seconds that Kerberos allows, and most makers of tokens; S3 refuses after 900."""

@@ -17,13 +17,13 @@ from spectrum_workflows.doctor import (
     stores,
     tokens,
 )
-from spectrum_workflows.doctor.finding import Finding, doubt, failed, fine
 from spectrum_workflows.doctor.node import Questions
 from spectrum_workflows.doctor.probing import examine_worker
+from spectrum_workflows.doctor.site import examine_site, for_probe, terms
 from spectrum_workflows.errors import SiteError, SpectrumError
+from spectrum_workflows.findings import Finding, doubt, failed, fine
 from spectrum_workflows.record.machine import ALWAYS
 from spectrum_workflows.sites import Place, Site, connect
-from spectrum_workflows.sites.examining import examine_site, for_probe, terms
 
 UNREACHED = ("timed out", "timeout", "connection refused", "no route", "unreachable")
 """Last words of workers that have not found their scheduler."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectrum_workflows import display
-from spectrum_workflows.doctor.finding import Finding, doubt, failed, fault, fine
+from spectrum_workflows.findings import Finding, doubt, failed, fault, fine
 from spectrum_workflows.storage.writing import BLOCK
 
 ROOM = 16 << 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spectrum_workflows import display
-from spectrum_workflows.doctor.finding import Finding, doubt, fault, fine
+from spectrum_workflows.findings import Finding, doubt, fault, fine
 
 BASE = 300_000_000
 """Bytes of a worker that has read nothing yet."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from spectrum_workflows import arithmetic, record, storage
 from spectrum_workflows.doctor import folders, software, stores
-from spectrum_workflows.doctor.finding import Finding
+from spectrum_workflows.findings import Finding
 from spectrum_workflows.storage import Stores
 
 WITHIN = 10.0

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from spectrum_workflows.doctor import clocks, memory, processors, software
-from spectrum_workflows.doctor.finding import Finding, fault, fine
 from spectrum_workflows.doctor.node import (
     WITHIN,
     Examination,
@@ -15,6 +14,7 @@ from spectrum_workflows.doctor.node import (
     examine_node,
     name_of_node,
 )
+from spectrum_workflows.findings import Finding, fault, fine
 from spectrum_workflows.sites.asking import asked_one
 from spectrum_workflows.sites.watch import connected
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spectrum_workflows import arithmetic
-from spectrum_workflows.doctor.finding import Finding, doubt, fine
+from spectrum_workflows.findings import Finding, doubt, fine
 
 EXPECTED = f"x86-64-v{arithmetic.LEVEL} code on every machine: identical results"
 

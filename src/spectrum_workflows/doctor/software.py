@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from spectrum_workflows import shipped
-from spectrum_workflows.doctor.finding import Finding, doubt, fine
+from spectrum_workflows.findings import Finding, doubt, fine
 
 LOCK = "requirements.lock"
 SHOWN = 5

@@ -11,7 +11,7 @@ from typing import Any
 
 from spectrum_workflows import storage
 from spectrum_workflows.doctor.clocks import Reading
-from spectrum_workflows.doctor.finding import Finding, failed, fault, fine
+from spectrum_workflows.findings import Finding, failed, fault, fine
 from spectrum_workflows.storage.location import location_of
 
 CONTENT = bytes(range(256)) * 32

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spectrum_workflows.doctor.finding import Finding, doubt, fault, fine
+from spectrum_workflows.findings import Finding, doubt, fault, fine
 
 HOUR = 3600.0
 COMMON = "/tmp"  # noqa: S108

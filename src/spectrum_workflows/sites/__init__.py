@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spectrum_workflows.sites.place import Place, connect
-from spectrum_workflows.sites.profile import Site, Slurm
+from spectrum_workflows.sites.profile import Batch, Site
 from spectrum_workflows.sites.profile_files import load_site, resolve, site_names
 
 __all__ = [
@@ -22,9 +22,11 @@ __all__ = [
 
 def job_script(site: Site) -> str:
     """The batch job of one worker; empty where the site has none."""
-    from spectrum_workflows.sites.slurm import job_script as slurm_job_script
+    if not isinstance(site.cluster, Batch):
+        return ""
+    from spectrum_workflows.sites.batch.jobs import job_script as script
 
-    return slurm_job_script(site, site.cluster) if isinstance(site.cluster, Slurm) else ""
+    return script(site, site.cluster)
 
 
 def profile_schema() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from spectrum_workflows.interrupts import (
 )
 from spectrum_workflows.sites.dashboard import dashboard_link, memory_of
 from spectrum_workflows.sites.deployment import Deployment
-from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm
+from spectrum_workflows.sites.profile import Batch, Existing, Gateway, Local, Site
 from spectrum_workflows.sites.spooling import spools
 from spectrum_workflows.sites.watch import Watch, connected
 from spectrum_workflows.storage import Stores
@@ -167,9 +167,9 @@ def connect_in_job(site: Site, folder: Path, *, data: str, results: str) -> Plac
     """
 
     def start(site: Site) -> Deployment:
-        if not isinstance(site.cluster, Slurm):
+        if not isinstance(site.cluster, Batch):
             return _started(site)
-        from spectrum_workflows.sites.slurm.allocation import start_steps
+        from spectrum_workflows.sites.batch.allocation import start_steps
 
         return start_steps(site, site.cluster, folder)
 
@@ -200,10 +200,10 @@ def _started(site: Site) -> Deployment:
             from spectrum_workflows.sites.local import start_local
 
             return start_local(site, cluster)
-        case Slurm() as cluster:
-            from spectrum_workflows.sites.slurm import start_slurm
+        case Batch() as cluster:
+            from spectrum_workflows.sites.batch.jobs import start_batch
 
-            return start_slurm(site, cluster)
+            return start_batch(site, cluster)
         case Gateway() as cluster:
             from spectrum_workflows.sites.gateway import start_gateway
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from spectrum_workflows.credentials import NAMED
+from spectrum_workflows.sites.batch.system import BatchSystem
+from spectrum_workflows.sites.batch.systems import SYSTEMS, BatchKind
 from spectrum_workflows.specs import FrozenModel
 from spectrum_workflows.storage import Stores
 
@@ -76,11 +78,16 @@ class Local(Cluster):
     """Worker processes on this machine."""
 
 
-class Slurm(Cluster):
-    """Batch jobs; other keys are `dask_jobqueue.SLURMCluster`'s."""
+class Batch(Cluster):
+    """Batch jobs; other keys are those of `dask_jobqueue.SLURMCluster`, or `HTCondorCluster`."""
 
-    kind: Literal["slurm"]
-    """Jobs of a SLURM batch system."""
+    kind: BatchKind
+    """Jobs of a batch system: SLURM, or HTCondor."""
+
+    @property
+    def system(self) -> BatchSystem:
+        """The batch system's commands."""
+        return SYSTEMS[self.kind]
 
 
 class Gateway(Cluster):
@@ -206,7 +213,7 @@ class Site(FrozenModel):
     spool: str = ""
     """Folder of this machine that keeps a result until it is below ``results``; empty for one of
     the user's own."""
-    cluster: Annotated[Local | Slurm | Gateway | Existing, Field(discriminator="kind")] | None = (
+    cluster: Annotated[Local | Batch | Gateway | Existing, Field(discriminator="kind")] | None = (
         None
     )
     """How workers come about; if left out, everything runs in this process."""
@@ -239,8 +246,9 @@ class Site(FrozenModel):
 
     @model_validator(mode="after")
     def _software_is_for_jobs(self) -> Site:
-        if self.software != Software() and not isinstance(self.cluster, Slurm):
-            raise ValueError('[software] is for batch jobs: it needs [cluster] kind = "slurm"')
+        if self.software != Software() and not isinstance(self.cluster, Batch):
+            kinds = " or ".join(f'"{kind}"' for kind in SYSTEMS)
+            raise ValueError(f"[software] is for batch jobs: it needs [cluster] kind = {kinds}")
         return self
 
     @property

@@ -11,15 +11,12 @@ from platformdirs import user_cache_path
 
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites import Site, private
+from spectrum_workflows.sites.batch.allocation import run_script
+from spectrum_workflows.sites.batch.jobs import shared_folder
+from spectrum_workflows.sites.batch.system import BatchSystem
+from spectrum_workflows.sites.batch.systems import SYSTEMS
 from spectrum_workflows.sites.detached import end_detached, is_running, start_detached
-from spectrum_workflows.sites.profile import Slurm
-from spectrum_workflows.sites.slurm.allocation import (
-    cancel_job,
-    is_live,
-    run_script,
-    submit_script,
-)
-from spectrum_workflows.sites.slurm.jobs import shared_folder
+from spectrum_workflows.sites.profile import Batch
 from spectrum_workflows.unattended.states import JobHandle
 
 WORKING = "spectrum_workflows.unattended.working"
@@ -34,7 +31,7 @@ def new_folder(site: Site) -> Path:
     SiteError
         It cannot be made.
     """
-    if isinstance(site.cluster, Slurm):
+    if isinstance(site.cluster, Batch):
         parent = shared_folder(site.cluster.options)
     else:
         parent = user_cache_path("spectrum-workflows")
@@ -50,16 +47,17 @@ def submit_job(site: Site, name: str, folder: Path) -> JobHandle:
         It is not taken.
     """
     here = socket.gethostname()
-    if isinstance(site.cluster, Slurm):
+    if isinstance(site.cluster, Batch):
         script = run_script(site, site.cluster, module=WORKING, name=name, folder=folder)
-        return JobHandle("slurm", submit_script(script), here, str(folder))
+        number = site.cluster.system.submit(script)
+        return JobHandle(site.cluster.kind, number, here, str(folder))
     return JobHandle("process", start_detached(WORKING, folder, folder / LOG), here, str(folder))
 
 
 def is_alive(job: JobHandle) -> bool | None:
     """Whether a job waits or works; ``None`` where that cannot be asked from here."""
-    if job.kind == "slurm":
-        return is_live(job.number)
+    if system := _system(job):
+        return system.is_live(job.number)
     return is_running(Path(job.folder)) if job.host == socket.gethostname() else None
 
 
@@ -71,14 +69,19 @@ def end_job(job: JobHandle) -> None:
     SiteError
         It cannot be reached from here.
     """
-    if job.kind == "slurm":
-        cancel_job(job.number)
+    if system := _system(job):
+        system.cancel(job.number)
     elif job.host == socket.gethostname():
         end_detached(job.number, Path(job.folder))
     else:
         remedy = "cancel it there"
         raise SiteError(f"it is a process of {job.host}", f"process {job.number}", remedy)
     clear(job)
+
+
+def _system(job: JobHandle) -> BatchSystem | None:
+    """The batch system of a job; ``None`` where it is a process."""
+    return next((system for kind, system in SYSTEMS.items() if kind == job.kind), None)
 
 
 def clear(job: JobHandle) -> None:

@@ -19,7 +19,7 @@ class JobHandle:
     Attributes
     ----------
     kind : str
-        ``slurm`` or ``process``.
+        Of the batch system, such as ``slurm``; or ``process``.
     number : str
         Of the batch job, or of the process.
     host : str

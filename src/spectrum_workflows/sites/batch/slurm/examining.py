@@ -5,11 +5,10 @@ from __future__ import annotations
 import getpass
 import re
 import shutil
-import subprocess
-from dataclasses import dataclass
 
-from spectrum_workflows.doctor.finding import Finding, fault, fine
-from spectrum_workflows.sites.slurm.limits import (
+from spectrum_workflows.findings import Finding, fault, fine
+from spectrum_workflows.sites.batch.commands import Answer, answered, installed
+from spectrum_workflows.sites.batch.slurm.limits import (
     chosen,
     of_account,
     of_nodes,
@@ -18,23 +17,13 @@ from spectrum_workflows.sites.slurm.limits import (
     parsed_nodes,
     parsed_partitions,
 )
-from spectrum_workflows.sites.slurm.request import requested
+from spectrum_workflows.sites.batch.slurm.script import requested
 
 NEEDED = ("sbatch", "squeue", "scancel")
 INFORMING = ("scontrol", "sinfo")
-WITHIN = 10.0
-"""Seconds that a command of SLURM may take."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed, and whether it succeeded."""
-
-    text: str
-    succeeded: bool
-
-
-def examine_queue(script: str) -> list[Finding]:
+def examine(script: str) -> list[Finding]:
     """Ask SLURM everything that it tells before a job is submitted.
 
     Parameters
@@ -42,7 +31,8 @@ def examine_queue(script: str) -> list[Finding]:
     script : str
         The job that would be submitted.
     """
-    findings = commands()
+    remedy = "run this on a login node of the cluster, or load its module (module load slurm)"
+    findings = [installed(NEEDED, INFORMING, remedy)]
     if any(one.status == "fault" for one in findings):
         return findings
     controller = answered(["scontrol", "ping"])
@@ -58,33 +48,6 @@ def examine_queue(script: str) -> list[Finding]:
     findings += of_nodes(request, parsed_nodes(answered(listing).text), name)
     findings.append(of_account(request, _associations(), chosen(request, partitions)))
     return [*findings, of_trial(answered(["sbatch", "--test-only"], script))]
-
-
-def commands() -> list[Finding]:
-    """Whether SLURM's commands are installed here."""
-    missing = [name for name in NEEDED if shutil.which(name) is None]
-    expected = f"{', '.join(NEEDED + INFORMING)} on the PATH"
-    if missing:
-        remedy = "run this on a login node of the cluster, or load its module (module load slurm)"
-        return [fault("commands", f"no {', '.join(missing)} here", expected, remedy)]
-    silent = [name for name in INFORMING if shutil.which(name) is None]
-    if silent:
-        remedy = "ask the centre for them: limits are not known without"
-        return [fault("commands", f"no {', '.join(silent)} here", expected, remedy)]
-    return [fine("commands", "all there", expected)]
-
-
-def answered(command: list[str], text: str = "") -> Answer:
-    """Run a command of SLURM; what it prints on either channel."""
-    try:
-        done = subprocess.run(  # noqa: S603  the commands above and below
-            command, input=text, capture_output=True, text=True, timeout=WITHIN, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Answer(f"{command[0]} does not answer within {WITHIN:g} s", succeeded=False)
-    except OSError as error:
-        return Answer(f"{command[0]}: {error.strerror}", succeeded=False)
-    return Answer((done.stdout + done.stderr).strip(), done.returncode == 0)
 
 
 def _alive() -> Finding:

@@ -1,13 +1,12 @@
-"""A whole run in one batch job: scheduler and session in its first task, workers as job steps."""
+"""A whole run in one batch job: scheduler and session in it, and its workers beside them."""
 
 from __future__ import annotations
 
-import re
-import shlex
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,25 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows import arithmetic
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.batch.jobs import (
+    job_options,
+    job_script,
+    prologue,
+    scheduler_of_jobs,
+    usual,
+)
+from spectrum_workflows.sites.batch.system import BatchSystem, WholeRun
 from spectrum_workflows.sites.closed import secret_path
 from spectrum_workflows.sites.deployment import Deployment
-from spectrum_workflows.sites.profile import Site, Slurm, Software
+from spectrum_workflows.sites.profile import Batch, Site
 from spectrum_workflows.sites.security import certificate_files, warn_insecure
-from spectrum_workflows.sites.slurm.jobs import job_options, job_script, scheduler_of_jobs, usual
-from spectrum_workflows.sites.slurm.queue import LIVE
-from spectrum_workflows.sites.slurm.request import requested
 
 if TYPE_CHECKING:
     from distributed import Client
 
-REPLACED = re.compile(r"-J|-n|-N|-e|-o|--(cpus-per-task|ntasks|mem|nodes|job-name|output|error)\b")
-"""Directives of a worker's job that the whole run has others for."""
-WARNING = 60.0
-"""Seconds before its time limit at which a job is told to end by itself."""
 FAILED_STARTS = 3  # steps in a row that end before their worker connects
 PAUSE = 5.0  # seconds before the step after one that failed
-ANSWER = 30.0  # seconds for SLURM's commands
-GRACE = 30.0  # seconds in which a job that is told to end does so
 
 
 def tasks_of(site: Site) -> int:
@@ -41,120 +39,40 @@ def tasks_of(site: Site) -> int:
     return site.workers.count or site.workers.max or 1
 
 
-def run_script(site: Site, cluster: Slurm, *, module: str, name: str, folder: Path) -> str:
-    """The batch job of a whole run.
+def run_script(site: Site, cluster: Batch, *, module: str, name: str, folder: Path) -> str:
+    """The batch job of a whole run, which asks for its workers, and one more for the session.
 
-    It asks for one task per worker and one for scheduler and session, each with what the
-    job of one worker asks for; the latter is ``python -m module FOLDER NUMBER``.
+    The session's command is ``python -m module FOLDER NUMBER``.
 
     Raises
     ------
     SiteError
         dask-jobqueue does not take the profile, or the interpreter is in an image.
     """
+    system = cluster.system
     if site.software.image is not None:
         remedy = "give modules, prologue and python, or use spectrum run"
-        raise SiteError("srun is not there inside an image", "[software]", remedy)
-    worker = job_script(site, cluster)
-    lines = re.findall(r"^#SBATCH (.*)$", worker, flags=re.MULTILINE)
-    kept = [line for line in lines if not REPLACED.match(line)]
-    one = requested(worker)
-    warning = int(min(WARNING, one.seconds / 4)) if one.seconds else int(WARNING)
-    ours = [
-        f"-J {name}",
-        f"--ntasks={tasks_of(site) + 1}",
-        f"--cpus-per-task={one.cores}",
-        *([f"--mem-per-cpu={_megabytes_per_core(one.memory, one.cores)}M"] if one.memory else ()),
-        f"-o {shlex.quote(str(folder / 'log.txt'))}",
-        "--open-mode=append",
-        f"--signal=B:TERM@{warning}",
-    ]
-    python = site.software.python or usual("python") or sys.executable
-    return "\n".join(
-        [
-            "#!/usr/bin/env bash",
-            *(f"#SBATCH {line}" for line in (*ours, *kept)),
-            *_prologue(site.software),
-            *arithmetic.shell(),
-            f"exec {python} -m {module} {shlex.quote(str(folder))} $SLURM_JOB_ID",
-            "",
-        ]
-    )
-
-
-def _prologue(software: Software) -> Sequence[str]:
-    ours = [*(f"module load {shlex.quote(m)}" for m in software.modules), *software.prologue]
-    return ours or usual("job-script-prologue") or ()
-
-
-def _megabytes_per_core(memory: int, cores: int) -> int:
-    return -(-memory // cores // (1 << 20))
-
-
-def submit_script(script: str) -> str:
-    """Hand a script to SLURM, and give the number of its job.
-
-    Raises
-    ------
-    SiteError
-        SLURM is not here, or refuses it.
-    """
-    done = _asked(["sbatch", "--parsable"], given=script)
-    if done.returncode:
-        raise SiteError(f"SLURM refuses the job: {done.stderr.strip()}", remedy="spectrum doctor")
-    return done.stdout.strip().split(";")[0]
-
-
-def is_live(number: str) -> bool | None:
-    """Whether a job waits or works; ``None`` where SLURM is not here or does not answer."""
-    command = ["squeue", "--noheader", "--states=all", f"--jobs={number}", "--format=%T"]
-    try:
-        done = _asked(command)
-    except SiteError:
-        return None
-    if done.returncode:
-        return False if "Invalid job id" in done.stderr else None
-    return any(state.strip() in {*LIVE, "COMPLETING"} for state in done.stdout.splitlines())
-
-
-def cancel_job(number: str) -> None:
-    """Tell a job to end; one that does not within `GRACE` is ended.
-
-    Raises
-    ------
-    SiteError
-        SLURM is not here, or does not answer.
-    """
-    pending = _asked(["squeue", "--noheader", f"--jobs={number}", "--format=%T"])
-    if pending.stdout.strip() == "RUNNING":
-        _asked(["scancel", "--batch", "--signal=TERM", number])
-        end = time.monotonic() + GRACE
-        while is_live(number) and time.monotonic() < end:
-            time.sleep(0.5)
-    done = _asked(["scancel", number])
-    if done.returncode and "Invalid job id" not in done.stderr:
-        raise SiteError(f"scancel failed: {done.stderr.strip()}", f"job {number}")
-
-
-def _asked(command: list[str], *, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, timeout=ANSWER, check=False
+        raise SiteError(
+            "a whole run cannot start workers from inside an image", "[software]", remedy
         )
-    except FileNotFoundError:
-        remedy = "run this on a login node of the cluster"
-        raise SiteError(f"{command[0]} is not installed here", remedy=remedy) from None
-    except subprocess.TimeoutExpired:
-        raise SiteError(f"{command[0]} does not answer", remedy="is SLURM up?") from None
+    python = site.software.python or usual(system, "python") or sys.executable
+    run = WholeRun(
+        name=name,
+        workers=tasks_of(site),
+        log=folder / "log.txt",
+        prologue=(*prologue(system, site.software), *arithmetic.shell()),
+        command=(python, "-m", module, str(folder)),
+    )
+    return system.whole(job_script(site, cluster), run)
 
 
-def start_steps(site: Site, cluster: Slurm, folder: Path) -> Deployment:
-    """Start a scheduler in this task of a job, and a job step for every worker.
+def start_steps(site: Site, cluster: Batch, folder: Path) -> Deployment:
+    """Start a scheduler in this task of a job, and one step of it for every worker.
 
     Parameters
     ----------
     site : Site
-    cluster : Slurm
+    cluster : Batch
     folder : Path
         The run's own, which all nodes of the job see: for certificates and scripts.
 
@@ -165,7 +83,7 @@ def start_steps(site: Site, cluster: Slurm, folder: Path) -> Deployment:
     """
     from distributed import Client
 
-    options, prefix = job_options(site, cluster), secret_path()
+    system, options, prefix = cluster.system, job_options(site, cluster), secret_path()
     options.pop("shared_temp_directory", None)
     name = options.pop("job_name")
     options["scheduler_options"] |= {"http_prefix": prefix, "local_directory": str(folder)}
@@ -175,11 +93,11 @@ def start_steps(site: Site, cluster: Slurm, folder: Path) -> Deployment:
     else:
         options["security"] = certificate_files(folder)
     with ExitStack() as stack:
-        started = scheduler_of_jobs(name, options, prefix)
+        started = scheduler_of_jobs(system, name, options, prefix)
         stack.callback(started.close)
         client = Client(started, direct_to_workers=True)
         stack.callback(client.close)
-        pool = StepPool(started, client, folder, tasks_of(site), site.workers.silence)
+        pool = StepPool(system, started, client, folder, tasks_of(site), site.workers.silence)
         stack.callback(pool.close)
         pool.reconcile()
         stack.pop_all()
@@ -200,7 +118,7 @@ class Step:
     Attributes
     ----------
     process : subprocess.Popen
-        ``srun``, which lives as long as the step.
+        The one that started it, which lives as long as the step.
     seen : float
         When its worker was connected last, or the step began; monotonic.
     connected : bool
@@ -218,7 +136,8 @@ class StepPool:
 
     Attributes
     ----------
-    cluster : dask_jobqueue.SLURMCluster
+    system : BatchSystem
+    cluster : dask_jobqueue.JobQueueCluster
         Without jobs of its own.
     client : distributed.Client
     folder : Path
@@ -228,6 +147,7 @@ class StepPool:
         Seconds without its worker after which a step is ended.
     """
 
+    system: BatchSystem
     cluster: Any
     client: Client
     folder: Path
@@ -271,7 +191,7 @@ class StepPool:
     def close(self) -> None:
         """End all steps."""
         for step in self.steps.values():
-            step.process.terminate()
+            _signal(step.process, signal.SIGTERM)
         for step in self.steps.values():
             _end(step.process)
         self.steps.clear()
@@ -287,12 +207,11 @@ class StepPool:
         address = getattr(self.cluster.scheduler, "contact_address", None)
         job = kind(address or self.cluster.scheduler.address, name=name, **options)
         script = self.folder / f"{name}.sh"
-        script.write_text(job.job_script())
-        one = requested(script.read_text())
-        command = ["srun", "--exact", "--nodes=1", "--ntasks=1", f"--cpus-per-task={one.cores}"]
+        script.write_text(self.system.worker_shell(job))
+        cores = self.system.requested(job.job_script()).cores
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [*command, "bash", str(script)],
+                [*self.system.step(cores), "bash", str(script)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -302,10 +221,17 @@ class StepPool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End an srun, and with it its step."""
-    process.terminate()
+    """End a process, and with it its step."""
+    _signal(process, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(10)
         return
-    process.kill()
+    _signal(process, signal.SIGKILL)
     process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal a process and its children, which have a session of their own."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)

@@ -1,7 +1,8 @@
-"""Workers in SLURM jobs, through dask-jobqueue."""
+"""Workers in batch jobs, through dask-jobqueue."""
 
 from __future__ import annotations
 
+import importlib
 import secrets
 import shlex
 import signal
@@ -18,6 +19,9 @@ from spectrum_workflows import arithmetic
 from spectrum_workflows.errors import MissingExtraError, SiteError
 from spectrum_workflows.interrupts import without_interrupts
 from spectrum_workflows.sites import private
+from spectrum_workflows.sites.batch.caretaker import Caretaker
+from spectrum_workflows.sites.batch.pool import Pool
+from spectrum_workflows.sites.batch.system import BatchSystem
 from spectrum_workflows.sites.closed import (
     check_dashboard,
     closed,
@@ -25,10 +29,8 @@ from spectrum_workflows.sites.closed import (
     worker,
 )
 from spectrum_workflows.sites.deployment import LOOPBACK, Deployment, check_options, missing
-from spectrum_workflows.sites.profile import Site, Slurm, Software
+from spectrum_workflows.sites.profile import Batch, Site, Software
 from spectrum_workflows.sites.security import certificate_files, warn_insecure
-from spectrum_workflows.sites.slurm.caretaker import Caretaker
-from spectrum_workflows.sites.slurm.pool import Pool
 
 OURS = {
     "security": "certificates are made for every run",
@@ -48,8 +50,8 @@ DEATHS = 5  # workers a task may lose: jobs may be cancelled together, one inher
 DEATH_TIMEOUT = 30  # seconds after which a worker that finds no scheduler ends its job
 
 
-def start_slurm(site: Site, cluster: Slurm) -> Deployment:
-    """Start a scheduler here and ask SLURM for worker jobs.
+def start_batch(site: Site, cluster: Batch) -> Deployment:
+    """Start a scheduler here and ask the batch system for worker jobs.
 
     Certificates and job logs go into a folder of the run below the user's
     cache folder, or below ``shared_temp_directory``, which the nodes must
@@ -58,15 +60,15 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
     Raises
     ------
     SiteError
-        SLURM is not here, or refuses the job.
+        The batch system is not here, or refuses the job.
     """
     from distributed import Client
 
-    options = job_options(site, cluster)
+    system, options = cluster.system, job_options(site, cluster)
     name = f"{options.pop('job_name')}-{secrets.token_hex(3)}"
     with ExitStack() as stack:  # what has been begun when something fails, or at Ctrl-C
         folder = run_folder(options, name)
-        caretaker = Caretaker.start(name, folder)
+        caretaker = Caretaker.start(system, name, folder)
         stack.callback(caretaker.leave)
         options.setdefault("log_directory", str(folder))
         scheduler, prefix = options["scheduler_options"], secret_path()
@@ -75,8 +77,8 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
             warn_insecure("the scheduler")
         else:
             options["security"] = certificate_files(folder)
-        started = scheduler_of_jobs(name, options, prefix)
-        pool = Pool(started, name, site.workers, Path(options["log_directory"]))
+        started = scheduler_of_jobs(system, name, options, prefix)
+        pool = Pool(system, started, name, site.workers, Path(options["log_directory"]))
         stack.callback(pool.close)
         pool.reconcile()
         client = Client(started, direct_to_workers=True)  # results in one step, not two
@@ -91,8 +93,8 @@ def start_slurm(site: Site, cluster: Slurm) -> Deployment:
     return Deployment(client, close, pool.reconcile, pool.diagnose)
 
 
-def _jobqueue() -> Any:
-    """The module dask_jobqueue; its import makes Ctrl-C end Python, which is put right again.
+def _jobqueue(system: BatchSystem) -> Any:
+    """A module of dask_jobqueue; its import makes Ctrl-C end Python, which is put right again.
 
     Raises
     ------
@@ -101,40 +103,44 @@ def _jobqueue() -> Any:
     """
     handler = signal.getsignal(signal.SIGINT)
     try:
-        import dask_jobqueue.slurm
+        module = importlib.import_module(f"dask_jobqueue.{system.section}")
     except ImportError:
-        raise missing("dask-jobqueue", "slurm") from None
+        raise missing("dask-jobqueue", system.section) from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)
-    return dask_jobqueue
+    return module
 
 
-def scheduler_of_jobs(name: str, options: dict[str, Any], prefix: str) -> Any:
+def scheduler_of_jobs(system: BatchSystem, name: str, options: dict[str, Any], prefix: str) -> Any:
     """A cluster object, which is a scheduler in this process, without jobs yet."""
     try:
         with without_interrupts():
-            return closed(_jobqueue().SLURMCluster, prefix)(job_name=name, **options)
+            kind = getattr(_jobqueue(system), system.cluster)
+            options = system.adapted(options, name)
+            return closed(kind, prefix)(job_name=name, **options)
     except MissingExtraError:
         raise
     except Exception as error:
-        raise SiteError(f"no scheduler for SLURM jobs could be started: {error}") from error
+        raise SiteError(f"no scheduler for {system.name} jobs could be started: {error}") from error
 
 
-def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
-    """Options of `dask_jobqueue.SLURMCluster`, certificates and folders apart.
+def job_options(site: Site, cluster: Batch) -> dict[str, Any]:
+    """Options of the batch system's class in dask_jobqueue, certificates and folders apart.
 
     Raises
     ------
     SiteError
         A key that it does not have, or that cannot be set.
     """
-    library = _jobqueue()
-    classes = (library.slurm.SLURMJob, library.core.Job, library.JobQueueCluster)
-    makers = tuple(one.__init__ for one in classes)
-    check_options(cluster.options, makers, ours=OURS, library="SLURMCluster")
+    system = cluster.system
+    kinds = (getattr(_jobqueue(system), name) for name in (system.job, system.cluster))
+    makers = tuple(one.__init__ for kind in kinds for one in _ancestors(kind))
+    check_options(cluster.options, makers, ours=OURS, library=system.cluster)
     options: dict[str, Any] = {"job_name": "spectrum", "death_timeout": DEATH_TIMEOUT}
     options |= {"processes": 1} | cluster.options
-    options |= _software(site.software, options.get("local_directory") or usual("local-directory"))
+    options |= _software(
+        system, site.software, options.get("local_directory") or usual(system, "local-directory")
+    )
     if options["processes"] != 1:
         raise SiteError(
             "processes must be 1: a job with several workers is not replaced when one dies",
@@ -151,17 +157,16 @@ def job_options(site: Site, cluster: Slurm) -> dict[str, Any]:
     return options | {"scheduler_options": scheduler, "worker_extra_args": extra}
 
 
-def _software(software: Software, scratch: str | None) -> dict[str, Any]:
+def _software(system: BatchSystem, software: Software, scratch: str | None) -> dict[str, Any]:
     """The part of the job script before the worker, and the worker's interpreter."""
-    python = software.python or usual("python") or sys.executable
+    python = software.python or usual(system, "python") or sys.executable
     if software.image is not None:
         image = str(Path(software.image).expanduser())
         inside = [*software.image_options, image, software.python or "python"]
         python = shlex.join(["apptainer", "exec", *inside])
     parent = f' "{scratch}"' if scratch else ""  # the job's own shell expands it
-    ours = [*(f"module load {shlex.quote(m)}" for m in software.modules), *software.prologue]
     lines = [
-        *(ours or usual("job-script-prologue") or ()),
+        *prologue(system, software),
         *arithmetic.shell(),
         f"{SCRATCH}=$({python} -m {private.__name__}{parent}) || exit 1",
         f"trap 'rm -rf -- \"${SCRATCH}\"' EXIT",
@@ -169,11 +174,22 @@ def _software(software: Software, scratch: str | None) -> dict[str, Any]:
     return {"job_script_prologue": lines, "python": python}
 
 
-def usual(name: str) -> Any:
-    """What Dask's own configuration says of SLURM jobs, where the profile says nothing."""
+def prologue(system: BatchSystem, software: Software) -> tuple[str, ...]:
+    """Shell lines of a job before everything else."""
+    ours = (*(f"module load {shlex.quote(m)}" for m in software.modules), *software.prologue)
+    return tuple(ours or usual(system, "job-script-prologue") or ())
+
+
+def usual(system: BatchSystem, name: str) -> Any:
+    """What Dask's own configuration says of a batch system's jobs."""
     import dask
 
-    return dask.config.get(f"jobqueue.slurm.{name}", None)
+    return dask.config.get(f"jobqueue.{system.section}.{name}", None)
+
+
+def _ancestors(kind: type[Any]) -> list[type[Any]]:
+    """A class of dask_jobqueue, and those of it that take its options."""
+    return [one for one in kind.__mro__ if one.__module__.startswith("dask_jobqueue")]
 
 
 def run_folder(options: dict[str, Any], name: str) -> Path:
@@ -206,7 +222,7 @@ def shared_folder(options: Mapping[str, Any]) -> Path:
     return Path(shared).expanduser() if shared else user_cache_path("spectrum-workflows")
 
 
-def job_script(site: Site, cluster: Slurm) -> str:
+def job_script(site: Site, cluster: Batch) -> str:
     """The job that would be submitted, with stand-ins for what each run makes anew.
 
     Raises
@@ -214,7 +230,7 @@ def job_script(site: Site, cluster: Slurm) -> str:
     SiteError
         dask-jobqueue is not installed, or does not take the profile.
     """
-    options = job_options(site, cluster)
+    system, options = cluster.system, job_options(site, cluster)
     from distributed import Security
 
     for name in ("scheduler_options", "shared_temp_directory"):
@@ -225,6 +241,8 @@ def job_script(site: Site, cluster: Slurm) -> str:
         security = Security(tls_ca_file="RUN/ca_file.pem", **files)
         options |= {"protocol": "tls://", "security": security}
     try:
-        return str(_jobqueue().slurm.SLURMJob("SCHEDULER", name="WORKER", **options).job_script())
+        kind = getattr(_jobqueue(system), system.job)
+        options = system.adapted(options, options["job_name"])
+        return str(kind("SCHEDULER", name="WORKER", **options).job_script())
     except Exception as error:  # the profile's options are the library's own
         raise SiteError(f"dask-jobqueue does not take this profile: {error}") from error

@@ -1,22 +1,19 @@
-"""SLURM's queue: what is in it, and what should happen to our jobs."""
+"""A batch system's queue, in SLURM's words: what is in it, and what should happen to our jobs."""
 
 from __future__ import annotations
 
 import math
-import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spectrum_workflows.errors import SiteError
-
-FIELDS = "%i|%T|%L|%l|%r"
 LIVE = frozenset(
     (
         *("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "RESIZING", "SIGNALING", "STOPPED"),
         *("REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT", "STAGE_OUT"),
     )
 )
+QUEUED = LIVE | {"COMPLETING"}
+"""States of jobs that have not left the queue."""
 NOT_ITS_FAULT = frozenset(
     ("", "CANCELLED", "COMPLETING", "PREEMPTED", "REVOKED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE")
 )
@@ -25,12 +22,13 @@ NOT_ITS_FAULT = frozenset(
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """A job as ``squeue`` shows it.
+    """A job as the queue shows it.
 
     Attributes
     ----------
     state : str
-        SLURM's long name of the state, such as ``RUNNING``.
+        SLURM's long name of the state, such as ``RUNNING``; for other batch systems the one that
+        means the same.
     left, limit : float
         Seconds to the job's time limit, and the limit itself.
     reason : str
@@ -134,47 +132,3 @@ def steps(
         retire=tuple(j.name for j in leaving),
         release=tuple(j.name for j in done if j.name in retiring or not j.connected),
     )
-
-
-def listed(job_name: str) -> dict[str, QueueEntry]:
-    """Ask ``squeue`` for all jobs of ours with one name, also those just over.
-
-    Raises
-    ------
-    SiteError
-        squeue is not there, or does not answer.
-    """
-    command = ["squeue", "--noheader", "--states=all", f"--name={job_name}", f"--format={FIELDS}"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except FileNotFoundError:
-        raise SiteError(
-            "squeue is not installed here", remedy="run this on a login node of the cluster"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise SiteError("squeue does not answer", remedy="is SLURM's controller up?") from None
-    if done.returncode:
-        raise SiteError(f"squeue failed: {done.stderr.strip()}")
-    return dict(_entry(line) for line in done.stdout.splitlines())
-
-
-def _entry(line: str) -> tuple[str, QueueEntry]:
-    number, state, left, limit, reason = line.split("|", 4)
-    return number, QueueEntry(
-        state, seconds(left), seconds(limit), "" if reason == "None" else reason
-    )
-
-
-def seconds(text: str) -> float:
-    """A duration as squeue prints it: ``[days-][hours:]minutes:seconds``, or a word.
-
-    >>> seconds("1-02:00:05")
-    93605.0
-    >>> seconds("UNLIMITED")
-    inf
-    """
-    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
-    if match is None:
-        return math.inf
-    days, hours, minutes, rest = (int(part or 0) for part in match.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from spectrum_workflows import display
 from spectrum_workflows.doctor import folders
-from spectrum_workflows.doctor.finding import Finding, doubt, failed, fault, fine
 from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.findings import Finding, doubt, failed, fault, fine
 from spectrum_workflows.sites import private
-from spectrum_workflows.sites.profile import Existing, Gateway, Local, Site, Slurm, Workers
+from spectrum_workflows.sites.profile import Batch, Existing, Gateway, Local, Site, Workers
 from spectrum_workflows.sites.security import check_address, is_loopback
 
-PROBE_TIME, PROBE_SECONDS = "00:05:00", 300.0
+PROBE_SECONDS = 300.0
 """Time limit of a job that is only asked questions."""
 ANSWERS_WITHIN = 5.0
 
@@ -58,7 +58,7 @@ def terms(site: Site) -> Terms:
             from spectrum_workflows.sites.local import memory_each, sized
 
             return Terms(memory_each(site), sized(site).threads)
-        case Slurm() as cluster:
+        case Batch() as cluster:
             return _of_job(site, cluster)
     return Terms()
 
@@ -68,7 +68,7 @@ def examine_site(site: Site) -> list[Finding]:
     match site.cluster:
         case Local() as cluster:
             return [*_network(cluster.options), _scratch(cluster)]
-        case Slurm() as cluster:
+        case Batch() as cluster:
             return _batch(site, cluster)
         case Gateway() as cluster:
             return [_gateway(cluster)]
@@ -82,43 +82,43 @@ def for_probe(site: Site) -> Site:
     patience, silence = site.workers.patience, site.workers.silence
     workers = Workers(count=1, patience=patience, silence=silence, renew_before=0.0)
     cluster = site.cluster
-    if isinstance(cluster, Slurm):
-        walltime = cluster.options.get("walltime")
-        if walltime is None or _of_job(site, cluster).walltime > PROBE_SECONDS:
-            cluster = cluster.model_copy(update={"walltime": PROBE_TIME})
+    if isinstance(cluster, Batch) and _of_job(site, cluster).walltime > PROBE_SECONDS:
+        cluster = cluster.model_copy(
+            update=cluster.system.shortened(cluster.options, PROBE_SECONDS)
+        )
     return site.model_copy(update={"workers": workers, "cluster": cluster})
 
 
-def _of_job(site: Site, cluster: Slurm) -> Terms:
+def _of_job(site: Site, cluster: Batch) -> Terms:
     from dask.utils import parse_bytes
 
-    from spectrum_workflows.sites.slurm.jobs import job_options, job_script, usual
-    from spectrum_workflows.sites.slurm.request import requested
+    from spectrum_workflows.sites.batch.jobs import job_options, job_script, usual
 
-    options = job_options(site, cluster)
-    request = requested(job_script(site, cluster))
-    memory = options.get("memory") or usual("memory") or 0
-    threads = int(options.get("cores") or usual("cores") or 1)
+    system, options = cluster.system, job_options(site, cluster)
+    request = system.requested(job_script(site, cluster))
+    memory = options.get("memory") or usual(system, "memory") or 0
+    threads = int(options.get("cores") or usual(system, "cores") or 1)
     return Terms(parse_bytes(memory), threads, request.seconds or math.inf)
 
 
-def _batch(site: Site, cluster: Slurm) -> list[Finding]:
+def _batch(site: Site, cluster: Batch) -> list[Finding]:
     """A batch system: its commands, limits and network, and the folder that jobs share."""
-    from spectrum_workflows.sites.slurm.examining import examine_queue
-    from spectrum_workflows.sites.slurm.jobs import job_script, shared_folder, usual
+    from spectrum_workflows.sites.batch.jobs import job_script, shared_folder, usual
+
+    system = cluster.system
 
     try:
         script = job_script(site, cluster)
     except SpectrumError as error:
-        return [failed("profile", error, "options of dask_jobqueue.SLURMCluster")]
+        return [failed("profile", error, f"options of dask_jobqueue.{system.cluster}")]
     options = cluster.options
     of_scheduler = dict(options.get("scheduler_options") or {})
-    interface = options.get("interface") or usual("interface")
+    interface = options.get("interface") or usual(system, "interface")
     network = {"interface": interface} | of_scheduler
     shared = folders.looked_at(shared_folder(options))
     key = "set shared_temp_directory below [cluster]"
     return [
-        *examine_queue(script),
+        *system.examine(script),
         *_network(network, beyond=True),
         _owned(folders.judged(shared, "run folder", key), shared.path),
     ]

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from spectrum_workflows import display
-from spectrum_workflows.doctor.finding import Finding, doubt, fault, fine
-from spectrum_workflows.sites.slurm.request import Request, clock, duration
+from spectrum_workflows.findings import Finding, doubt, fault, fine
+from spectrum_workflows.sites.batch.slurm.script import clock, duration
+from spectrum_workflows.sites.batch.system import Request
 
 OUT = re.compile(r"down|drain|fail|maint|unknown|power(ed|ing)_down|no_respond|planned_down|\*")
 """States of nodes, as sinfo calls them, in which no job starts; a star means no answer."""

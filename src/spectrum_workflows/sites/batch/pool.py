@@ -1,4 +1,4 @@
-"""Keeps as many SLURM jobs as wanted: dask-jobqueue itself never replaces one."""
+"""Keeps as many batch jobs as wanted: dask-jobqueue itself never replaces one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.batch.queue import LIVE, NOT_ITS_FAULT, Job, QueueEntry, steps
+from spectrum_workflows.sites.batch.system import BatchSystem
 from spectrum_workflows.sites.profile import Workers
-from spectrum_workflows.sites.slurm.queue import LIVE, NOT_ITS_FAULT, Job, QueueEntry, listed, steps
 
 if TYPE_CHECKING:
-    from dask_jobqueue import SLURMCluster
+    from dask_jobqueue import JobQueueCluster
 
 LOOK_EVERY = 5.0  # seconds between two looks at the queue while something is missing
 LOOK_RARELY = 30.0  # while jobs only wait, or all is well
 FAILED_STARTS = 3  # jobs in a row that end of themselves before their worker connects
 STEADY = 30.0  # seconds without need after which an adaptive pool shrinks
 PAUSES = (5.0, 300.0)  # seconds before the next job after one refused or failed: first, longest
-SUBMITTED_WITHIN = 120.0  # seconds for all that is asked of sbatch and scancel at a time
+SUBMITTED_WITHIN = 120.0  # seconds for all submissions and cancellations at a time
 CLOSED_WITHIN = 30.0  # seconds that the scheduler may take to end
 FAREWELL = " - End worker"  # which Dask writes last, whatever has happened
 FLUSH = 20.0  # seconds that copying results away from a leaving worker may take
@@ -36,7 +37,8 @@ class Pool:
 
     Attributes
     ----------
-    cluster : dask_jobqueue.SLURMCluster
+    system : BatchSystem
+    cluster : dask_jobqueue.JobQueueCluster
     job_name : str
         Common to all jobs of the run.
     workers : Workers
@@ -46,12 +48,13 @@ class Pool:
         Jobs in a row that ended before their worker connected.
     """
 
-    cluster: SLURMCluster
+    system: BatchSystem
+    cluster: JobQueueCluster
     job_name: str
     workers: Workers
     logs: Path
     failed_starts: int = 0
-    refused: str = ""  # what SLURM said to the last job, if it was not taken
+    refused: str = ""  # what was said to the last job, if it was not taken
     unanswered: str = ""  # why the last look at the queue failed, if it did
     queue: dict[str, QueueEntry] = field(default_factory=dict)
     asked: float = -LOOK_RARELY
@@ -70,7 +73,7 @@ class Pool:
         Raises
         ------
         SiteError
-            SLURM takes no job at all, or one job after the other ends before
+            No job is taken at all, or one job after the other ends before
             its worker connects.
         """
         busy = self.cluster.sync(self._busy)
@@ -94,7 +97,7 @@ class Pool:
             self._change(gone, more)
 
     def diagnose(self) -> str:
-        """The reason why there is no worker: squeue's of our jobs, else SLURM's last refusal."""
+        """The reason why there is no worker: the queue's of our jobs, else the last refusal."""
         self._look()
         live = [(n, e) for n, e in self.queue.items() if e.state in LIVE]
         words = [f"job {n} is {e.state} ({e.reason or 'no reason given'})" for n, e in live[:3]]
@@ -113,7 +116,7 @@ class Pool:
         return {str(state.name): bool(state.processing) for state in workers}
 
     def _queue_is_due(self, connected: Mapping[str, bool]) -> bool:
-        """Often while workers are missing, rarely when all is well: squeue is a shared good."""
+        """Often while workers are missing, rarely when all is well: the queue is a shared good."""
         now, names = time.monotonic(), self.cluster.worker_spec.keys()
         complete = bool(names) and names <= connected.keys()
         self.whole = now if complete else self.whole
@@ -122,10 +125,10 @@ class Pool:
         return now - self.asked >= pause
 
     def _look(self) -> bool:
-        """Ask squeue; a controller that does not answer now may do so later."""
+        """Ask for the queue; a controller that does not answer now may do so later."""
         self.asked = time.monotonic()
         try:
-            self.queue, self.unanswered = listed(self.job_name), ""
+            self.queue, self.unanswered = self.system.listed(self.job_name), ""
         except SiteError as error:
             self.unanswered = str(error)
         return not self.unanswered
@@ -192,7 +195,9 @@ class Pool:
 
     def _last_words(self) -> str:
         """The end of the newest job's error output."""
-        logs = sorted(self.logs.glob(f"{self.job_name}-*.err"), key=lambda p: p.stat().st_mtime)
+        logs = sorted(
+            self.logs.glob(self.system.errors(self.job_name)), key=lambda p: p.stat().st_mtime
+        )
         lines = logs[-1].read_text(errors="replace").split("\n") if logs else []
         words = [line.strip() for line in lines if line.strip() and not line.endswith(FAREWELL)]
         return f" (its last words: {words[-1]})" if words else ""
@@ -239,11 +244,12 @@ class Pool:
         try:
             self.cluster.sync(changed, callback_timeout=SUBMITTED_WITHIN)
         except TimeoutError:
-            self.unanswered = f"sbatch and scancel do not answer within {SUBMITTED_WITHIN:g} s"
+            names = " and ".join(self.system.commands)
+            self.unanswered = f"{names} do not answer within {SUBMITTED_WITHIN:g} s"
         except RuntimeError as error:
             match = re.search(r"stderr:\n(.*)", str(error), re.DOTALL)
             reason = " ".join((match[1] if match else str(error)).split())
-            self.refused = f"SLURM refused the job ({reason})"
+            self.refused = f"{self.system.name} refused the job ({reason})"
             self._wait_longer()
             if not any(job.job_id for job in self.made):
                 raise SiteError(self.refused, remedy="correct [cluster] in the profile") from None

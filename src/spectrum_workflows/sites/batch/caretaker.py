@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectrum_workflows.errors import SiteError
-from spectrum_workflows.sites.slurm.queue import LIVE, listed
+from spectrum_workflows.sites.batch.commands import ANSWER, LOGIN
+from spectrum_workflows.sites.batch.system import BatchSystem
 
 SCRIPT = """
 trap '' INT HUP TERM
 cat >/dev/null
 for pause in 0 2 5 15 30 60 120 300; do
     sleep "$pause"
-    scancel --quiet --user="$1" --name="$2" || continue
-    left=$(squeue --noheader --user="$1" --name="$2") || continue
+    {cancel_all} || continue
+    left=$({remaining}) || continue
     if [ -z "$left" ] && [ "$pause" -ge 5 ]; then break; fi
 done
 rm -rf -- "$3"
@@ -32,7 +33,6 @@ LEFT: list[subprocess.Popen[bytes]] = []
 """Caretakers still at work after their run: kept, for they are ended by nobody but themselves."""
 
 CANCELLED_WITHIN = 10.0  # seconds that finishing jobs may take to leave the queue
-ENDING = LIVE | {"COMPLETING"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Caretaker:
 
     Attributes
     ----------
+    system : BatchSystem
     job_name : str
         Of all jobs of the run.
     folder : Path
@@ -49,38 +50,39 @@ class Caretaker:
         Waits for the end of this process.
     """
 
+    system: BatchSystem
     job_name: str
     folder: Path
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, job_name: str, folder: Path) -> Caretaker:
+    def start(cls, system: BatchSystem, job_name: str, folder: Path) -> Caretaker:
         """Start the process that waits for the end of this one.
 
         Raises
         ------
         SiteError
-            SLURM's commands are not installed here.
+            The batch system's commands are not installed here.
         """
-        if shutil.which("scancel") is None or shutil.which("sbatch") is None:
+        if any(shutil.which(name) is None for name in system.commands):
             shutil.rmtree(folder, ignore_errors=True)
-            raise SiteError(
-                "SLURM's sbatch and scancel are not installed here",
-                remedy="run this on a login node of the cluster",
-            )
+            names = " and ".join(system.commands)
+            raise SiteError(f"{system.name}'s {names} are not installed here", remedy=LOGIN)
+        script = SCRIPT.replace("{cancel_all}", system.cancel_all)
+        script = script.replace("{remaining}", system.remaining)
         process = subprocess.Popen(
-            ["sh", "-c", SCRIPT, "caretaker", str(os.getuid()), job_name, str(folder)],
+            ["sh", "-c", script, "caretaker", str(os.getuid()), job_name, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        return cls(job_name, folder, process)
+        return cls(system, job_name, folder, process)
 
     def finish(self, *, keep: bool = False) -> None:
         """Empty the queue now; ``keep`` leaves the folder with the job logs.
 
-        If SLURM does not answer now, the process goes on trying for a while.
+        If the batch system does not answer now, the process goes on trying for a while.
         """
         if not self._begin_to_end():
             return
@@ -112,15 +114,20 @@ class Caretaker:
         return True
 
     def _empty_queue(self) -> bool:
-        command = ["scancel", "--quiet", f"--user={os.getuid()}", f"--name={self.job_name}"]
         end = time.monotonic() + CANCELLED_WITHIN
         while time.monotonic() < end:
             try:
-                left = [e for e in listed(self.job_name).values() if e.state in ENDING]
-            except SiteError:
+                left = self._run(self.system.remaining)
+                if left.returncode:
+                    return False
+                if not left.stdout.strip():
+                    return True
+                self._run(self.system.cancel_all)
+            except (OSError, subprocess.TimeoutExpired):
                 return False
-            if not left:
-                return True
-            subprocess.run(command, capture_output=True, check=False)
             time.sleep(0.5)
         return False
+
+    def _run(self, command: str) -> subprocess.CompletedProcess[bytes]:
+        words = ["sh", "-c", command, "sh", str(os.getuid()), self.job_name]
+        return subprocess.run(words, capture_output=True, timeout=ANSWER, check=False)

@@ -1,0 +1,1 @@
+"""HTCondor: its commands, its submit descriptions, and what it says of its slots."""

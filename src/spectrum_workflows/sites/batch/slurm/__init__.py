@@ -1,0 +1,1 @@
+"""SLURM: its commands, its scripts, and what it says of limits."""
