@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows import compare, connect, load, load_site, load_spec, run, save
+from spectrum_workflows.domain import Panel
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import envelopes, histogram, library, plot, profiles, results, review
 from spectrum_workflows.hep.fit.bands import band
@@ -348,6 +349,26 @@ def test_a_spread_that_rounding_makes_is_said() -> None:
         total = histogram.filled("a", observed, asked, events=N)
         lines = [w for w in review.warnings(histogram.normalised(total, small)) if "digits" in w]
         assert len(lines) == n
+
+
+def test_a_mean_that_is_not_known_is_in_no_sum_and_no_sample_without_numbers_is() -> None:
+    axis = [hist.axis.Regular(1, 0, 1, name="x")]
+
+    def of(values: list[float], weights: list[float]) -> hist.Hist:
+        sums, at = profiles.empty_sums(axis, "p"), [np.full(len(values), 0.5)]
+        return profiles.means_of(profiles.fill_sums(sums, at, np.array(values), np.array(weights)))
+
+    one, cancelled = of([1.0, 3.0], [1.0, 1.0]), of([1.0, 5.0], [1.0, -1.0])
+    assert np.isnan(profiles.added([one, cancelled]).values()[0])
+    assert profiles.added([one, profiles.scaled(one, np.nan)]).values()[0] == 2.0
+    assert profiles.added([one, of([5.0], [2.0])]).values()[0] == 3.5
+
+
+def test_one_scale_is_for_what_has_one_unit(result) -> None:
+    panels = [Panel(name, result, name) for name in ("line", "words", "line")]
+    figure = results.show(panels, region=None, common=True)
+    one, two, three = (axes.get_ylim() for axes in figure.axes[:3])
+    assert one == three != two
 
 
 CODE = """

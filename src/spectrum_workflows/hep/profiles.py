@@ -112,7 +112,7 @@ def scaled(h: hist.Hist, factor: float) -> hist.Hist:
 
 
 def added(profiles: Sequence[hist.Hist], like: hist.Hist | None = None) -> hist.Hist:
-    """One profile of the events of several; those without a number in some bin add nothing.
+    """One profile of the events of several; those whose weights are no numbers add nothing.
 
     Parameters
     ----------
@@ -120,7 +120,8 @@ def added(profiles: Sequence[hist.Hist], like: hist.Hist | None = None) -> hist.
     like : hist.Hist, optional
         Whose axes and name it has; the first of them if left out.
     """
-    contents = np.sum([np.nan_to_num(sums_of(h), nan=0.0) for h in profiles], axis=0)
+    each = [sums_of(h) for h in profiles]
+    contents = np.sum([np.where(np.isnan(sums[0]), 0.0, sums) for sums in each], axis=0)
     like = profiles[0] if like is None else like
     return _of_sums(like.axes, contents, like.name)
 

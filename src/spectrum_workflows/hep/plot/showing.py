@@ -14,6 +14,8 @@ from spectrum_workflows.hep.plot.style import styled
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from matplotlib.axes import Axes
+
     from spectrum_workflows.domain import Panel
     from spectrum_workflows.hep.types import HepResult
 
@@ -42,7 +44,7 @@ def show(
     down = -(-len(drawn) // across)
     with styled():
         figure = Figure(figsize=(7.2 * across, 5.6 * down), layout="constrained")
-        flat = []
+        flat: dict[str, list[Axes]] = {}  # by what is drawn upwards
         for number, (panel, view) in enumerate(drawn, start=1):
             axes = figure.add_subplot(down, across, number)
             stacks.draw(axes, view)
@@ -52,10 +54,11 @@ def show(
             if region is not None:
                 axes.set_xlim(*region)
             if not view.whose:
-                flat.append(axes)
-        if common and flat:
-            limits = np.array([axes.get_ylim() for axes in flat])
-            for axes in flat:
+                described = view.result.spec.histograms[view.name]
+                flat.setdefault(described.profile and axes.get_ylabel(), []).append(axes)
+        for alike in flat.values() if common else ():
+            limits = np.array([axes.get_ylim() for axes in alike])
+            for axes in alike:
                 axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
     return figure
 
