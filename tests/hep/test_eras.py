@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import uproot
 
+from spectrum_workflows import load_site, run
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep import DOMAIN, declarations, profiles
 from spectrum_workflows.hep.columns import to_keep
@@ -15,6 +16,7 @@ from spectrum_workflows.hep.select.workload import load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.hep.workflow.event_tasks import fill
+from spectrum_workflows.sites import Place
 from spectrum_workflows.specs import merged_tables, parse, read_toml
 
 from .declared_objects import ETA, OUT, WORD, binned, correction
@@ -234,14 +236,14 @@ def folder(tmp_path_factory):
         (folder / f"k_{era}.json").write_text(json.dumps(table))
         (folder / f"good_{era}.json").write_text(json.dumps({str(k): [[*GOOD[era]]]}))
         (folder / f"lumi_{era}.csv").write_text(brilcalc(k, GOOD[era])[0])
-    for seed, (name, (n, run)) in enumerate(FILES.items()):
-        columns = events_of(n, run, seed)
+    for seed, (name, (n, of_run)) in enumerate(FILES.items()):
+        columns = events_of(n, of_run, seed)
         with uproot.recreate(folder / f"{name}.root") as file:
             file.mktree("Events", columns)
-            blocks = {"run": np.full(8, run, np.uint32)}
+            blocks = {"run": np.full(8, of_run, np.uint32)}
             blocks["luminosityBlock"] = np.arange(1, 9, dtype=np.uint32)
             file.mktree("LuminosityBlocks", blocks)
-            if not run:
+            if not of_run:
                 file.mktree("Runs", {"genEventSumw": np.array([columns["genWeight"].sum()])})
     return folder
 
@@ -434,6 +436,25 @@ def test_the_question_holds_all_that_decides(spec):
     assert {f"{n}_{e}" for n in ("lumi", "good", "jec", "k") for e in (2017, 2018)} <= {
         name.partition(".")[0] for name in inputs
     }
+
+
+def test_a_run_that_is_repeated_goes_on_from_what_it_had(spec, folder, result, tmp_path):
+    site = load_site("serial", changes={"ledger.after": 0.0})
+    place = Place(site, str(folder), str(tmp_path))
+    first, again = (run(spec, place) for _ in range(2))
+    assert (first.metrics.resumed, again.metrics.resumed) == (0, len(FILES))
+    assert first.digest == again.digest
+    same(DOMAIN.arrays(result), DOMAIN.arrays(again.result), rtol=0)
+    other = spec.changed(eras={"2018": {"weights": {"flat": {"up": {"way": "down"}}}}})
+    assert run(other, place).metrics.resumed == 0
+
+
+def test_a_check_names_the_eras(spec, folder):
+    method = DOMAIN.plan(spec, str(folder)).method
+    assert method == (
+        "era 2017 (40 /pb, 3 samples); "
+        "era 2018 (60 /pb, 3 samples, primary data sets Mu before Ele, 1 event filter)"
+    )
 
 
 def test_what_is_saved_comes_back(spec, result, tmp_path):

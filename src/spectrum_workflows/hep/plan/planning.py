@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from spectrum_workflows.display import counted
 from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, normalisation
@@ -111,7 +112,27 @@ def plan(
         data_bytes=sum({p.url: p.nbytes for p in partitions}.values()) if complete else 0,
         failures=failures,
         published=tuple(sorted({file.url for file in files if file.checksum})),
+        method=_method(spec),
     )
+
+
+def _method(spec: HepSpec) -> str:
+    """Eras, and what leaves events out beside triggers, in a line; empty where there is neither."""
+    parts = []
+    for era, own in spec.era_specs.items():
+        size = f"{own.luminosity:g} /pb, " if own.luminosity else ""
+        left_out = _left_out(own)
+        more = f", {left_out}" if left_out else ""
+        parts.append(f"era {era} ({size}{counted(len(own.samples), 'sample')}{more})")
+    return "; ".join(parts) if parts else _left_out(spec)
+
+
+def _left_out(spec: HepSpec) -> str:
+    names = [p.name for p in spec.primary_datasets]
+    parts = [f"primary data sets {' before '.join(names)}"] if names else []
+    parts += [counted(len(spec.event_filters), "event filter")] if spec.event_filters else []
+    parts += [f"veto map {name}" for name in spec.veto_maps]
+    return ", ".join(parts)
 
 
 def _partitions(
