@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError
+from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, StoreError
 from spectrum_workflows.record import check_unchanged, damaged, inputs, spool, stamps
 from spectrum_workflows.record.believing import check_record, is_inside
 from spectrum_workflows.record.digest import CHUNK, digest
@@ -111,12 +111,25 @@ def test_inputs_are_stamped_once_and_those_that_cannot_be_are_left_out(tmp_path:
     assert versions[urls[0]] == storage.stamp(urls[0])
 
 
-def test_of_many_files_in_stores_some_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MOST", 2)
-    urls = [f"memory://many/{name}" for name in "abcd"]
+def test_every_file_in_a_store_is_asked_for() -> None:
+    urls = [f"memory://many/{n}" for n in range(300)]
     for url in urls:
         storage.write_bytes(url, b"1")
-    assert [*stamps(urls)] == urls[:2]
+    assert [*stamps([*urls, "memory://many/none"])] == urls
+
+
+def test_a_store_that_does_not_answer_is_not_asked_for_every_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def silent(url: str) -> str:
+        asked.append(url)
+        raise StoreError("no answer", url)
+
+    monkeypatch.setattr(storage, "stamp", silent)
+    assert stamps(f"memory://gone/{n}" for n in range(1000)) == {}
+    assert len(asked) < inputs.SILENT + inputs.AT_A_TIME
 
 
 def test_what_changed_is_named_with_how_many_more(tmp_path: Path) -> None:

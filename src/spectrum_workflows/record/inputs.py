@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from spectrum_workflows import storage
-from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.errors import DataError, DataNotFoundError, SpectrumError
 
-MOST = 256
-"""Files in stores that are asked for; of local files all are looked at."""
+AT_A_TIME = 32
+"""Files in stores that are asked for at a time."""
+SILENT = 16
+"""Files that a store does not tell of, from which on it is asked for no other."""
 
-AT_A_TIME = 16
 HASTE = {"patience": 0.0, "timeout": 5.0}
 """Storage options of the second look: a store that has gone since is not waited for."""
 
@@ -19,13 +20,14 @@ HASTE = {"patience": 0.0, "timeout": 5.0}
 def stamps(urls: Iterable[str]) -> dict[str, str]:
     """Texts that tell the inputs' versions, by URL; without those that cannot be asked."""
     urls = list(dict.fromkeys(urls))
+    stores = storage.current_stores()
     local = [url for url in urls if storage.is_local(url)]
-    remote = [url for url in urls if not storage.is_local(url)][:MOST]
-    versions = {url: _stamp(url, storage.current_stores()) for url in local}
+    remote = [url for url in urls if not storage.is_local(url)]
+    versions = {url: _stamp(url, stores, []) for url in local}
     if remote:
-        stores = storage.current_stores()
+        silent: list[str] = []
         with ThreadPoolExecutor(AT_A_TIME) as pool:
-            asked = pool.map(lambda url: _stamp(url, stores), remote)
+            asked = pool.map(lambda url: _stamp(url, stores, silent), remote)
             versions |= dict(zip(remote, asked, strict=True))
     return {url: version for url, version in versions.items() if version}
 
@@ -55,9 +57,15 @@ def check_unchanged(before: dict[str, str]) -> None:
         )
 
 
-def _stamp(url: str, stores: storage.Stores) -> str:
+def _stamp(url: str, stores: storage.Stores, silent: list[str]) -> str:
+    """What a store tells of a file, or nothing; ``silent`` collects those it did not tell of."""
+    if len(silent) >= SILENT:
+        return ""
     try:
         with storage.using(stores):
             return storage.stamp(url)
+    except DataNotFoundError:
+        return ""
     except (OSError, SpectrumError):
+        silent.append(url)
         return ""
