@@ -49,6 +49,16 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("outcome.digest == json.loads(read(saved))['digest']", True, True),
         Claim("(pathlib.Path(saved) / 'workspace.json').exists()", True, True),
     ),
+    "hep/zprime.ipynb": (
+        Claim("last['data'] / expected", 0.95, 1.05),  # corrected simulation describes the data
+        Claim("flow['chi2']['zprime'] / flow['all']['zprime']", 0.3, 0.6),
+        Claim("fitted['zprime_norm']", -0.1, 1.0),  # the data hold no Z'
+        Claim("fitted['chi2'] / fitted['ndf']", 0.3, 1.7),
+        Claim("limit['expected']", 0.4, 1.0),
+        Claim("limit['expected_-2'] < limit['observed'] < limit['expected_+2']", True, True),
+        Claim("(pathlib.Path(saved) / 'impacts.png').exists()", True, True),
+        Claim("outcome.digest == json.loads(read(saved))['digest']", True, True),
+    ),
     "hep/adl.ipynb": (
         Claim("found[1].summary['counts']['met']", 20_000, 20_000),
         Claim("found[2].summary['counts']['jet_pt']", 100_000, 130_000),
@@ -116,7 +126,7 @@ SMALL = {"hep/ttbar.ipynb": ("hep/ttbar.toml", 10_000)}
 HOLDS_CODE = {"hep/bring_your_own.ipynb", "radio/bring_your_own.ipynb"}
 """The notebooks that may define functions: in files that they write."""
 
-IN_ONE_PROCESS = {*HOLDS_CODE, "hep/adl.ipynb", "in_your_pipeline.ipynb"}
+IN_ONE_PROCESS = {*HOLDS_CODE, "hep/adl.ipynb", "hep/zprime.ipynb", "in_your_pipeline.ipynb"}
 """Notebooks that the tests execute without workers; the quick starts have them."""
 
 READ = "import json, pathlib\nread = lambda folder: pathlib.Path(folder, 'record.json').read_text()"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.domain import Panel
 from spectrum_workflows.hep import cut_flow, filter_flow
 from spectrum_workflows.hep.histogram import arrays, deviation
 from spectrum_workflows.hep.types import FitResult, HepResult, PartialHistograms
+from spectrum_workflows.hep.types.statistics import BANDS
 
 if TYPE_CHECKING:
     from spectrum_workflows.hep.spec import HepSpec
@@ -30,6 +32,9 @@ __all__ = [
     "table",
     "warnings",
 ]
+
+MOST_IMPACTS = 12
+"""Of a summary; all are in the saved statistics and in the picture."""
 
 
 def summary(result: HepResult) -> dict[str, Any]:
@@ -139,7 +144,28 @@ def _likelihood_in_numbers(result: HepResult) -> dict[str, Any]:
     value, error = parameters[fit.poi]
     interest = {fit.poi: value, f"{fit.poi}_error": error, "chi2": fit.chi2, "ndf": fit.ndf}
     pulls = {n: {"pull": parameters[n][0], "pull_error": parameters[n][1]} for n in fit.nuisances}
-    return {"likelihood": interest, "pulls": pulls}
+    return {"likelihood": interest, "pulls": pulls} | _evaluation_in_numbers(result)
+
+
+def _evaluation_in_numbers(result: HepResult) -> dict[str, Any]:
+    """The limit with its bands, and the largest impacts."""
+    evaluation = result.evaluation
+    out: dict[str, dict[str, Any]] = {}
+    if (limit := evaluation.limit) is not None:
+        bands = zip(BANDS, limit.expected, strict=True)
+        out["limit"] = {"parameter": limit.poi, "level": limit.level, "observed": limit.observed}
+        out["limit"] |= {
+            f"expected_{sigma:+d}" if sigma else "expected": float(v) for sigma, v in bands
+        }
+    if (test := evaluation.significance) is not None:
+        out["significance"] = {"observed": test.z, "expected": test.expected_z}
+    if (found := evaluation.impacts) is not None:
+        rows = zip(found.names, found.up, found.down, strict=True)
+        out["impacts"] = {
+            name: {"up": float(up), "down": float(down)}
+            for name, up, down in islice(rows, MOST_IMPACTS)
+        }
+    return out
 
 
 def plot_progress(snapshots: Sequence[PartialHistograms]) -> Any:

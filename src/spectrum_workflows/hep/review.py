@@ -93,6 +93,7 @@ def _likelihood(result: HepResult) -> Iterator[str]:
         return
     yield from left_out(result)
     yield from at_its_ends(fit)
+    yield from result.evaluation.reasons
 
 
 def _few(names: list[str]) -> str:

@@ -13,13 +13,23 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import cut_flow, filter_flow, histogram, profiles
-from spectrum_workflows.hep.io.write import FIT_NAME, JSON_NAME, WORKSPACE_NAME, read
+from spectrum_workflows.hep.io.write import (
+    FIT_NAME,
+    JSON_NAME,
+    STATISTICS_NAME,
+    WORKSPACE_NAME,
+    read,
+)
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import (
     ColumnsWritten,
+    Evaluation,
     HepResult,
+    Impacts,
     LikelihoodFit,
+    Limit,
     ProcessedLuminosity,
+    Significance,
     Templates,
 )
 
@@ -53,7 +63,8 @@ def load(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> HepResult:
             for era, own in spec.era_specs.items()
         }
         likelihood = _likelihood(folder, spec, summary)
-        return replace(result, eras=eras, likelihood=likelihood)
+        evaluation = _evaluation(folder, spec, summary)
+        return replace(result, eras=eras, likelihood=likelihood, evaluation=evaluation)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"not a saved result of this spec ({type(error).__name__}: {error})"
         raise DataError(message, storage.join(folder, JSON_NAME), "run it again") from error
@@ -153,6 +164,27 @@ def _likelihood(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> Likel
         postfit=_templates(regions, "postfit"),
         data={region: np.array(of["data"], np.float64) for region, of in regions.items()},
     )
+
+
+def _evaluation(folder: str, spec: HepSpec, summary: Mapping[str, Any]) -> Evaluation:
+    if spec.fit is None or not spec.fit.evaluate or "no_fit" in summary["likelihood"]:
+        return Evaluation()
+    table = _json(folder, STATISTICS_NAME)
+    kinds = {"limit": Limit, "significance": Significance, "impacts": Impacts}
+    parts: dict[str, Any] = {
+        name: kind(**_arrays(table[name])) for name, kind in kinds.items() if name in table
+    }
+    return Evaluation(**parts, reasons=tuple(table["reasons"]))
+
+
+def _arrays(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists of numbers as arrays, of names as tuples."""
+    return {
+        name: (tuple(value) if name == "names" else np.array(value, np.float64))
+        if isinstance(value, list)
+        else value
+        for name, value in table.items()
+    }
 
 
 def _templates(regions: Mapping[str, Any], stage: str) -> Templates:

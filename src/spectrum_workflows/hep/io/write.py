@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import hist
@@ -20,7 +20,7 @@ from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram, profiles, review
 from spectrum_workflows.hep.io.root_profiles import root_profile
 from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
-from spectrum_workflows.hep.types import HepResult, LikelihoodFit
+from spectrum_workflows.hep.types import Evaluation, HepResult, LikelihoodFit
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.naming import file_names
 
@@ -28,6 +28,7 @@ JSON_NAME = "histograms.json"
 ROOT_NAME = "histograms.root"
 WORKSPACE_NAME = "workspace.json"
 FIT_NAME = "fit.json"
+STATISTICS_NAME = "statistics.json"
 
 GENERATED_KEY = "generated events"
 """In the ROOT file, where there are such; no sample has a name with spaces."""
@@ -49,7 +50,8 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
         ``histograms.root``: the same as TH1D, TH2D and TH3D, in a folder per sample, those of
         eras in folders of theirs; of more than three axes as TH1D of all bins one after the
         other, see `_unrolled`; profiles as TProfile, TProfile2D and TProfile3D in the same way;
-        with a likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``.
+        with a likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``, and
+        ``statistics.json`` where the spec asks for more.
 
     Raises
     ------
@@ -65,6 +67,8 @@ def _products(result: HepResult) -> dict[str, Callable[[], bytes]]:
     if not isinstance(fit, str):
         products[WORKSPACE_NAME] = lambda: _json(fit.workspace)
         products[FIT_NAME] = lambda: _json(fit_as_table(fit))
+        if result.spec.fit is not None and result.spec.fit.evaluate:
+            products[STATISTICS_NAME] = lambda: _json(evaluation_as_table(result.evaluation))
     return products
 
 
@@ -161,6 +165,20 @@ def fit_as_table(fit: LikelihoodFit) -> dict[str, Any]:
             }
             for region, data in fit.data.items()
         },
+    }
+
+
+def evaluation_as_table(evaluation: Evaluation) -> dict[str, Any]:
+    """What was asked of the likelihood as JSON-ready values: attributes by their names."""
+    parts = {name: getattr(evaluation, name) for name in ("limit", "significance", "impacts")}
+    tables = {name: _plain(vars(part)) for name, part in parts.items() if part is not None}
+    return {**tables, "reasons": list(evaluation.reasons)}
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in attributes.items()
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectrum_workflows.hep.fit.scan import scan
+from spectrum_workflows.hep.plot import statistics
 from spectrum_workflows.hep.plot.style import categories, colour, luminosity, per_bin, styled, title
 from spectrum_workflows.hep.review import of_fit
 from spectrum_workflows.hep.types import HepResult, LikelihoodFit, Templates
@@ -54,7 +55,21 @@ def drawings(result: HepResult) -> list[tuple[str, Callable[[], Figure]]]:
         ("pulls", partial(pulls, result)),
         ("ranking", partial(ranking, result)),
         ("correlations", partial(correlations, result)),
+        *_evaluated(result),
     ]
+
+
+def _evaluated(result: HepResult) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """The pictures of what the spec asks besides."""
+    evaluation = result.evaluation
+    about: Any = {"about": result.spec.name, "origin": result.origin}
+    if evaluation.limit is not None:
+        yield "limit", partial(statistics.bands, evaluation.limit, **about)
+    if evaluation.impacts is not None:
+        labels = (
+            {n: s.label for n, s in result.spec.fit.systematics.items()} if result.spec.fit else {}
+        )
+        yield "impacts", partial(statistics.impacts, evaluation.impacts, labels=labels, **about)
 
 
 def on_request(result: HepResult) -> list[tuple[str, Callable[[], Figure]]]:

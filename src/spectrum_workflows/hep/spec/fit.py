@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -54,6 +54,10 @@ class FitSpec(FrozenModel):
     """The other nuisance parameters; those of MC statistics come by themselves."""
     pruning: PruningSpec = PruningSpec()
     """Effects that are too small to be fitted."""
+    evaluate: tuple[Literal["limit", "impacts"], ...] = ()
+    """What a run evaluates besides the fit: the ``"limit"`` by CLs with the significance, the
+    ``"impacts"`` of all nuisance parameters.  Of a saved run the commands ``spectrum hep limit``
+    and ``spectrum hep impacts`` do the same."""
     seed: NonNegativeInt = 1
     """Of the random numbers of toys."""
 

@@ -86,6 +86,10 @@ class EventGenerationSpec(FrozenModel):
     precision: Annotated[int, Field(ge=2, le=24)] | None = None
     """Significant bits of numbers with a fraction, as NanoAOD rounds its own to 10 or 12; with at
     most 17 they are exact in MeV, too.  All 24 if left out."""
+    detail: Literal["simple", "full"] = "simple"
+    """``"simple"``: electrons, muons, a jet for each parton, missing momentum.  ``"full"``: muons,
+    jets and fat jets clustered from partons, vertices, pile-up, a trigger bit, generated jets and
+    lists of generator weights; and data are measured a little otherwise than simulation."""
 
 
 class HepSpec(FrozenModel):
@@ -240,6 +244,19 @@ class HepSpec(FrozenModel):
             fallback.check(name, described)
             if name not in known:
                 raise ValueError(f"fallbacks.{name}: {name} is not among the columns")
+        return self
+
+    @model_validator(mode="after")
+    def _mixtures_are_of_simulation(self) -> Self:
+        if self.eras:  # the spec of each is checked
+            return self
+        for name, sample in self.samples.items():
+            for part in sample.mixture:
+                where = f"samples.{name}.mixture"
+                _known(part, [n for n, s in self.samples.items() if not s.data], where)
+                if self.samples[part].cross_section is None or self.luminosity is None:
+                    needed = f"{part!r} needs a cross_section, and the spec a luminosity"
+                    raise ValueError(f"{where}: {needed}")
         return self
 
     def changed(self, **changes: Any) -> Self:

@@ -47,6 +47,9 @@ class SampleSpec(FrozenModel):
     prescaled samples."""
     generator: str = ""
     """Which synthetic process stands in for it; its own name if left out."""
+    mixture: tuple[Name, ...] = ()
+    """Generated data: of each of these simulated samples as many events as its cross section and
+    the luminosity let expect, by Poisson's law, in an order without meaning."""
     varies: str = ""
     """The sample of which this one is a systematic variation: it enters the fit as such, and no
     total and no picture."""
@@ -70,6 +73,12 @@ class SampleSpec(FrozenModel):
         plain = not any(map(stands_for_several, self.files))
         if self.events and plain and len(self.events) != len(self.files):
             raise ValueError(f"events has {len(self.events)} numbers for {len(self.files)} files")
+        return self
+
+    @model_validator(mode="after")
+    def _only_data_is_a_mixture(self) -> Self:
+        if self.mixture and (self.generator or not self.data):
+            raise ValueError("mixture is for data, instead of generator")
         return self
 
     @model_validator(mode="after")

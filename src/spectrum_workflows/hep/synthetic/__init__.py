@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+
+import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Report
@@ -21,7 +24,9 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
 
     The first sample of each generator has the generator's own stream of random
     numbers, another one a stream that sample and file give.  Data is written
-    without what only simulation knows.  A sample has the same events whatever its format.
+    without what only simulation knows; as a mixture of samples it has as many
+    events as they let expect, whatever the size.  A sample has the same events
+    whatever its format.
 
     Parameters
     ----------
@@ -60,6 +65,8 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
         parts = len(names)
         process = sample.generator or of.name
         tree = _tree(of.spec, of.name)
+        if sample.mixture:
+            process, total = _mixture(of.spec, of.name)
         owner = owners.setdefault(process, name)
         for k, file in enumerate(names):
             url = storage.below(data, file)
@@ -72,6 +79,7 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
                     seed=spec.synthetic.seed + 1000 * k,
                     stream="" if owner == name else f"{name}/{file}",
                     data=sample.data,
+                    detail=spec.synthetic.detail,
                     cluster_events=spec.synthetic.cluster_events,
                     physlite=tree,
                     precision=spec.synthetic.precision,
@@ -92,10 +100,28 @@ def _tree(spec: HepSpec, sample: str) -> str:
     own = spec.format_of(sample)
     if own is None:
         return ""
+    if spec.synthetic is not None and spec.synthetic.detail == "full":
+        remedy = 'leave out synthetic.detail = "full"'
+        raise SpecError(f"files of format {own.name!r} are generated simple", sample, remedy)
     if own.origin not in SHIPPED:
         remedy = f"{' and '.join(NAMES)} can be, and what extends them"
         raise SpecError(f"files of format {own.name!r} cannot be generated", sample, remedy)
     return own.trees[0]
+
+
+def _mixture(spec: HepSpec, name: str) -> tuple[str, int]:
+    """A recipe of the samples that data are made of, and a number of events by Poisson's law."""
+    assert spec.synthetic is not None
+    expected = {}
+    for part in spec.samples[name].mixture:
+        sample, luminosity = spec.samples[part], spec.luminosity_of(part)
+        assert sample.cross_section is not None
+        assert luminosity is not None
+        expected[sample.generator or part] = sample.cross_section * luminosity
+    total = sum(expected.values())
+    rng = np.random.default_rng([spec.synthetic.seed, zlib.crc32(name.encode())])
+    recipe = " + ".join(f"{number / total!r} {process}" for process, number in expected.items())
+    return recipe, int(rng.poisson(total))
 
 
 def _progress(report: Report, name: str, before: int, total: int) -> Callable[[int], None]:

@@ -53,7 +53,7 @@ def electrons(hard: Hard, rng: np.random.Generator) -> Collection:
         "sip3d": _impact(prompt, rng),
         "pfRelIso03_all": _isolation(prompt, rng),
     }
-    return _collected(hard.n, event, columns, (pt > 5) & (np.abs(eta) < 2.5))
+    return collected(hard.n, event, columns, (pt > 5) & (np.abs(eta) < 2.5))
 
 
 def muons(hard: Hard, rng: np.random.Generator) -> Collection:
@@ -72,7 +72,7 @@ def muons(hard: Hard, rng: np.random.Generator) -> Collection:
         "sip3d": _impact(prompt, rng),
         "pfRelIso04_all": _isolation(prompt, rng),
     }
-    return _collected(hard.n, event, columns, (pt > 3) & (np.abs(eta) < 2.4))
+    return collected(hard.n, event, columns, (pt > 3) & (np.abs(eta) < 2.4))
 
 
 def jets(hard: Hard, rng: np.random.Generator) -> Collection:
@@ -95,10 +95,10 @@ def jets(hard: Hard, rng: np.random.Generator) -> Collection:
         "phi": phi,
         "mass": pt * np.cosh(eta) * mass_to_energy,
         "jetId": identity,
-        "btagCSVV2": _btag(kind, rng),
+        "btagCSVV2": btag(kind, rng),
         "hadronFlavour": np.where((kind == B) | (kind == CHARM), kind, 0),
     }
-    return _collected(hard.n, event, columns, (pt > 15) & (np.abs(eta) < 4.7))
+    return collected(hard.n, event, columns, (pt > 15) & (np.abs(eta) < 4.7))
 
 
 def missing_momentum(hard: Hard, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -131,16 +131,17 @@ def _isolation(prompt: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
     return rng.exponential(np.where(prompt, 0.04, 0.8))
 
 
-def _btag(kind: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def btag(kind: NDArray[np.int64], rng: np.random.Generator) -> Floats:
     """CSVv2-like discriminant between 0 and 1."""
     rising = np.select([kind == B, kind == CHARM], [3.6, 1.7], 0.9)
     falling = np.select([kind == B, kind == CHARM], [1.45, 2.2], 3.0)
     return rng.beta(rising, falling)
 
 
-def _collected(
+def collected(
     n_events: int, event: NDArray[np.int64], columns: Columns, keep: NDArray[np.bool_]
 ) -> Collection:
+    """The objects to keep, event after event, by falling pt."""
     kept = np.flatnonzero(keep)
     order = kept[np.lexsort((-columns["pt"][kept].astype(np.float64), event[kept]))]
     counts = np.bincount(event[order], minlength=n_events)

@@ -78,17 +78,25 @@ def ttbar(
         rapidity = mean + rng.normal(0.0, 0.6, n)
         mass = breit_wigner(TOP, 1.42, n, rng)
         pair.append(four_vector(pt * rng.uniform(0.9, 1.1, n), rapidity, phi + shift, mass))
-    b_lep, lepton, neutrino = _leptonic_top(pair[0], rng)
-    b_had, quarks, flavours = _hadronic_top(pair[1], rng)
+    return top_pair((pair[0], pair[1]), rng, radiation=1.2 * radiation, slope=30.0 * slope)
+
+
+def top_pair(
+    tops: tuple[Floats, Floats], rng: np.random.Generator, *, radiation: float, slope: float
+) -> Hard:
+    """Decays t t̄ → b ℓ ν  b q q̄' of given top quarks, with ``radiation`` further jets."""
+    n = len(tops[0])
+    b_lep, lepton, neutrino = _leptonic_top(tops[0], rng)
+    b_had, quarks, flavours = _hadronic_top(tops[1], rng)
     bottom = np.full(n, B)
     hard = [(b_lep, bottom), (b_had, bottom), *zip(quarks, flavours, strict=True)]
-    more = _radiation(n, 1.2 * radiation, rng, slope=30.0 * slope)
+    more = _radiation(n, radiation, rng, slope=slope)
     return Hard(n, lepton, _joined(hard, more), neutrino[:, 1:3])
 
 
-def single_top_tw(n: int, rng: np.random.Generator) -> Hard:
+def single_top_tw(n: int, rng: np.random.Generator, *, least: float = 0.0) -> Hard:
     """Associated t W production: one W decays to leptons, the other to quarks."""
-    pt, phi = rng.gamma(2.2, 45.0, n), rng.uniform(-np.pi, np.pi, n)
+    pt, phi = least + rng.gamma(2.2, 45.0, n), rng.uniform(-np.pi, np.pi, n)
     top = four_vector(pt, rng.normal(0, 1.0, n), phi, breit_wigner(TOP, 1.42, n, rng))
     w = four_vector(pt, rng.normal(0, 1.0, n), phi + np.pi, breit_wigner(W, 2.085, n, rng))
     leptonic = rng.random(n) < 0.5
@@ -114,7 +122,27 @@ def single_top_t(n: int, rng: np.random.Generator) -> Hard:
 
 def wjets(n: int, rng: np.random.Generator) -> Hard:
     """A leptonic W and at least three jets with a falling spectrum."""
-    jets = _radiation(n, 0.9, rng, least=3, slope=38.0, heavy=(0.06, 0.12))
+    return radiated_wjets(n, rng, least=3, mean=0.9, slope=38.0)
+
+
+def radiated_wjets(
+    n: int,
+    rng: np.random.Generator,
+    *,
+    least: int,
+    mean: float,
+    slope: float,
+    hardest: float = 0.0,
+) -> Hard:
+    """A leptonic W that recoils against jets: ``least``, and ``mean`` more on average.
+
+    ``slope`` is the mean of their transverse momenta above 20 GeV, and ``hardest`` is added to
+    that of the first jet.
+    """
+    jets = _radiation(n, mean, rng, least=least, slope=slope, heavy=(0.06, 0.12))
+    if hardest:
+        leading = np.searchsorted(jets.event, np.arange(n))
+        jets.p4[leading] *= 1 + hardest / np.hypot(*jets.p4[leading, 1:3].T)[:, None]
     recoil = np.zeros((n, 2))
     np.add.at(recoil, jets.event, -jets.p4[:, 1:3])
     pt, phi = np.hypot(*recoil.T), np.arctan2(recoil[:, 1], recoil[:, 0])

@@ -8,6 +8,7 @@ from spectrum_workflows.hep.types.luminosity import Blocks, ProcessedLuminosity
 from spectrum_workflows.hep.types.progress import PartialHistograms
 from spectrum_workflows.hep.types.result import HepResult
 from spectrum_workflows.hep.types.statistics import (
+    Evaluation,
     GoodnessOfFit,
     Impacts,
     Limit,
@@ -20,6 +21,7 @@ __all__ = [
     "ColumnFile",
     "ColumnsWritten",
     "CutFlow",
+    "Evaluation",
     "EventCuts",
     "Events",
     "FileRead",

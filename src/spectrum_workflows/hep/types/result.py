@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from spectrum_workflows.hep.types.statistics import Evaluation
+
 if TYPE_CHECKING:
     import hist
 
@@ -47,6 +49,8 @@ class HepResult:
         Where the spec counts what is left before the selection.
     columns : ColumnsWritten or None
         Files of columns that were written.
+    evaluation : Evaluation
+        What the spec asks of the likelihood besides.
     """
 
     spec: HepSpec
@@ -63,6 +67,7 @@ class HepResult:
     columns: ColumnsWritten | None = None
     filter_flows: Mapping[str, FilterFlow] = field(default_factory=dict)
     eras: Mapping[str, HepResult] = field(default_factory=dict)
+    evaluation: Evaluation = field(default_factory=Evaluation)
 
     @property
     def origin(self) -> str:

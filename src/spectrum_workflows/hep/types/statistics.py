@@ -103,6 +103,25 @@ class Impacts:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """What a run tells of its likelihood besides the fit, as far as its spec asks for it.
+
+    Attributes
+    ----------
+    limit : Limit or None
+    significance : Significance or None
+    impacts : Impacts or None
+    reasons : tuple of str
+        Why something that is asked for is not there.
+    """
+
+    limit: Limit | None = None
+    significance: Significance | None = None
+    impacts: Impacts | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class GoodnessOfFit:
     """The distance of the best fit from a model that meets every bin (the saturated model).
 

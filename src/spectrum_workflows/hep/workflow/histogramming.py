@@ -16,7 +16,7 @@ from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.eras import era_samples, name_of
-from spectrum_workflows.hep.types import Filled, HepResult, LikelihoodFit
+from spectrum_workflows.hep.types import Evaluation, Filled, HepResult, LikelihoodFit
 from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.hep.workflow.column_files import finish, with_folder
 from spectrum_workflows.hep.workflow.event_tasks import fill
@@ -72,6 +72,7 @@ def run(
         report("fit", 0, 1)
         result = replace(result, likelihood=fit(result))
         report("fit", 1, 1)
+        result = replace(result, evaluation=evaluation(result, report))
     return result, run.metrics
 
 
@@ -186,3 +187,17 @@ def fit(result: HepResult) -> LikelihoodFit | str:
         return str(error)
     except Exception as error:  # whatever it is, the histograms are worth more
         return f"the fit failed ({type(error).__name__}: {error})".splitlines()[0]
+
+
+def evaluation(result: HepResult, report: Report) -> Evaluation:
+    """What the spec asks of the likelihood besides the fit; nothing where there is none."""
+    fitted, asked = result.likelihood, result.spec.fit
+    if asked is None or not asked.evaluate or not isinstance(fitted, LikelihoodFit):
+        return Evaluation()
+    from spectrum_workflows.hep.fit.evaluation import evaluate
+
+    report("statistics", 0, 1)
+    with one_thread():
+        evaluated = evaluate(fitted.workspace, asked.evaluate)
+    report("statistics", 1, 1)
+    return evaluated
