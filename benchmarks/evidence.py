@@ -179,6 +179,15 @@ CLAIMS = (
         ratios,
     ),
     Claim(
+        "HEP: 10,000 toys",
+        "Toys of the AGC's tt̄ fit, 34 parameters and 22 bins, on generated events: each is"
+        " generated and fitted. Digests over all values by one worker and by two, and over"
+        " the first 500 by a loop.",
+        "python benchmarks/hep_many_toys.py --json",
+        "hep_many_toys.json",
+        ratios,
+    ),
+    Claim(
         "Radio: CPU time beside WSClean",
         "From Measurement Set to image, one thread. Ours from opening the set to the image in"
         " memory; the last column counts our whole process. Errors are against a direct sum.",

@@ -3,8 +3,8 @@
 For a pipeline of one's own there are functions of events and histograms in memory, which
 need no spec or site: `read`, `read_corrections`, `read_model`, the selections in `hep.analyses`,
 `fill`, `fit_peak`, `workspace` and `fit_workspace`; and of any workspace in pyhf's schema `limit`,
-`significance`, `scan_likelihood`, `impacts`, `goodness_of_fit` and `throw_toys`, and as files of
-other programs `combine_card` and `histfactory`.
+`significance`, `scan_likelihood`, `impacts`, `goodness_of_fit`, `throw_toys`, `unfold` and
+`unfold_toys`, and as files of other programs `combine_card` and `histfactory`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.fit.impacts import impacts
     from spectrum_workflows.hep.fit.limits import limit, significance
     from spectrum_workflows.hep.fit.scan import scan_likelihood
+    from spectrum_workflows.hep.fit.unfolding import unfold
     from spectrum_workflows.hep.io.exporting import combine_card, histfactory
     from spectrum_workflows.hep.library import (
         compile_corrections,
@@ -40,8 +41,11 @@ if TYPE_CHECKING:
         Observable,
         Significance,
         Toys,
+        Unfolded,
+        UnfoldingToys,
     )
     from spectrum_workflows.hep.workflow.toys import throw_toys
+    from spectrum_workflows.hep.workflow.unfolding import unfold_toys
 
 _HOME = {
     "DOMAIN": "domain",
@@ -55,6 +59,8 @@ _HOME = {
     "Observable": "types",
     "Significance": "types",
     "Toys": "types",
+    "Unfolded": "types",
+    "UnfoldingToys": "types",
     "combine_card": "io.exporting",
     "compile_corrections": "library",
     "error_of_mean": "profiles",
@@ -72,6 +78,8 @@ _HOME = {
     "significance": "fit.limits",
     "spread": "profiles",
     "throw_toys": "workflow.toys",
+    "unfold": "fit.unfolding",
+    "unfold_toys": "workflow.unfolding",
     "workspace": "library",
 }
 
@@ -87,6 +95,8 @@ __all__ = [
     "Observable",
     "Significance",
     "Toys",
+    "Unfolded",
+    "UnfoldingToys",
     "combine_card",
     "compile_corrections",
     "error_of_mean",
@@ -104,6 +114,8 @@ __all__ = [
     "significance",
     "spread",
     "throw_toys",
+    "unfold",
+    "unfold_toys",
     "workspace",
 ]
 

@@ -7,7 +7,7 @@ from spectrum_workflows.hep.columns import to_keep
 from spectrum_workflows.hep.io.convert import convert
 from spectrum_workflows.hep.plan.files import inputs
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.workflow import statistics
+from spectrum_workflows.hep.workflow import statistics, unfolding_report
 
 DOMAIN = Domain(
     name="hep",
@@ -44,6 +44,7 @@ DOMAIN = Domain(
         "impacts": statistics.rank,
         "goodness": statistics.describe_goodness,
         "toys": statistics.describe_toys,
+        "unfold": unfolding_report.describe_unfolding,
         "export": statistics.export,
     },
     demo=shipped.folder("workflows") / "hep/quickstart.toml",

@@ -219,6 +219,11 @@ def distance(model: Any, x: Floats, data: Floats, centre: Floats, expected: Floa
             sum_ += nu - n
             if n > 0.0:
                 sum_ += n * log(n / nu)
+    for k in range(model.penalty.shape[0]):
+        apart = 0.0
+        for p in range(len(x)):
+            apart += model.penalty[k, p] * x[p]
+        sum_ += 0.5 * apart * apart
     return sum_
 
 
@@ -258,6 +263,20 @@ def differentiate(
         elif model.constraint[p] == POISSON:
             gradient[p] += model.parameters[WIDTH, p] - centre[p] / x[p]
             matrix[p, p] += centre[p] / (x[p] * x[p])
+    _regularise(model, x, gradient, matrix)
+
+
+@inner  # type: ignore[untyped-decorator]
+def _regularise(model: Any, x: Floats, gradient: Floats, matrix: Floats) -> None:
+    """Add the derivatives of what holds combinations of parameters at 0."""
+    for k in range(model.penalty.shape[0]):
+        apart = 0.0
+        for p in range(len(x)):
+            apart += model.penalty[k, p] * x[p]
+        for p in range(len(x)):
+            gradient[p] += apart * model.penalty[k, p]
+            for q in range(len(x)):
+                matrix[p, q] += model.penalty[k, p] * model.penalty[k, q]
 
 
 @inner  # type: ignore[untyped-decorator]

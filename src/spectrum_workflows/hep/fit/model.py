@@ -29,7 +29,8 @@ class Arrays(NamedTuple):
     """What the kernel takes: numba hands on a tuple of arrays.
 
     Templates stand one after the other, each of a sample in a channel.  Their table has a row
-    more than there are, for the ends of the effects.
+    more than there are, for the ends of the effects.  Every row of ``penalty`` is a combination of
+    parameters that is held at 0 with a standard deviation of 1; there is none in a workspace.
     """
 
     templates: Integers
@@ -42,6 +43,7 @@ class Arrays(NamedTuple):
     gamma_of: Integers
     parameters: Floats
     constraint: Integers
+    penalty: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,6 +346,7 @@ def _model(
         gamma_of=_integers(gamma.parameter),
         parameters=np.array([columns["low"], columns["high"], columns["width"]]),
         constraint=_integers(columns["constraint"]),
+        penalty=np.zeros((0, len(parameters.names))),
     )
     return Model(
         arrays,

@@ -78,7 +78,7 @@ def edges(result: HepResult, region: str) -> Floats:
     """Bin edges of a region as fitted; shape (n_bins + 1,)."""
     fit = _fit_of(result)
     boundaries = np.asarray(result.histograms[fit.signal, region].axes[0].edges, np.float64)
-    used = _binning(result, region)
+    used = binning(result, region)
     return boundaries[used.first : used.last + 1 : used.rebin]
 
 
@@ -114,13 +114,20 @@ def binned(
 ) -> tuple[Floats, Floats]:
     """Contents and variances in the bins that are fitted; each of shape (n_bins,)."""
     h = result.histograms[sample, result.spec.titles[region, variation]]
-    used = _binning(result, region)
+    used = binning(result, region)
     kept = slice(used.first, used.last)
     values, variances = h.values()[kept], h.variances()[kept]
     return tuple(np.asarray(x).reshape(-1, used.rebin).sum(axis=1) for x in (values, variances))
 
 
-def _binning(result: HepResult, region: str) -> fit_check.Binning:
+def binning(result: HepResult, region: str) -> fit_check.Binning:
+    """The bins of a region that are fitted.
+
+    Raises
+    ------
+    SpecError
+        They cannot be as the spec says.
+    """
     fit = _fit_of(result)
     try:
         return fit_check.binning(fit, result.spec.histograms[region].axes(region)[0], region)
@@ -168,7 +175,7 @@ def effects_of(result: HepResult, sample: str, region: str) -> dict[str, list[di
         up = smoothed(up, nominal, systematic.smooth)
         down = None if down is None else smoothed(down, nominal, systematic.smooth)
         where = f"fit.systematics.{parameter}, sample {sample}, region {region}"
-        found[parameter] = _modifiers(parameter, nominal, up, down, where)
+        found[parameter] = modifiers(parameter, nominal, up, down, where)
     return found
 
 
@@ -181,10 +188,16 @@ def template(result: HepResult, source: str, sample: str, region: str) -> Floats
     return binned(result, sample, region, source)[0]
 
 
-def _modifiers(
+def modifiers(
     parameter: str, nominal: Floats, up: Floats, down: Floats | None, where: str
 ) -> list[dict[str, Any]]:
-    """Yield and shape effect of one parameter on one sample."""
+    """Yield and shape effect of one parameter on one sample; none on an empty one.
+
+    Raises
+    ------
+    DataError
+        A template is empty, negative or not finite, or cannot be mirrored.
+    """
     total = nominal.sum()
     if total <= 0:  # `left_out` says so
         return []

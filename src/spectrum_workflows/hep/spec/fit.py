@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from spectrum_workflows.hep.spec.pruning import PruningSpec
+from spectrum_workflows.hep.spec.unfolding import UnfoldingSpec
 from spectrum_workflows.naming import Name
 from spectrum_workflows.specs import FrozenModel
 
@@ -60,6 +61,8 @@ class FitSpec(FrozenModel):
     and ``spectrum hep impacts`` do the same."""
     seed: NonNegativeInt = 1
     """Of the random numbers of toys."""
+    unfolding: UnfoldingSpec | None = None
+    """The signal by the truth of the simulation, for `spectrum hep unfold`."""
 
     @property
     def poi(self) -> str:

@@ -25,6 +25,7 @@ from spectrum_workflows.hep.spec import (
     formats,
     objects_check,
     regions,
+    unfolding,
     veto_maps,
 )
 from spectrum_workflows.hep.spec.axes import HistogramSpec
@@ -234,6 +235,7 @@ class HepSpec(FrozenModel):
             veto_maps.check(self)
             objects_check.check(self)
         fit_check.check(self)
+        unfolding.check(self)
         return self
 
     @model_validator(mode="after")

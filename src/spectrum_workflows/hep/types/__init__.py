@@ -15,6 +15,7 @@ from spectrum_workflows.hep.types.statistics import (
     Significance,
     Toys,
 )
+from spectrum_workflows.hep.types.unfolding import Unfolded, UnfoldingModel, UnfoldingToys
 
 __all__ = [
     "Blocks",
@@ -40,4 +41,7 @@ __all__ = [
     "Significance",
     "Templates",
     "Toys",
+    "Unfolded",
+    "UnfoldingModel",
+    "UnfoldingToys",
 ]

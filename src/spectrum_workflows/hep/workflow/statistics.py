@@ -28,7 +28,7 @@ def find_limit(result: HepResult, *, client: Client | None, level: float = 0.95)
     from spectrum_workflows.hep.plot import statistics
 
     del client
-    workspace = _workspace(result)
+    workspace = workspace_of(result)
     found, tested = limit(workspace, level=level), significance(workspace)
     bands = {f"{sigma:+d} σ": float(v) for sigma, v in zip(BANDS, found.expected, strict=True)}
     numbers = {
@@ -53,8 +53,8 @@ def find_limit(result: HepResult, *, client: Client | None, level: float = 0.95)
         ("significance", f"{tested.z:.2f} σ, p = {tested.p_value:.3g}"),
         ("expected for a signal of 1", f"{tested.expected_z:.2f} σ"),
     ]
-    picture = partial(statistics.bands, found, **_about(result))
-    return _product(result, "Upper limit by CLs", lines, numbers, {"limit.png": picture})
+    picture = partial(statistics.bands, found, **about(result))
+    return product(result, "Upper limit by CLs", lines, numbers, {"limit.png": picture})
 
 
 def scan(result: HepResult, *, client: Client | None, points: int = 13) -> Product:
@@ -63,7 +63,7 @@ def scan(result: HepResult, *, client: Client | None, points: int = 13) -> Produ
     from spectrum_workflows.hep.plot import statistics
 
     del client
-    found = scan_likelihood(_workspace(result), points=points)
+    found = scan_likelihood(workspace_of(result), points=points)
     low, high = found.interval
     numbers = {
         "parameter_of_interest": found.poi,
@@ -77,8 +77,8 @@ def scan(result: HepResult, *, client: Client | None, points: int = 13) -> Produ
         (found.poi, f"{found.best:.4g} -{found.best - low:.3g} +{high - found.best:.3g}"),
         ("from the Hesse matrix", f"± {found.error:.3g}"),
     ]
-    picture = partial(statistics.scan, found, **_about(result))
-    return _product(result, "Profile likelihood", lines, numbers, {"scan.png": picture})
+    picture = partial(statistics.scan, found, **about(result))
+    return product(result, "Profile likelihood", lines, numbers, {"scan.png": picture})
 
 
 def rank(result: HepResult, *, client: Client | None) -> Product:
@@ -87,7 +87,7 @@ def rank(result: HepResult, *, client: Client | None) -> Product:
     from spectrum_workflows.hep.plot import statistics
 
     del client
-    found = impacts(_workspace(result))
+    found = impacts(workspace_of(result))
     rows = zip(found.pulls, found.pull_errors, found.up, found.down, strict=True)
     records: list[dict[str, Any]] = [
         {"name": name, "pull": p, "pull_error": e, "up": up, "down": down}
@@ -113,9 +113,9 @@ def rank(result: HepResult, *, client: Client | None) -> Product:
     }
     lines = [(found.poi, f"{found.best:.4g} ± {found.error:.3g}")]
     labels = {n: s.label for n, s in result.spec.fit.systematics.items()} if result.spec.fit else {}
-    picture = partial(statistics.impacts, found, labels=labels, **_about(result))
+    picture = partial(statistics.impacts, found, labels=labels, **about(result))
     pictures = {"impacts.png": picture}
-    return _product(result, "Impacts", lines, numbers, pictures, tables=(table,))
+    return product(result, "Impacts", lines, numbers, pictures, tables=(table,))
 
 
 def describe_goodness(result: HepResult, *, client: Client | None) -> Product:
@@ -123,14 +123,14 @@ def describe_goodness(result: HepResult, *, client: Client | None) -> Product:
     from spectrum_workflows.hep.fit.goodness import goodness_of_fit
 
     del client
-    found = goodness_of_fit(_workspace(result))
+    found = goodness_of_fit(workspace_of(result))
     numbers = {"chi2": found.chi2, "ndf": found.ndf, "p_value": found.p_value}
     lines = [
         ("χ² of the saturated model", f"{found.chi2:.4g}"),
         ("degrees of freedom", str(found.ndf)),
         ("probability", f"{found.p_value:.3g}"),
     ]
-    return _product(result, "Goodness of fit", lines, numbers, {})
+    return product(result, "Goodness of fit", lines, numbers, {})
 
 
 def describe_toys(
@@ -147,7 +147,7 @@ def describe_toys(
     from spectrum_workflows.hep.plot import statistics
     from spectrum_workflows.hep.workflow.toys import throw_toys
 
-    workspace = _workspace(result)
+    workspace = workspace_of(result)
     assert result.spec.fit is not None
     found = throw_toys(
         workspace,
@@ -183,10 +183,8 @@ def describe_toys(
         ("CPU time of one toy", f"{1e3 * found.cpu_seconds:.2f} ms"),
     ]
     ndf = goodness_of_fit(workspace).ndf if statistic == "goodness" else 0
-    picture = partial(statistics.toys, found, ndf=ndf, **_about(result))
-    return _product(
-        result, f"Toys: {statistic}", lines, numbers, {f"toys_{statistic}.png": picture}
-    )
+    picture = partial(statistics.toys, found, ndf=ndf, **about(result))
+    return product(result, f"Toys: {statistic}", lines, numbers, {f"toys_{statistic}.png": picture})
 
 
 def export(result: HepResult, *, client: Client | None, form: str = "all") -> Product:
@@ -194,7 +192,7 @@ def export(result: HepResult, *, client: Client | None, form: str = "all") -> Pr
     from spectrum_workflows.hep.io.exporting import combine_card, histfactory
 
     del client
-    workspace = _workspace(result)
+    workspace = workspace_of(result)
     assert isinstance(result.likelihood, LikelihoodFit)
     made: dict[str, Callable[[], dict[str, bytes]]] = {
         "combine": partial(combine_card, workspace, edges=result.likelihood.prefit.edges),
@@ -210,11 +208,11 @@ def export(result: HepResult, *, client: Client | None, form: str = "all") -> Pr
     }
     lines = [(name, f"{len(content):,} bytes") for name, content in files.items()]
     numbers = {"files": {name: len(content) for name, content in files.items()}}
-    product = _product(result, "Export", lines, numbers, {})
-    return replace(product, files=files)
+    made_of = product(result, "Export", lines, numbers, {})
+    return replace(made_of, files=files)
 
 
-def _workspace(result: HepResult) -> Workspace:
+def workspace_of(result: HepResult) -> Workspace:
     """The workspace of a result's fit.
 
     Raises
@@ -231,7 +229,7 @@ def _workspace(result: HepResult) -> Workspace:
     raise DataError(f"this run has no fit ({result.likelihood})", result.spec.name)
 
 
-def _about(result: HepResult) -> dict[str, str]:
+def about(result: HepResult) -> dict[str, str]:
     """What stands above a picture."""
     measured = any(sample.data for sample in result.spec.samples.values())
     pseudo = bool(result.spec.fit and result.spec.fit.pseudodata) or not measured
@@ -239,7 +237,7 @@ def _about(result: HepResult) -> dict[str, str]:
     return {"about": result.spec.name, "origin": ", ".join(filter(None, (result.origin, words)))}
 
 
-def _product(
+def product(
     result: HepResult,
     title: str,
     lines: Sequence[tuple[str, str]],
