@@ -9,11 +9,11 @@ import uproot
 
 from spectrum_workflows import hep, load_spec
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep import DOMAIN
-from spectrum_workflows.hep.io import fast_read
+from spectrum_workflows.hep import DOMAIN, normalisation
 from spectrum_workflows.hep.io.read import read
 from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.hep.io.runs import first_weights, read_generated
+from spectrum_workflows.hep.normalisation import Generated
 from spectrum_workflows.hep.spec.formats import FormatSpec, resolved
 from spectrum_workflows.hep.spec.physlite import PHYSLITE, SHIPPED
 from spectrum_workflows.hep.synthetic import is_synthetic
@@ -313,26 +313,46 @@ def test_a_file_without_bookkeepers_is_not_normalised_by_weights(ttbar_spec):
         normalisation="genweight",
         samples={"ttbar": {"files": [REAL]}},
     )
-    with pytest.raises(DataError, match="no CutBookkeepers of AllExecutedEvents in MetaData"):
+    with pytest.raises(DataError, match="no bookkeeper AllExecutedEvents in MetaData"):
         DOMAIN.plan(spec, "")
+
+
+def test_a_skim_is_told_by_what_its_bookkeeper_counts():
+    made = Generated(5.0, 9.0, 40, told_by="bookkeeper")
+    text, *_ = normalisation.warnings("s", "events", [("a.root", 20, made)])
+    assert "their bookkeepers count 40 generated (a.root: 20 of 40)" in text
+
+
+def test_links_of_events_in_an_rntuple_and_to_several_containers(tmp_path):
+    link = ak.zip({"m_persKey": np.uint32([7, 9, 0]), "m_persIndex": np.uint32([1, 0, 0])})
+    columns = {
+        "EventInfoAuxDyn:vertexLink": link,
+        "VerticesAuxDyn:z": ak.values_astype(ak.Array([[1.0, 20.0], [3.0], []]), np.float32),
+    }
+    with uproot.recreate(tmp_path / "links.root") as file:
+        ntuple = file.mkrntuple("EventData", {name: c[:0] for name, c in columns.items()})
+        ntuple.extend(columns)
+    vertex = {"branch": "VerticesAuxDyn.z", "link": "EventInfoAuxDyn.vertexLink", "unit": "mm"}
+    made = {
+        "one": {**vertex, "container": 7, "missing": -1.0},
+        "several": {**vertex, "missing": -1.0},
+        "index": {"link": vertex["link"], "container": 9},
+    }
+    described = FormatSpec(extends="PHYSLITE", columns=made)
+    url = str(tmp_path / "links.root")
+    tree = open_tree(url, "Events", resolved("own", {**SHIPPED, "own": described}))
+    events = Events("a", url, tree.name, 0, 3, "", 0)
+    seen = read(tree, events, ["one", "index"])
+    assert seen.one.tolist() == [2.0, -1.0, -1.0]
+    assert seen.index.tolist() == [-1, 0, -1]
+    with pytest.raises(DataError, match="several containers .7, 9.; choose container"):
+        read(tree, events, ["several"])
 
 
 def test_other_formats_cannot_be_generated(ttbar_spec, tmp_path):
     spec = ttbar_spec.changed(format="mini", formats={"mini": {"trees": ["mini"]}})
     with pytest.raises(SpecError, match="'mini' cannot be generated.*PHYSLITE"):
         DOMAIN.make(spec, str(tmp_path), size=None, report=lambda *_: None)
-
-
-@pytest.mark.parametrize(("start", "stop"), [(0, 100), (29, 31), (30, 60), (99, 100), (5, 95)])
-def test_vectors_are_read_fast(start, stop):
-    with uproot.open(DATA / "physlite_zstd.root") as file:
-        tree = file["CollectionTree"]
-        ours = fast_read.arrays(tree, tree.keys(), start, stop)
-        theirs = tree.arrays(tree.keys(), entry_start=start, entry_stop=stop, how=dict)
-    assert {*ours} == {*theirs}
-    for name, column in theirs.items():
-        assert ours[name].type == column.type, name
-        assert ak.array_equal(ours[name], column), name
 
 
 def test_the_page_names_every_column():

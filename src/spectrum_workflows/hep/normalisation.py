@@ -15,6 +15,13 @@ SAME = 1e-6
 """Relative difference below which sums of weights are the same: weights have 24 bits."""
 
 
+SUMS = {
+    "Runs tree": "Runs tree with genEventSumw",
+    "bookkeeper": "bookkeeper AllExecutedEvents in MetaData",
+}
+"""What tells the sum of weights, in NanoAOD and in files of ATLAS."""
+
+
 @dataclass(frozen=True)
 class Generated:
     """The generated events that a simulated file stands for, as it tells them itself.
@@ -30,7 +37,7 @@ class Generated:
         has a negative weight, and the mean weight.
     runs : int
         Entries of the ``Runs`` tree.
-    told_by : str
+    told_by : {"Runs tree", "bookkeeper"}
         What tells it in such a file.
     """
 
@@ -40,7 +47,7 @@ class Generated:
     negative: float | None = None
     mean: float | None = None
     runs: int = 0
-    told_by: str = "Runs tree with genEventSumw"
+    told_by: str = "Runs tree"
 
     @property
     def equal(self) -> bool | None:
@@ -71,14 +78,14 @@ def sum_of_weights(generated: Generated, url: str, *, entries: int) -> float:
     """
     if generated.weights is None:
         raise DataError(
-            f"no {generated.told_by}, by which genweight normalises",
+            f"no {SUMS[generated.told_by]}, by which genweight normalises",
             url,
             'use files that have one; normalisation = "events" is right only for files'
             " that hold every generated event",
         )
     if entries and not generated.runs:
-        remedy = "make the file again with its Runs tree, or leave it out"
-        raise DataError(f"has {entries} events, but its Runs tree is empty", url, remedy)
+        remedy = f"make the file again with its {generated.told_by}, or leave it out"
+        raise DataError(f"has {entries} events, but its {generated.told_by} is empty", url, remedy)
     if not math.isfinite(generated.weights):
         remedy = "make the file again, or leave it out"
         raise DataError(f"its sum of generator weights is {generated.weights:g}", url, remedy)
@@ -102,7 +109,7 @@ def check_total(sample: str, number: float) -> None:
         raise DataError(
             f"the sum of generator weights is {number:g}",
             f"samples.{sample}",
-            "check the Runs trees of its files",
+            "check the Runs trees or bookkeepers of its files",
         )
 
 
@@ -128,6 +135,7 @@ def _skimmed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
     """That the files hold only some of the events that were generated."""
     told = [(url, n, made.events) for url, n, made in files if made.events is not None]
     short = [(url, n, events) for url, n, events in told if n < events]
+    place = next((made.told_by for *_, made in files), "")
     if not short:
         return ""
     url, n, events = short[0]
@@ -135,7 +143,7 @@ def _skimmed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
     times = f"{generated / held:.3g} times too high" if held else "too high"
     return (
         f'{sample}: normalisation = "events" divides by the {held} events in its files, but their'
-        f" Runs trees count {generated} generated ({url}: {n} of {events}): yields are {times};"
+        f" {place}s count {generated} generated ({url}: {n} of {events}): yields are {times};"
         ' use normalisation = "genweight"'
     )
 
@@ -151,8 +159,8 @@ def _summed(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
         if made.weights > MORE * held:
             return (
                 f'{sample}: normalisation = "events" divides by the events in its files, but the'
-                f" Runs tree of {url} has a sum of weights of {made.weights:g}, its events about"
-                f' {held:g}: yields are too high; use normalisation = "genweight"'
+                f" {made.told_by} of {url} has a sum of weights of {made.weights:g}, its events"
+                f' about {held:g}: yields are too high; use normalisation = "genweight"'
             )
     return ""
 
@@ -162,8 +170,8 @@ def _fewer(sample: str, files: Sequence[tuple[str, int, Generated]]) -> str:
     for url, n, made in files:
         if made.events is not None and n > made.events:
             return (
-                f"{sample}: {url} has {n} events, but its Runs tree counts {made.events} generated:"
-                " its sum of weights is too small"
+                f"{sample}: {url} has {n} events, but its {made.told_by} counts {made.events}"
+                " generated: its sum of weights is too small"
             )
     return ""
 

@@ -59,7 +59,7 @@ def derived(
         if source.values:
             values = np.array(source.values)
             column = _each([column], lambda flat: values[_within(flat, len(values))])
-        if source.unit:
+        if source.unit and source.definition is not None:
             column = _each([column], lambda flat: _divided(flat, UNITS[source.unit]))
         if source.type:
             column = _each([column], lambda flat: _typed(flat, np.dtype(source.type)))
@@ -73,12 +73,15 @@ def derived(
 def _plain(
     source: SourceSpec, branches: Mapping[str, ak.Array], links: Mapping[str, Links]
 ) -> ak.Array:
-    """The column in the file's own units."""
+    """The column; of a definition in the file's own unit."""
     if source.constant is not None:
         return _each([branches[source.like]], lambda flat: np.full(len(flat), source.constant))
     if source.link and not source.read:
         return positions(links[source.link], source.container)
     read = [branches[name] for name in source.read]
+    if source.unit and source.definition is None:  # before something stands in for what is missing
+        unit = UNITS[source.unit]
+        read = [ak.Array(_divided_lists(ak.to_layout(branch), unit)) for branch in read]
     if source.element is not None:
         number = source.element
         read = [ak.Array(_element(ak.to_layout(b), number, source.missing)) for b in read]
@@ -155,6 +158,14 @@ def _within(numbers: NDArray[Any], count: int) -> NDArray[np.int64]:
         number = whole[np.argmax(outside)]
         raise NotDerivedError(f"it is {number}, for which values has no entry")
     return whole
+
+
+def _divided_lists(layout: Any, by: int) -> Any:
+    """Numbers in another unit, in lists however deep."""
+    if not layout.is_list:
+        return ak.contents.NumpyArray(_divided(_numbers(layout), by))
+    lists = layout.to_ListOffsetArray64(True)
+    return ak.contents.ListOffsetArray(lists.offsets, _divided_lists(lists.content, by))
 
 
 def _divided(numbers: NDArray[Any], by: int) -> NDArray[Any]:

@@ -64,6 +64,11 @@ def links(keys: ak.Array, positions: ak.Array) -> Links:
     Parameters
     ----------
     keys, positions : ak.Array, shape (n_events,), (n_events, var) or (n_events, var, var)
+
+    Raises
+    ------
+    NoItemError
+        There is not a position for every key.
     """
     flat, depth = [], keys.ndim
     offsets = None
@@ -74,6 +79,8 @@ def links(keys: ak.Array, positions: ak.Array) -> Links:
             layout = layout.to_ListOffsetArray64(True)
             offsets, layout = np.asarray(layout.offsets), layout.content
         flat.append(np.asarray(ak.to_numpy(layout), np.int64))
+    if len(flat[0]) != len(flat[1]):
+        raise NoItemError(f"{len(flat[0])} links have {len(flat[1])} positions")
     return Links(flat[0], flat[1], offsets)
 
 

@@ -14,7 +14,7 @@ from spectrum_workflows.hep.normalisation import Generated
 
 TREE = "MetaData"
 
-TOLD_BY = "CutBookkeepers of AllExecutedEvents in MetaData"
+TOLD_BY = "bookkeeper"
 
 EVERY = "AllExecutedEvents"
 """Name of the bookkeeper of all events, with the nominal weight."""

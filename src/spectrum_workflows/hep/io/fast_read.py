@@ -25,22 +25,15 @@ from uproot.interpretation.numerical import AsDtype
 from spectrum_workflows.hep.io import buffers
 from spectrum_workflows.hep.io.basket import Basket, NotSimple
 
-VECTOR = 10
-"""Bytes before the items of a ``std::vector``: byte count, version, number of items."""
-
 
 @dataclass(frozen=True)
 class _Column:
-    """A branch that is read fast: its type as stored, and which of its baskets.
-
-    Every list of a ``std::vector`` has a header of some bytes; those with a counter have none.
-    """
+    """A branch that is read fast: its type as stored, and which of its baskets."""
 
     branch: Any
     dtype: np.dtype[Any]
     lists: bool
     numbers: tuple[int, ...]
-    header: int = 0
 
     @property
     def spans(self) -> list[tuple[int, int]]:
@@ -94,12 +87,12 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
 
 def _column(branch: Any, start: int, stop: int) -> _Column:
     """The type and the baskets of a branch that hold some entries."""
-    dtype, lists, header = _kind(branch)
+    dtype, lists = _kind(branch)
     edges = branch.entry_offsets
     if branch.embedded_baskets or stop > edges[-1]:
         raise NotSimple
     numbers = [k for k in range(branch.num_baskets) if edges[k] < stop and edges[k + 1] > start]
-    return _Column(branch, dtype, lists, tuple(numbers), header)
+    return _Column(branch, dtype, lists, tuple(numbers))
 
 
 def _packed(tree: Any, columns: Mapping[str, _Column]) -> Iterator[list[Any]]:
@@ -135,16 +128,6 @@ def _values(
     for k, basket in zip(column.numbers, stored, strict=True):
         first, last = max(start - edges[k], 0), min(stop, edges[k + 1]) - edges[k]
         unpacked = basket.unpacked()
-        if column.header:
-            assert fresh is not None  # a vector has no counter
-            within = basket.offsets(unpacked)[first : last + 1]
-            values, counts = _of_vectors(unpacked, within, column)
-            content[filled : filled + len(values)] = values
-            np.cumsum(counts, out=fresh[done + 1 : done + 1 + last - first])
-            fresh[done + 1 : done + 1 + last - first] += filled
-            filled += len(values)
-            done += last - first
-            continue
         if not column.lists:
             begin, end = first, last
         elif known is not None and last - first == basket.entries:
@@ -168,51 +151,15 @@ def _values(
     return content[:filled], known if fresh is None else fresh
 
 
-def _of_vectors(
-    unpacked: NDArray[np.uint8], within: NDArray[np.int32], column: _Column
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Values of the vectors of some entries, and how many each has.
-
-    A header ends with the number of items (TBufferFile's streaming of STL collections).
-    """
-    first = within[:-1].astype(np.int64) + column.header
-    nbytes = np.diff(within) - column.header
-    counts = (nbytes // column.dtype.itemsize).astype(np.int64)
-    if np.any(nbytes < 0) or np.any(counts * column.dtype.itemsize != nbytes):
-        raise NotSimple
-    if len(first) and not np.array_equal(_at(unpacked, first - 4, np.dtype(">i4")), counts):
-        raise NotSimple
-    before = np.cumsum(counts) - counts
-    skipped = np.repeat(first - before * column.dtype.itemsize, counts)
-    places = skipped + np.arange(len(skipped)) * column.dtype.itemsize
-    return _at(unpacked, places, column.dtype), counts
-
-
-def _at(
-    unpacked: NDArray[np.uint8], places: NDArray[np.int64], dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    """Numbers that begin at any bytes."""
-    if not len(places):
-        return np.empty(0, dtype)
-    if places.min() < 0 or places.max() + dtype.itemsize > len(unpacked):
-        raise NotSimple
-    everywhere = np.ndarray(
-        (len(unpacked) - dtype.itemsize + 1,), dtype, unpacked.data, strides=(1,)
-    )
-    numbers: NDArray[Any] = everywhere[places]
-    return numbers
-
-
-def _kind(branch: Any) -> tuple[np.dtype[Any], bool, int]:
-    """Type of the stored numbers, whether an entry is a list of them, and bytes before each."""
+def _kind(branch: Any) -> tuple[np.dtype[Any], bool]:
+    """Type of the stored numbers, and whether an entry is a list of them."""
     interpretation = branch.interpretation
     lists = isinstance(interpretation, AsJagged)
-    header = int(interpretation.header_bytes or 0) if lists else 0
-    if header and (header != VECTOR or branch.count_leaf is not None):
+    if lists and interpretation.header_bytes:
         raise NotSimple
     number = interpretation.content if lists else interpretation
     if type(number) is not AsDtype or number.from_dtype.kind not in "biuf" or number.inner_shape:
         raise NotSimple
     if number.to_dtype != number.from_dtype.newbyteorder("="):
         raise NotSimple
-    return number.from_dtype, lists, header
+    return number.from_dtype, lists

@@ -58,7 +58,8 @@ class SourceSpec(FrozenModel):
     element: NonNegativeInt | None = None
     """Which element, where a branch holds a vector for each event or item."""
     missing: Number | None = None
-    """Value where a link leads nowhere or there is no such element; refused if left out."""
+    """Value of the branch, in NanoAOD's unit, where a link leads nowhere or there is no such
+    element; refused if left out."""
     unit: Literal["", "MeV", "mm"] = ""
     """Unit in the file, of which NanoAOD's becomes: GeV, cm."""
     bits: NonNegativeInt | None = None
