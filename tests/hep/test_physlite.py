@@ -1,5 +1,7 @@
 """PHYSLITE of ATLAS under the names of NanoAOD: a real file, and one sample in both forms."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import awkward as ak
@@ -23,6 +25,7 @@ from spectrum_workflows.record import digest
 from .conftest import WORKFLOWS
 
 DATA = Path(__file__).parent / "data"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "physlite.md"
 REAL = str(DATA / "physlite.root")
 
 TOY = {
@@ -355,8 +358,18 @@ def test_other_formats_cannot_be_generated(ttbar_spec, tmp_path):
         DOMAIN.make(spec, str(tmp_path), size=None, report=lambda *_: None)
 
 
+def test_formats_of_the_page_are_read_from_the_real_file():
+    (text,) = re.findall(r"```toml\n(format = \"mine\".*?)```", PAGE.read_text(), re.S)
+    described = tomllib.loads(text)["formats"]["mine"]["columns"]
+    kept = ("Electron_dxy", "Electron_genPartIdx")
+    assert len(columns_of({name: described[name] for name in kept})) == 100
+    for name in {*described} - {*kept}:
+        with pytest.raises(DataError, match=f"no branch .*of which own makes {name!r}"):
+            columns_of({name: described[name]})  # of branches that the small file was left without
+
+
 def test_the_page_names_every_column():
-    page = (Path(__file__).parents[2] / "docs" / "howto" / "physlite.md").read_text()
+    page = PAGE.read_text()
     table = page.partition("| column |")[2].partition("\n\n")[0]
     for name in PHYSLITE.columns:
         collection, _, field = name.partition("_")
