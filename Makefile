@@ -17,6 +17,9 @@ SERVICES := environments/services.txt
 # and the stores; PYTEST_ARGS= runs all in one.
 PYTEST_ARGS ?= -n 4 --dist loadgroup
 
+# What Python compiles is kept: where this is set, every process compiles 2,000 modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help env demo lab test long cases lint docs services proof evidence cluster mutants lock clean
 
