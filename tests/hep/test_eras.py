@@ -538,3 +538,12 @@ def test_columns_of_all_eras_are_written_apart(spec, folder, tmp_path):
             assert own["processed"] == n
             assert own["normalisation"] == of.weights[sample]
             assert own["events"] == of.selected[sample, "two"]
+
+
+def test_workers_give_the_same_bits(spec, folder, dask_client):
+    spec = spec.changed(partition={"max_events": 150})
+    plan = DOMAIN.plan(spec, str(folder), client=dask_client)
+    options = {"on_error": "raise", "report": lambda *_: None}
+    there, _ = DOMAIN.run(spec, plan, client=dask_client, **options)
+    here, _ = DOMAIN.run(spec, plan, client=None, **options)
+    same(DOMAIN.arrays(here), DOMAIN.arrays(there), rtol=0)
