@@ -128,14 +128,27 @@ def collection(
     return ak.unflatten(flat, sum(counts.values()))
 
 
-def write(path: str, *, events: int = EVENTS, seed: int = SEED) -> None:
-    """Write a file of generated events."""
+def write(path: str, *, events: int = EVENTS, seed: int = SEED, cluster: int = 0) -> None:
+    """Write a file of generated events, in clusters of so many: one, if that is 0."""
     table, rng = json.loads(TABLE.read_text()), np.random.default_rng(seed)
+    with uproot.recreate(path, compression=uproot.ZSTD(5)) as file:
+        tree = None
+        for start in range(0, events, cluster or events):
+            stop = min(start + (cluster or events), events)
+            content = drawn_events(table, start, stop, rng)
+            if tree is None:
+                tree = file.mktree("Events", {n: ak.Array(c).type for n, c in content.items()})
+            tree.extend(content)
+
+
+def drawn_events(table: Mapping[str, Any], start: int, stop: int, rng: Any) -> dict[str, Any]:
+    """Collections and numbers of some events."""
     percentiles = np.array(table["percentiles"])
     known = {
         group: {kind: np.array([int(c, 36) for c in text]) for kind, text in found.items()}
         for group, found in table["counts"].items()
     }
+    events = stop - start
     draw = rng.integers(0, len(known["Jet"]["soft"]), events)
     content: dict[str, Any] = {}
     for group, found in known.items():
@@ -143,10 +156,8 @@ def write(path: str, *, events: int = EVENTS, seed: int = SEED) -> None:
         content[group] = collection(group, table["numbers"][group], counts, percentiles, rng)
     for branch, shape in table["numbers"][""].items():
         content[branch] = drawn(shape, percentiles, events, rng)
-    content["event"] = np.arange(1, events + 1).astype(np.uint64)
-    with uproot.recreate(path, compression=uproot.ZSTD(5)) as file:
-        tree = file.mktree("Events", {n: ak.Array(c).type for n, c in content.items()})
-        tree.extend(content)
+    content["event"] = np.arange(start + 1, stop + 1).astype(np.uint64)
+    return content
 
 
 def main() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import display, domain, record, storage
+from spectrum_workflows import display, domain, engine, record, storage
 from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import Domain, Plan
+from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.resuming import ledger_of
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.calibration import costs_of, save_costs
 from spectrum_workflows.stages import Stage
@@ -30,6 +32,8 @@ class Check:
         Workers at hand, or that the site will ask for.
     calibrated : bool
         Whether the CPU seconds follow from costs measured on this machine.
+    reused : tuple of str
+        What earlier runs have left of it that would be read, and why more would not.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Check:
     stages: tuple[Stage, ...] = ()
     workers: int = 1
     calibrated: bool = False
+    reused: tuple[str, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -50,6 +55,7 @@ class Check:
             "largest_memory": self.plan.largest_memory,
             "warnings": list(self.plan.warnings),
             "method": self.plan.method,
+            "reused": list(self.reused),
             "workers": self.workers,
             "calibrated": self.calibrated,
             "stages": [vars(stage) | {"wall_seconds": self.wall(stage)} for stage in self.stages],
@@ -70,6 +76,7 @@ class Check:
             ]
         if plan.method:
             lines.append(f"  method              {plan.method}")
+        lines += [f"  reused              {line}" for line in self.reused]
         warnings = [f"  warning: {w}" for w in plan.warnings]
         return "\n".join([*lines, *self._table(), *warnings])
 
@@ -88,6 +95,7 @@ class Check:
             )
         if plan.method:
             rows.append(("method", plan.method))
+        rows += [("reused", line) for line in self.reused]
         head = ("stage", "tasks", "CPU s", f"wall s, {self.workers} workers", "MB moved", "MB task")
         stages = [
             (
@@ -148,8 +156,22 @@ def check(spec: Any, place: Place) -> Check:
     science = domain.get(spec.workflow)
     with storage.using(place.stores):
         plan = completed(science.plan(spec, place.data), science, spec, place.data)
+        reused = _reused(spec, plan, place)
     stages = expected(spec, plan)
-    return Check(spec.name, plan, stages, _workers(place), bool(costs_of(spec.workflow)))
+    calibrated = bool(costs_of(spec.workflow))
+    return Check(spec.name, plan, stages, _workers(place), calibrated, reused)
+
+
+def _reused(spec: Any, plan: Plan, place: Place) -> tuple[str, ...]:
+    """What earlier runs have left; nothing where the results root cannot be read."""
+    science = domain.get(spec.workflow)
+    stamps = record.stamps(url for url, _ in plan.inputs)
+    ledger = ledger_of(spec, plan, place, science, stamps=stamps, resume=True, trust_weak=False)
+    try:
+        with engine.keeping(ledger):
+            return science.reusable(spec, plan)
+    except (SpectrumError, OSError):
+        return ()
 
 
 def completed(plan: Plan, science: Domain[Any, Any], spec: Any, data: str) -> Plan:

@@ -1,17 +1,19 @@
-"""What the ledgers below a results root hold: listed, verified, pruned."""
+"""What ledgers below a results root hold, and skims beside them: listed, verified, pruned."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from spectrum_workflows import storage
-from spectrum_workflows.engine.ledger import entries, unpacked
+from spectrum_workflows.engine.ledger import CONTENT, SKIMS, entries, unpacked
 from spectrum_workflows.errors import DataNotFoundError, SpectrumError
 from spectrum_workflows.resuming import FOLDER, KNOWN
 from spectrum_workflows.sites import Place
+from spectrum_workflows.storage.sealed import unsealed
 
 _REMEDY = "spectrum ledger list names them"
 
@@ -52,6 +54,34 @@ class Question:
     reached: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class KeptSkims:
+    """Skims of one content, which runs read instead of files.
+
+    Attributes
+    ----------
+    key : str
+        Hash of what they hold, the name of their folder.
+    workflow, name : str
+        Of the run that added to them last.
+    partitions : int
+        Of which there is one.
+    nbytes : int
+        Size of them all.
+    written : str
+        UTC time, ISO 8601, of the beginning of that run.
+    urls : tuple of str
+    """
+
+    key: str
+    workflow: str
+    name: str
+    partitions: int
+    nbytes: int
+    written: str
+    urls: tuple[str, ...]
+
+
 def questions(place: Place) -> list[Question]:
     """What earlier runs at a place have left to go on from; every entry is verified.
 
@@ -69,9 +99,47 @@ def questions(place: Place) -> list[Question]:
         return [_question(key, urls) for key, urls in _entries(place)]
 
 
+def skims(place: Place) -> list[KeptSkims]:
+    """The skims that earlier runs at a place have left; they are not read.
+
+    Parameters
+    ----------
+    place : Place
+        It need not be connected.
+
+    Raises
+    ------
+    SpectrumError
+        The results root cannot be read.
+    """
+    with storage.using(place.stores):
+        urls: dict[str, list[str]] = defaultdict(list)
+        for url in storage.files_below(_root(place, SKIMS)):
+            urls[url.split("/")[-2]].append(url)
+        return [_kept_skims(place, key, own) for key, own in sorted(urls.items())]
+
+
+def damaged_skims(place: Place) -> list[str]:
+    """URLs of skims that cannot be used: the next run that wants one replaces it.
+
+    Raises
+    ------
+    SpectrumError
+        The results root cannot be read.
+    """
+    damaged = []
+    with storage.using(place.stores):
+        for url in (url for one in skims(place) for url in one.urls):
+            try:
+                unsealed(storage.read_bytes(url))
+            except (SpectrumError, OSError):
+                damaged.append(url)
+    return damaged
+
+
 def prune(
     place: Place, keys: Iterable[str] = (), *, older_than: timedelta | None = None
-) -> list[Question]:
+) -> list[Question | KeptSkims]:
     """Remove what is kept, and say what it was.
 
     Parameters
@@ -79,7 +147,7 @@ def prune(
     place : Place
         It need not be connected.
     keys : iterable of str
-        Hashes of questions, or the beginnings of them; all, if none is given.
+        Hashes of questions and skims, or the beginnings of them; all, if none is given.
     older_than : timedelta, optional
         Of those, the ones to which nothing was added for so long.
 
@@ -90,23 +158,44 @@ def prune(
     SpectrumError
         The results root cannot be read or written.
     """
-    chosen, beginnings = questions(place), tuple(keys)
+    beginnings = tuple(keys)
+    chosen: list[Question | KeptSkims] = [*questions(place), *skims(place)]
     for beginning in beginnings:
-        if not any(question.key.startswith(beginning) for question in chosen):
+        if not any(one.key.startswith(beginning) for one in chosen):
             raise DataNotFoundError("no such question in the ledger", beginning, _REMEDY)
     if beginnings:
-        chosen = [question for question in chosen if question.key.startswith(beginnings)]
+        chosen = [one for one in chosen if one.key.startswith(beginnings)]
     if older_than is not None:
         limit = (datetime.now(UTC) - older_than).isoformat(timespec="seconds")
-        chosen = [question for question in chosen if question.written < limit]
+        chosen = [one for one in chosen if one.written < limit]
     with storage.using(place.stores):
-        for question in chosen:
-            storage.remove(storage.join(_root(place), question.key))
+        for one in chosen:
+            folder = FOLDER if isinstance(one, Question) else SKIMS
+            storage.remove(storage.join(_root(place, folder), one.key))
     return chosen
 
 
-def _root(place: Place) -> str:
-    return storage.join(place.results, f"{KNOWN}/{FOLDER}")
+def _root(place: Place, folder: str = FOLDER) -> str:
+    return storage.join(place.results, f"{KNOWN}/{folder}")
+
+
+def _kept_skims(place: Place, key: str, urls: list[str]) -> KeptSkims:
+    folder = storage.join(_root(place, SKIMS), key)
+    try:
+        about = json.loads(storage.read_bytes(storage.join(folder, CONTENT)))
+    except (SpectrumError, OSError, ValueError):
+        about = {}
+    own = tuple(url for url in urls if not url.endswith(f"/{CONTENT}"))
+    name, written = (str(about.get(word, "")) for word in ("name", "written"))
+    return KeptSkims(
+        key,
+        str(about.get("workflow", "")),
+        name,
+        len(own),
+        storage.size_below(folder),
+        written,
+        own,
+    )
 
 
 def _entries(place: Place) -> list[tuple[str, list[str]]]:

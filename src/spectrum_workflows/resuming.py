@@ -59,6 +59,7 @@ def ledger_of(
         after=settings.after,
         reading=resume,
         trusting=trust_weak,
+        known=storage.join(place.results, KNOWN),
     )
 
 

@@ -22,7 +22,7 @@ app = typer.Typer(
     help="""What runs have finished before they were ended, below the results root.
 
 A run that is given again goes on from there. Nothing is used for another question: other cuts,
-bins, input, code or libraries compute everything.
+bins, input, code or libraries compute everything. What a skim keeps serves other questions, too.
 """,
 )
 
@@ -44,16 +44,22 @@ def list_command(
     """List the questions of which something is kept, and how much."""
     from spectrum_workflows import ledgers
 
-    questions = ledgers.questions(_place(site, change, out))
+    place = _place(site, change, out)
+    questions, skims = ledgers.questions(place), ledgers.skims(place)
     if json:
-        screen.as_json({"questions": [asdict(one) for one in questions]})
+        listed = [{k: v for k, v in asdict(one).items() if k != "urls"} for one in skims]
+        screen.as_json({"questions": [asdict(one) for one in questions], "skims": listed})
         return
     for one in questions:
         finished = f"{one.finished:,} of {display.counted(one.partitions, 'partition')}"
         share = one.reached[-1] if one.reached else finished
         size = f"{display.counted(one.entries, 'object')}, {display.megabytes(one.nbytes)}"
         screen.text(f"{one.key[:12]}  {one.written}  {one.workflow} {one.name}: {share}; {size}")
-    if not questions:
+    for kept in skims:
+        number = display.counted(kept.partitions, "partition")
+        size = f"{number}, {display.megabytes(kept.nbytes)}"
+        screen.text(f"{kept.key[:12]}  {kept.written}  {kept.workflow} {kept.name}: skim of {size}")
+    if not (questions or skims):
         screen.text("nothing is kept")
 
 
@@ -64,14 +70,16 @@ def verify_command(
     """Read every entry and name those that are damaged; exits with 3 if there are any."""
     from spectrum_workflows import ledgers
 
-    questions = ledgers.questions(_place(site, change, out))
-    damaged = [url for one in questions for url in one.damaged]
+    place = _place(site, change, out)
+    questions, skims = ledgers.questions(place), ledgers.skims(place)
+    damaged = [url for one in questions for url in one.damaged] + ledgers.damaged_skims(place)
+    number = sum(one.entries for one in questions) + sum(one.partitions for one in skims)
     if json:
-        screen.as_json({"entries": sum(one.entries for one in questions), "damaged": damaged})
+        screen.as_json({"entries": number, "damaged": damaged})
     else:
         for url in damaged:
             screen.text(f"damaged: {url}")
-        whole = sum(one.entries for one in questions) - len(damaged)
+        whole = number - len(damaged)
         screen.text(f"entries that are whole: {whole:,}")
     if damaged:
         raise typer.Exit(3)

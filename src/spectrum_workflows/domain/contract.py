@@ -118,6 +118,10 @@ def _no_references(_spec: Any) -> tuple[str, ...]:
     return ()
 
 
+def _nothing_reusable(_spec: Any, _plan: Plan) -> tuple[str, ...]:
+    return ()
+
+
 def _no_code(_spec: Any) -> str:
     return ""
 
@@ -245,6 +249,9 @@ class Domain(Generic[S, R]):
     numbers : callable
         ``numbers(spec)``: JSON-ready values of the spec that decide what its partitions give:
         a run goes on from what was finished with the same.  By default all but the name.
+    reusable : callable
+        ``reusable(spec, plan)``: what earlier runs have left that this one would read instead of
+        its input, and why it would not, each in a line; asked within the ledger of the run.
     user_code : callable
         ``user_code(spec)``: what code a spec names that is not part of its
         science, or nothing; asked before any of it has run.
@@ -292,6 +299,7 @@ class Domain(Generic[S, R]):
     is_synthetic: Callable[[str], bool] = _not_synthetic
     references: Callable[[S], Iterable[str]] = _no_references
     numbers: Callable[[S], Any] = _numbers
+    reusable: Callable[[S, Plan], tuple[str, ...]] = _nothing_reusable
     user_code: Callable[[S], str] = _no_code
     libraries: tuple[str, ...] = ()
     converter: Converter | None = None

@@ -35,6 +35,10 @@ R = TypeVar("R")
 MAGIC = b"spectrum-workflows ledger 1\n"
 SUFFIX = ".entry"
 
+SKIMS, CONTENT = "skims", "content.json"
+"""Beside the ledgers: folder of what runs have left to be read instead of their input, and what
+every folder in it says of itself."""
+
 MOST_WAITING = 32
 """Nodes that wait to be written; of more, the smallest are left out."""
 
@@ -122,6 +126,8 @@ class Ledger:
         Whether what is there is used.
     trusting : bool
         Whether an input elsewhere is taken for the same by its identity without a checksum.
+    known : str
+        URL of the folder of all that runs have left; empty where a science leaves nothing else.
     """
 
     folder: str
@@ -131,6 +137,7 @@ class Ledger:
     after: float = 30.0
     reading: bool = True
     trusting: bool = False
+    known: str = ""
     begun: float = field(default_factory=time.monotonic)
 
     @property

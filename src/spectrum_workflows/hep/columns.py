@@ -50,6 +50,8 @@ class RequestedColumns:
         How the sample is normalised; not at all if it is empty.
     inputs : tuple of str
         What corrections need besides, and the selection does not see.
+    conditions : tuple of str
+        What the conditions of a skim look at.
     format : Format or None
         What makes the columns of the files' branches; NanoAOD, whose columns are branches, if none.
     """
@@ -64,6 +66,7 @@ class RequestedColumns:
     vetoing: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     format: Format | None = None
+    conditions: tuple[str, ...] = ()
 
     @property
     def bits(self) -> tuple[str, ...]:
@@ -88,6 +91,7 @@ class RequestedColumns:
             names += sources(self.fallback(name)) if name in lacking else [name]
         names += [name for name in self.bits if name not in lacking]
         names += CERTIFICATION if self.certified else ()
+        names += self.conditions
         return tuple(dict.fromkeys(names))
 
     def fallbacks_used(self, have: Iterable[str]) -> tuple[str, ...]:
@@ -289,6 +293,8 @@ def to_keep(spec: HepSpec) -> list[str]:
     of_samples = [name for sample in spec.samples.values() for name in sample.columns]
     perhaps = [*spec.simulation_columns, *of_samples, *fallbacks_used, *CERTIFICATION, GENERATED]
     perhaps += spec.object_columns
+    if spec.skim is not None:
+        perhaps += [*spec.skim.decided_by, *spec.skim.columns]
     return list(dict.fromkeys([*keep, *(f"{name}?" for name in perhaps if name not in keep)]))
 
 

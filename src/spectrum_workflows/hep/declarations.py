@@ -55,6 +55,8 @@ OF_A_SAMPLE = ("files", "label", "cross_section", "luminosity")
 def numbers(spec: HepSpec) -> dict[str, Any]:
     """What of a spec decides the fills of its partitions."""
     table = spec.model_dump(mode="json", exclude={*OF_THE_RESULT})
+    if spec.skim is not None:
+        table["skim"].pop("columns")  # they are kept, and decide nothing
     eras = table["eras"].values()
     for sample in (s for whose in (table, *eras) for s in whose["samples"].values()):
         for key in OF_A_SAMPLE:

@@ -7,7 +7,7 @@ from spectrum_workflows.hep.columns import to_keep
 from spectrum_workflows.hep.io.convert import convert
 from spectrum_workflows.hep.plan.files import inputs
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.workflow import statistics, unfolding_report
+from spectrum_workflows.hep.workflow import skims, statistics, unfolding_report
 
 DOMAIN = Domain(
     name="hep",
@@ -35,6 +35,7 @@ DOMAIN = Domain(
     is_synthetic=synthetic.is_synthetic,
     references=declarations.references,
     numbers=declarations.numbers,
+    reusable=skims.describe,
     user_code=declarations.user_code,
     libraries=declarations.LIBRARIES,
     converter=Converter(".root", convert, to_keep, target=".root", entries="events"),

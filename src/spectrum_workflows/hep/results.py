@@ -55,6 +55,8 @@ def summary(result: HepResult) -> dict[str, Any]:
     out |= filter_flow.summary(result) | cut_flow.summary(result)
     if result.columns is not None:
         out["columns_out"] = dict(vars(result.columns))
+    if result.skimmed:
+        out["events_of_skims"] = result.skimmed
     if result.luminosities:
         out["luminosity"] = {s: dict(vars(of)) for s, of in result.luminosities.items()}
     if result.synthetic:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from spectrum_workflows.hep.io.read import read
 from spectrum_workflows.hep.io.rootfile import OpenTree, open_tree
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.observables import LARGEST_WEIGHT
+from spectrum_workflows.hep.select.requirements import fulfilled
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.select.vetoing import look_up
 from spectrum_workflows.hep.select.workload import Workload
@@ -26,6 +27,7 @@ from spectrum_workflows.hep.spec.event_filters import (
     OVERLAPS,
     PRESELECT,
     READ,
+    SKIM,
     TRIGGERS,
 )
 from spectrum_workflows.hep.types import Events
@@ -102,21 +104,26 @@ def prepare(tree: OpenTree, events: Events, workload: Workload) -> PreparedEvent
         weights, runs or trigger bits that cannot be.
     """
     requested = workload.requested[events.sample]
-    events = replace(events, fallbacks_used=_fallbacks_used(tree, events, requested))
+    events = with_fallbacks(tree.names, events, requested)
     branches = read(tree, events, requested.read(events.fallbacks_used), requested=requested)
-    _check_numbers(branches, events, requested)
+    check_numbers(branches, events, requested)
     filtered = filter_events(branches, events, workload)
     return PreparedEvents(filtered.seen, selection_for(events, workload), filtered.left)
 
 
-def _fallbacks_used(tree: OpenTree, events: Events, requested: RequestedColumns) -> tuple[str, ...]:
-    """Columns and triggers that the file of a partition lacks: as the plan says, or it is refused.
+def with_fallbacks(have: Collection[str], events: Events, requested: RequestedColumns) -> Events:
+    """The partition with the columns and triggers that its file lacks: as the plan says.
 
     Of a file that nobody has looked into the plan knows what its sample's first lacks.
+
+    Raises
+    ------
+    DataError
+        The plan says something else.
     """
     if not (requested.fallbacks or requested.absent):
-        return ()
-    lacking = requested.fallbacks_used(tree.names)
+        return replace(events, fallbacks_used=())
+    lacking = requested.fallbacks_used(have)
     if events.uuid and lacking != events.fallbacks_used:
         raise DataError("file has changed since the run was planned", events.where, "run again")
     if requested.alike(lacking) != requested.alike(events.fallbacks_used):
@@ -125,7 +132,7 @@ def _fallbacks_used(tree: OpenTree, events: Events, requested: RequestedColumns)
             events.url,
             "make two samples of them: what stands in may select otherwise",
         )
-    return lacking
+    return replace(events, fallbacks_used=lacking)
 
 
 def beginning(seen: ak.Array) -> str:
@@ -152,7 +159,7 @@ def generator_weights(seen: ak.Array) -> NDArray[np.float64]:
     return np.array(seen[columns.GENERATED], np.float64)
 
 
-def _check_numbers(branches: ak.Array, events: Events, requested: RequestedColumns) -> None:
+def check_numbers(branches: ak.Array, events: Events, requested: RequestedColumns) -> None:
     """Refuse events whose weight, run or trigger bits cannot be what they should be.
 
     Raises
@@ -206,7 +213,14 @@ def selection_for(events: Events, workload: Workload) -> Selection:
     return workload.selection.with_cuts(changed) if changed else workload.selection
 
 
-def filter_events(branches: ak.Array, events: Events, workload: Workload) -> FilteredEvents:
+def filter_events(
+    branches: ak.Array,
+    events: Events,
+    workload: Workload,
+    *,
+    left: Mapping[str, NDArray[np.float64]] | None = None,
+    fulfilling: bool = False,
+) -> FilteredEvents:
     """The events that count, with the columns of the selection.
 
     Parameters
@@ -216,18 +230,25 @@ def filter_events(branches: ak.Array, events: Events, workload: Workload) -> Fil
     events : Events
         The partition.
     workload : Workload
+    left : mapping of str to ndarray, shape (3,), optional
+        What is known of those that are left by the file's filters: all of them are.
+    fulfilling : bool
+        Whether all of them fulfil the conditions of the skim.
     """
     requested = workload.requested[events.sample]
     seen = columns.as_selection_sees(branches, requested, events.fallbacks_used)
-    masks = dict(_masks(branches, events, workload))
-    passed = np.ones(len(seen), np.bool_)
-    counted: dict[str, NDArray[np.float64]] = {}
     rows = workload.filter_rows.get(events.sample, ())
-    for row, mask in {**({READ: passed} if rows else {}), **masks}.items():
-        passed = passed & mask
+    counted = {row: counts for row, counts in (left or {}).items() if row in rows}
+    if left is None:
+        passed, counted = _filtered(seen, branches, events, workload)
+        if passed is not None:
+            seen, branches = seen[passed], branches[passed]
+    if workload.require is not None:
+        passed = _fulfilling(branches, workload, known=fulfilling)
         if rows:
-            counted[row] = _left(seen, passed, requested)
-    seen = seen[passed] if masks else seen
+            counted[SKIM] = _left(seen, passed, requested)
+        if left is None or not fulfilling:
+            seen = ak.to_packed(seen[passed])  # as they come from a skim
     if workload.preselect:
         passed = _preselected(seen, selection_for(events, workload), workload.preselect)
         if rows:
@@ -243,6 +264,42 @@ def filter_events(branches: ak.Array, events: Events, workload: Workload) -> Fil
             counted[row] = _left(seen, passed, requested)
         seen = vetoed.seen[passed]
     return FilteredEvents(seen, counted)
+
+
+def _fulfilling(branches: ak.Array, workload: Workload, *, known: bool) -> NDArray[np.bool_]:
+    """Which events fulfil the conditions of the skim: all, if that is known."""
+    if known:
+        return np.ones(len(branches), np.bool_)
+    return fulfilled(branches, workload.require or {})
+
+
+def kept(
+    branches: ak.Array, events: Events, workload: Workload
+) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
+    """Which events a skim keeps, shape (n_events,), and what is left by the file's filters.
+
+    What one event is, no other decides.
+    """
+    requested = workload.requested[events.sample]
+    seen = columns.as_selection_sees(branches, requested, events.fallbacks_used)
+    passed, counted = _filtered(seen, branches, events, workload)
+    mask = fulfilled(branches, workload.require or {})
+    return mask if passed is None else mask & passed, counted
+
+
+def _filtered(
+    seen: ak.Array, branches: ak.Array, events: Events, workload: Workload
+) -> tuple[NDArray[np.bool_] | None, dict[str, NDArray[np.float64]]]:
+    """Which events pass all of the file's filters, if there are any; what is left by each."""
+    masks = dict(_masks(branches, events, workload))
+    passed = np.ones(len(seen), np.bool_)
+    counted: dict[str, NDArray[np.float64]] = {}
+    rows = workload.filter_rows.get(events.sample, ())
+    for row, mask in {**({READ: passed} if rows else {}), **masks}.items():
+        passed = passed & mask
+        if rows:
+            counted[row] = _left(seen, passed, workload.requested[events.sample])
+    return passed if masks else None, counted
 
 
 def _masks(

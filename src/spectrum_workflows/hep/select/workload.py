@@ -23,6 +23,8 @@ from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 from spectrum_workflows.hep.spec.eras import EraSample, era_of, era_samples, name_of
+from spectrum_workflows.hep.spec.skim import RequirementSpec
+from spectrum_workflows.hep.types.skims import Skims
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,13 @@ class Workload:
         Rows of every sample that count what is left before the selection; see `HepSpec`.
     models : Models
         Trained models that the spec names.
+    require : mapping of str to RequirementSpec or None
+        Conditions without which the selection sees no event; None where there is no skim.
+    skims : mapping of str to Skims
+        Where skims of the partitions of every sample are.
+    checked : frozenset of str
+        First entries of partitions whose events are selected whether they fulfil the conditions
+        or not, to see that none is lost.
     """
 
     requested: Mapping[str, RequestedColumns]
@@ -109,6 +118,9 @@ class Workload:
     columns_out: ColumnsOutSpec | None = None
     filter_rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     models: Models = field(default_factory=Models)
+    require: Mapping[str, RequirementSpec] | None = None
+    skims: Mapping[str, Skims] = field(default_factory=dict)
+    checked: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -193,6 +205,7 @@ def load_workload(spec: HepSpec) -> Workload:
         _columns_out(spec),
         {title: s.spec.filter_rows(s.name) for title, s in samples.items()},
         models,
+        None if spec.skim is None else dict(spec.skim.require),
     )
 
 
@@ -247,6 +260,7 @@ def _requested(
         vetoing=tuple(trigger.path for trigger in vetoing),
         filters=tuple(flag.path for flag in filters),
         format=spec.format_of(name),
+        conditions=() if spec.skim is None else spec.skim.decided_by,
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.spec import HepSpec
 
 READ, TRIGGERS, OVERLAPS = "read", "triggers", "primary_datasets"
-GOOD_RUNS, PRESELECT = "good_runs", "preselect"
+GOOD_RUNS, SKIM, PRESELECT = "good_runs", "skim", "preselect"
 """Rows of the events that are left, besides those of flags and maps."""
 
 
@@ -114,6 +114,7 @@ def rows_of(spec: HepSpec, sample: str) -> tuple[str, ...]:
     rows += [OVERLAPS] if vetoing_of(spec, sample) else []
     rows += [GOOD_RUNS] if spec.good_runs and spec.samples[sample].data else []
     rows += [described.path for described in filters_of(spec, sample)]
+    rows += [SKIM] if spec.skim is not None else []
     rows += [PRESELECT] if spec.preselect else []
     rows += [row_of(name) for name, m in maps_of(spec, sample).items() if m.drop == "events"]
     return tuple(rows)

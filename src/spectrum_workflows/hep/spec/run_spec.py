@@ -25,6 +25,7 @@ from spectrum_workflows.hep.spec import (
     formats,
     objects_check,
     regions,
+    skim,
     unfolding,
     veto_maps,
 )
@@ -47,6 +48,7 @@ from spectrum_workflows.hep.spec.objects import MetSpec, ObjectSpec, column_of
 from spectrum_workflows.hep.spec.physlite import SHIPPED
 from spectrum_workflows.hep.spec.regions import Categories, RegionSpec
 from spectrum_workflows.hep.spec.samples import SampleSpec
+from spectrum_workflows.hep.spec.skim import SkimSpec
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.spec.variations import VariationSpec
 from spectrum_workflows.hep.spec.veto_maps import VetoMapSpec
@@ -186,6 +188,8 @@ class HepSpec(FrozenModel):
     """What is filled: one table per histogram."""
     columns_out: ColumnsOutSpec | None = None
     """Columns of selected events that are written as files."""
+    skim: SkimSpec | None = None
+    """The loosest selection of all variations, whose events are kept for the next run."""
     fit: FitSpec | None = None
     """The likelihood fit of the histograms."""
     synthetic: EventGenerationSpec | None = None
@@ -236,6 +240,7 @@ class HepSpec(FrozenModel):
             objects_check.check(self)
         fit_check.check(self)
         unfolding.check(self)
+        skim.check(self)
         return self
 
     @model_validator(mode="after")

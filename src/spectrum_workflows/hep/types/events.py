@@ -105,6 +105,8 @@ class FileRead:
         Whether this package generated its events.
     blocks : Blocks or None
         Its luminosity blocks; None where they are not asked for.
+    skimmed : int
+        Events of partitions of which a skim was read, not the file.
     """
 
     read: int
@@ -115,6 +117,7 @@ class FileRead:
     beginning: str = ""
     synthetic: bool = False
     blocks: Blocks | None = field(default=None, compare=False)
+    skimmed: int = field(default=0, compare=False)
 
     def __add__(self, other: FileRead) -> FileRead:
         return FileRead(
@@ -126,6 +129,7 @@ class FileRead:
             self.beginning or other.beginning,
             self.synthetic or other.synthetic,
             self.blocks + other.blocks if self.blocks and other.blocks else None,
+            self.skimmed + other.skimmed,
         )
 
 

@@ -51,6 +51,8 @@ class HepResult:
         Files of columns that were written.
     evaluation : Evaluation
         What the spec asks of the likelihood besides.
+    skimmed : int
+        Events of partitions of which a skim was read, not the file.
     """
 
     spec: HepSpec
@@ -68,6 +70,7 @@ class HepResult:
     filter_flows: Mapping[str, FilterFlow] = field(default_factory=dict)
     eras: Mapping[str, HepResult] = field(default_factory=dict)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    skimmed: int = 0
 
     @property
     def origin(self) -> str:

@@ -11,12 +11,8 @@ import numpy as np
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.columns import records
-from spectrum_workflows.hep.io import runs
-from spectrum_workflows.hep.io.blocks import read_blocks
 from spectrum_workflows.hep.io.columns_out import Share, write_columns
-from spectrum_workflows.hep.io.read import check_unchanged
 from spectrum_workflows.hep.io.rootfile import OpenTree
-from spectrum_workflows.hep.normalisation import sum_of_weights
 from spectrum_workflows.hep.select.columns_out import selected_columns
 from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import (
@@ -29,26 +25,25 @@ from spectrum_workflows.hep.select.selection import located
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.spec.columns_out import WEIGHT
 from spectrum_workflows.hep.types import ColumnFile, Events, FileRead, Filled
+from spectrum_workflows.hep.workflow.reading import account, read_events
+from spectrum_workflows.hep.workflow.skim_check import refuse_selected
 
 
 def fill(events: Events, workload: Workload) -> Filled:
     """Read one partition, select its events, and fill them into histograms.
 
-    The store is asked once for the state of the file: everything below is given the open tree.
-
     Raises
     ------
     DataError, SpecError, PartitionError
-        As `preparing.prepare`, the selection and `histogram.filled`.
+        As `read_events`, the selection and `histogram.filled`.
     """
     sample = events.sample
-    tree = open_events(events, workload)
-    file = _file_read(tree, events, workload)  # before it can be exchanged
     if not events.size:
-        written = _nothing_written(tree, events, workload, file)
-        return Filled({}, {}, {sample: 0}, {(sample, events.url): file}, written=written)
-    prepared = prepare(tree, events, workload)
-    seen, selection = prepared.seen, prepared.selection
+        return _fill_nothing(events, workload)
+    part = read_events(events, workload)
+    seen, selection, file = part.seen, part.selection, part.file
+    if part.rejected is not None:
+        refuse_selected(part.rejected, selection, workload, sample)
     if not events.start:
         file = replace(file, beginning=beginning(seen))
     weights = None
@@ -75,8 +70,17 @@ def fill(events: Events, workload: Workload) -> Filled:
     except SpectrumError as error:
         raise located(error, events.where, selection) from error.__cause__
     written = () if columns is None else (_written(columns, events, workload, file),)
-    left = {(sample, row): counts for row, counts in prepared.left.items()}
+    left = {(sample, row): counts for row, counts in part.left.items()}
     return replace(filled, files={(sample, events.url): file}, written=written, left=left)
+
+
+def _fill_nothing(events: Events, workload: Workload) -> Filled:
+    """A file without events, whose identity and sum of weights count."""
+    tree = open_events(events, workload)
+    file = account(tree, events, workload)  # before it can be exchanged
+    written = _nothing_written(tree, events, workload, file)
+    sample = events.sample
+    return Filled({}, {}, {sample: 0}, {(sample, events.url): file}, written=written)
 
 
 def _written(columns: ak.Array, events: Events, workload: Workload, file: FileRead) -> ColumnFile:
@@ -108,27 +112,3 @@ def _nothing_written(
     ]
     columns = {name: seen[name][:0] for name in own} | {WEIGHT: ak.Array(np.zeros(0))}
     return (_written(records(columns), events, workload, file),)
-
-
-def _file_read(tree: OpenTree, events: Events, workload: Workload) -> FileRead:
-    """Account of the file of a partition: events read here, identity, sum of weights."""
-    check_unchanged(tree, events)
-    requested = workload.requested[events.sample]
-    total = 0.0
-    if requested.generator_weighted:
-        total = sum_of_weights(runs.read_generated(tree), tree.url, entries=tree.entries)
-    return FileRead(
-        read=events.size,
-        entries=tree.entries,
-        sum_of_weights=total,
-        content=f"{tree.uuid} {tree.nbytes}",
-        fallbacks_used=requested.fallbacks_used(tree.names) if events.size else (),
-        synthetic=tree.synthetic,
-        blocks=read_blocks(tree, events) if _counts_blocks(events, workload) else None,
-    )
-
-
-def _counts_blocks(events: Events, workload: Workload) -> bool:
-    """Whether the luminosity of a sample is asked for."""
-    table = workload.inputs_of(events.sample).luminosity_table
-    return table is not None and events.sample in workload.data

@@ -23,6 +23,7 @@ from spectrum_workflows.hep.workflow.event_tasks import fill
 from spectrum_workflows.hep.workflow.repeatability import watched
 from spectrum_workflows.hep.workflow.self_check import check_corrections
 from spectrum_workflows.hep.workflow.sketching import sketch
+from spectrum_workflows.hep.workflow.skims import with_skims
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,7 +49,7 @@ def run(
     """
     workload = load_workload(spec)
     changed = _changed_code(spec, plan, workload)
-    workload = with_folder(workload, spec, plan)
+    workload = with_skims(with_folder(workload, spec, plan), spec, plan)
     run = Run(plan.partitions, client, on_error, report, f"hep-{spec.name}")
     with one_thread(), _watched(spec, workload, plan, client) as repeated:
         kept = codec(spec) if spec.columns_out is None else None  # files may not be there any more
@@ -66,6 +67,7 @@ def run(
         notes=(*notes, *result.notes),
         missing=tuple(missing),
         synthetic=tuple(dict.fromkeys(map(name_of, synthetic))),
+        skimmed=sum(file.skimmed for file in filled.files.values()),
     )
     result = replace(result, columns=finish(filled, result, workload))
     if spec.fit is not None:

@@ -10,7 +10,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,9 @@ from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.elsewhere import in_two
 from spectrum_workflows.hep.select.observables import check_regions
 from spectrum_workflows.hep.select.observing import observe
-from spectrum_workflows.hep.select.preparing import open_events, prepare
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.types import Events, Observable
+from spectrum_workflows.hep.workflow.reading import read_some
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -108,19 +108,18 @@ def answers_of(
 
 
 def _sampled(workload: Workload, partitions: Sequence[Any]) -> list[Events]:
-    """The first events of simulation, and of data."""
+    """The first partition of simulation, and of data."""
     first: dict[bool, Events] = {}
     for events in partitions:
         if events.size:
             first.setdefault(events.sample in workload.data, events)
-    few = 2 * EVENTS
-    return [replace(e, stop=e.start + min(few, e.size)) for e in first.values()]
+    return [*first.values()]
 
 
 def _pieces(events: Events, workload: Workload) -> list[tuple[str, ak.Array, Any]]:
-    prepared = prepare(open_events(events, workload), events, workload)
-    seen, half = prepared.seen, (len(prepared.seen) + 1) // 2
-    return [(events.sample, part, prepared.selection) for part in (seen[:half], seen[half:])]
+    few = read_some(events, workload, 2 * EVENTS)
+    seen, half = few.seen, (len(few.seen) + 1) // 2
+    return [(events.sample, part, few.selection) for part in (seen[:half], seen[half:])]
 
 
 def _answer(workload: Workload, sample: str, events: ak.Array, selection: Any) -> Answer:

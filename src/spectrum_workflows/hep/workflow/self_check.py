@@ -15,8 +15,8 @@ import numpy as np
 from spectrum_workflows.engine import Reduction
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep.select.observing import observe
-from spectrum_workflows.hep.select.preparing import open_events, prepare
 from spectrum_workflows.hep.select.selection import located
+from spectrum_workflows.hep.workflow.reading import read_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,16 +53,14 @@ def _sampled(partitions: Sequence[Events], workload: Workload) -> list[Events]:
     for sample in workload.declarations.samples:
         own = [p for p in partitions if p.sample == sample and p.size]
         spread = {len(own) * k // PIECES for k in range(PIECES)} if own else set()
-        out += [
-            replace(own[k], stop=min(own[k].stop, own[k].start + EVENTS)) for k in sorted(spread)
-        ]
+        out += [own[k] for k in sorted(spread)]
     return out
 
 
 def _events(events: Events, workload: Workload) -> int:
     """How many events were looked at."""
-    prepared = prepare(open_events(events, workload), events, workload)
-    seen, selection = prepared.seen, prepared.selection
+    few = read_some(events, workload, EVENTS)
+    seen, selection = few.seen, few.selection
     try:
         observed = observe(seen, selection, workload, events.sample)
         if workload.select_varied:
