@@ -157,6 +157,7 @@ LAYERS = {
         "front",
         "ledgers",
         "resuming",
+        "scaling",
         "acting",
         "live",
         "showing",

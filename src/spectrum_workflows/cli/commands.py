@@ -7,6 +7,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -158,6 +159,10 @@ def check_command(
     change: SetBoth = None,
     data: Data = None,
     no_user_code: NoUserCode = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Say also what so many workers need, and their first limit."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say what a run would do: partitions, bytes, memory, stages. Computes no partition.
@@ -167,6 +172,7 @@ def check_command(
     before any of its code has run.
     """
     from spectrum_workflows import checking
+    from spectrum_workflows.scaling import scale
     from spectrum_workflows.sites import Place, load_site
 
     asked = question(spec, change, site=site, no_user_code=no_user_code)
@@ -174,10 +180,14 @@ def check_command(
     place = Place(profile, data or profile.data, profile.results)
     with data_can_be_made(spec, asked.spec):
         check = checking.check(asked.spec, place)
+    many = None
+    if workers is not None:
+        check = replace(check, workers=workers)
+        many = scale(check.plan, check.stages, workers)
     if json:
-        screen.as_json(check.summary)
+        screen.as_json(check.summary | ({"scale": many.summary} if many else {}))
     else:
-        screen.text(str(check))
+        screen.text("\n".join(map(str, filter(None, (check, many)))))
 
 
 @app.command("calibrate")
