@@ -180,7 +180,7 @@ PURE = {
 }
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "bdsf", "casacore", "cloudpickle", "fsspec", "h5py"),
-    *("bokeh", "matplotlib", "mplhep", "numcodecs", "pyarrow", "pydantic"),
+    *("bokeh", "matplotlib", "mplhep", "numcodecs", "platformdirs", "pyarrow", "pydantic"),
     *("uproot", "xarray", "xxhash", "zarr"),
 }
 DASK = {"dask", "distributed"}

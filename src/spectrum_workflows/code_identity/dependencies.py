@@ -7,8 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spectrum_workflows.code_identity import kept_sources, source, trees
 from spectrum_workflows.code_identity.content import content_of, sha256
 from spectrum_workflows.code_identity.data_files import named_files
 from spectrum_workflows.code_identity.modules import file_of, is_released, modules_below
@@ -24,7 +26,6 @@ from spectrum_workflows.errors import OtherCodeError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from importlib.machinery import ModuleSpec
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def _code_of(question: _Question) -> Code:
         search.follow(name)
     for name in whole:
         search.take_package(name)
+    search.keep_own_sources()
     verbatim = any(looks_at_itself(source) for source in search.sources.values())
     modules = [
         Module(name, source.content, source.content if verbatim else source.tree)
@@ -240,8 +242,15 @@ class _ModuleSearch:
         if path is None:
             return False
         self.contents[name], self.paths[name] = content_at(name, path), path
-        self.sources[name] = parsed(self.contents[name], str(path))
+        self.sources[name] = _source_of(name, self.contents[name], path)
         return True
+
+    def keep_own_sources(self) -> None:
+        """Let the next process find what this one has parsed of our own package."""
+        known = kept_sources.recall(_parser())
+        own = {one.content: one for name, one in self.sources.items() if is_ours(name)}
+        if own.keys() - known.keys():
+            kept_sources.keep(own, _parser())
 
     def data_files(self) -> Iterator[tuple[Path, Path]]:
         """Data files that the modules name, each with the folder that its package is in."""
@@ -257,6 +266,19 @@ class _ModuleSearch:
                 dict.fromkeys(self.paths[name].parent for name in names),
             )
             yield from ((path, base) for path in files if path not in code)
+
+
+def _source_of(name: str, content: bytes, path: Path) -> Source:
+    """The source of a module; of ours as it was parsed before, if it is the same."""
+    known = kept_sources.recall(_parser()).get(sha256(content)) if is_ours(name) else None
+    return known or parsed(content, str(path))
+
+
+@lru_cache(maxsize=1)
+def _parser() -> str:
+    """Identity of the code that parses, here and in Python."""
+    texts = [Path(module.__file__ or "").read_bytes() for module in (source, trees)]
+    return sha256(repr((texts, sys.version_info[:2])).encode())
 
 
 def _imported_by(name: str, source: Source, path: Path) -> list[str]:
