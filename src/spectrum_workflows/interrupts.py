@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 import traceback
 from _thread import interrupt_main
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ DEAF_FUNCTIONS = {"_gc_callback", "__del__"}
 DEAF_MODULES = {"weakref", "_weakrefset"}
 SOON = 0.05
 """Seconds after which an interrupt that would not have been heard is given again."""
+PATIENCE = 5.0
+"""Seconds for which it is given again."""
 
 
 def is_deaf(frame: FrameType | None) -> bool:
@@ -31,8 +34,29 @@ def is_deaf(frame: FrameType | None) -> bool:
     return False
 
 
-def interrupt_soon() -> None:
-    """Interrupt the main thread again in a moment, in whatever it waits for by then."""
+_deaf_since: float | None = None
+
+
+def postpone_if_deaf(frame: FrameType | None) -> bool:
+    """Give an interrupt again in a moment where Python would only note it.
+
+    What does not return from there within `PATIENCE` is interrupted all the same.
+    """
+    global _deaf_since  # noqa: PLW0603
+    if not is_deaf(frame):
+        _deaf_since = None
+        return False
+    now = time.monotonic()
+    _deaf_since = now if _deaf_since is None else _deaf_since
+    if now - _deaf_since > PATIENCE:
+        _deaf_since = None
+        return False
+    _interrupt_soon()
+    return True
+
+
+def _interrupt_soon() -> None:
+    """Interrupt the main thread again, in whatever it waits for by then."""
     main = threading.main_thread().ident
     if main is not None and hasattr(signal, "pthread_kill"):
         threading.Timer(SOON, signal.pthread_kill, (main, signal.SIGINT)).start()
@@ -52,9 +76,7 @@ def hearing_interrupts() -> Iterator[None]:
         return
 
     def hear(number: int, frame: FrameType | None) -> None:
-        if is_deaf(frame):
-            interrupt_soon()
-        else:
+        if not postpone_if_deaf(frame):
             before(number, frame)
 
     signal.signal(signal.SIGINT, hear)

@@ -78,7 +78,7 @@ def question_of(spec: Any, plan: Plan, science: Domain[Any, Any]) -> str:
         "workflow": science.name,
         "numbers": science.numbers(spec),
         "code": plan.code,
-        "inputs": sorted(identity for name, identity in plan.inputs if _is_data(name, sources)),
+        "inputs": [identity for name, identity in plan.inputs if _is_data(name, sources)],
         "versions": record.machine(science.libraries)["versions"],
         "arithmetic": arithmetic.arithmetic(),
         "items": [_item(item, identities) for item in plan.partitions],

@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+from dataclasses import replace
 
 import awkward as ak
 import numpy as np
@@ -12,10 +14,13 @@ from spectrum_workflows import load_site, run
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep import DOMAIN, declarations, profiles
 from spectrum_workflows.hep.columns import to_keep
+from spectrum_workflows.hep.select.preparing import selection_for
 from spectrum_workflows.hep.select.workload import load_workload
 from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.types import Events
 from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.hep.workflow.event_tasks import fill
+from spectrum_workflows.resuming import question_of
 from spectrum_workflows.sites import Place
 from spectrum_workflows.specs import merged_tables, parse, read_toml
 
@@ -390,6 +395,34 @@ def test_the_processed_luminosity_is_that_of_the_tables(result):
     ]
 
 
+def test_the_luminosity_of_the_sum_is_known_if_that_of_every_era_is(spec, folder):
+    _, other = run_of(spec.changed(eras={"2017": {"luminosity_table": ""}}), folder)
+    assert [*other.luminosities] == ["electrons"]
+
+
+def test_cuts_of_a_fallback_come_after_those_of_an_era(spec):
+    fallback = {"constant": 0.0, "cuts": {"jet_pt": 33.0}}
+    changed = spec.changed(fallbacks={"Jet_pt": fallback})
+    events = Events("2018/data", "a.root", "Events", 0, 1, "", 0)
+    for used, cut in (((), 25.0), (("Jet_pt",), 33.0)):
+        own = replace(events, fallbacks_used=used)
+        assert dict(selection_for(own, load_workload(changed)).cuts)["jet_pt"] == cut
+
+
+def test_inputs_that_change_places_are_another_question(spec, folder, tmp_path):
+    questions = []
+    for place in ("first", "second"):
+        here = tmp_path / place
+        shutil.copytree(folder, here)
+        if questions:
+            (here / "good_2017.json").rename(here / "good")
+            (here / "good_2018.json").rename(here / "good_2017.json")
+            (here / "good").rename(here / "good_2018.json")
+        own = spec_of(here, TOGETHER)
+        questions.append(question_of(own, DOMAIN.plan(own, str(here)), DOMAIN))
+    assert questions[0] != questions[1]
+
+
 def test_it_does_not_matter_how_files_are_cut(spec, folder, result):
     _, other = run_of(spec, folder, most=90)
     same(DOMAIN.arrays(result), DOMAIN.arrays(other), rtol=1e-11, atol=1e-11)
@@ -506,9 +539,17 @@ def test_the_fit_is_of_the_sum(spec):
         ({"eras": {"2018": {"samples": {"wjets": {}}}}}, "eras.2018: .*samples.wjets needs files"),
         ({"eras": {"2018": {"weights": {"flat": {"corection": "x"}}}}}, "flat.corection"),
         (
-            {"eras": {"2019": {"samples": {"data": {"files": ["a"]}}}}, "uncorrelated": ["jec"]},
-            "jes",
+            {"eras": {"2019": {"samples": {"data": {"files": ["a"]}}}}},
+            "eras.2019.samples: no simulation, which other eras have; add it",
         ),
+        (
+            {
+                "samples": {"alt": {"varies": "signal", "cross_section": 1.0}},
+                "eras": {"2018": {"samples": {"alt": {"files": ["a"]}}}},
+            },
+            "eras.2017.samples: 'alt' varies 'signal', which is there; add it",
+        ),
+        ({"uncorrelated": ["jec"]}, "jes"),
         ({"uncorrelated": ["flta"]}, "no variation 'flta'; did you mean flat"),
         ({"eras": {}, "luminosity": 1.0}, "uncorrelated is about .eras."),
         ({"eras": {}, "uncorrelated": [], "luminosity": 1.0}, "samples.data needs files"),

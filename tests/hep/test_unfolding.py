@@ -279,6 +279,8 @@ def test_what_cannot_be_unfolded_is_refused(folder: Path, model: Any) -> None:
             with_(**changes)
     with pytest.raises(SpecError, match="events of 'signal' are left out by triggers before"):
         spec.changed(triggers=["HLT_x"])
+    with pytest.raises(SpecError, match=r"events of 'signal' are left out by skim.require before"):
+        spec.changed(skim={"require": {"some": {"minimum": {spec.columns[0]: 1.0}}}})
     described, truth = model.workspace, model.truth
     with pytest.raises(SpecError, match="no factor 'x' in the workspace"):
         hep.unfold(described, {**truth, "x": 1.0})

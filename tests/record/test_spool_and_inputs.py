@@ -132,6 +132,18 @@ def test_a_store_that_does_not_answer_is_not_asked_for_every_file(
     assert len(asked) < inputs.SILENT + inputs.AT_A_TIME
 
 
+def test_a_silent_store_keeps_nobody_from_another(monkeypatch: Any) -> None:
+    def stamp(url: str) -> str:
+        if url.startswith("s3://dead/"):
+            raise StoreError("no answer", url)
+        return "a version"
+
+    monkeypatch.setattr(storage, "stamp", stamp)
+    dead = [f"s3://dead/{k}" for k in range(3 * inputs.SILENT)]
+    well = [f"s3://well/{k}" for k in range(3 * inputs.SILENT)]
+    assert [*stamps([*dead, *well])] == well
+
+
 def test_what_changed_is_named_with_how_many_more(tmp_path: Path) -> None:
     urls = [str(tmp_path / name) for name in "abc"]
     for url in urls:

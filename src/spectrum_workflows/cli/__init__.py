@@ -5,7 +5,7 @@ import signal
 import sys
 from types import FrameType
 
-from spectrum_workflows.interrupts import interrupt_soon, is_deaf
+from spectrum_workflows.interrupts import postpone_if_deaf
 
 __all__ = ["main"]
 
@@ -27,8 +27,7 @@ def main() -> None:
 
 def _interrupted(_number: int, frame: FrameType | None) -> None:
     """End with one line on Ctrl-C; what is open is closed on the way."""
-    if is_deaf(frame):
-        interrupt_soon()
+    if postpone_if_deaf(frame):
         return
     sys.stderr.write("spectrum: interrupted\n")
     sys.exit(130)

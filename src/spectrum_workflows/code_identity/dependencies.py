@@ -247,10 +247,10 @@ class _ModuleSearch:
 
     def keep_own_sources(self) -> None:
         """Let the next process find what this one has parsed of our own package."""
-        known = kept_sources.recall(_parser())
+        known = kept_sources.recall(PARSER)
         own = {one.content: one for name, one in self.sources.items() if is_ours(name)}
         if own.keys() - known.keys():
-            kept_sources.keep(own, _parser())
+            kept_sources.keep(own, PARSER)
 
     def data_files(self) -> Iterator[tuple[Path, Path]]:
         """Data files that the modules name, each with the folder that its package is in."""
@@ -270,15 +270,17 @@ class _ModuleSearch:
 
 def _source_of(name: str, content: bytes, path: Path) -> Source:
     """The source of a module; of ours as it was parsed before, if it is the same."""
-    known = kept_sources.recall(_parser()).get(sha256(content)) if is_ours(name) else None
+    known = kept_sources.recall(PARSER).get(sha256(content)) if is_ours(name) else None
     return known or parsed(content, str(path))
 
 
-@lru_cache(maxsize=1)
 def _parser() -> str:
-    """Identity of the code that parses, here and in Python."""
-    texts = [Path(module.__file__ or "").read_bytes() for module in (source, trees)]
+    texts = [Path(module.__file__ or "").read_bytes() for module in (source, trees, kept_sources)]
     return sha256(repr((texts, sys.version_info[:2])).encode())
+
+
+PARSER = _parser()
+"""Identity of the code that parses, here and in Python, as it was imported."""
 
 
 def _imported_by(name: str, source: Source, path: Path) -> list[str]:

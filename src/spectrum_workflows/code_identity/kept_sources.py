@@ -54,7 +54,7 @@ def keep(sources: Mapping[str, Source], parser: str) -> None:
     merged = {**(before if len(before) + len(sources) <= MOST else {}), **sources}
     text = json.dumps({content: _words(source) for content, source in merged.items()})
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as written:

@@ -160,7 +160,10 @@ def _luminosities(
     spec: HepSpec, results: Mapping[str, HepResult]
 ) -> Iterator[tuple[str, ProcessedLuminosity]]:
     of_eras = _by_sample(spec, results, lambda result: result.luminosities)
+    eras_with = {name: sum(name in r.spec.samples for r in results.values()) for name in of_eras}
     for sample, own in of_eras.items():
+        if len(own) < eras_with[sample]:  # an era's is not known, so that the sum's is not
+            continue
         totals = {f.name: sum(getattr(of, f.name) for of in own) for f in fields(own[0])}
         yield sample, ProcessedLuminosity(**totals)
 

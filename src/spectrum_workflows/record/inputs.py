@@ -13,6 +13,9 @@ AT_A_TIME = 32
 SILENT = 16
 """Files that a store does not tell of, from which on it is asked for no other."""
 
+Silence = dict[str, int]
+"""Files that it did not tell of, by store."""
+
 HASTE = {"patience": 0.0, "timeout": 5.0}
 """Storage options of the second look: a store that has gone since is not waited for."""
 
@@ -23,9 +26,9 @@ def stamps(urls: Iterable[str]) -> dict[str, str]:
     stores = storage.current_stores()
     local = [url for url in urls if storage.is_local(url)]
     remote = [url for url in urls if not storage.is_local(url)]
-    versions = {url: _stamp(url, stores, []) for url in local}
+    versions = {url: _stamp(url, stores, {}) for url in local}
     if remote:
-        silent: list[str] = []
+        silent: Silence = {}
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             asked = pool.map(lambda url: _stamp(url, stores, silent), remote)
             versions |= dict(zip(remote, asked, strict=True))
@@ -57,9 +60,10 @@ def check_unchanged(before: dict[str, str]) -> None:
         )
 
 
-def _stamp(url: str, stores: storage.Stores, silent: list[str]) -> str:
-    """What a store tells of a file, or nothing; ``silent`` collects those it did not tell of."""
-    if len(silent) >= SILENT:
+def _stamp(url: str, stores: storage.Stores, silent: Silence) -> str:
+    """What a store tells of a file, or nothing; in ``silent`` is counted what it did not tell."""
+    store = "/".join(url.split("/", 3)[:3])
+    if silent.get(store, 0) >= SILENT:
         return ""
     try:
         with storage.using(stores):
@@ -67,5 +71,5 @@ def _stamp(url: str, stores: storage.Stores, silent: list[str]) -> str:
     except DataNotFoundError:
         return ""
     except (OSError, SpectrumError):
-        silent.append(url)
+        silent[store] = silent.get(store, 0) + 1
         return ""

@@ -207,9 +207,12 @@ def _refuse(bad: NDArray[np.bool_], numbers: NDArray[Any], name: str, events: Ev
 
 def selection_for(events: Events, workload: Workload) -> Selection:
     """The selection with the cuts that belong to the columns of a partition."""
-    own = workload.cuts.get(events.sample, {})
-    requested = workload.requested[events.sample]
-    changed = columns.cuts(requested, events.fallbacks_used) | dict(own)
+    requested, sample = workload.requested[events.sample], events.sample
+    changed = {
+        **workload.era_cuts.get(sample, {}),
+        **columns.cuts(requested, events.fallbacks_used),
+        **workload.cuts.get(sample, {}),
+    }
     return workload.selection.with_cuts(changed) if changed else workload.selection
 
 

@@ -77,6 +77,8 @@ class Workload:
         Name and content of what was read to make this.
     cuts : mapping of str to mapping
         Cuts of samples that have their own.
+    era_cuts : mapping of str to mapping
+        Cuts of their eras, after which come those of fallbacks and of samples.
     declarations : Declarations
         Objects that are corrected, and their variations.
     preselect : str
@@ -121,6 +123,7 @@ class Workload:
     require: Mapping[str, RequirementSpec] | None = None
     skims: Mapping[str, Skims] = field(default_factory=dict)
     checked: frozenset[str] = frozenset()
+    era_cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -174,11 +177,13 @@ def load_workload(spec: HepSpec) -> Workload:
     options += ["corrections"] * any(of.corrections for of in eras.values())
     options += ["models"] * bool(spec.models)
     selection = find_selection(spec.select, spec.cuts, folder=spec.folder, options=options)
-    own_cuts = {title: _own_cuts(spec, s) for title, s in samples.items()}
+    own_cuts = {title: s.described.cuts for title, s in samples.items()}
+    era_cuts = {title: _era_cuts(spec, s) for title, s in samples.items()}
     for title, s in samples.items():
         changed = {k: v for f in s.spec.fallbacks.values() for k, v in (f.cuts or {}).items()}
         for cuts in ({}, own_cuts[title]):
-            check_cuts(selection, {**spec.cuts, **changed, **cuts}, options)
+            given = {**spec.cuts, **era_cuts[title], **changed, **cuts}
+            check_cuts(selection, given, options)
     models = read_models(spec.models, spec.folder)
     models.loaded()  # what cannot be is refused before workers are asked for
     declarations = declare(spec)
@@ -206,13 +211,13 @@ def load_workload(spec: HepSpec) -> Workload:
         {title: s.spec.filter_rows(s.name) for title, s in samples.items()},
         models,
         None if spec.skim is None else dict(spec.skim.require),
+        era_cuts={title: cuts for title, cuts in era_cuts.items() if cuts},
     )
 
 
-def _own_cuts(spec: HepSpec, sample: EraSample) -> dict[str, Any]:
-    """Cuts of a sample that are others than the spec's, by its era or its own."""
-    of_era = {name: cut for name, cut in sample.spec.cuts.items() if spec.cuts.get(name) != cut}
-    return {**of_era, **sample.described.cuts}
+def _era_cuts(spec: HepSpec, sample: EraSample) -> dict[str, Any]:
+    """Cuts of a sample's era that are others than the spec's."""
+    return {name: cut for name, cut in sample.spec.cuts.items() if spec.cuts.get(name) != cut}
 
 
 def _check_functions(spec: HepSpec, selection: Selection) -> None:

@@ -241,6 +241,7 @@ def check(spec: HepSpec) -> None:
     _check_common(spec)
     for era, described in spec.eras.items():
         _check_names(spec, era, described)
+        _check_complete(spec, era, described)
     for title, sample in era_samples(spec).items():
         of_all = spec.samples[sample.name]
         if (sample.described.data, sample.described.varies) != (of_all.data, of_all.varies):
@@ -274,3 +275,17 @@ def _check_common(spec: HepSpec) -> None:
                 raise ValueError(f"samples.{name}.{key} is each era's own; put it into {where}")
         if not any(name in described.samples for described in spec.eras.values()):
             raise ValueError(f"samples.{name} is in no era; add it to the samples of one")
+
+
+def _check_complete(spec: HepSpec, era: str, described: EraSpec) -> None:
+    """Refuse an era without which the sum compares what is of different eras."""
+    for name, sample in spec.samples.items():
+        if sample.varies in described.samples and name not in described.samples:
+            raise ValueError(
+                f"eras.{era}.samples: {name!r} varies {sample.varies!r}, which is there; add it"
+            )
+    kinds = {sample.data for sample in spec.samples.values()}
+    missing = kinds - {spec.samples[n].data for n in described.samples if n in spec.samples}
+    for data in missing:
+        kind = "data" if data else "simulation"
+        raise ValueError(f"eras.{era}.samples: no {kind}, which other eras have; add it")

@@ -82,15 +82,19 @@ def _axes(spec: HepSpec, name: str, where: str, number: int) -> tuple[Axis, ...]
 
 def _all_events(spec: HepSpec, signal: str, where: str) -> None:
     """Refuse what leaves events out before they are counted."""
-    reasons = {
-        "triggers": spec.triggers_of(signal),
-        "event_filters": spec.filters_of(signal),
-        "veto_maps": [m for m in maps_of(spec, signal).values() if m.drop == "events"],
-        "preselect": spec.preselect,
-    }
-    for name, reason in reasons.items():
-        if reason:
-            raise ValueError(
-                f"{where}: events of {signal!r} are left out by {name} before select counts their"
-                " truth; cut on that in select"
-            )
+    for own in (spec, *spec.era_specs.values()):
+        if signal not in own.samples:
+            continue
+        reasons = {
+            "triggers": own.triggers_of(signal),
+            "event_filters": own.filters_of(signal),
+            "veto_maps": [m for m in maps_of(own, signal).values() if m.drop == "events"],
+            "preselect": own.preselect,
+            "skim.require": own.skim is not None and own.skim.require,
+        }
+        for name, reason in reasons.items():
+            if reason:
+                raise ValueError(
+                    f"{where}: events of {signal!r} are left out by {name} before select counts"
+                    " their truth; cut on that in select"
+                )
