@@ -44,12 +44,16 @@ for package in "$own"/cache/archives/*.deb; do
     esac
 done
 libraries=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo x86_64-linux-gnu)
-mkdir -p "$folder"
-cp -a "$own/root/usr" "$folder/"
-for program in "$folder"/usr/bin/condor_* "$folder"/usr/sbin/condor_* \
-    "$folder"/usr/libexec/condor/condor_*; do
+unfinished=$folder/unfinished # what is interrupted must not pass for an installation
+rm -rf -- "$unfinished" "$folder/usr"
+mkdir -p "$unfinished"
+cp -a "$own/root/usr" "$unfinished/"
+for program in "$unfinished"/usr/bin/condor_* "$unfinished"/usr/sbin/condor_* \
+    "$unfinished"/usr/libexec/condor/condor_*; do
     if [ ! -L "$program" ] && head -c 4 "$program" | grep -q ELF; then
         patchelf --set-interpreter "$folder/$libraries/ld-linux-x86-64.so.2" "$program" 2>/dev/null
         patchelf --force-rpath --set-rpath "$folder/$libraries:$folder/usr/lib" "$program"
     fi
 done
+mv -- "$unfinished/usr" "$folder/usr"
+rmdir -- "$unfinished"

@@ -46,7 +46,9 @@ def test_short_tasks_are_the_first_wall() -> None:
     assert scale(plan(100_000), stage(100_000, 2.3), 1000).needs[1].holds
 
 
-@pytest.mark.parametrize(("count", "merges"), [(1, "0 in 0"), (8, "1 in 1"), (64, "9 in 2")])
+@pytest.mark.parametrize(
+    ("count", "merges"), [(1, "0 in 0"), (8, "1 in 1"), (64, "9 in 2"), (8**7, "299,593 in 7")]
+)
 def test_merges_of_the_tree(count: int, merges: str) -> None:
     assert scale(plan(count), (), 1).needs[3].planned == f"{merges} levels"
 
@@ -55,4 +57,5 @@ def test_what_is_not_known_is_no_wall() -> None:
     unknown = scale(plan(4000), (), 1000)
     assert unknown.needs[1].holds is None
     assert unknown.most == 1000
+    assert [need.holds for need in unknown.needs] == [True, None, None, None, None, None]
     assert unknown.summary["needs"][4]["planned"] == "572 written, at most 528 at a time"

@@ -72,6 +72,9 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     assert state_files.end(str(tmp_path), ASKED.run) == FINISHED
     assert state_files.runs(str(tmp_path)) == [ASKED.run]
     assert state_files.submitted(str(tmp_path), "another") is None
+    elsewhere = replace(ASKED, job=replace(JOB, queue="submit1.example.org"))
+    state_files.write(str(tmp_path), ASKED.run, elsewhere)
+    assert state_files.submitted(str(tmp_path), ASKED.run) == elsewhere
 
 
 @pytest.mark.parametrize(

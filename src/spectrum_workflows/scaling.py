@@ -1,4 +1,4 @@
-"""What many workers need of a plan, and which limit they meet first."""
+"""What many workers need of a plan, and how many its partitions and the scheduler keep busy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Need:
     subject, needed, planned : str
         What it is, what they need of it, and what the plan has.
     holds : bool or None
-        Whether that is enough; ``None`` where it is not known.
+        Whether that is enough; ``None`` where it is not known, or not judged.
     remedy : str
         What to do where it is not.
     """
@@ -50,9 +50,9 @@ class Scale:
     ----------
     workers : int
     most : int
-        Workers that the plan as it is keeps busy, as far as is known.
+        Workers that the number and length of its partitions keep busy, as far as is known.
     wall : str
-        What keeps more of them from being of use.
+        Which of the two keeps more of them from being of use.
     needs : tuple of Need
     """
 
@@ -67,7 +67,8 @@ class Scale:
         return asdict(self)
 
     def __str__(self) -> str:
-        lines = [f"{self.workers:,} workers: this plan keeps {self.most:,} busy ({self.wall})"]
+        line = f"{self.workers:,} workers: its partitions keep {self.most:,} busy ({self.wall})"
+        lines = [line]
         marks = {True: "ok", False: "WALL", None: "?"}
         for need in self.needs:
             line = f"  {marks[need.holds]:5}{need.subject:20}{need.needed:34}{need.planned}"
@@ -138,22 +139,32 @@ def _window(count: int, workers: int) -> Need:
     window = max(OUTSTANDING, PER_THREAD * workers)
     held = TASK * window * (FAN_IN + 1) / FAN_IN
     needed = f"{window:,} partitions under way"
-    return Need("scheduler", needed, f"{min(window, count):,}, {display.megabytes(held)} of tasks")
+    planned = f"{min(window, count):,}, {display.megabytes(held)} of tasks"
+    return Need("scheduler", needed, planned, None)
 
 
 def _merges(count: int) -> Need:
-    levels = math.ceil(math.log(count, FAN_IN)) if count > 1 else 0
-    merges = math.ceil((count - 1) / (FAN_IN - 1)) if count > 1 else 0
-    return Need("merges", f"{FAN_IN} values each", f"{merges:,} in {levels} levels")
+    merges = -(-(count - 1) // (FAN_IN - 1)) if count > 1 else 0
+    planned = f"{merges:,} in {len(_levels(count))} levels"
+    return Need("merges", f"{FAN_IN} values each", planned, None)
+
+
+def _levels(count: int) -> tuple[int, ...]:
+    """Values on each level of the tree above the partitions, up to the one result."""
+    levels: list[int] = []
+    while count > 1:
+        count = -(-count // FAN_IN)
+        levels.append(count)
+    return tuple(levels)
 
 
 def _ledger(count: int, workers: int) -> Need:
     """Objects written in a run, and there at a time: a finished merge takes away its children."""
-    levels = math.ceil(math.log(count, FAN_IN)) if count > 1 else 0
-    writes = sum(math.ceil(count / FAN_IN**level) for level in range(1, levels + 1))
+    written = _levels(count)
     window = max(OUTSTANDING, PER_THREAD * workers)
-    there = min(writes, (FAN_IN - 1) * levels + window // FAN_IN)
-    return Need("ledger", "few objects", f"{writes:,} written, at most {there:,} at a time")
+    at_once = min(sum(written), (FAN_IN - 1) * len(written) + window // FAN_IN)
+    planned = f"{sum(written):,} written, at most {at_once:,} at a time"
+    return Need("ledger", "few objects", planned, None)
 
 
 def _reading(plan: Plan, stages: tuple[Stage, ...], workers: int) -> Need:

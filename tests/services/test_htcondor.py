@@ -151,7 +151,7 @@ def test_faults_are_named_before_anything_is_queued(made: Path, tmp_path: Path) 
     [fault] = diagnose(site(**roots, cluster__memory="100 GB")).faults
     assert (fault.subject, fault.expected) == (
         "memory and cores",
-        "at most 8 cores and 12,583 MB on a machine",
+        "at most what one machine has, such as 8 cores and 12,583 MB",
     )
     refused = site(**roots, cluster__job_extra_directives={"universe": "nowhere"})
     [fault] = diagnose(refused).faults

@@ -1,8 +1,10 @@
 """What batch systems print, what is written for them, and what both are taken for."""
 
+import json
 import math
 import tomllib
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import get_args
 
 import pytest
@@ -15,7 +17,7 @@ from spectrum_workflows.sites.batch.allocation import run_script
 from spectrum_workflows.sites.batch.commands import Answer
 from spectrum_workflows.sites.batch.htcondor import commands, examining, script
 from spectrum_workflows.sites.batch.slurm.commands import entry
-from spectrum_workflows.sites.batch.system import Request
+from spectrum_workflows.sites.batch.system import QueuedJob, Request, WholeRun
 from spectrum_workflows.sites.batch.systems import SYSTEMS, BatchKind
 
 ROOT = Path(__file__).parents[2]
@@ -102,9 +104,82 @@ def test_a_whole_run_in_one_job_of_htcondor() -> None:
     assert "RequestCpus = 4 * (MY.DaskWorkerCores)" in lines
     assert not [line for line in lines if line.startswith("leave_in_queue")]
     [arguments] = [line for line in lines if line.startswith("arguments")]
-    assert arguments.startswith("arguments = \"-c 'a=$(DOLLAR)(b); ")
+    assert arguments.startswith(
+        "arguments = \"-c 'exec >>/shared/run/log.txt 2>&1; a=$(DOLLAR)(b); "
+    )
     assert arguments.endswith(" -m m /shared/run $(ClusterId).$(ProcId)'\"")
+    assert "want_graceful_removal = True" in lines
+    assert commands.GRACE > script.VACATE
     assert lines[-1] == "queue"
+
+
+@pytest.mark.parametrize("kind", get_args(BatchKind))
+@pytest.mark.parametrize("python", ["~/venv/bin/python", "$VENV/bin/python", "uv run python"])
+def test_the_shell_of_a_whole_run_expands_its_interpreter(kind: BatchKind, python: str) -> None:
+    site = load_site(kind, changes={"software.python": python})
+    text = run_script(site, site.cluster, module="m", name="pairs", folder=Path("/a run"))
+    assert f"exec {python} -m m " in text
+
+
+def test_resources_of_a_whole_run() -> None:
+    own = {"request_memory": "3GB", "request_disk": "0.5 GB", "request_gpus": 1}
+    changes = {"workers.count": 3, "cluster.job_extra_directives": own}
+    site = load_site("htcondor", changes=changes)
+    text = run_script(site, site.cluster, module="m", name="pairs", folder=Path("/shared/run"))
+    expected = ("request_memory = 12288", "request_disk = 2097152", "request_gpus = 3 * (1)")
+    assert {*expected} <= {*text.splitlines()}
+
+
+UNJOINABLE = (
+    *("module load x  # note", "# note", "sleep 1 &", "true &&", "a;", "one\ntwo", "if true; then"),
+    *("echo 'open", "f() {"),
+)
+
+
+@pytest.mark.parametrize("line", UNJOINABLE)
+def test_lines_that_swallow_the_next_are_refused(line: str) -> None:
+    site = load_site("htcondor", changes={"software.prologue": [line]})
+    with pytest.raises(SiteError, match="cannot be followed"):
+        job_script(site)
+    run = WholeRun("pairs", 1, Path("log"), (line,), "python", ())
+    with pytest.raises(SiteError, match="cannot be followed"):
+        script.whole("", run)
+
+
+@pytest.mark.parametrize("line", ["echo 'a # b'", "echo ${x#y} $# a#b", "", "a && b", "a \\&"])
+def test_lines_that_can_be_joined(line: str) -> None:
+    site = load_site("htcondor", changes={"software.prologue": [line, "second"]})
+    assert "second; " in job_script(site)
+    assert "; ;" not in job_script(site)
+
+
+def test_the_schedd_that_took_a_job_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one counts its jobs with the same numbers."""
+    asked: list[list[str]] = []
+    waiting = [JOB | {"GlobalJobId": "submit1.example.org#7.0#1700000000"}]
+
+    def ask(command: list[str], *, given: str | None = None) -> CompletedProcess[str]:
+        asked.append(command)
+        if command[0] == "condor_submit":
+            return CompletedProcess(command, 0, "7.0 - 7.0\n", "")
+        if command[0] == "condor_rm":
+            waiting.clear()
+        return CompletedProcess(command, 0, json.dumps(waiting), "")
+
+    monkeypatch.setattr(commands, "ask", ask)
+    job = commands.submit("")
+    assert job == QueuedJob("7.0", "submit1.example.org")
+    asked.clear()
+    assert commands.is_live(job)
+    commands.cancel(job)
+    assert all(command[1:3] == ["-name", "submit1.example.org"] for command in asked)
+    assert commands.is_live(job) is False
+    asked.clear()
+    unknown = QueuedJob("7.0")
+    assert commands.is_live(unknown) is None
+    with pytest.raises(SiteError, match="not known which schedd"):
+        commands.cancel(unknown)
+    assert not asked
 
 
 def test_the_job_that_only_asks_ends_soon() -> None:
@@ -119,13 +194,36 @@ SLOTS = '[{"Name": "slot1@n", "State": "Unclaimed", "TotalSlotCpus": 8, "TotalSl
 
 
 def test_slots_against_a_request() -> None:
-    slots = examining.parsed_slots(SLOTS)
+    slots = Answer(SLOTS, succeeded=True)
     fits = examining.of_slots(Request(cores=8, memory=4 << 30), slots)
     assert [one.status for one in fits] == ["fine", "fine"]
     [_, fault] = examining.of_slots(Request(cores=9, memory=1 << 30), slots)
     assert (fault.status, fault.subject) == ("fault", "memory and cores")
-    [fault] = examining.of_slots(Request(), examining.parsed_slots("not JSON"))
-    assert fault.subject == "slots"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer("[]", succeeded=True), "shows none"),
+        (Answer("not JSON", succeeded=True), "condor_status says: not JSON"),
+        (Answer("no collector", succeeded=False), "condor_status says: no collector"),
+    ],
+)
+def test_a_pool_that_shows_no_slots_is_no_fault(answer: Answer, words: str) -> None:
+    """A glide-in pool starts machines when jobs wait."""
+    [finding] = examining.of_slots(Request(), answer)
+    assert (finding.subject, finding.status) == ("slots", "doubt")
+    assert words in finding.found
+
+
+def test_cores_and_memory_are_those_of_one_machine() -> None:
+    table = [
+        {"Name": name, "TotalSlotCpus": cores, "TotalSlotMemory": memory}
+        for name, cores, memory in (("a", 64, 4096), ("b", 8, 65536))
+    ]
+    answer = Answer(json.dumps(table), succeeded=True)
+    [_, fault] = examining.of_slots(Request(cores=16, memory=32 << 30), answer)
+    assert fault.expected == "at most what one machine has, such as 8 cores and 68,719 MB"
 
 
 def test_what_condor_submit_says_of_a_job() -> None:

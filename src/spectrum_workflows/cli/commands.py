@@ -161,7 +161,7 @@ def check_command(
     no_user_code: NoUserCode = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Say also what so many workers need, and their first limit."),
+        typer.Option(min=1, help="Say also what so many workers need of the plan."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -13,7 +13,7 @@ from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites import Site, private
 from spectrum_workflows.sites.batch.allocation import run_script
 from spectrum_workflows.sites.batch.jobs import shared_folder
-from spectrum_workflows.sites.batch.system import BatchSystem
+from spectrum_workflows.sites.batch.system import BatchSystem, QueuedJob
 from spectrum_workflows.sites.batch.systems import SYSTEMS
 from spectrum_workflows.sites.detached import end_detached, is_running, start_detached
 from spectrum_workflows.sites.profile import Batch
@@ -49,15 +49,15 @@ def submit_job(site: Site, name: str, folder: Path) -> JobHandle:
     here = socket.gethostname()
     if isinstance(site.cluster, Batch):
         script = run_script(site, site.cluster, module=WORKING, name=name, folder=folder)
-        number = site.cluster.system.submit(script)
-        return JobHandle(site.cluster.kind, number, here, str(folder))
+        taken = site.cluster.system.submit(script)
+        return JobHandle(site.cluster.kind, taken.number, here, str(folder), taken.queue)
     return JobHandle("process", start_detached(WORKING, folder, folder / LOG), here, str(folder))
 
 
 def is_alive(job: JobHandle) -> bool | None:
     """Whether a job waits or works; ``None`` where that cannot be asked from here."""
     if system := _system(job):
-        return system.is_live(job.number)
+        return system.is_live(QueuedJob(job.number, job.queue))
     return is_running(Path(job.folder)) if job.host == socket.gethostname() else None
 
 
@@ -70,7 +70,7 @@ def end_job(job: JobHandle) -> None:
         It cannot be reached from here.
     """
     if system := _system(job):
-        system.cancel(job.number)
+        system.cancel(QueuedJob(job.number, job.queue))
     elif job.host == socket.gethostname():
         end_detached(job.number, Path(job.folder))
     else:

@@ -26,12 +26,15 @@ class JobHandle:
         The machine that it was submitted from.
     folder : str
         Of that machine (and the nodes): certificates and log, until the run is over.
+    queue : str
+        Of several of a batch system the one that took it, such as a schedd of HTCondor.
     """
 
     kind: str
     number: str
     host: str
     folder: str
+    queue: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows import arithmetic
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.batch.jobs import (
+    interpreter,
     job_options,
     job_script,
     prologue,
     scheduler_of_jobs,
-    usual,
 )
 from spectrum_workflows.sites.batch.system import BatchSystem, WholeRun
 from spectrum_workflows.sites.closed import secret_path
@@ -55,13 +54,13 @@ def run_script(site: Site, cluster: Batch, *, module: str, name: str, folder: Pa
         raise SiteError(
             "a whole run cannot start workers from inside an image", "[software]", remedy
         )
-    python = site.software.python or usual(system, "python") or sys.executable
     run = WholeRun(
         name=name,
         workers=tasks_of(site),
         log=folder / "log.txt",
         prologue=(*prologue(system, site.software), *arithmetic.shell()),
-        command=(python, "-m", module, str(folder)),
+        python=interpreter(system, site.software),
+        command=("-m", module, str(folder)),
     )
     return system.whole(job_script(site, cluster), run)
 

@@ -118,7 +118,7 @@ def scheduler_of_jobs(system: BatchSystem, name: str, options: dict[str, Any], p
             kind = getattr(_jobqueue(system), system.cluster)
             options = system.adapted(options, name)
             return closed(kind, prefix)(job_name=name, **options)
-    except MissingExtraError:
+    except (MissingExtraError, SiteError):
         raise
     except Exception as error:
         raise SiteError(f"no scheduler for {system.name} jobs could be started: {error}") from error
@@ -159,7 +159,7 @@ def job_options(site: Site, cluster: Batch) -> dict[str, Any]:
 
 def _software(system: BatchSystem, software: Software, scratch: str | None) -> dict[str, Any]:
     """The part of the job script before the worker, and the worker's interpreter."""
-    python = software.python or usual(system, "python") or sys.executable
+    python = interpreter(system, software)
     if software.image is not None:
         image = str(Path(software.image).expanduser())
         inside = [*software.image_options, image, software.python or "python"]
@@ -172,6 +172,11 @@ def _software(system: BatchSystem, software: Software, scratch: str | None) -> d
         f"trap 'rm -rf -- \"${SCRATCH}\"' EXIT",
     ]
     return {"job_script_prologue": lines, "python": python}
+
+
+def interpreter(system: BatchSystem, software: Software) -> str:
+    """The Python of jobs outside images, as text for their shell, which may expand it."""
+    return str(software.python or usual(system, "python") or shlex.quote(sys.executable))
 
 
 def prologue(system: BatchSystem, software: Software) -> tuple[str, ...]:
@@ -244,5 +249,7 @@ def job_script(site: Site, cluster: Batch) -> str:
         kind = getattr(_jobqueue(system), system.job)
         options = system.adapted(options, options["job_name"])
         return str(kind("SCHEDULER", name="WORKER", **options).job_script())
+    except SiteError:
+        raise
     except Exception as error:  # the profile's options are the library's own
         raise SiteError(f"dask-jobqueue does not take this profile: {error}") from error

@@ -33,6 +33,22 @@ class Request:
 
 
 @dataclass(frozen=True)
+class QueuedJob:
+    """A job that was taken.
+
+    Attributes
+    ----------
+    number : str
+        As the batch system counts its jobs.
+    queue : str
+        Which of several queues counts so, such as a schedd of HTCondor; empty where there is one.
+    """
+
+    number: str
+    queue: str = ""
+
+
+@dataclass(frozen=True)
 class WholeRun:
     """A whole run that is to become one job: scheduler and session, and workers beside them.
 
@@ -45,14 +61,17 @@ class WholeRun:
         File to which its output is appended.
     prologue : tuple of str
         Shell lines before its command.
+    python : str
+        The interpreter, as text for a shell, which may expand it.
     command : tuple of str
-        Scheduler and session; the job's number is appended to it.
+        Its arguments: scheduler and session; the job's number is appended to them.
     """
 
     name: str
     workers: int
     log: Path
     prologue: tuple[str, ...]
+    python: str
     command: tuple[str, ...]
 
 
@@ -88,9 +107,9 @@ class BatchSystem:
         ``listed(job_name)``: number to `QueueEntry` of all jobs of that name, for a while also
         those just over.  Raises `SiteError` where it cannot be asked.
     submit, is_live, cancel : callable
-        ``submit(script)`` gives the job's number; ``is_live(number)`` is ``None`` where that
-        cannot be asked; ``cancel(number)`` tells a job to end in order, and ends it.  The first
-        and the last raise `SiteError`.
+        ``submit(script)`` gives a `QueuedJob`; ``is_live(job)`` is ``None`` where that cannot
+        be asked; ``cancel(job)`` tells a job to end in order, and ends it.  The first and the
+        last raise `SiteError`.
     whole : callable
         ``whole(script, run)``: the job of a `WholeRun`, from that of one worker.
     step : callable
@@ -113,9 +132,9 @@ class BatchSystem:
     worker_shell: Callable[[Any], str]
     errors: Callable[[str], str]
     listed: Callable[[str], dict[str, QueueEntry]]
-    submit: Callable[[str], str]
-    is_live: Callable[[str], bool | None]
-    cancel: Callable[[str], None]
+    submit: Callable[[str], QueuedJob]
+    is_live: Callable[[QueuedJob], bool | None]
+    cancel: Callable[[QueuedJob], None]
     whole: Callable[[str, WholeRun], str]
     step: Callable[[int], tuple[str, ...]]
     examine: Callable[[str], list[Finding]]

@@ -5,25 +5,28 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.batch.commands import ask
+from spectrum_workflows.sites.batch.htcondor.script import VACATE
 from spectrum_workflows.sites.batch.queue import QUEUED, QueueEntry
+from spectrum_workflows.sites.batch.system import QueuedJob
 
 LIMITS = ("AllowedExecuteDuration", "AllowedJobDuration", "MaxRuntime")
 """Attributes with a job's time limit: HTCondor's own, and that of many centres."""
 ATTRIBUTES = (
     *("ClusterId", "ProcId", "JobStatus", "ExitCode", "ServerTime", "JobCurrentStartDate"),
-    *("HoldReason", "HoldReasonCode", "LastRejMatchReason"),
+    *("HoldReason", "HoldReasonCode", "LastRejMatchReason", "GlobalJobId"),
     *LIMITS,
 )
 STATES = {1: "PENDING", 2: "RUNNING", 3: "COMPLETING", 6: "RUNNING", 7: "SUSPENDED"}
 """Values of ``JobStatus``, in SLURM's words; 4 is a job that is over, 5 one that is held."""
 HELD = {1: "CANCELLED", 34: "OUT_OF_MEMORY", 46: "TIMEOUT", 47: "TIMEOUT"}
 """Values of ``HoldReasonCode``: a job that is held does nothing any more until somebody acts."""
-GRACE = 30.0  # seconds in which a job that is told to end does so
+GRACE = VACATE + 5.0  # seconds after which a job that is told to end has gone
 
 
 def listed(job_name: str) -> dict[str, QueueEntry]:
@@ -82,8 +85,11 @@ def _reason(status: int, job: Mapping[str, Any]) -> str:
     return str(job.get("LastRejMatchReason", "")).strip() if status == 1 else ""
 
 
-def submit(script: str) -> str:
-    """Hand a submit description to HTCondor, and give the number of its job.
+def submit(script: str) -> QueuedJob:
+    """Hand a submit description to HTCondor, and give its job.
+
+    Its queue is the schedd's name: without it the number means another job elsewhere.  It is
+    empty where the schedd, which has the job, does not tell.
 
     Raises
     ------
@@ -94,29 +100,47 @@ def submit(script: str) -> str:
     if done.returncode:
         reason = " ".join(done.stderr.split())
         raise SiteError(f"HTCondor refuses the job: {reason}", remedy="spectrum doctor")
-    return done.stdout.split()[0]
+    number = done.stdout.split()[0]
+    with suppress(SiteError):
+        return QueuedJob(number, schedd(_queue([number])))
+    return QueuedJob(number)
 
 
-def is_live(number: str) -> bool | None:
-    """Whether a job waits or works; ``None`` where HTCondor is not here or does not answer."""
+def schedd(jobs: Sequence[Mapping[str, Any]]) -> str:
+    """The schedd of a job in a queue; empty where that is not told.
+
+    >>> schedd([{"GlobalJobId": "submit1.example.org#7.0#1700000000"}])
+    'submit1.example.org'
+    """
+    return str(jobs[0].get("GlobalJobId", "")).rpartition("#")[0].rpartition("#")[0] if jobs else ""
+
+
+def is_live(job: QueuedJob) -> bool | None:
+    """Whether a job waits or works; ``None`` where its schedd is not known or does not answer."""
+    if not job.queue:
+        return None
     try:
-        states = [entry(job)[1].state for job in _queue([number])]
+        states = [entry(one)[1].state for one in _queue(["-name", job.queue, job.number])]
     except SiteError:
         return None
     return any(state in QUEUED for state in states)
 
 
-def cancel(number: str) -> None:
+def cancel(job: QueuedJob) -> None:
     """Tell a job to end, which HTCondor does in order, and wait for that.
 
     Raises
     ------
     SiteError
-        HTCondor is not here, or does not answer.
+        HTCondor is not here, or does not answer; or it is not known which schedd has the job.
     """
-    done = ask(["condor_rm", number])
+    where = f"job {job.number}"
+    if not job.queue:
+        remedy = "condor_rm on the machine that it was submitted from"
+        raise SiteError("it is not known which schedd has it", where, remedy)
+    done = ask(["condor_rm", "-name", job.queue, job.number])
     if done.returncode and "not found" not in done.stderr + done.stdout:
-        raise SiteError(f"condor_rm failed: {' '.join(done.stderr.split())}", f"job {number}")
+        raise SiteError(f"condor_rm failed: {' '.join(done.stderr.split())}", where)
     end = time.monotonic() + GRACE
-    while is_live(number) and time.monotonic() < end:
+    while is_live(job) is not False and time.monotonic() < end:
         time.sleep(0.5)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from spectrum_workflows import display
-from spectrum_workflows.findings import Finding, fault, fine
+from spectrum_workflows.findings import Finding, doubt, fault, fine
 from spectrum_workflows.sites.batch.commands import LOGIN, Answer, answered, installed
 from spectrum_workflows.sites.batch.htcondor.script import requested
 from spectrum_workflows.sites.batch.system import Request
@@ -44,7 +44,7 @@ def examine(script: str) -> list[Finding]:
     findings.append(fine("schedd", "answers", "answers"))
     attributes = "Name,State,TotalSlotCpus,TotalSlotMemory"
     listing = ["condor_status", "-json", "-constraint", WHOLE, "-attributes", attributes]
-    findings += of_slots(requested(script), parsed_slots(answered(listing).text))
+    findings += of_slots(requested(script), answered(listing))
     return [*findings, of_trial(answered(["condor_submit", "-dry-run", "/dev/null", "-"], script))]
 
 
@@ -53,8 +53,8 @@ def _silent(answer: Answer) -> Finding:
     return fault("schedd", answer.text or "says nothing", "answers", remedy)
 
 
-def parsed_slots(text: str) -> list[Slot]:
-    """Slots of ``condor_status -json``; none where it prints something else."""
+def parsed_slots(text: str) -> list[Slot] | None:
+    """Slots of ``condor_status -json``; ``None`` where it prints something else."""
     try:
         table = json.loads(text or "[]")
         return [
@@ -67,23 +67,41 @@ def parsed_slots(text: str) -> list[Slot]:
             for slot in table
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return None
 
 
-def of_slots(request: Request, slots: list[Slot]) -> list[Finding]:
-    """Compare a request with the slots of the pool."""
+def of_slots(request: Request, answer: Answer) -> list[Finding]:
+    """Compare a request with the slots of the pool.
+
+    Parameters
+    ----------
+    request : Request
+    answer : Answer
+        Of ``condor_status -json``.
+    """
+    slots = parsed_slots(answer.text) if answer.succeeded else None
+    if slots is None:
+        last = answer.text.rpartition("\n")[2] or "nothing"
+        remedy = "whether a machine is large enough is not known: ask the centre"
+        return [doubt("slots", f"condor_status says: {last}", "a list in JSON", remedy)]
     if not slots:
-        remedy = "wait for them, or ask the centre which pool to use"
-        return [fault("slots", "the pool shows none", "at least one", remedy)]
+        remedy = "a pool that starts machines when jobs wait shows none before; else ask the centre"
+        return [doubt("slots", "condor_status shows none", "at least one", remedy)]
     count = sum(slot.state == "Unclaimed" for slot in slots)
     line = f"{display.counted(len(slots), 'slot')}, {count} with something free"
     asked = f"a job asks for {_shown(request.cores, request.memory)}"
-    largest = _shown(max(s.cores for s in slots), max(s.memory for s in slots))
-    expected = f"at most {largest} on a machine"
+    nearest = max(slots, key=lambda slot: _share(request, slot))
+    expected = f"at most what one machine has, such as {_shown(nearest.cores, nearest.memory)}"
     if any(s.cores >= request.cores and s.memory >= request.memory for s in slots):
         return [fine("slots", line), fine("memory and cores", asked, expected)]
     remedy = "ask for less memory or fewer cores below [cluster]"
     return [fine("slots", line), fault("memory and cores", asked, expected, remedy)]
+
+
+def _share(request: Request, slot: Slot) -> tuple[float, int, int]:
+    """How much of a request a slot can hold, and of two alike the larger one."""
+    share = min(slot.cores / max(1, request.cores), slot.memory / max(1, request.memory), 1.0)
+    return share, slot.cores, slot.memory
 
 
 def _shown(cores: int, memory: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spectrum_workflows.errors import SiteError
@@ -19,9 +20,17 @@ REPLACED = {
     *("stream_output", "stream_error", "leave_in_queue", "my.daskworkername"),
 }
 """Keys of a worker's job that the whole run has others for, or none."""
-SHARED = re.compile(r"request_?(cpus|memory|disk)", re.IGNORECASE)
+SHARED = re.compile(r"request_?(cpus|memory|disk|gpus)", re.IGNORECASE)
 """Keys of what a job gets of a machine."""
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+COUNTED_IN = {"memory": "M", "disk": "K"}
+"""Units of numbers without one."""
 VACATE = 60  # seconds that a job has to end when it is told to
+LITERAL = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""")
+"""What a shell takes as it is written."""
+COMMENT = re.compile(r"(^|[\s;&|()])#")
+UNFINISHED = re.compile(r"""['"]|[&|;(\\]\s*$|(^|[\s;])(\{|then|do|else)\s*$""")
+"""Quotes that are not closed, and ends of lines after which no semicolon may stand."""
 
 
 def adapted(options: dict[str, Any], job_name: str) -> dict[str, Any]:
@@ -30,7 +39,8 @@ def adapted(options: dict[str, Any], job_name: str) -> dict[str, Any]:
     Raises
     ------
     SiteError
-        An older name of an option, which would replace what is set here.
+        An older name of an option, which would replace what is set here; or a line of the
+        prologue that cannot be joined to the next.
     """
     import dask
 
@@ -45,8 +55,29 @@ def adapted(options: dict[str, Any], job_name: str) -> dict[str, Any]:
         for key, suffix in (("output", "out"), ("error", "err")):
             ours[key] = f"{logs}/{job_name}-$(ClusterId).$(ProcId).{suffix}"
     kept = {key: value for key, value in extra.items() if key.lower() not in ours}
-    prologue = [_escaped(line) for line in options.get("job_script_prologue") or ()]
+    prologue = _joinable(options.get("job_script_prologue") or ())
     return options | {"job_extra_directives": kept | ours, "job_script_prologue": prologue}
+
+
+def _joinable(lines: Iterable[str]) -> list[str]:
+    """Lines of shell that stand in one line of a submit description, with semicolons between.
+
+    Raises
+    ------
+    SiteError
+        One has a comment, which would swallow the next, or does not end a command.
+    """
+    kept = [line for line in lines if line.strip()]
+    for line in kept:
+        bare = LITERAL.sub("_", line)
+        if "\n" in line.strip() or COMMENT.search(bare) or UNFINISHED.search(bare):
+            what = f"HTCondor has all in one line, and {line!r} cannot be followed by another"
+            raise SiteError(
+                what,
+                "[software] prologue",
+                "write whole commands, without comments or & at the end",
+            )
+    return [_escaped(line.strip()) for line in kept]
 
 
 def _escaped(line: str) -> str:
@@ -93,15 +124,14 @@ def _is_number(text: str) -> bool:
     return text.replace(".", "", 1).isdigit()
 
 
-def size(text: str) -> int:
-    """Bytes of a memory size as HTCondor writes it: MB unless it says else.
+def size(text: str, *, unit: str = "M") -> int:
+    """Bytes of a size as HTCondor writes it, in a unit unless it says else; 0 if it is none.
 
-    >>> size("2GB"), size("512")
-    (2147483648, 536870912)
+    >>> size("2GB"), size("512"), size("512", unit="K")
+    (2147483648, 536870912, 524288)
     """
-    match = re.fullmatch(r"(\d+)\s*([KMGT]?)B?", text.strip().upper())
-    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-    return int(match[1]) * units[match[2] or "M"] if match else 0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip().upper())
+    return math.ceil(float(match[1]) * UNITS[match[2] or unit]) if match else 0
 
 
 def worker_shell(job: Any) -> str:
@@ -125,16 +155,22 @@ def whole(script: str, run: WholeRun) -> str:
 
     It asks for what its workers and, as one more, scheduler and session ask for.  It is not
     started a second time: what it had finished is in the ledger, for the next that is submitted.
+
+    Raises
+    ------
+    SiteError
+        A line of the prologue cannot be joined to the next.
     """
     header = [line for line in script.splitlines() if "=" in line and not line.startswith("#")]
     kept = [line for line in header if line.partition("=")[0].strip().lower() not in REPLACED]
-    command = f"exec {shlex.join(run.command)} $(ClusterId).$(ProcId)"
-    lines = [*map(_escaped, run.prologue), f"exec >>{shlex.quote(str(run.log))} 2>&1", command]
+    begin = f"exec {_escaped(run.python)} {shlex.join(run.command)} $(ClusterId).$(ProcId)"
+    lines = [f"exec >>{shlex.quote(str(run.log))} 2>&1", *_joinable(run.prologue), begin]
     return "\n".join(
         [
-            *(_times(line, run.workers + 1) for line in kept),
+            *(_for_all(line, run.workers) for line in kept),
             f"batch_name = {run.name}",
             f"job_max_vacate_time = {VACATE}",
+            "want_graceful_removal = True",
             "periodic_remove = JobStatus == 5 || (JobStatus == 1 && NumJobStarts > 0)",
             "executable = /bin/bash",
             "transfer_executable = False",
@@ -145,10 +181,18 @@ def whole(script: str, run: WholeRun) -> str:
     )
 
 
-def _times(line: str, count: int) -> str:
-    """A line of a submit description, for so many times what one worker gets."""
+def _for_all(line: str, workers: int) -> str:
+    """A line of a worker's submit description, for so many and the session, which has no GPU."""
     key, _, value = line.partition("=")
-    return f"{key}= {count} * ({value.strip()})" if SHARED.fullmatch(key.strip()) else line
+    match = SHARED.fullmatch(key.strip())
+    if match is None:
+        return line
+    resource = match[1].lower()
+    count = workers if resource == "gpus" else workers + 1
+    unit = COUNTED_IN.get(resource)
+    if unit and (each := size(value, unit=unit)):  # units have no place in an expression
+        return f"{key}= {count * math.ceil(each / UNITS[unit])}"
+    return f"{key}= {count} * ({value.strip()})"
 
 
 def _quoted(text: str) -> str:

@@ -9,6 +9,7 @@ import time
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.sites.batch.commands import ask
 from spectrum_workflows.sites.batch.queue import QUEUED, QueueEntry
+from spectrum_workflows.sites.batch.system import QueuedJob
 
 FIELDS = "%i|%T|%L|%l|%r"
 GRACE = 30.0  # seconds in which a job that is told to end does so
@@ -60,8 +61,8 @@ def seconds(text: str) -> float:
     return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)
 
 
-def submit(script: str) -> str:
-    """Hand a script to SLURM, and give the number of its job.
+def submit(script: str) -> QueuedJob:
+    """Hand a script to SLURM, and give its job.
 
     Raises
     ------
@@ -71,13 +72,13 @@ def submit(script: str) -> str:
     done = ask(["sbatch", "--parsable"], given=script)
     if done.returncode:
         raise SiteError(f"SLURM refuses the job: {done.stderr.strip()}", remedy="spectrum doctor")
-    return done.stdout.strip().split(";")[0]
+    return QueuedJob(done.stdout.strip().split(";")[0])
 
 
-def is_live(number: str) -> bool | None:
+def is_live(job: QueuedJob) -> bool | None:
     """Whether a job waits or works; ``None`` where SLURM is not here or does not answer."""
     try:
-        done = ask(["squeue", "--noheader", "--states=all", f"--jobs={number}", "--format=%T"])
+        done = ask(["squeue", "--noheader", "--states=all", f"--jobs={job.number}", "--format=%T"])
     except SiteError:
         return None
     if done.returncode:
@@ -85,7 +86,7 @@ def is_live(number: str) -> bool | None:
     return any(state.strip() in QUEUED for state in done.stdout.splitlines())
 
 
-def cancel(number: str) -> None:
+def cancel(job: QueuedJob) -> None:
     """Tell a job to end; one that does not within `GRACE` is ended.
 
     Raises
@@ -93,12 +94,12 @@ def cancel(number: str) -> None:
     SiteError
         SLURM is not here, or does not answer.
     """
-    pending = ask(["squeue", "--noheader", f"--jobs={number}", "--format=%T"])
+    pending = ask(["squeue", "--noheader", f"--jobs={job.number}", "--format=%T"])
     if pending.stdout.strip() == "RUNNING":
-        ask(["scancel", "--batch", "--signal=TERM", number])
+        ask(["scancel", "--batch", "--signal=TERM", job.number])
         end = time.monotonic() + GRACE
-        while is_live(number) and time.monotonic() < end:
+        while is_live(job) and time.monotonic() < end:
             time.sleep(0.5)
-    done = ask(["scancel", number])
+    done = ask(["scancel", job.number])
     if done.returncode and "Invalid job id" not in done.stderr:
-        raise SiteError(f"scancel failed: {done.stderr.strip()}", f"job {number}")
+        raise SiteError(f"scancel failed: {done.stderr.strip()}", f"job {job.number}")

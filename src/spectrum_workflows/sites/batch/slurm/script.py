@@ -70,7 +70,7 @@ def whole(script: str, run: WholeRun) -> str:
             "#!/usr/bin/env bash",
             *(f"#SBATCH {line}" for line in (*ours, *kept)),
             *run.prologue,
-            f"exec {shlex.join(run.command)} $SLURM_JOB_ID",
+            f"exec {run.python} {shlex.join(run.command)} $SLURM_JOB_ID",
             "",
         ]
     )
