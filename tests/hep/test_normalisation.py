@@ -101,10 +101,11 @@ def test_closure_compares_with_the_entries_of_the_files():
     key = ("a", "a.root")
     planned = [part(0, 50), part(50, 90)]
     assert completeness.missing({key: FileRead(90, 90)}, planned) == []
-    assert completeness.missing({key: FileRead(90, 100)}, planned) == [
-        "a: 90 of 100 events of a.root"  # the plan itself left ten out
-    ]
-    assert completeness.missing({}, planned) == ["a: 0 of 90 events of a.root"]
+    [partly] = completeness.missing({key: FileRead(90, 100)}, planned)
+    assert partly.words == "a: 90 of 100 events of a.root"  # the plan itself left ten out
+    [wholly] = completeness.missing({}, planned)
+    assert (wholly.sample, wholly.url) == key
+    assert wholly.words == "a: 0 of 90 events of a.root"
     with pytest.raises(DataError, match="91 events were counted of 90"):
         completeness.missing({key: FileRead(91, 90)}, planned)
 

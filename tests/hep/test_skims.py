@@ -1,5 +1,6 @@
 """Conditions of a skim: which events fulfil them, what follows from what, and how they are kept."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,21 @@ import pytest
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import declarations
 from spectrum_workflows.hep.columns import to_keep
-from spectrum_workflows.hep.io.skim_file import SkimmedPartition, header_of, packed, unpacked
+from spectrum_workflows.hep.io.skim_file import SkimmedPartition, opened, packed, unpacked
 from spectrum_workflows.hep.select.requirements import fulfilled, not_implied
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.skim import RequirementSpec
 from spectrum_workflows.hep.types import Events, FileRead
 from spectrum_workflows.hep.types.luminosity import Blocks
 from spectrum_workflows.hep.types.skims import Skims, first_entry, range_key
-from spectrum_workflows.hep.workflow.skims import SkimContent, refusals
+from spectrum_workflows.hep.workflow.skim_check import (
+    HALVINGS,
+    SINGLE,
+    _select_all,
+    _Selected,
+)
+from spectrum_workflows.hep.workflow.skim_content import SkimContent
+from spectrum_workflows.hep.workflow.skim_implication import refusals
 
 SPEC: dict[str, Any] = {
     "workflow": "hep",
@@ -243,6 +251,8 @@ def test_a_skim_comes_back_to_the_bit() -> None:
     text = ak.with_field(text, [[[1], [2, 3]], [], [[]], [[4]]], "Name_lists")
     skim = skimmed(text)
     back = unpacked(packed(skim, {"name": "mc"}), [*text.fields, "T"])
+    assert skim.first is not None
+    assert back.first is not None
     for old, new in ((skim.branches, back.branches), (skim.first, back.first)):
         assert old.layout.form == new.layout.form
         for a, b in zip(
@@ -260,13 +270,55 @@ def test_some_columns_of_a_skim() -> None:
     data = packed(skimmed(), {})
     assert unpacked(data, ["MET_pt"]).branches.fields == ["MET_pt"]
     assert len(unpacked(data, []).branches) == 4
-    assert header_of(data)["events"] == 4
+    assert opened(data).header["events"] == 4
 
 
 def test_a_skim_without_events() -> None:
     back = unpacked(packed(skimmed(EVENTS[:0]), {}), EVENTS.fields)
+    assert back.first is not None
     assert len(back.branches) == len(back.first) == 0
     assert back.branches.layout.form == ak.to_packed(EVENTS).layout.form
+
+
+def test_first_events_that_were_not_asked_for_are_not_none_that_passed() -> None:
+    without = unpacked(packed(replace(skimmed(), first=None), {}), EVENTS.fields)
+    assert without.first is None
+    assert unpacked(packed(skimmed(), {}), EVENTS.fields, with_first=False).first is None
+
+
+def selected_of(bad: set[int], calls: list[int]) -> Any:
+    """A selection that raises an error of some numbers, and takes those from 900 on."""
+
+    def select(some: ak.Array) -> _Selected:
+        numbers = {*np.asarray(some.x).tolist()}
+        calls.append(len(numbers))
+        if numbers & bad:
+            return _Selected(error="bad")
+        taken = sum(n >= 900 for n in numbers)
+        return _Selected(len(numbers), Counter(h=taken) if taken else Counter())
+
+    return select
+
+
+@pytest.mark.parametrize(
+    ("bad", "checked", "taken"),
+    [
+        (set(), 1000, 100),
+        ({500}, 999, 100),
+        ({0, 999}, 998, 99),
+        ({*range(0, 1000, 2)}, 0, 0),
+        ({*range(1000)}, 0, 0),
+    ],
+)
+def test_events_with_errors_do_not_hide_the_others(bad: set[int], checked: int, taken: int) -> None:
+    calls: list[int] = []
+    events = ak.Array({"x": np.arange(1000)})
+    selected = _select_all(events, selected_of(bad, calls))
+    assert len(calls) <= HALVINGS + SINGLE
+    assert bool(selected.error) == bool(bad)
+    assert selected.checked >= (checked if len(bad) < 500 else (1000 - len(bad)) // 50)
+    assert selected.filled["h"] >= taken
+    assert selected.checked <= 1000 - len(bad)
 
 
 def test_lists_of_the_same_lengths_are_stored_once() -> None:

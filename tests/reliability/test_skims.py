@@ -20,7 +20,7 @@ from spectrum_workflows.cli.commands import app
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.workflow import histogramming
+from spectrum_workflows.hep.workflow import histogramming, reading
 from spectrum_workflows.ledgers import damaged_skims, prune, skims
 from spectrum_workflows.resuming import KNOWN
 from spectrum_workflows.sites import Place
@@ -162,6 +162,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "skim.require.pair, which its events fulfil, does not follow",
     ),
     "fewer items": ({"skim": {"require": {"p": {**PAIR, "at_least": 1}}}}, "does not follow"),
+    "more to keep": (
+        {"skim": {**BASE["skim"], "columns": ["MET_pt", "genWeight", "Flag_A"]}},
+        "Flag_A is not kept",
+    ),
     "other column": ({"columns": [*BASE["columns"], "run"]}, "run is not kept"),
     "trigger": ({"triggers": ["HLT_A"]}, "HLT_A is not kept"),
     "weights": ({"normalisation": "genweight"}, "without sums of generator weights"),
@@ -312,10 +316,71 @@ def test_conditions_that_are_tighter_than_the_selection_are_refused(made: Path, 
                 run(asked, there, watch=False)
 
 
-def test_a_column_that_simulation_lacks_cannot_be_kept(made: Path, tmp_path: Path) -> None:
+FIRST_MUON = """
+import numpy as np
+from spectrum_workflows.hep import Observable
+
+def select(events, *, muon_pt=15.0):
+    leading = np.asarray(events.Muon_pt[:, 0], np.float64)
+    index = np.flatnonzero(leading > muon_pt)
+    return {"dimuon": Observable(leading[index], index=index)}
+"""
+
+
+def muons(number: int, least: float) -> dict[str, Any]:
+    return {"m": {"at_least": number, "items": {"Muon": {"minimum": {"pt": least}}}}}
+
+
+def test_conditions_are_checked_though_some_events_raise_errors(made: Path, tmp_path: Path) -> None:
+    """Every fourth event has no muon at all, of which the selection takes the first."""
+    (tmp_path / "mine.py").write_text(FIRST_MUON)
+    more: dict[str, Any] = {"folder": str(tmp_path), "samples": {"a": BASE["samples"]["a"]}}
+    there = place(made, tmp_path)
+    with pytest.raises(DataError, match=r"do not fulfil skim\.require are in histogram 'dimuon'"):
+        run(spec(**more, skim={"require": muons(2, 10.0)}), there, watch=False)
+    one = run(spec(**more, skim={"require": muons(1, 10.0)}), there, watch=False)
+    assert "could not be checked" not in str(one.warnings)
+    for _ in range(2):  # from the file, and from the skim
+        none = run(spec(**more, skim={"require": muons(1, -1.0)}), there, watch=False)
+        [warning] = [line for line in none.warnings if "could not be checked" in line]
+        assert warning.startswith("a: skim.require could not be checked: select raises an error")
+    assert none.summary["events_of_skims"] == EVENTS
+
+
+def test_first_events_that_are_checked_are_those_that_count(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "FIRST", 100)
+    branches = uproot.open(made / "b.root")["Events"]
+    run_of, block_of = (branches[name].array(library="np") for name in ("run", "luminosityBlock"))
+    pairs = {*zip(run_of[:100].tolist(), block_of[:100].tolist(), strict=True)}
+    good = {str(r): [[b, b] for b in range(1, 30) if (r, b) not in pairs] for r in (1, 2, 3)}
+    samples = {"d": {"files": ["b.root"], "data": True}}
+    more: dict[str, Any] = {"samples": samples, "folder": str(tmp_path), "good_runs": "good.json"}
+    shutil.copyfile(made / "mine.py", tmp_path / "mine.py")
+    (tmp_path / "good.json").write_text(json.dumps(good))
+    there = place(made, tmp_path)
+    with pytest.raises(DataError, match="tighter than the selection"):
+        run(spec(**more, skim={"require": muons(2, 40.0)}), there, watch=False)
+    (tmp_path / "good.json").write_text(json.dumps({"9": [[1, 1]]}))
+    for _ in range(2):
+        none = run(spec(**more), there, watch=False)
+        [warning] = [line for line in none.warnings if "could not be checked" in line]
+        assert "no event of its first partition passes" in warning
+    assert none.summary["events_of_skims"] == EVENTS
+
+
+def test_a_column_that_simulation_lacks_cannot_be_kept(
+    made: Path, copy: Path, tmp_path: Path
+) -> None:
     asked = spec(skim={**BASE["skim"], "columns": ["MET_pf"]})
+    quiet = {"ledger.enabled": False}
+    for there in (place(made, tmp_path), place(made, copy), place(made, tmp_path, **quiet)):
+        with pytest.raises(DataError, match=r"no branch 'MET_pf' in Events; did you mean"):
+            check(asked, there)
+    counted = {name: {**BASE["samples"][name], "events": [EVENTS]} for name in "ab"}
     with pytest.raises(DataError, match=r"no branch 'MET_pf' in Events; did you mean"):
-        run(asked, place(made, tmp_path), watch=False)
+        run(spec(skim=asked.skim, samples=counted), there, watch=False)
 
 
 def edits(rng: random.Random) -> Iterator[dict[str, Any]]:

@@ -48,6 +48,8 @@ class Failure:
         How often it was tried.
     traceback : str
         The lines of the user's own code it came from, if it did.
+    group : str
+        Which sample or set of the spec an input belongs to; empty where that is not said.
     """
 
     where: str
@@ -55,6 +57,7 @@ class Failure:
     error: str
     attempts: int
     traceback: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         for name in ("where", "error", "traceback"):  # an error may quote a signed link

@@ -52,6 +52,8 @@ class RequestedColumns:
         What corrections need besides, and the selection does not see.
     conditions : tuple of str
         What the conditions of a skim look at.
+    besides : tuple of str
+        What a skim is to keep for later runs: a file must have it, and it is not read otherwise.
     format : Format or None
         What makes the columns of the files' branches; NanoAOD, whose columns are branches, if none.
     """
@@ -67,6 +69,7 @@ class RequestedColumns:
     filters: tuple[str, ...] = ()
     format: Format | None = None
     conditions: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()
 
     @property
     def bits(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from spectrum_workflows.errors import DataError
@@ -11,7 +12,28 @@ from spectrum_workflows.hep.plan.duplicates import Identified, refuse
 from spectrum_workflows.hep.types import FileRead, Filled
 
 
-def missing(files: Mapping[tuple[str, str], FileRead], planned: Iterable[Any]) -> list[str]:
+@dataclass(frozen=True)
+class IncompleteFile:
+    """A file, or a name that stands for files, of which a result does not hold all.
+
+    Attributes
+    ----------
+    sample : str
+        As the run calls it.
+    url : str
+        Where it is, or its name.
+    words : str
+        Line that says what there is of it.
+    """
+
+    sample: str
+    url: str
+    words: str
+
+
+def missing(
+    files: Mapping[tuple[str, str], FileRead], planned: Iterable[Any]
+) -> list[IncompleteFile]:
     """Files that are not complete in a result, each with what there is of it.
 
     Parameters
@@ -34,13 +56,15 @@ def missing(files: Mapping[tuple[str, str], FileRead], planned: Iterable[Any]) -
     for (sample, url), size in sizes.items():
         file = files.get((sample, url))
         if file is None:
-            incomplete.append(f"{sample}: 0 of {size} events of {url}")
+            words = f"{sample}: 0 of {size} events of {url}"
+            incomplete.append(IncompleteFile(sample, url, words))
             continue
         if file.read > file.entries:
             message = f"{file.read} events were counted of {file.entries} in the file"
             raise DataError(message, url, "this is a mistake of the program; please report it")
         if file.read < file.entries:
-            incomplete.append(f"{sample}: {file.read} of {file.entries} events of {url}")
+            words = f"{sample}: {file.read} of {file.entries} events of {url}"
+            incomplete.append(IncompleteFile(sample, url, words))
     return incomplete
 
 

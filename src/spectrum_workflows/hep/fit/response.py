@@ -133,7 +133,7 @@ def _split(region: _Region, names: list[str], truth: Floats) -> list[dict[str, A
 def _effects(region: _Region, nominal: Floats, truth: Floats) -> dict[int, list[dict[str, Any]]]:
     """What every systematic does to the events of each bin of the truth."""
     result, fit = region.result, region.fit
-    found: dict[int, list[dict[str, Any]]] = {}
+    effects: dict[int, list[dict[str, Any]]] = {}
     for parameter, systematic in fit.systematics.items():
         if fit.signal not in fit_check.concerned(result.spec, systematic):
             continue
@@ -147,8 +147,8 @@ def _effects(region: _Region, nominal: Floats, truth: Floats) -> dict[int, list[
             )
             assert up is not None
             where = f"fit.systematics.{parameter}, bin {k} of the truth, region {region.name}"
-            found.setdefault(k, []).extend(modifiers(parameter, nominal[k], up, down, where))
-    return found
+            effects.setdefault(k, []).extend(modifiers(parameter, nominal[k], up, down, where))
+    return effects
 
 
 def _response(region: _Region, source: tuple[str, str], truth: Floats) -> Floats:

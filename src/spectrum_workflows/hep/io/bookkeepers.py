@@ -68,8 +68,8 @@ def read_bookkeepers(tree: OpenTree) -> Generated:
 
 def _member(key: str) -> str:
     """Which member of the bookkeepers a branch holds; empty if of something else."""
-    found = re.fullmatch(r"CutBookkeepersAux[.:]+(\w+)", key.rpartition("/")[2])
-    return found[1] if found else ""
+    match = re.fullmatch(r"CutBookkeepersAux[.:]+(\w+)", key.rpartition("/")[2])
+    return match[1] if match else ""
 
 
 def _flat(column: Any) -> list[Any]:

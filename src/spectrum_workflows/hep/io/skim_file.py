@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any
 
 import awkward as ak
@@ -37,8 +37,9 @@ class SkimmedPartition:
     ----------
     branches : ak.Array, shape (n_events,)
         The events that are kept, with the branches of the file.
-    first : ak.Array, shape (n_first,)
-        Some first events of the partition, whether they are kept or not; or none.
+    first : ak.Array, shape (n_first,), or None
+        Some first events that pass the file's filters, whether they are kept or not; None where
+        they were not asked for.
     absent : tuple of str
         Branches that the file does not have.
     start, stop : int
@@ -50,12 +51,48 @@ class SkimmedPartition:
     """
 
     branches: ak.Array
-    first: ak.Array
+    first: ak.Array | None
     absent: tuple[str, ...]
     start: int
     stop: int
     file: FileRead
     left: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OpenedSkim:
+    """A skim that is whole.
+
+    Attributes
+    ----------
+    header : dict
+        What stands in front.
+    content : memoryview
+        Everything behind it.
+    """
+
+    header: dict[str, Any]
+    content: memoryview
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Description of a stored array.
+
+    Attributes
+    ----------
+    kind : str
+        `_NUMBERS`, or `_LENGTHS` with a type.
+    dtype : str
+        Of its numbers, as they are stored.
+    length, nbytes : int
+        Numbers, and bytes that they take.
+    """
+
+    kind: str
+    dtype: str
+    length: int
+    nbytes: int
 
 
 def packed(skim: SkimmedPartition, about: Mapping[str, Any]) -> bytes:
@@ -71,13 +108,13 @@ def packed(skim: SkimmedPartition, about: Mapping[str, Any]) -> bytes:
     blocks = _Blocks()
     kept, first = (
         {name: blocks.column(array[name], f"{n}_{{id}}") for n, name in enumerate(array.fields)}
-        for array in (skim.branches, skim.first)
+        for array in (skim.branches, ak.Array([]) if skim.first is None else skim.first)
     )
     lumis = skim.file.blocks
     header = {
         **about,
         "events": len(skim.branches),
-        "first_events": len(skim.first),
+        "first_events": None if skim.first is None else len(skim.first),
         "absent": skim.absent,
         "range": [skim.start, skim.stop],
         "file": asdict(replace(skim.file, blocks=None)),
@@ -88,15 +125,15 @@ def packed(skim: SkimmedPartition, about: Mapping[str, Any]) -> bytes:
         else [blocks.add(a, _NUMBERS) for a in (lumis.place, lumis.events, lumis.read)],
         "columns": kept,
         "first": first,
-        "blocks": blocks.described,
+        "blocks": [astuple(block) for block in blocks.described],
     }
     text = json.dumps(header).encode()
     content = b"".join([len(text).to_bytes(8, "little"), text, *blocks.pieces])
     return sealed(content)
 
 
-def header_of(data: bytes) -> dict[str, Any]:
-    """What stands in front of a skim, which is whole.
+def opened(data: bytes) -> OpenedSkim:
+    """A skim that is known to be whole, with nothing unpacked.
 
     Raises
     ------
@@ -105,8 +142,7 @@ def header_of(data: bytes) -> dict[str, Any]:
     """
     content = unsealed(data)
     size = int.from_bytes(content[:8], "little")
-    header: dict[str, Any] = json.loads(bytes(content[8 : 8 + size]))
-    return header | {"_content": content[8 + size :]}
+    return OpenedSkim(json.loads(bytes(content[8 : 8 + size])), content[8 + size :])
 
 
 def unpacked(data: bytes, columns: Collection[str], *, with_first: bool = True) -> SkimmedPartition:
@@ -124,15 +160,13 @@ def unpacked(data: bytes, columns: Collection[str], *, with_first: bool = True) 
     DataError
         It is no skim, or not whole.
     """
-    header = header_of(data)
-    stored = _Stored(header["_content"], header["blocks"])
-    kept, first = (
-        stored.columns({n: of for n, of in described.items() if n in columns}, header[size])
-        for described, size in (
-            (header["columns"], "events"),
-            (header["first"] if with_first else {}, "first_events"),
-        )
-    )
+    skim = opened(data)
+    header, blocks = skim.header, [_Block(*words) for words in skim.header["blocks"]]
+    stored = _Stored(skim.content, blocks)
+    kept = stored.columns(_chosen(header["columns"], columns), header["events"])
+    first = None
+    if with_first and header["first_events"] is not None:
+        first = stored.columns(_chosen(header["first"], columns), header["first_events"])
     lumis = None
     if header["luminosity"] is not None:
         place, events, read = (stored.array(n) for n in header["luminosity"])
@@ -144,12 +178,16 @@ def unpacked(data: bytes, columns: Collection[str], *, with_first: bool = True) 
     return SkimmedPartition(kept, first, tuple(header["absent"]), start, stop, file, left)
 
 
+def _chosen(described: Mapping[str, Any], columns: Collection[str]) -> dict[str, Any]:
+    return {name: of for name, of in described.items() if name in columns}
+
+
 class _Blocks:
     """Arrays that are to be stored, each content once."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
-        self.described: list[tuple[str, str, int, int]] = []
+        self.described: list[_Block] = []
         self.numbers: dict[tuple[str, str, bytes], int] = {}
 
     def column(self, column: ak.Array, key: str) -> tuple[str, dict[str, int]]:
@@ -176,16 +214,16 @@ class _Blocks:
             piece = bytes(piece) if len(array) else b""
             self.numbers[key] = len(self.pieces)
             self.pieces.append(piece)
-            self.described.append((kind, array.dtype.str, len(array), len(piece)))
+            self.described.append(_Block(kind, array.dtype.str, len(array), len(piece)))
         return self.numbers[key]
 
 
 class _Stored:
     """Arrays that were stored, each unpacked when it is first asked for."""
 
-    def __init__(self, content: memoryview, described: list[Any]) -> None:
+    def __init__(self, content: memoryview, described: list[_Block]) -> None:
         self.content, self.described = content, described
-        self.starts = np.cumsum([0, *(nbytes for *_, nbytes in described)]).tolist()
+        self.starts = np.cumsum([0, *(block.nbytes for block in described)]).tolist()
         self.unpacked: dict[int, NDArray[Any]] = {}
 
     def columns(
@@ -201,9 +239,9 @@ class _Stored:
 
     def array(self, number: int) -> NDArray[Any]:
         if number not in self.unpacked:
-            kind, dtype, length, nbytes = self.described[number]
-            start, size = self.starts[number], np.dtype(dtype).itemsize
-            piece = self.content[start : start + nbytes]
+            block, start = self.described[number], self.starts[number]
+            kind, dtype, length = block.kind, block.dtype, block.length
+            size, piece = np.dtype(dtype).itemsize, self.content[start : start + block.nbytes]
             raw = np.frombuffer(numcodecs.zstd.decompress(piece) if length else b"", np.uint8)
             array = raw.reshape(size, length).T.copy().reshape(-1).view(dtype)
             if kind != _NUMBERS:

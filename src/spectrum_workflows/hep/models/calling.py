@@ -102,7 +102,8 @@ class Model:
         tensors = [self._tensor(tensor, named[tensor.name]) for tensor in self.loaded.tensors]
         if len({len(tensor) for tensor in tensors}) > 1:
             lengths = ", ".join(str(len(tensor)) for tensor in tensors)
-            raise SpecError(f"was given arrays of {lengths} events", self._where)
+            message = f"was given arrays of {lengths} events"
+            raise SpecError(message, self._where, "give all of the same events")
         return tensors
 
     def _check_names(self, named: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -70,7 +70,8 @@ def load_onnx(content: bytes, where: str, *, output: str = "") -> Loaded:
         try:
             return session.run([named], dict(zip(names, arrays, strict=True)))[0]
         except Exception as error:  # onnxruntime has no class of its own for them
-            raise DataError(f"cannot be computed ({_line(error)})", where) from error
+            remedy = "export it again: onnxruntime alone does not compute it either"
+            raise DataError(f"cannot be computed ({_line(error)})", where, remedy) from error
 
     return independent(Loaded(tensors, compute, fixed.pop() if fixed else ROWS), where)
 

@@ -60,7 +60,8 @@ def load_xgboost(content: bytes, where: str) -> Loaded:
         try:
             return booster.inplace_predict(arrays[0], validate_features=False)
         except Exception as error:
-            raise DataError(f"cannot be computed ({_line(error)})", where) from error
+            remedy = "save it again, by a version of XGBoost that is not newer than this one"
+            raise DataError(f"cannot be computed ({_line(error)})", where, remedy) from error
 
     features = tuple(booster.feature_names or ())
     return independent(Loaded((tensor,), compute, ROWS, features), where)

@@ -142,7 +142,7 @@ def list_files(
                 if on_error == "raise":
                     raise
                 lost = True
-                failures.append(Failure(name, 0, str(error), 1))
+                failures.append(Failure(name, 0, str(error), 1, group=sample))
         counts = _counts(sample, described.events, places, lost=lost)
         own = [
             InputFile(sample, place.url, of.spec.tree_of(of.name), place.checksum, count)

@@ -106,7 +106,7 @@ def inspect(
         return ((file, empty),)
     fallbacks_used = requested.fallbacks_used(tree.names)
     names = requested.read(fallbacks_used)
-    refuse(tree, names, requested=requested)
+    refuse(tree, (*names, *requested.besides), requested=requested)
     stored = clusters(tree, names)
     cut = partition.cuts(stored.boundaries, max_events)
     largest = max(stop - start for start, stop in cut)

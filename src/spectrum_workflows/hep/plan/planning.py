@@ -8,19 +8,21 @@ knew is used again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spectrum_workflows.display import counted
 from spectrum_workflows.domain import OnError, Plan, Report
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, normalisation
+from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.plan import checks, partition
 from spectrum_workflows.hep.plan.cache import Question
 from spectrum_workflows.hep.plan.files import InputFile, list_files
 from spectrum_workflows.hep.plan.inspection import FileInfo
 from spectrum_workflows.hep.plan.rehearsal import rehearse
 from spectrum_workflows.hep.plan.survey import Surveyor
-from spectrum_workflows.hep.select.workload import load_workload
+from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Events
 
@@ -75,11 +77,12 @@ def plan(
     """
     workload = load_workload(spec)
     listing = list_files(spec, data, first=preflight, on_error=on_error)
-    question = Question(spec.name, workload.requested, spec.partition.max_events)
+    question = Question(spec.name, _asked(spec, workload), spec.partition.max_events)
     survey = Surveyor(question, client, known, report, on_error).survey(listing.files)
     infos = survey.infos
     files = [file for file in listing.files if file not in survey.lost]
-    failures = (*listing.failures, *survey.lost.values())
+    lost = (replace(failure, group=file.sample) for file, failure in survey.lost.items())
+    failures = (*listing.failures, *lost)
     if not files and failures and not preflight:
         raise DataError(f"no file could be planned: {failures[0].error}", spec.name)
     partitions: list[Events] = []
@@ -114,6 +117,16 @@ def plan(
         published=tuple(sorted({file.url for file in files if file.checksum})),
         method=_method(spec),
     )
+
+
+def _asked(spec: HepSpec, workload: Workload) -> Mapping[str, RequestedColumns]:
+    """What files must have: what is read, and of simulation what a skim is to keep besides."""
+    if spec.skim is None:
+        return workload.requested
+    return {
+        sample: own if sample in workload.data else replace(own, besides=spec.skim.columns)
+        for sample, own in workload.requested.items()
+    }
 
 
 def _method(spec: HepSpec) -> str:

@@ -25,26 +25,26 @@ def possible(result: HepResult) -> bool:
 
 def draw(axes: Axes, result: HepResult, name: str) -> None:
     """Draw data over simulation; bins without simulation have none."""
-    spec, found = result.spec, band(result, name)
+    spec, simulation = result.spec, band(result, name)
     edges = np.asarray(spec.histograms[name].axes(name)[0].boundaries)
     measured = [result.histograms[n, name] for n, sample in spec.samples.items() if sample.data]
     if spec.histograms[name].profile:
         total = added(measured)
         data, errors = total.values(), np.nan_to_num(error_of_mean(total))
-        there = np.isfinite(found.total) & (found.total != 0)
-        shown = there & (effective(total) > 0)
+        expected = np.isfinite(simulation.total) & (simulation.total != 0)
+        shown = expected & (effective(total) > 0)
     else:
         data = np.sum([h.values() for h in measured], axis=0)
         errors = np.sqrt(np.sum([h.variances() for h in measured], axis=0))
-        there = found.total > 0
-        shown = there & (data > 0)
-    scale = np.where(there, found.total, 1.0)
+        expected = simulation.total > 0
+        shown = expected & (data > 0)
+    scale = np.where(expected, simulation.total, 1.0)
     errors, size = errors / np.abs(scale), np.abs(scale)
     centres = ((edges[1:] + edges[:-1]) / 2)[shown]
     style: Any = {"fmt": "o", "color": "black", "markersize": 5}
     axes.errorbar(centres, (data / scale)[shown], yerr=errors[shown], **style)
-    high = np.where(there, 1 + found.up / size, np.nan)
-    low = np.where(there, 1 - found.down / size, np.nan)
+    high = np.where(expected, 1 + simulation.up / size, np.nan)
+    low = np.where(expected, 1 - simulation.down / size, np.nan)
     hatched: Any = {"fill": True, "facecolor": "none", "edgecolor": "#444444", "linewidth": 0}
     axes.stairs(high, edges, baseline=low, hatch="////", **hatched)
     axes.axhline(1.0, color="grey", linewidth=1)

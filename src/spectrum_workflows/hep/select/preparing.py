@@ -55,6 +55,41 @@ class FilteredEvents:
 
 
 @dataclass(frozen=True)
+class ChosenEvents:
+    """Which events a skim keeps.
+
+    Attributes
+    ----------
+    passed : ndarray of bool, shape (n_events,)
+        By the file's filters.
+    kept : ndarray of bool, shape (n_events,)
+        Those of them that fulfil the conditions of the skim.
+    left : mapping of str to ndarray, shape (3,)
+        As of `FilteredEvents`, by the file's filters.
+    """
+
+    passed: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+    left: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """Which events pass the file's filters.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (n_events,), or None
+        None if there are no filters.
+    left : mapping of str to ndarray, shape (3,)
+        As of `FilteredEvents`.
+    """
+
+    mask: NDArray[np.bool_] | None
+    left: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
 class PreparedEvents:
     """Events as the selection sees them, and the selection with its cuts.
 
@@ -243,9 +278,10 @@ def filter_events(
     rows = workload.filter_rows.get(events.sample, ())
     counted = {row: counts for row, counts in (left or {}).items() if row in rows}
     if left is None:
-        passed, counted = _filtered(seen, branches, events, workload)
-        if passed is not None:
-            seen, branches = seen[passed], branches[passed]
+        own = _apply_filters(seen, branches, events, workload)
+        counted = dict(own.left)
+        if own.mask is not None:
+            seen, branches = seen[own.mask], branches[own.mask]
     if workload.require is not None:
         passed = _fulfilling(branches, workload, known=fulfilling)
         if rows:
@@ -276,24 +312,19 @@ def _fulfilling(branches: ak.Array, workload: Workload, *, known: bool) -> NDArr
     return fulfilled(branches, workload.require or {})
 
 
-def kept(
-    branches: ak.Array, events: Events, workload: Workload
-) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
-    """Which events a skim keeps, shape (n_events,), and what is left by the file's filters.
-
-    What one event is, no other decides.
-    """
+def choose_events(branches: ak.Array, events: Events, workload: Workload) -> ChosenEvents:
+    """Choose the events that a skim keeps; what one event is, no other decides."""
     requested = workload.requested[events.sample]
     seen = columns.as_selection_sees(branches, requested, events.fallbacks_used)
-    passed, counted = _filtered(seen, branches, events, workload)
-    mask = fulfilled(branches, workload.require or {})
-    return mask if passed is None else mask & passed, counted
+    own = _apply_filters(seen, branches, events, workload)
+    passed = np.ones(len(branches), np.bool_) if own.mask is None else own.mask
+    return ChosenEvents(passed, passed & fulfilled(branches, workload.require or {}), own.left)
 
 
-def _filtered(
+def _apply_filters(
     seen: ak.Array, branches: ak.Array, events: Events, workload: Workload
-) -> tuple[NDArray[np.bool_] | None, dict[str, NDArray[np.float64]]]:
-    """Which events pass all of the file's filters, if there are any; what is left by each."""
+) -> _Passed:
+    """Apply all of the file's filters, and count what is left by each."""
     masks = dict(_masks(branches, events, workload))
     passed = np.ones(len(seen), np.bool_)
     counted: dict[str, NDArray[np.float64]] = {}
@@ -302,7 +333,7 @@ def _filtered(
         passed = passed & mask
         if rows:
             counted[row] = _left(seen, passed, workload.requested[events.sample])
-    return passed if masks else None, counted
+    return _Passed(passed if masks else None, counted)
 
 
 def _masks(

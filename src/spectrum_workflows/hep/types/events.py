@@ -107,6 +107,8 @@ class FileRead:
         Its luminosity blocks; None where they are not asked for.
     skimmed : int
         Events of partitions of which a skim was read, not the file.
+    unchecked : str
+        Why the conditions of a skim could not be compared with the selection, where they were to.
     """
 
     read: int
@@ -118,6 +120,7 @@ class FileRead:
     synthetic: bool = False
     blocks: Blocks | None = field(default=None, compare=False)
     skimmed: int = field(default=0, compare=False)
+    unchecked: str = field(default="", compare=False)
 
     def __add__(self, other: FileRead) -> FileRead:
         return FileRead(
@@ -130,6 +133,7 @@ class FileRead:
             self.synthetic or other.synthetic,
             self.blocks + other.blocks if self.blocks and other.blocks else None,
             self.skimmed + other.skimmed,
+            self.unchecked or other.unchecked,
         )
 
 

@@ -19,7 +19,7 @@ class Skims:
 
     Attributes
     ----------
-    there : mapping of str to str
+    served : mapping of str to str
         URLs of those that serve, by the `first_entry` of the partition.
     folder : str
         URL of the folder of new ones; empty where none are kept.
@@ -31,7 +31,7 @@ class Skims:
         Whether those that serve were kept by the same filters, and by the same conditions.
     """
 
-    there: Mapping[str, str] = field(default_factory=dict)
+    served: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Skims:
 
     def find(self, events: Events) -> str:
         """URL of the skim of a partition, or of the one that begins where it does."""
-        return self.there.get(first_entry(events), "")
+        return self.served.get(first_entry(events), "")
 
     def url(self, events: Events) -> str:
         """Where a new one goes; empty if none is kept."""

@@ -26,7 +26,7 @@ from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.spec.columns_out import WEIGHT
 from spectrum_workflows.hep.types import ColumnFile, Events, FileRead, Filled
 from spectrum_workflows.hep.workflow.reading import account, read_events
-from spectrum_workflows.hep.workflow.skim_check import refuse_selected
+from spectrum_workflows.hep.workflow.skim_check import check_conditions
 
 
 def fill(events: Events, workload: Workload) -> Filled:
@@ -42,8 +42,8 @@ def fill(events: Events, workload: Workload) -> Filled:
         return _fill_nothing(events, workload)
     part = read_events(events, workload)
     seen, selection, file = part.seen, part.selection, part.file
-    if part.rejected is not None:
-        refuse_selected(part.rejected, selection, workload, sample)
+    if part.first is not None:
+        file = replace(file, unchecked=check_conditions(part.first, events, workload))
     if not events.start:
         file = replace(file, beginning=beginning(seen))
     weights = None

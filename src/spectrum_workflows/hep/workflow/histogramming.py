@@ -12,10 +12,11 @@ from spectrum_workflows.domain import Metrics, OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import columns, completeness, eras, histogram, luminosity
+from spectrum_workflows.hep.completeness import IncompleteFile
 from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.spec.eras import era_samples, name_of
+from spectrum_workflows.hep.spec.eras import era_of, era_samples, name_of
 from spectrum_workflows.hep.types import Evaluation, Filled, HepResult, LikelihoodFit
 from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.hep.workflow.column_files import finish, with_folder
@@ -23,6 +24,7 @@ from spectrum_workflows.hep.workflow.event_tasks import fill
 from spectrum_workflows.hep.workflow.repeatability import watched
 from spectrum_workflows.hep.workflow.self_check import check_corrections
 from spectrum_workflows.hep.workflow.sketching import sketch
+from spectrum_workflows.hep.workflow.skim_check import not_checked
 from spectrum_workflows.hep.workflow.skims import with_skims
 
 if TYPE_CHECKING:
@@ -59,13 +61,13 @@ def run(
         run.metrics += repeated()
     notes = (*changed, *workload.declarations.not_compiled(), *_notes(filled, spec, plan, workload))
     missing = completeness.missing(filled.files, plan.partitions)
-    missing += [f"nothing of {failure.where}" for failure in plan.failures]
+    missing += [IncompleteFile(f.group, f.where, f"nothing of {f.where}") for f in plan.failures]
     synthetic = tuple(dict.fromkeys(s for (s, _), file in filled.files.items() if file.synthetic))
     result = _result(filled, spec, workload, missing)
     result = replace(
         result,
         notes=(*notes, *result.notes),
-        missing=tuple(missing),
+        missing=tuple(file.words for file in missing),
         synthetic=tuple(dict.fromkeys(map(name_of, synthetic))),
         skimmed=sum(file.skimmed for file in filled.files.values()),
     )
@@ -78,13 +80,15 @@ def run(
     return result, run.metrics
 
 
-def _result(filled: Filled, spec: HepSpec, workload: Workload, missing: Sequence[str]) -> HepResult:
+def _result(
+    filled: Filled, spec: HepSpec, workload: Workload, missing: Sequence[IncompleteFile]
+) -> HepResult:
     """The normalised result, of each era and of their sum where there are several."""
     if not spec.eras:
-        return _of_one_era(filled, "", spec, workload, missing)
+        return _of_one_era(filled, "", spec, workload, [file.words for file in missing])
     results = {}
     for era, own in spec.era_specs.items():
-        lines = [line for line in missing if _concerns(line, era, spec)]
+        lines = [file.words for file in missing if era_of(file.sample) == era]
         results[era] = _of_one_era(filled, era, own, workload, lines)
     notes = [note for result in results.values() for note in result.notes]
     return replace(eras.summed(spec, results), notes=tuple(notes))
@@ -104,17 +108,6 @@ def _of_one_era(
     notes = luminosity.notes(luminosities, own.files, spec.luminosity)
     prefixed = tuple(f"{era}/{note}" if era else note for note in notes)
     return replace(result, luminosities=luminosities, notes=prefixed)
-
-
-def _concerns(line: str, era: str, spec: HepSpec) -> bool:
-    """Whether something that is missing is of an era, or of nobody knows which."""
-    samples = era_samples(spec)
-    eras_of_line = {
-        s.era
-        for title, s in samples.items()
-        if line.startswith(f"{title}: ") or any(file in line for file in s.described.files)
-    }
-    return era in eras_of_line or not eras_of_line
 
 
 def _changed_code(spec: HepSpec, plan: Plan, workload: Workload) -> tuple[str, ...]:
@@ -162,6 +155,7 @@ def _notes(filled: Filled, spec: HepSpec, plan: Plan, workload: Workload) -> Ite
     varied = {t: s.described.varies for t, s in samples.items() if s.described.varies}
     yield from completeness.begin_alike(filled.files, varied)
     yield from _unforeseen(filled, plan, workload)
+    yield from not_checked(filled.files)
     weighted = (s for s in samples if workload.requested[s].generator_weighted)
     yield from completeness.not_normalised(filled, weighted)
 

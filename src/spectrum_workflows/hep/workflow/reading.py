@@ -23,14 +23,13 @@ from spectrum_workflows.hep.normalisation import sum_of_weights
 from spectrum_workflows.hep.select.preparing import (
     PreparedEvents,
     check_numbers,
+    choose_events,
     filter_events,
-    kept,
     open_events,
     prepare,
     selection_for,
     with_fallbacks,
 )
-from spectrum_workflows.hep.select.requirements import fulfilled
 from spectrum_workflows.hep.types import FileRead
 from spectrum_workflows.hep.types.skims import first_entry
 
@@ -42,7 +41,8 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.types.skims import Skims
 
 FIRST = 1000
-"""Events of a sample's first partition that a skim has whatever they fulfil."""
+"""Events of a sample's first partition that a skim has whatever they fulfil, if they pass the
+file's filters."""
 
 _DAMAGED = (SpectrumError, OSError, ValueError, KeyError, TypeError, RuntimeError, IndexError)
 """Raised by a skim that is damaged, or not there any more."""
@@ -62,16 +62,15 @@ class EventsRead:
         Account of the file, as for the whole partition.
     left : mapping of str to ndarray, shape (3,)
         As of `FilteredEvents`.
-    rejected : ak.Array or None
-        As the selection would see them: some first events that do not fulfil the conditions of
-        a skim; None where that is not to be checked.
+    first : ak.Array or None
+        As of `SkimmedPartition`, where the conditions of a skim are to be checked.
     """
 
     seen: ak.Array
     selection: Selection
     file: FileRead
     left: Mapping[str, NDArray[np.float64]]
-    rejected: ak.Array | None = None
+    first: ak.Array | None = None
 
 
 def read_events(events: Events, workload: Workload) -> EventsRead:
@@ -166,7 +165,7 @@ def _skim(skims: Skims, events: Events, workload: Workload) -> SkimmedPartition 
         skim = unpacked(storage.read_bytes(url), names, with_first=checked)
     except _DAMAGED:
         return None
-    if checked and not len(skim.first):
+    if checked and skim.first is None:
         return None
     needed = requested.read(requested.fallbacks_used(skim.branches.fields))
     return skim if {*needed} <= {*skim.branches.fields} else None
@@ -195,12 +194,10 @@ def _as_seen(
         fallbacks_used=requested.fallbacks_used(skim.branches.fields),
         blocks=file.blocks if counts_blocks(events.sample, workload) else None,
     )
-    rejected = None
-    if workload.require and first_entry(events) in workload.checked:
-        others = ak.to_packed(skim.first[~fulfilled(skim.first, workload.require)])
-        rejected = filter_events(others, events, replace(workload, require=None)).seen
+    checked = workload.require and first_entry(events) in workload.checked
+    first = skim.first if checked else None
     selection = selection_for(events, workload)
-    return EventsRead(filtered.seen, selection, asked, filtered.left, rejected)
+    return EventsRead(filtered.seen, selection, asked, filtered.left, first)
 
 
 def _skimmed(
@@ -214,19 +211,20 @@ def _skimmed(
         As `preparing.prepare`, or simulation lacks a column that is to be kept.
     """
     requested, skims = workload.requested[events.sample], workload.skims.get(events.sample)
-    more = skims.columns if skims is not None and skims.url(events) else ()
     own = with_fallbacks(tree.names, events, requested)
     have = {*tree.names}
-    if events.sample not in workload.data:
-        refuse(tree, more)
+    if skims is not None and events.sample not in workload.data:
+        refuse(tree, skims.columns)
+    more = skims.columns if skims is not None and skims.url(events) else ()
     keep = branches_to_keep(requested, more)
     besides = [name for name in keep if name in have]
     names = dict.fromkeys((*requested.read(own.fallbacks_used), *besides))
     branches = read(tree, own, tuple(names), requested=requested)
     check_numbers(branches, own, requested)
-    checked = first_entry(events) in workload.checked
-    first = ak.to_packed(branches[: FIRST * checked])
-    mask, left = kept(branches, own, workload)
+    chosen = choose_events(branches, own, workload)
+    first = None
+    if first_entry(events) in workload.checked:
+        first = ak.to_packed(branches[np.flatnonzero(chosen.passed)[:FIRST]])
     absent = tuple(name for name in keep if name not in have)
-    chosen = ak.to_packed(branches[mask])
-    return SkimmedPartition(chosen, first, absent, events.start, events.stop, file, left)
+    some = ak.to_packed(branches[chosen.kept])
+    return SkimmedPartition(some, first, absent, events.start, events.stop, file, chosen.left)
