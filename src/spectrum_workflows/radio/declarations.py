@@ -47,11 +47,10 @@ def is_there(url: str) -> bool:
 
 def is_convertible(url: str) -> bool:
     """Whether something is a set that can be written as a Zarr set."""
-    from spectrum_workflows.radio.read.msv2 import MSV2
-    from spectrum_workflows.radio.read.uvfits import UVFITS
-    from spectrum_workflows.radio.read.uvh5 import UVH5
+    from spectrum_workflows.radio.read.formats import READERS
+    from spectrum_workflows.radio.read.msv4 import MSV4
 
-    return any(reader.recognises(url) for reader in (MSV2, UVFITS, UVH5))
+    return any(reader.recognises(url) for reader in READERS if reader is not MSV4)
 
 
 def remarks(numbers: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ from spectrum_workflows.radio.imaging.residual import LocalResidual, local_resid
 from spectrum_workflows.radio.plan.planning import PlaneGroup, geometry_of
 from spectrum_workflows.radio.read.dataset import HERE, observation_of, stokes_i_of
 from spectrum_workflows.radio.read.mask import mask_of
-from spectrum_workflows.radio.spec import RadioSpec
+from spectrum_workflows.radio.spec import RadioSpec, Scheme
 from spectrum_workflows.radio.types import (
     ARCSEC,
     Beam,
@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.deconvolution import Components
     from spectrum_workflows.radio.deconvolution.masks import PixelMask
     from spectrum_workflows.radio.types import Observation
-
-    Scheme = Literal["natural", "uniform", "briggs"]
 
     Visible = xr.Dataset | xr.DataTree
     """Visibilities: a dataset, or a tree with one at its root."""

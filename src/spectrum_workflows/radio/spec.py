@@ -51,10 +51,14 @@ class ImageSpec(FrozenModel):
         return self
 
 
+Scheme = Literal["natural", "uniform", "briggs"]
+"""Imaging weights."""
+
+
 class WeightingSpec(FrozenModel):
     """Weights with which the visibilities are gridded."""
 
-    scheme: Literal["natural", "uniform", "briggs"] = "natural"
+    scheme: Scheme = "natural"
     """Imaging weights: the visibilities' own, uniform over the uv plane, or Briggs' in between."""
     robust: float = Field(0.0, ge=-5, le=5)
     """Briggs' parameter, from -2 (about uniform) to 2 (about natural); for ``briggs`` only."""

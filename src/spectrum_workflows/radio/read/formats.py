@@ -1,4 +1,8 @@
-"""The formats that are read; another one is one more reader in this list."""
+"""The formats that are read; another one is one more reader in this list.
+
+One that is a single file has its `suffixes`, too; how it is written as a Zarr set is said in
+`spectrum_workflows.radio.convert.converting`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spectrum_workflows.radio.read.msv2 import MSV2
 from spectrum_workflows.radio.read.msv4 import MSV4
-from spectrum_workflows.radio.read.msv4.files import ONE_FILE
+from spectrum_workflows.radio.read.suffixes import ONE_FILE
 from spectrum_workflows.radio.read.uvfits import UVFITS
 from spectrum_workflows.radio.read.uvh5 import UVH5
 

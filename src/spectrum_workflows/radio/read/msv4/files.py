@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows import storage
 from spectrum_workflows.radio.read.msv2 import files
+from spectrum_workflows.radio.read.suffixes import ONE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,10 +16,6 @@ def locate(stem: str) -> str | None:
     """A Zarr set of that name."""
     urls = (f"{stem}.zarr", stem)
     return next((url for url in urls if storage.exists(f"{url}/zarr.json")), None)
-
-
-ONE_FILE = (".uvfits", ".uvf", ".fits", ".uvh5", ".h5", ".hdf5")
-"""How the names of sets end, in small letters, that are one file."""
 
 
 def is_zarr(url: str) -> bool:
