@@ -114,6 +114,8 @@ def test_features_and_tensors_are_given_by_name(x: Any) -> None:
     assert np.array_equal(pair(x[:, :2], x[:, 2:]), x[:, :2] + x[:, 2:])
     with pytest.raises(SpecError, match=r"takes a \(rows, 2\), b \(rows, 2\)"):
         pair(x[:, 0])
+    with pytest.raises(SpecError, match="arrays of 2, 3 events.*give all of the same events"):
+        pair(a=x[:2, :2], b=x[:3, 2:])
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_all_of_a_fill_is_kept() -> None:
     known = {"histograms", "selected", "events", "files", "fates", "written", "left"}
     assert {field.name for field in fields(Filled)} == known
     of_a_file = {"read", "entries", "sum_of_weights", "content", "fallbacks_used", "beginning"}
-    of_a_file |= {"synthetic", "blocks", "skimmed"}
+    of_a_file |= {"synthetic", "blocks", "skimmed", "unchecked"}
     assert {field.name for field in fields(FileRead)} == of_a_file
 
 
