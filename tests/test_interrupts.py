@@ -4,11 +4,19 @@ import gc
 import signal
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from spectrum_workflows.interrupts import hearing_interrupts, letting_go
+
+
+@pytest.fixture(autouse=True)
+def handler() -> Iterator[None]:
+    """Python's own, whatever a command that ran in this process has left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Held:
@@ -77,10 +85,9 @@ def lose_and_wait(lose: Callable[[], None]) -> None:
 @pytest.mark.parametrize("lose", [lose_something, lose_a_weakly_referred_thing])
 def test_an_interrupt_that_python_would_only_note_is_heard(lose: Callable[[], None]) -> None:
     """Without, Python prints "Exception ignored" in red, and goes on."""
-    handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         lose_and_wait(lose)
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_any_other_interrupt_is_heard_at_once() -> None:
