@@ -58,7 +58,7 @@ docs: $(TOOLS)  ## build the documentation site, notebooks executed: build/docs/
 
 services: $(PYUVDATA)  ## install the programs that some tests and benchmarks use, besides .venv
 	@sh environments/services.sh $(SERVICES)
-	@sh environments/htcondor.sh
+	@sh environments/htcondor.sh || echo "HTCondor could not be installed: its tests are left out"
 
 # Another reader and writer of visibilities, for tests: it wants an older numba than .venv has.
 $(PYUVDATA): $(PYUVDATA_LOCK) | $(BIN)/uv

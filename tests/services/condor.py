@@ -5,6 +5,7 @@ for root the daemons live in a user namespace, in which the same user has anothe
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -83,6 +84,19 @@ KILLING_TIMEOUT = 10
 """
 
 
+OTHER_USER = ["unshare", "--user", "--map-user=1", "--map-group=1"]
+
+
+def obstacle() -> str:
+    """Why there can be no pool on this machine; empty where there can."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        return f"no {missing[0]} here; `make services` installs HTCondor where a package can be had"
+    if os.getuid() == 0 and subprocess.run([*OTHER_USER, "true"], check=False).returncode:
+        return "HTCondor runs no job of root's, and this machine has no user namespaces"
+    return ""
+
+
 def up(folder: Path) -> dict[str, str]:
     """Start it, and give the environment that its commands need."""
     for name in ("log", "spool", "execute", "lock", "run"):
@@ -98,7 +112,7 @@ def up(folder: Path) -> dict[str, str]:
     outer = {k: v for k, v in os.environ.items() if k != "CONDOR_IDS"} | {
         "CONDOR_CONFIG": environment["CONDOR_CONFIG"]
     }
-    other = ["unshare", "--user", "--map-user=1", "--map-group=1"] if os.getuid() == 0 else []
+    other = OTHER_USER if os.getuid() == 0 else []
     with (folder / "log" / "output").open("wb") as log:
         master = subprocess.Popen(
             [*other, "condor_master", "-f"],
