@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import tomllib
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
 
@@ -16,6 +18,7 @@ from spectrum_workflows.sites import job_script
 from spectrum_workflows.sites.batch.allocation import run_script
 from spectrum_workflows.sites.batch.commands import Answer
 from spectrum_workflows.sites.batch.htcondor import commands, examining, script
+from spectrum_workflows.sites.batch.pool import Pool
 from spectrum_workflows.sites.batch.slurm.commands import entry
 from spectrum_workflows.sites.batch.system import QueuedJob, Request, WholeRun
 from spectrum_workflows.sites.batch.systems import SYSTEMS, BatchKind
@@ -229,3 +232,14 @@ def test_cores_and_memory_are_those_of_one_machine() -> None:
 def test_what_condor_submit_says_of_a_job() -> None:
     assert examining.of_trial(Answer("", succeeded=True)).status == "fine"
     assert examining.of_trial(Answer("ERROR: no", succeeded=False)).found == "ERROR: no"
+
+
+def test_last_words_are_those_of_the_newest_job_that_has_some(tmp_path: Path) -> None:
+    for k, text in enumerate(("old\n", "no such python\n", "")):
+        log = tmp_path / f"{k}.err"
+        log.write_text(text)
+        os.utime(log, (k, k))
+    own: Any = SimpleNamespace(
+        logs=tmp_path, job_name="x", system=SimpleNamespace(errors=lambda _: "*.err")
+    )
+    assert Pool._last_words(own) == " (its last words: no such python)"

@@ -194,13 +194,16 @@ class Pool:
         self.not_before = time.monotonic() + self.pause
 
     def _last_words(self) -> str:
-        """The end of the newest job's error output."""
+        """The end of the error output of the newest job that has written any."""
         logs = sorted(
             self.logs.glob(self.system.errors(self.job_name)), key=lambda p: p.stat().st_mtime
         )
-        lines = logs[-1].read_text(errors="replace").split("\n") if logs else []
-        words = [line.strip() for line in lines if line.strip() and not line.endswith(FAREWELL)]
-        return f" (its last words: {words[-1]})" if words else ""
+        for log in reversed(logs):  # one that has just begun has said nothing yet
+            lines = log.read_text(errors="replace").split("\n")
+            words = [line.strip() for line in lines if line.strip() and not line.endswith(FAREWELL)]
+            if words:
+                return f" (its last words: {words[-1]})"
+        return ""
 
     async def _retire(self, names: Sequence[str]) -> None:
         """Give the workers no more tasks, and copy their results to others.
