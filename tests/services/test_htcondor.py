@@ -88,6 +88,7 @@ def test_a_removed_job_is_replaced(made: Path, digest: str) -> None:
     assert outcome.digest == digest
 
 
+@pytest.mark.long
 def test_jobs_that_cannot_start_end_the_run_with_their_last_words(made: Path) -> None:
     with pytest.raises(SiteError, match=r"jobs in a row.*no-such-python"):
         connect(site(software__python="no-such-python"), data=str(made))
