@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from spectrum_workflows import interrupts
 from spectrum_workflows.interrupts import hearing_interrupts, letting_go
 
 
@@ -88,6 +89,21 @@ def test_an_interrupt_that_python_would_only_note_is_heard(lose: Callable[[], No
     with pytest.raises(KeyboardInterrupt):
         lose_and_wait(lose)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_does_not_return_is_interrupted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its patience; an interrupt long after is put off anew."""
+    monkeypatch.setattr(interrupts, "_interrupt_soon", lambda: None)
+    never = -float("inf")
+    monkeypatch.setattr(interrupts, "_postponed", interrupts._Postponed(never, never))
+    clock = [100.0]
+    monkeypatch.setattr(interrupts.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(interrupts, "is_deaf", lambda _: True)
+    answers = []
+    for after in (0.0, *[0.5] * 11, 60.0, 0.5):
+        clock[0] += after
+        answers.append(interrupts.postpone_if_deaf(None))
+    assert answers == [*[True] * 11, False, True, True]
 
 
 def test_any_other_interrupt_is_heard_at_once() -> None:

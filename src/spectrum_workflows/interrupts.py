@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ import traceback
 from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 DEAF_FUNCTIONS = {"_gc_callback", "__del__"}
@@ -34,7 +36,15 @@ def is_deaf(frame: FrameType | None) -> bool:
     return False
 
 
-_deaf_since: float | None = None
+@dataclass(frozen=True)
+class _Postponed:
+    """When an interrupt was put off first and last, in seconds of the monotonic clock."""
+
+    first: float
+    last: float
+
+
+_postponed = _Postponed(-math.inf, -math.inf)
 
 
 def postpone_if_deaf(frame: FrameType | None) -> bool:
@@ -42,15 +52,15 @@ def postpone_if_deaf(frame: FrameType | None) -> bool:
 
     What does not return from there within `PATIENCE` is interrupted all the same.
     """
-    global _deaf_since  # noqa: PLW0603
+    global _postponed  # noqa: PLW0603
     if not is_deaf(frame):
-        _deaf_since = None
         return False
     now = time.monotonic()
-    _deaf_since = now if _deaf_since is None else _deaf_since
-    if now - _deaf_since > PATIENCE:
-        _deaf_since = None
+    goes_on = now - _postponed.last < 20 * SOON  # else it is another interrupt
+    first = _postponed.first if goes_on else now
+    if now - first > PATIENCE:
         return False
+    _postponed = _Postponed(first, now)
     _interrupt_soon()
     return True
 
