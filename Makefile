@@ -8,9 +8,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 PYUVDATA := .venv-pyuvdata/.ready
+EXCHANGE := .venv-exchange/.ready
 LOCK := environments/requirements.lock
 DEV_LOCK := environments/developers.lock
 PYUVDATA_LOCK := environments/pyuvdata.lock
+EXCHANGE_LOCK := environments/exchange.lock
 UPGRADE ?= --upgrade
 SERVICES := environments/services.txt
 # Two test processes use both cores of a small machine, and two mostly wait for the batch system
@@ -56,13 +58,16 @@ docs: $(TOOLS)  ## build the documentation site, notebooks executed: build/docs/
 	@$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
-services: $(PYUVDATA)  ## install the programs that some tests and benchmarks use, besides .venv
+services: $(PYUVDATA) $(EXCHANGE)  ## install the programs that some tests and benchmarks use, besides .venv
 	@sh environments/services.sh $(SERVICES)
 	@sh environments/htcondor.sh || echo "HTCondor could not be installed: its tests are left out"
 
-# Another reader and writer of visibilities, for tests: it wants an older numba than .venv has.
-$(PYUVDATA): $(PYUVDATA_LOCK) | $(BIN)/uv
-	@echo "installing the packages of $(PYUVDATA_LOCK) into $(@D)"
+# Environments of their own: pyuvdata wants an older numba than .venv has, the RO-Crate validator
+# an older rich.
+$(PYUVDATA): $(PYUVDATA_LOCK)
+$(EXCHANGE): $(EXCHANGE_LOCK)
+$(PYUVDATA) $(EXCHANGE): | $(BIN)/uv
+	@echo "installing the packages of $< into $(@D)"
 	@$(BIN)/uv --no-config venv --quiet --clear --python $(BIN)/python $(@D)
 	@$(BIN)/uv --no-config pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
@@ -99,8 +104,9 @@ lock: $(BIN)/uv  ## resolve the dependencies anew (UPGRADE= keeps the versions t
 	@$(COMPILE) $(UPGRADE) --group dev --output-file $(DEV_LOCK)
 	@$(COMPILE) --group build --constraint $(DEV_LOCK) --output-file $(LOCK)
 	@$(RESOLVE) environments/pyuvdata.txt $(UPGRADE) --output-file $(PYUVDATA_LOCK)
+	@$(RESOLVE) environments/exchange.txt $(UPGRADE) --output-file $(EXCHANGE_LOCK)
 	@sh environments/conda_from_lock.sh $(LOCK) > environments/environment.yml
-	@echo "wrote $(DEV_LOCK), $(LOCK), $(PYUVDATA_LOCK) and environments/environment.yml"
+	@echo "wrote $(DEV_LOCK), $(LOCK), $(PYUVDATA_LOCK), $(EXCHANGE_LOCK) and environments/environment.yml"
 
 COMPILE = $(RESOLVE) pyproject.toml --all-extras
 RESOLVE = $(BIN)/uv --no-config pip compile --universal \

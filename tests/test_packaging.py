@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "environments" / "requirements.lock"
 DEV_LOCK = ROOT / "environments" / "developers.lock"
 PYUVDATA_LOCK = ROOT / "environments" / "pyuvdata.lock"
-LOCKS = [LOCK, DEV_LOCK, PYUVDATA_LOCK]
+EXCHANGE_LOCK = ROOT / "environments" / "exchange.lock"
+LOCKS = [LOCK, DEV_LOCK, PYUVDATA_LOCK, EXCHANGE_LOCK]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -199,7 +200,7 @@ def test_the_core_declares_what_it_imports() -> None:
 def test_the_extras_are_those_of_the_readme() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     parts = {"hep", "radio", "notebooks", "slurm", "htcondor", "s3", "xrootd", "gateway"}
-    parts |= {"beams", "sources", "parquet", "onnx", "xgboost"}
+    parts |= {"beams", "sources", "parquet", "onnx", "xgboost", "energy", "metrics"}
     assert extras.keys() == parts | {"all"}
     assert {*Requirement(extras["all"][0]).extras} == parts
     assert PROJECT["project"]["requires-python"] == ">=3.11"
