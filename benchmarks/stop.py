@@ -42,6 +42,7 @@ BARS = {
     "ctrl_c_without_one_line": 0,
 }
 PATIENCE = 300.0  # seconds for a cell
+REPLY = 10.0  # seconds for the answer of a kernel that is idle
 MARK = "SPECTRUM_STOP_BENCHMARK"
 SETUP = """
 from spectrum_workflows import connect, load_site, load_spec, plot, run, save
@@ -88,6 +89,7 @@ class Answer:
     trace: str = ""
     seconds: float = 0.0
     shown: int = 0
+    replied: bool = True
 
 
 @dataclass
@@ -141,8 +143,19 @@ class Notebook:
                 continue
             if _take(answer, message):
                 answer.seconds = time.monotonic() - began
-                self.client.get_shell_msg(timeout=PATIENCE)
+                answer.replied = self._has_replied()
                 return answer
+
+    def _has_replied(self) -> bool:
+        """Whether the kernel has said that the cell is over, besides being idle.
+
+        ipykernel loses the reply if Stop meets it between the end of the cell and its answer.
+        """
+        try:
+            self.client.get_shell_msg(timeout=REPLY)
+        except queue.Empty:
+            return False
+        return True
 
     def workers(self) -> list[psutil.Process]:
         """Processes below the kernel, apart from Python's own helper."""
@@ -181,6 +194,8 @@ def _command(process: psutil.Process) -> str:
 
 def stage_of(answer: Answer) -> str:
     """Where the press met the cell: the innermost of our files in the traceback."""
+    if not answer.replied:
+        return "ipykernel, before its reply"
     if not answer.error:
         return "the cell was over"
     files = re.findall(

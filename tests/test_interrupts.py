@@ -1,10 +1,14 @@
 """Stop and Ctrl-C: heard wherever Python is; and what a stopped computation holds."""
 
 import gc
+import importlib
 import signal
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,7 +87,23 @@ def lose_and_wait(lose: Callable[[], None]) -> None:
     time.sleep(5)
 
 
-@pytest.mark.parametrize("lose", [lose_something, lose_a_weakly_referred_thing])
+def import_what_tries_everything() -> None:
+    """A library that takes whatever is raised for a sign that something is not installed."""
+    code = "try:\n    press()\nexcept:\n    pass"
+    loader = SimpleNamespace(create_module=lambda _spec: None)
+    loader.exec_module = lambda module: exec(code, vars(module) | {"press": press})
+    finder = SimpleNamespace(find_spec=lambda name, *_: ModuleSpec(name, loader))
+    sys.meta_path.insert(0, finder)
+    try:
+        importlib.import_module("tries_everything")
+    finally:
+        sys.meta_path.remove(finder)
+        sys.modules.pop("tries_everything", None)
+
+
+@pytest.mark.parametrize(
+    "lose", [lose_something, lose_a_weakly_referred_thing, import_what_tries_everything]
+)
 def test_an_interrupt_that_python_would_only_note_is_heard(lose: Callable[[], None]) -> None:
     """Without, Python prints "Exception ignored" in red, and goes on."""
     with pytest.raises(KeyboardInterrupt):

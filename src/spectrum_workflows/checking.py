@@ -8,7 +8,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import display, domain, engine, record, storage
+from spectrum_workflows import display, domain, engine, storage
 from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import Domain, Plan
 from spectrum_workflows.errors import SpectrumError
@@ -165,7 +165,7 @@ def check(spec: Any, place: Place) -> Check:
 def _reused(spec: Any, plan: Plan, place: Place) -> tuple[str, ...]:
     """What earlier runs have left; nothing where the results root cannot be read."""
     science = domain.get(spec.workflow)
-    stamps = record.stamps(url for url, _ in plan.inputs)
+    stamps = storage.stamps_of(url for url, _ in plan.inputs)
     ledger = ledger_of(spec, plan, place, science, stamps=stamps, resume=True, trust_weak=False)
     try:
         with engine.keeping(ledger):
@@ -177,7 +177,7 @@ def _reused(spec: Any, plan: Plan, place: Place) -> tuple[str, ...]:
 def completed(plan: Plan, science: Domain[Any, Any], spec: Any, data: str) -> Plan:
     """The plan with what a science need not say: identity of its own code and of its inputs."""
     code = plan.code or science_code(type(spec).__module__).digest
-    inputs = plan.inputs or tuple(record.stamps(science.inputs(spec, data)).items())
+    inputs = plan.inputs or tuple(storage.stamps_of(science.inputs(spec, data)).items())
     return replace(plan, code=code, inputs=inputs)
 
 

@@ -174,7 +174,7 @@ def run(
                 on_error=on_error,
             )
             plan = completed(plan, science, spec, place.data)
-        stamps = record.stamps(url for url, _ in plan.inputs)
+        stamps = storage.stamps_of(url for url, _ in plan.inputs)
         ledger = ledger_of(
             spec,
             plan,

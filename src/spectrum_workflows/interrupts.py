@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 DEAF_FUNCTIONS = {"_gc_callback", "__del__"}
-DEAF_MODULES = {"weakref", "_weakrefset"}
+DEAF_MODULES = {"weakref", "_weakrefset", "importlib._bootstrap", "_frozen_importlib"}
 SOON = 0.05
 """Seconds after which an interrupt that would not have been heard is given again."""
 PATIENCE = 5.0
@@ -23,9 +23,11 @@ PATIENCE = 5.0
 
 
 def is_deaf(frame: FrameType | None) -> bool:
-    """Whether Python is where it only notes an exception and goes on.
+    """Whether Python is where it only notes an exception, or where one does lasting harm.
 
-    That is within the collector, and wherever an object goes that is weakly referred to.
+    It is noted within the collector, and wherever an object goes that is weakly referred to.
+    Within an import some libraries take every exception for a sign that an optional module is
+    not there and go on without it; others stay behind half imported.
     """
     while frame is not None:
         if frame.f_code.co_name in DEAF_FUNCTIONS:

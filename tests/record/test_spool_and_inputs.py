@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, StoreError
-from spectrum_workflows.record import check_unchanged, damaged, inputs, spool, stamps
+from spectrum_workflows.record import check_unchanged, damaged, spool
 from spectrum_workflows.record.believing import check_record, is_inside
 from spectrum_workflows.record.digest import CHUNK, digest
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.writing import read_record
+from spectrum_workflows.storage import stamps, stamps_of
 
 # Digests
 
@@ -106,7 +107,7 @@ def test_inputs_are_stamped_once_and_those_that_cannot_be_are_left_out(tmp_path:
     (tmp_path / "a").write_bytes(b"1")
     storage.write_bytes("memory://inputs/b", b"1")
     urls = [str(tmp_path / "a"), "memory://inputs/b", str(tmp_path / "none"), "gopher://h/x"]
-    versions = stamps(urls * 2)
+    versions = stamps_of(urls * 2)
     assert [*versions] == urls[:2]
     assert versions[urls[0]] == storage.stamp(urls[0])
 
@@ -115,7 +116,7 @@ def test_every_file_in_a_store_is_asked_for() -> None:
     urls = [f"memory://many/{n}" for n in range(300)]
     for url in urls:
         storage.write_bytes(url, b"1")
-    assert [*stamps([*urls, "memory://many/none"])] == urls
+    assert [*stamps_of([*urls, "memory://many/none"])] == urls
 
 
 def test_a_store_that_does_not_answer_is_not_asked_for_every_file(
@@ -127,9 +128,9 @@ def test_a_store_that_does_not_answer_is_not_asked_for_every_file(
         asked.append(url)
         raise StoreError("no answer", url)
 
-    monkeypatch.setattr(storage, "stamp", silent)
-    assert stamps(f"memory://gone/{n}" for n in range(1000)) == {}
-    assert len(asked) < inputs.SILENT + inputs.AT_A_TIME
+    monkeypatch.setattr(stamps, "stamp", silent)
+    assert stamps_of(f"memory://gone/{n}" for n in range(1000)) == {}
+    assert len(asked) < stamps.SILENT + stamps.AT_A_TIME
 
 
 def test_a_silent_store_keeps_nobody_from_another(monkeypatch: Any) -> None:
@@ -138,17 +139,17 @@ def test_a_silent_store_keeps_nobody_from_another(monkeypatch: Any) -> None:
             raise StoreError("no answer", url)
         return "a version"
 
-    monkeypatch.setattr(storage, "stamp", stamp)
-    dead = [f"s3://dead/{k}" for k in range(3 * inputs.SILENT)]
-    well = [f"s3://well/{k}" for k in range(3 * inputs.SILENT)]
-    assert [*stamps([*dead, *well])] == well
+    monkeypatch.setattr(stamps, "stamp", stamp)
+    dead = [f"s3://dead/{k}" for k in range(3 * stamps.SILENT)]
+    well = [f"s3://well/{k}" for k in range(3 * stamps.SILENT)]
+    assert [*stamps_of([*dead, *well])] == well
 
 
 def test_what_changed_is_named_with_how_many_more(tmp_path: Path) -> None:
     urls = [str(tmp_path / name) for name in "abc"]
     for url in urls:
         storage.write_bytes(url, b"1")
-    before = stamps(urls)
+    before = stamps_of(urls)
     check_unchanged(before)
     Path(urls[1]).write_bytes(b"12")
     with pytest.raises(DataError, match="exchanged while the run read it: the result") as caught:

@@ -29,10 +29,14 @@ class Run:
     folder: Path
     after: float = 0.0
     stamps: dict[str, str] | None = None
+    now: dict[str, str] | None = None  # the versions of the input at the end
 
     def checkpoints(self) -> Checkpoints:
         stamps = {"set.zarr": "written on Monday"} if self.stamps is None else self.stamps
-        return Checkpoints(Ledger(str(self.folder), stamps, after=self.after))
+        now = stamps if self.now is None else self.now
+        return Checkpoints(
+            Ledger(str(self.folder), stamps, after=self.after, look=lambda _urls: now)
+        )
 
     def keep(self, *values: float) -> None:
         checkpoints = self.checkpoints()
@@ -57,6 +61,15 @@ def test_the_last_value_of_a_name_is_there(run: Run) -> None:
     run.keep(1.0, 2.0, 1 / 3)
     assert run.recall() == ([1 / 3], [])
     assert len(entries(str(run.folder))) == 1
+
+
+@pytest.mark.parametrize("now", [{"set.zarr": "written on Tuesday"}, {}])
+def test_a_value_of_input_that_was_exchanged_meanwhile_is_not_kept(run: Run, now: dict) -> None:
+    """It may be made of the other one, which is gone again when somebody goes on."""
+    run.keep(1.0)
+    run.now = now
+    run.keep(2.0)
+    assert run.recall() == ([1.0], [])
 
 
 def test_a_short_run_keeps_nothing_and_a_longer_one_what_it_had_by_then(run: Run) -> None:

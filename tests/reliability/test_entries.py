@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,15 @@ def loaded(of: Subtrees[Any]) -> Subtrees[Any]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*"))
+
+
+def test_a_node_of_input_that_was_exchanged_meanwhile_is_not_kept(tmp_path: Path) -> None:
+    now = {"a": "1", "b": "1"}
+    of = subtrees(tmp_path, stamps=dict(now), look=lambda urls: {url: now[url] for url in urls})
+    of.items = tuple(SimpleNamespace(n=n, url="ab"[n > 2]) for n in range(10))
+    now["b"] = "2"
+    keep(of, (1, 0), (1, 1), (2, 0))
+    assert names(tmp_path) == ["first-look.1.0.entry"]
 
 
 def test_a_node_is_of_its_items() -> None:

@@ -270,6 +270,25 @@ def test_a_file_that_was_written_again_is_read_again(made: Path, tmp_path: Path)
     assert (trusted.digest, trusted.summary["events_of_skims"]) == (one.digest, 2 * EVENTS)
 
 
+def test_no_skim_is_left_of_a_file_that_was_exchanged_meanwhile(made: Path, tmp_path: Path) -> None:
+    """When the file of before is back, its skims would be those of another."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in "ab":
+        shutil.copyfile(made / f"{name}.root", data / f"{name}.root")
+    before = (data / "b.root").stat()
+
+    def exchange(state: Any) -> None:
+        if state.stage == "select" and state.done == 1:
+            os.utime(data / "b.root", (1, 1))
+
+    there = place(data)
+    with pytest.raises(DataError, match="exchanged while the run read it"):
+        run(spec(), there, watch=exchange)
+    os.utime(data / "b.root", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert [line[:8] for line in check(spec(), there).reused] == ["a: 4 of ", "b: no sk"]
+
+
 def test_a_damaged_or_missing_skim_is_made_again(made: Path, copy: Path) -> None:
     there = place(made, copy)
     [kept] = skims(there)

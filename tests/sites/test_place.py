@@ -1,6 +1,7 @@
 """Places on this machine: options, patience, TLS, schedulers of others, agreement of versions."""
 
 import dataclasses
+import gc
 import os
 import signal
 import subprocess
@@ -41,6 +42,11 @@ def test_no_cluster() -> None:
         assert place.client is None
         assert place.error is None
         assert place.workers == 0
+
+
+def test_the_collector_calls_nothing_of_dasks_that_would_lose_a_stop() -> None:
+    with connect(local()):
+        assert [call for call in gc.callbacks if "distributed" in call.__module__] == []
 
 
 def test_as_many_workers_as_there_is_work_for() -> None:

@@ -146,13 +146,16 @@ class Checkpoints:
 
     def _write(self, stores: storage.Stores) -> None:
         """Write whatever waits: of each name the last value alone."""
+        assert self.ledger is not None
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         for kept in waiting.values():
             try:
                 with storage.using(stores):
-                    written = kept.codec.write(kept.value, kept.items)
-                    content = packed(written, self._header(kept))
+                    header = self._header(kept)
+                    if not self.ledger.is_current(header["sources"]):
+                        continue
+                    content = packed(kept.codec.write(kept.value, kept.items), header)
                     storage.write_bytes(self._url(kept.name), content)
             except (SpectrumError, OSError) as error:
                 self._give_up("kept", error)

@@ -14,7 +14,7 @@ import json
 import re
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
@@ -106,6 +106,10 @@ class Node:
         return slice(self.index * width, (self.index + 1) * width)
 
 
+def _look_again(urls: Iterable[str]) -> Mapping[str, str]:
+    return storage.stamps_of(urls, hasty=True)
+
+
 @dataclass(frozen=True)
 class Ledger:
     """What is known of one question, and where.
@@ -128,6 +132,8 @@ class Ledger:
         Whether an input elsewhere is taken for the same by its identity without a checksum.
     known : str
         URL of the folder of all that runs have left; empty where a science leaves nothing else.
+    look : callable
+        Gives the versions of inputs as they are now.
     """
 
     folder: str
@@ -139,11 +145,20 @@ class Ledger:
     trusting: bool = False
     known: str = ""
     begun: float = field(default_factory=time.monotonic)
+    look: Callable[[Iterable[str]], Mapping[str, str]] = _look_again
 
     @property
     def remaining(self) -> float:
         """Seconds until the run has lasted long enough for its work to be kept."""
         return self.after - (time.monotonic() - self.begun)
+
+    def is_current(self, urls: Iterable[str]) -> bool:
+        """Whether inputs are still what they were when the run was planned; stores are asked.
+
+        What was computed of one that was exchanged since must not be taken for the other's.
+        """
+        stamps = {url: self.stamps[url] for url in urls if url and self.stamps.get(url)}
+        return self.look(stamps) == stamps
 
     def accepts(self, sources: Mapping[str, str], items: Sequence[Any]) -> bool:
         """Whether an entry that was made of some inputs may stand for these items.
@@ -297,9 +312,10 @@ class Subtrees(Generic[R]):
             return
         try:
             with storage.using(stores):
-                content = packed(
-                    self.codec.write(part.value, self._of(node)), self._header(node, part)
-                )
+                header = self._header(node, part)
+                if not self.ledger.is_current(header["sources"]):
+                    return
+                content = packed(self.codec.write(part.value, self._of(node)), header)
                 storage.write_bytes(self._url(node), content)
                 self._written.add(node)
                 for child in node.children(self.fan_in):

@@ -2,7 +2,7 @@
 
 from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest
-from spectrum_workflows.record.inputs import check_unchanged, stamps
+from spectrum_workflows.record.inputs import check_unchanged
 from spectrum_workflows.record.loading import load
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
@@ -30,7 +30,6 @@ __all__ = [
     "save",
     "send",
     "spooled",
-    "stamps",
     "summary_in",
     "write_report",
 ]

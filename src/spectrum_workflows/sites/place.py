@@ -179,12 +179,15 @@ def connect_in_job(site: Site, folder: Path, *, data: str, results: str) -> Plac
 def _connected(site: Site, data: str, results: str, start: Callable[[Site], Deployment]) -> Place:
     if site.cluster is None:
         return Place(site, data, results)
+    from distributed.gc import disable_gc_diagnosis
+
     hide_stray_cancellations()
     place = None
     try:
         with interrupted_later() if isinstance(site.cluster, Local) else nullcontext():
             watch = Watch(start(site), site.workers.patience)
             place = Place(site, data, results, watch.deployment.client, watch)
+        disable_gc_diagnosis(force=True)  # a scheduler's here: Stop that meets it would be lost
         watch.start()
         watch.await_first()
     except BaseException:

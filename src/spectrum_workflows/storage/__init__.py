@@ -27,7 +27,7 @@ from spectrum_workflows.storage.reading import (
     size_below,
 )
 from spectrum_workflows.storage.retry import persist
-from spectrum_workflows.storage.stamps import stamp, stamp_below
+from spectrum_workflows.storage.stamps import stamp, stamp_below, stamps_of
 from spectrum_workflows.storage.urls import (
     below,
     is_local,
@@ -69,6 +69,7 @@ __all__ = [
     "size_below",
     "stamp",
     "stamp_below",
+    "stamps_of",
     "using",
     "write_bytes",
     "writing_below",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from spectrum_workflows.errors import DataNotFoundError, SpectrumError
 from spectrum_workflows.storage.location import location_of
+from spectrum_workflows.storage.options import Stores, current_stores, using
 from spectrum_workflows.storage.retry import persist
-from spectrum_workflows.storage.urls import join, local_path
+from spectrum_workflows.storage.urls import is_local, join, local_path
 
 MANY = 20_000
 """Files of a folder that are looked at."""
@@ -21,6 +23,17 @@ _VERSIONS = ("ETag", "VersionId", "Content-MD5", "Digest", "Last-Modified", "Las
 _HEADS = ("zarr.json", ".zmetadata", ".zgroup")
 _NO_DATA = {"table.lock", "checksums.json"}
 """Casacore writes into its lock when it reads."""
+
+AT_A_TIME = 32
+"""Files in stores that are asked for at a time."""
+SILENT = 16
+"""Files that a store does not tell of, from which on it is asked for no other."""
+
+Silence = dict[str, int]
+"""Files that it did not tell of, by store."""
+
+HASTE = {"patience": 0.0, "timeout": 5.0}
+"""Storage options of a second look: a store that has gone since is not waited for."""
 
 
 def stamp(url: str) -> str:
@@ -48,6 +61,46 @@ def stamp(url: str) -> str:
         except DataNotFoundError:
             continue
     return "folder"
+
+
+def stamps_of(urls: Iterable[str], *, hasty: bool = False) -> dict[str, str]:
+    """Texts that tell the inputs' versions, by URL; without those that cannot be asked.
+
+    Parameters
+    ----------
+    urls : iterable of str
+    hasty : bool
+        Whether a store that does not answer at once is not waited for.
+    """
+    urls = list(dict.fromkeys(urls))
+    local = [url for url in urls if is_local(url)]
+    remote = [url for url in urls if not is_local(url)]
+    stores = current_stores()
+    if hasty:
+        for url in remote:
+            stores = stores.changed(url, **HASTE)
+    versions = {url: _stamp(url, stores, {}) for url in local}
+    if remote:
+        silent: Silence = {}
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            asked = pool.map(lambda url: _stamp(url, stores, silent), remote)
+            versions |= dict(zip(remote, asked, strict=True))
+    return {url: version for url, version in versions.items() if version}
+
+
+def _stamp(url: str, stores: Stores, silent: Silence) -> str:
+    """What a store tells of a file, or nothing; in ``silent`` is counted what it did not tell."""
+    store = "/".join(url.split("/", 3)[:3])
+    if silent.get(store, 0) >= SILENT:
+        return ""
+    try:
+        with using(stores):
+            return stamp(url)
+    except DataNotFoundError:
+        return ""
+    except (OSError, SpectrumError):
+        silent[store] = silent.get(store, 0) + 1
+        return ""
 
 
 def stamp_below(url: str) -> str:

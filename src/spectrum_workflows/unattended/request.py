@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spectrum_workflows import domain, record, storage
+from spectrum_workflows import domain, storage
 from spectrum_workflows.domain import OnError, Plan
 from spectrum_workflows.naming import file_names
 from spectrum_workflows.resuming import question_of
@@ -82,7 +82,7 @@ def run_name(spec: Any, data: str, on_error: str) -> str:
 
 def question(spec: Any, plan: Plan) -> str:
     """Hash of all that decides a result, and of the versions of its input files."""
-    stamps = record.stamps(url for url, _ in plan.inputs)
+    stamps = storage.stamps_of(url for url, _ in plan.inputs)
     asked = [question_of(spec, plan, domain.get(spec.workflow)), sorted(stamps.items())]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 

@@ -25,6 +25,8 @@ class Skims:
         URL of the folder of new ones; empty where none are kept.
     versions : mapping of str to str
         What tells the content of a file, by its URL; of others none are kept.
+    stamps : mapping of str to str
+        State of a file when the run was planned, by its URL.
     columns : tuple of str
         Branches that are kept besides those that are read.
     filtered, fulfilling : bool
@@ -34,6 +36,7 @@ class Skims:
     served: Mapping[str, str] = field(default_factory=dict)
     folder: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    stamps: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     filtered: bool = False
     fulfilling: bool = False

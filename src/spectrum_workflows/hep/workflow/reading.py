@@ -97,7 +97,7 @@ def read_events(events: Events, workload: Workload) -> EventsRead:
         return EventsRead(own.seen, own.selection, file, own.left)
     skim = _skimmed(tree, events, workload, file)
     url = skims.url(events) if skims is not None else ""
-    if url:
+    if skims is not None and url and _is_as_planned(skims, events):
         with suppress(SpectrumError, OSError):  # a run is not ended for it
             about = {"name": events.sample, "file": storage.shown(events.url)}
             storage.write_bytes(url, packed(skim, about))
@@ -151,6 +151,12 @@ def branches_to_keep(requested: RequestedColumns, more: Sequence[str]) -> tuple[
     names = (*requested.every, *requested.bits, *requested.conditions, *more)
     certified = CERTIFICATION if requested.certified else ()
     return tuple(dict.fromkeys((*names, *certified)))
+
+
+def _is_as_planned(skims: Skims, events: Events) -> bool:
+    """Whether the file is what it was when the run was planned, as far as its store tells."""
+    planned = skims.stamps.get(events.url, "")
+    return not planned or storage.stamps_of([events.url], hasty=True) == {events.url: planned}
 
 
 def _skim(skims: Skims, events: Events, workload: Workload) -> SkimmedPartition | None:

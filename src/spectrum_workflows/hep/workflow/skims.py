@@ -43,11 +43,13 @@ def with_skims(workload: Workload, spec: HepSpec, plan: Plan) -> Workload:
         folders = {s: _folder(match, ledger, versions) for s, match in matches.items()}
     except (SpectrumError, OSError):
         return workload
+    stamps = {url: ledger.stamps.get(url, "") for url in versions}
     served = {
         sample: Skims(
             match.served,
             folders[sample],
             versions,
+            stamps,
             spec.skim.columns,
             match.filtered,
             match.fulfilling,
