@@ -19,6 +19,7 @@ MAY_BE_NAMED = {
     *("casa.nrao.edu", "casaguides.nrao.edu", "eospublic.cern.ch", "xrootd-local.unl.edu"),  # data
     "arxiv.org",
     "doi.org",
+    "eu-emi.eu",  # the namespace of its accounting records
     "github.com",
     "json-schema.org",
     "keepachangelog.com",

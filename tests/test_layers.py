@@ -72,6 +72,7 @@ LAYERS = {
         *("hep.declarations", "hep.io", "hep.plan", "hep.select"),
     ),
     "pure": (
+        *(f"accounting{room}" for room in ("", ".accounts", ".energy", ".power", ".readings")),
         *("hep.analyses", "hep.analyses.*", "hep.fit", "hep.fit.*"),
         *("hep.corrections", "hep.corrections.*", "hep.objects", "hep.objects.*"),
         *("hep.models", "hep.models.*"),
@@ -109,6 +110,7 @@ LAYERS = {
     ),
     "edges": (
         *(
+            "accounting.*",
             "storage",
             "storage.*",
             "code_identity",
@@ -144,12 +146,13 @@ LAYERS = {
         *("radio.imaging.strips", "radio.imaging.codecs", "radio.plan.costs"),
     ),
     "sites": (
-        *("arithmetic", "sites", "sites.*"),
+        *("accounting.telling", "arithmetic", "sites", "sites.*"),
         *(f"doctor.{room}" for room in EXAMINED),
     ),
     "front": (
         "",
         "__main__",
+        *("accounting.exposing", "exporting"),
         "datasets",
         "checking",
         "doctor.diagnosis",

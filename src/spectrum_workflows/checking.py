@@ -9,12 +9,14 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import display, domain, engine, storage
+from spectrum_workflows.accounting.accounts import Planned, planned
 from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import Domain, Plan
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.resuming import ledger_of
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.calibration import costs_of, save_costs
+from spectrum_workflows.sites.spending import terms_of
 from spectrum_workflows.stages import Stage
 
 
@@ -34,6 +36,8 @@ class Check:
         Whether the CPU seconds follow from costs measured on this machine.
     reused : tuple of str
         What earlier runs have left of it that would be read, and why more would not.
+    planned : Planned or None
+        CPU time, energy and carbon by a model; ``None`` where the CPU time is not known.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Check:
     workers: int = 1
     calibrated: bool = False
     reused: tuple[str, ...] = ()
+    planned: Planned | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -58,7 +63,11 @@ class Check:
             "reused": list(self.reused),
             "workers": self.workers,
             "calibrated": self.calibrated,
-            "stages": [vars(stage) | {"wall_seconds": self.wall(stage)} for stage in self.stages],
+            "planned": self.planned.table if self.planned else None,
+            "stages": [
+                {"name": stage.name, **stage.numbers, "wall_seconds": self.wall(stage)}
+                for stage in self.stages
+            ],
         }
 
     def wall(self, stage: Stage) -> float:
@@ -77,6 +86,8 @@ class Check:
         if plan.method:
             lines.append(f"  method              {plan.method}")
         lines += [f"  reused              {line}" for line in self.reused]
+        if self.planned:
+            lines.append(f"  energy              {self.planned.line}")
         warnings = [f"  warning: {w}" for w in plan.warnings]
         return "\n".join([*lines, *self._table(), *warnings])
 
@@ -96,6 +107,8 @@ class Check:
         if plan.method:
             rows.append(("method", plan.method))
         rows += [("reused", line) for line in self.reused]
+        if self.planned:
+            rows.append(("energy", self.planned.line))
         head = ("stage", "tasks", "CPU s", f"wall s, {self.workers} workers", "MB moved", "MB task")
         stages = [
             (
@@ -159,7 +172,8 @@ def check(spec: Any, place: Place) -> Check:
         reused = _reused(spec, plan, place)
     stages = expected(spec, plan)
     calibrated = bool(costs_of(spec.workflow))
-    return Check(spec.name, plan, stages, _workers(place), calibrated, reused)
+    energy = planned(stages, terms_of(place.site))
+    return Check(spec.name, plan, stages, _workers(place), calibrated, reused, energy)
 
 
 def _reused(spec: Any, plan: Plan, place: Place) -> tuple[str, ...]:

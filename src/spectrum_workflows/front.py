@@ -34,11 +34,12 @@ from spectrum_workflows.errors import (
     SpecError,
     SpectrumError,
 )
+from spectrum_workflows.exporting import both, exported
 from spectrum_workflows.interrupts import hearing_interrupts, letting_go
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.resuming import KNOWN, ledger_of
 from spectrum_workflows.showing import show_figures
-from spectrum_workflows.sites import Place, Site, load_site
+from spectrum_workflows.sites import Place, Site, load_site, spending
 from spectrum_workflows.sites.asking import asked
 from spectrum_workflows.specs import parse, read_toml
 
@@ -146,7 +147,7 @@ def run(
         Bad input, a partition that failed, or a site that gave no workers.
     """
     check_results(place)
-    science = domain.get(spec.workflow)
+    science, spent = domain.get(spec.workflow), spending.begin(place)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))
     code = science_code(type(spec).__module__) if place.client else None
@@ -159,10 +160,11 @@ def run(
         limits,
         threadpool_limits(1),
         watched as watching,
-        engine.observed(watching or engine.Nobody()),
+        exported(place, spec, watching or engine.Nobody()) as exporter,
+        engine.observed(exporter or watching or engine.Nobody()),
         engine.confirming(code),
     ):
-        report = watching.report if watching else _silent
+        report = both(*(one.report for one in (watching, exporter) if one))
         with _site_error_first(place), storage.metering() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(
@@ -192,27 +194,30 @@ def run(
     if result is None:
         reason = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
         raise PartitionError(f"no partition could be computed: {reason}")
-    driver = time.thread_time() - cpu
+    driver, seconds = time.thread_time() - cpu, time.perf_counter() - clock
     here, worker_machines = machine(science.libraries), _machines(place, science.libraries)
     doubts = arithmetic.doubts((here, *worker_machines))
+    opened = tuple(sorted(opening.by_store.items()))
+    metrics += Metrics(bytes_read=opening.bytes_read, warnings=doubts, stores=opened)
+    cpu_seconds = driver + (metrics.cpu_seconds if place.client else 0.0)
+    accounts = spent.end(metrics, cpu_seconds=cpu_seconds, seconds=seconds)
+    if exporter:
+        exporter.end("done", accounts)
     return Outcome(
         spec=spec,
         plan=plan,
         result=result,
-        metrics=metrics + Metrics(bytes_read=opening.bytes_read, warnings=doubts),
+        metrics=metrics,
         digest=record.digest(science.arrays(result)),
         started=started.isoformat(timespec="seconds"),
-        seconds=time.perf_counter() - clock,
-        cpu_seconds=driver + (metrics.cpu_seconds if place.client else 0.0),
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
         workers=place.workers,
         machine=here,
         worker_machines=worker_machines,
         expected=expected(spec, plan),
+        accounts=accounts,
     )
-
-
-def _silent(_stage: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
 
 
 def _limits(place: Place) -> engine.Limits:

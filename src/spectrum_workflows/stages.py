@@ -6,6 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+Stores = tuple[tuple[str, int], ...]
+"""Bytes by store, sorted by its name."""
+
+
+def together(one: Stores, other: Stores) -> Stores:
+    """The bytes of both, by store.
+
+    >>> together((("s3://a", 1),), (("local files", 5), ("s3://a", 2)))
+    (('local files', 5), ('s3://a', 3))
+    """
+    if not one or not other:
+        return one or other
+    total = dict(one)
+    for store, nbytes in other:
+        total[store] = total.get(store, 0) + nbytes
+    return tuple(sorted(total.items()))
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -22,6 +39,8 @@ class Stage:
         happen to stay on a worker are among them.
     memory : int
         Bytes of the largest task; measured, the largest worker process.
+    stores : tuple of (str, int)
+        Bytes that were read, by store; measured alone.
     """
 
     name: str
@@ -29,6 +48,12 @@ class Stage:
     cpu_seconds: float
     bytes_moved: int
     memory: int
+    stores: Stores = ()
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What is expected of it or measured, without names."""
+        return {n: value for n, value in vars(self).items() if n not in ("name", "stores")}
 
     def __add__(self, other: Self) -> Self:
         """Two passes of one stage, one after the other."""
@@ -38,6 +63,7 @@ class Stage:
             cpu_seconds=self.cpu_seconds + other.cpu_seconds,
             bytes_moved=self.bytes_moved + other.bytes_moved,
             memory=max(self.memory, other.memory),
+            stores=together(self.stores, other.stores),
         )
 
 

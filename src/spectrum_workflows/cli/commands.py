@@ -26,6 +26,7 @@ from spectrum_workflows.cli import (
     screen,
     sites_commands,
     unattended_commands,
+    usage_command,
 )
 from spectrum_workflows.cli.options import (
     Data,
@@ -69,6 +70,7 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum calibrate` measures this machine, for the predictions of `check`
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
 * `spectrum save` puts results where they should go that could not be saved when they were made
+* `spectrum usage RUN...` prints what runs used, for an allocation manager
 * `spectrum data` makes, converts, fetches and verifies input data
 * `spectrum sites` lists the sites; `spectrum sites show slurm` shows the job it would submit
 * `spectrum proof` runs the notebooks at every site and compares their results
@@ -84,6 +86,7 @@ app.command("doctor")(doctor_command.doctor)
 app.command("proof")(proof_command.proof)
 app.command("report")(report_command.report)
 app.command("save")(save_command.save)
+app.command("usage")(usage_command.usage)
 app.command("notebooks")(notebooks_command.notebooks)
 app.command("schema")(sites_commands.schema)
 
@@ -131,7 +134,8 @@ def run_command(
         saved = read_record(folder)
         if json:
             problems = {key: saved.get(key, []) for key in ("notes", "lost")}
-            screen.as_json({**outcome.summary, "folder": folder, **problems})
+            accounts = {"accounts": saved.get("accounts")}
+            screen.as_json({**outcome.summary, **accounts, "folder": folder, **problems})
         else:
             screen.outcomes([(outcome.summary, folder)])
     if outcome.failures and on_error is OnErrorChoice.RAISE:

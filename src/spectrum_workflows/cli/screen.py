@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -70,15 +71,25 @@ def outcomes(runs: list[tuple[dict[str, Any], str]]) -> None:
             table.add_row("", "note", escape(warning))
         table.add_row("", "digest", summary["digest"][:16] + "…")
         saved = read_record(folder)
-        for line in saved.get("notes", ()):
-            table.add_row("", "note", escape(line))
-        for line in saved.get("lost", ()):
-            table.add_row("", "not saved", f"[bold red]{escape(line)}[/bold red]")
+        for row in _saved_rows(saved):
+            table.add_row("", *row)
         tops = (entry["name"].partition("/")[0] for entry in saved["objects"])
         files[folder] = [*dict.fromkeys(tops), "record.json"]
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(table)
     for folder, names in files.items():
         text(f"{folder}\n  {'  '.join(names)}")
+
+
+def _saved_rows(saved: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a record says of a run besides its numbers."""
+    from spectrum_workflows.accounting.accounts import read_accounts
+
+    if accounts := saved.get("accounts"):
+        yield "energy", escape(read_accounts(accounts).line)
+    for line in saved.get("notes", ()):
+        yield "note", escape(line)
+    for line in saved.get("lost", ()):
+        yield "not saved", f"[bold red]{escape(line)}[/bold red]"
 
 
 def table(rows: list[dict[str, Any]], *, title: str) -> None:

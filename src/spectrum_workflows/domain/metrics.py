@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spectrum_workflows.domain.plan import Failure
-from spectrum_workflows.stages import Stage
+from spectrum_workflows.stages import Stage, together
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Metrics:
         Partitions whose values an earlier run had left in the ledger.
     passes_resumed : tuple of str
         Passes over all partitions of which that is so.
+    stores : tuple of (str, int)
+        The bytes that were read, by store.
     """
 
     cpu_seconds: float = 0.0
@@ -45,6 +47,7 @@ class Metrics:
     warnings: tuple[str, ...] = ()
     resumed: int = 0
     passes_resumed: tuple[str, ...] = ()
+    stores: tuple[tuple[str, int], ...] = ()
 
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
@@ -58,4 +61,5 @@ class Metrics:
             tuple(dict.fromkeys((*self.warnings, *other.warnings))),
             self.resumed + other.resumed,
             tuple(dict.fromkeys((*self.passes_resumed, *other.passes_resumed))),
+            together(self.stores, other.stores),
         )

@@ -109,7 +109,9 @@ def compute(
                     raise as_spectrum_error(error, item) from error
                 value, failures = None, (failure(item, error, attempt),)
                 break
-    read = Metrics(0.0, counter.bytes_read, failures, copies=tuple(counter.copies))
+    by_store = tuple(sorted(counter.by_store.items()))
+    copies = tuple(counter.copies)
+    read = Metrics(0.0, counter.bytes_read, failures, copies=copies, stores=by_store)
     return Part(value, spent() + read)
 
 

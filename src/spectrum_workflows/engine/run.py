@@ -256,7 +256,8 @@ class Run(Generic[T]):
 
     def _count(self, name: str, tasks: int, metrics: Metrics) -> None:
         """Account for a pass; a stage may take several."""
-        stage = Stage(name, tasks, metrics.cpu_seconds, metrics.bytes_moved, metrics.memory)
+        spent = (metrics.cpu_seconds, metrics.bytes_moved, metrics.memory, metrics.stores)
+        stage = Stage(name, tasks, *spent)
         stages = {earlier.name: earlier for earlier in self.metrics.stages}
         stages[name] = stages[name] + stage if name in stages else stage
         self.metrics = replace(self.metrics + metrics, stages=tuple(stages.values()))

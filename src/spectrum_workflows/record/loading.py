@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectrum_workflows import domain
+from spectrum_workflows.accounting.accounts import read_accounts
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.writing import BEYOND_SUMMARY, damaged, read_record
 from spectrum_workflows.specs import parse
-from spectrum_workflows.stages import Stage
+from spectrum_workflows.stages import Stage, Stores
 
 NOT_THE_RESULT = {
     "partitions_resumed",
@@ -94,12 +95,15 @@ def load(folder: str) -> Outcome:
         raise DataError(message, folder, "run it again, or load it with the version that wrote it")
     try:
         return _outcome(record, spec, result)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"not a run record that this version can read ({type(error).__name__}: {error})"
         raise DataError(message, folder, "run it again") from error
 
 
 def _outcome(record: Mapping[str, Any], spec: Any, result: Any) -> Outcome:
+    table = record.get("accounts")
+    accounts = read_accounts(table) if table else None
+    stores = {s.name: s.stores for s in accounts.stages} if accounts else {}
     plan, known = record["plan"], {*record["plan"]["partitions"]}
     failures = [Failure(**failure) for failure in record["failures"]]
     return Outcome(
@@ -121,7 +125,8 @@ def _outcome(record: Mapping[str, Any], spec: Any, result: Any) -> Outcome:
             cpu_seconds=record["cpu_seconds"],
             bytes_read=record["bytes_read"],
             failures=tuple(f for f in failures if f.where in known or not f.size),
-            stages=tuple(Stage(s["name"], **s["measured"]) for s in record["stages"]),
+            stages=tuple(_measured(s, stores) for s in record["stages"]),
+            stores=accounts.stores if accounts else (),
             copies=tuple(record["copies_read"]),
             warnings=tuple(w for w in record["warnings"] if w not in plan["warnings"]),
         ),
@@ -137,4 +142,10 @@ def _outcome(record: Mapping[str, Any], spec: Any, result: Any) -> Outcome:
             for s in record["stages"]
             if s["expected"]
         ),
+        accounts=accounts,
     )
+
+
+def _measured(stage: Mapping[str, Any], stores: Mapping[str, Stores]) -> Stage:
+    name = stage["name"]
+    return Stage(name, **stage["measured"], stores=stores.get(name, ()))

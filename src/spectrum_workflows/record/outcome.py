@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectrum_workflows import display, domain
+from spectrum_workflows.accounting.accounts import Accounts
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.stages import Stage
 
@@ -41,6 +42,8 @@ class Outcome:
         The same of the workers; one entry where all are alike.
     expected : tuple of Stage
         What the planner said that the stages would take.
+    accounts : Accounts or None
+        CPU time, bytes by store, energy and carbon; ``None`` where they were not kept.
     """
 
     spec: Any
@@ -55,6 +58,7 @@ class Outcome:
     machine: dict[str, Any]
     worker_machines: tuple[dict[str, Any], ...]
     expected: tuple[Stage, ...] = ()
+    accounts: Accounts | None = None
 
     @property
     def domain(self) -> domain.Domain[Any, Any]:
@@ -165,6 +169,7 @@ class Outcome:
         """What the screen shows of a run, a line each."""
         summary = {k: v for k, v in self.summary.items() if k not in SHOWN_APART}
         lines = display.lines(summary)
+        lines += self._energy
         width = max((len(name) for name, _ in lines), default=0)
         return "\n".join([repr(self), *(f"  {name:<{width}}  {value}" for name, value in lines)])
 
@@ -172,11 +177,15 @@ class Outcome:
         summary = {k: v for k, v in self.summary.items() if k not in SHOWN_APART}
         rows = [] if not self.failures else [("completeness", self.completeness)]
         rows += display.lines(summary)
-        rows = [*rows[: display.MOST_ROWS], ("digest", self.digest[:16] + "…")]
+        rows = [*rows[: display.MOST_ROWS], *self._energy, ("digest", self.digest[:16] + "…")]
         failures = [f"{failure.where}: {failure.error}" for failure in self.failures]
         title = f"{self.spec.name} ({self.spec.workflow})"
         notes = [*failures, *self.warnings]
         return display.card(title, rows, notes=notes, webp=self._thumbnail())
+
+    @property
+    def _energy(self) -> list[tuple[str, str]]:
+        return [("energy", self.accounts.line)] if self.accounts else []
 
     def _thumbnail(self) -> bytes:
         """What people look at first, small; nothing where it cannot be drawn."""
@@ -203,6 +212,4 @@ class Outcome:
 
 def _numbers(stage: Stage | None) -> dict[str, float] | None:
     """A stage without its name; ``None`` where nothing was expected."""
-    if stage is None:
-        return None
-    return {name: value for name, value in vars(stage).items() if name != "name"}
+    return None if stage is None else stage.numbers

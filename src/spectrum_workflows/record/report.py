@@ -8,6 +8,8 @@ from html import escape
 from typing import Any
 
 from spectrum_workflows import display, storage
+from spectrum_workflows.accounting.accounts import HOUR, read_accounts
+from spectrum_workflows.accounting.energy import JOULES_PER_WH
 from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.record.writing import BEYOND_SUMMARY, read_record
 
@@ -74,6 +76,7 @@ def report(record: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
         _table("Result and cost", ("what", "value"), numbers),
         _pictures(pictures),
         _stages(record["stages"]),
+        *_accounts(record.get("accounts")),
         _notes("Notes", [*record["warnings"], *record.get("notes", ())]),
         _table("Where it ran", ("what", "value"), where),
         _table("What was asked", ("key", "value"), display.lines(asked)),
@@ -96,6 +99,41 @@ def _stages(stages: Sequence[Mapping[str, Any]]) -> str:
             for name, value in measured.items()
         ]
     return _table("Forecast and fact", ("stage", "of", "measured", "expected"), rows)
+
+
+def _accounts(table: Mapping[str, Any] | None) -> Sequence[str]:
+    """What the run has used, of it all and by stage."""
+    if not table:
+        return ()
+    accounts = read_accounts(table)
+    carbon = accounts.carbon
+    rows = [
+        ("CPU hours", f"{accounts.cpu_seconds / HOUR:.4g}"),
+        ("nodes, processors", f"{accounts.nodes}, {accounts.processors}"),
+        ("energy", accounts.line),
+        ("PUE", f"{accounts.pue:g}, in the energy" if accounts.pue else "not stated, not in it"),
+        *((f"read from {store}", display.megabytes(read)) for store, read in accounts.stores),
+    ]
+    if carbon is not None:
+        stated = carbon.intensity
+        per_kwh = f"{stated.grams_per_kwh:g} g/kWh, {stated.source}, {stated.date}"
+        rows.append(("carbon", f"{carbon.low:.3g} to {carbon.high:.3g} g CO2e, at {per_kwh}"))
+    if accounts.jobs:
+        rows.append(("batch jobs", ", ".join(accounts.jobs)))
+    stages = [
+        (
+            stage.name,
+            f"{stage.cpu_seconds / HOUR:.4g}",
+            ", ".join(f"{display.megabytes(read)} from {store}" for store, read in stage.stores),
+            f"{stage.energy.joules / JOULES_PER_WH:.3g}",
+        )
+        for stage in accounts.stages
+    ]
+    head = ("stage", "CPU hours", "read", "energy, Wh")
+    return (
+        _table("Energy and accounts", ("what", "value"), rows),
+        _table("Accounts by stage", head, stages),
+    )
 
 
 def _pictures(pictures: Mapping[str, bytes]) -> str:

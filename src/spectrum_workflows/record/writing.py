@@ -25,7 +25,7 @@ SCHEMA = 1
 
 BEYOND_SUMMARY = {
     *("schema", "started", "spec", "spec_digest", "plan", "stages", "inputs", "copies_read"),
-    *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost"),
+    *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost", "accounts"),
 }
 """Keys of a record that are not of its summary."""
 
@@ -181,6 +181,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
         "workers": outcome.workers,
         "machine": outcome.machine,
         "worker_machines": outcome.worker_machines,
+        "accounts": outcome.accounts.table if outcome.accounts else None,
         "objects": objects,
     }
 

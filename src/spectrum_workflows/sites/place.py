@@ -75,6 +75,11 @@ class Place:
         """Address of the tasks for a browser; through jupyter-server-proxy where there is a hub."""
         return dashboard_link(self.client) if self.client else ""
 
+    @property
+    def metrics(self) -> str:
+        """Address of the scheduler's figures for Prometheus; empty without a cluster."""
+        return self.dashboard.removesuffix("/status") + "/metrics" if self.dashboard else ""
+
     def __repr__(self) -> str:
         return f"<Place, {self._kind}: {self._workers}>"
 

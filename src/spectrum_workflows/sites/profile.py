@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -201,6 +202,55 @@ class LedgerSpec(FrozenModel):
     """Time from which on a run keeps what it has finished; shorter ones write nothing."""
 
 
+def _date(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+class EnergySpec(FrozenModel):
+    """What is known of the energy of a place; without it a model is used, and no carbon told."""
+
+    watts_per_core: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """Watts that a core takes while it computes, its share of the memory included; without it
+    they follow from the processor's model."""
+    watts_source: str = ""
+    """Who says so, or how it was measured."""
+    pue: Annotated[float, Field(ge=1, le=10)] | None = None
+    """Energy of the building over that of its computers; without it the computers' alone is
+    told."""
+    carbon_intensity: Annotated[float, Field(ge=0, le=5000)] | None = None
+    """Grams of CO2 equivalent per kWh; without it no carbon is told."""
+    carbon_source: str = ""
+    """Who says so; needed with ``carbon_intensity``."""
+    carbon_date: Annotated[
+        str,
+        BeforeValidator(_date, json_schema_input_type=str),
+        Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"),
+    ] = ""
+    """The day, month or year that it is of, as ``2026-11``; needed with ``carbon_intensity``."""
+
+    @model_validator(mode="after")
+    def _with_source(self) -> Self:
+        if self.watts_per_core is not None and not self.watts_source:
+            raise ValueError("watts_per_core needs watts_source: who says so")
+        if self.carbon_intensity is None:
+            return self
+        for name in ("carbon_source", "carbon_date"):
+            if not getattr(self, name):
+                raise ValueError(
+                    f"carbon_intensity needs {name}: a figure is of somebody's and of a time"
+                )
+        return self
+
+
+class AccountingSpec(FrozenModel):
+    """What usage records of runs at a place say of it."""
+
+    site: str = ""
+    """Name under which accounting knows the place, such as in GOCDB."""
+    project: str = ""
+    """Project, group or virtual organisation that is charged."""
+
+
 class Site(FrozenModel):
     """A place to compute."""
 
@@ -221,6 +271,10 @@ class Site(FrozenModel):
     """How many, and how long to wait."""
     ledger: LedgerSpec = LedgerSpec()
     """What is kept of a run that is ended."""
+    energy: EnergySpec = EnergySpec()
+    """Power, PUE and carbon intensity, for the accounts of a run."""
+    accounting: AccountingSpec = AccountingSpec()
+    """Names for usage records, see `spectrum usage`."""
     notify: str = ""
     """Told at the end of a submitted run: a command, which gets JSON on its standard input and a
     line as its argument, or a URL to which that JSON is posted; it holds no secret."""

@@ -9,7 +9,7 @@ tried again; what is wrong is said with the endpoint's and the bucket's name.
 from spectrum_workflows.storage.errors import missing
 from spectrum_workflows.storage.filesystems import filesystem_options, locate
 from spectrum_workflows.storage.location import Location, location_of
-from spectrum_workflows.storage.metering import Counter, count, metering
+from spectrum_workflows.storage.metering import Counter, count, count_stores, metering, store_of
 from spectrum_workflows.storage.options import (
     Stores,
     current_stores,
@@ -45,6 +45,7 @@ __all__ = [
     "below",
     "check_writable",
     "count",
+    "count_stores",
     "current_stores",
     "exists",
     "files_below",
@@ -70,6 +71,7 @@ __all__ = [
     "stamp",
     "stamp_below",
     "stamps_of",
+    "store_of",
     "using",
     "write_bytes",
     "writing_below",

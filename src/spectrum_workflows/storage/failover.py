@@ -14,7 +14,7 @@ from spectrum_workflows.errors import (
     StoreError,
 )
 from spectrum_workflows.storage.location import Location, location_of
-from spectrum_workflows.storage.metering import note_copy
+from spectrum_workflows.storage.metering import note_copy, reading_from
 from spectrum_workflows.storage.options import current_stores
 from spectrum_workflows.storage.retry import persist
 from spectrum_workflows.storage.urls import shown
@@ -51,14 +51,16 @@ def anywhere(place: Location, action: Callable[[Any, str], T]) -> T:
     planned = place.url
     copies = current_stores().copies_of(planned)
     if not copies:
-        return persist(place, action)
+        with reading_from(planned):
+            return persist(place, action)
     errors: dict[str, SpectrumError] = {}
     for root, url in sorted(copies, key=lambda copy: _is_down(copy[0])):
         copy = place if url == planned else location_of(url)
         try:
             if url != planned:
                 _check_size(planned, copy)
-            result = persist(copy, action)
+            with reading_from(copy.url):
+                result = persist(copy, action)
         except (AccessError, DataError, DataNotFoundError, StoreError) as error:
             if isinstance(error, AccessError | StoreError):
                 _failed[root] = time.monotonic()

@@ -1,27 +1,34 @@
-"""Bytes that were read, and copies that stood in, counted per thread."""
+"""Bytes that were read, by store, and copies that stood in, counted per thread."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from spectrum_workflows.storage.urls import is_local, shown
+
+LOCAL, UNKNOWN = "local files", "unknown store"
 
 
 @dataclass
 class Counter:
     """Bytes read while it was the innermost counter of its thread.
 
-    ``copies`` are the roots of copies that were read in place of what was planned.
+    ``copies`` are the roots of copies that were read in place of what was planned;
+    ``by_store`` has the bytes of each store, which sum up to ``bytes_read``.
     """
 
     bytes_read: int = 0
+    by_store: dict[str, int] = field(default_factory=dict)
     copies: set[str] = field(default_factory=set)
 
 
 @dataclass
 class _Local(threading.local):
     counter: Counter | None = None
+    url: str = ""
 
 
 _local = _Local()
@@ -37,14 +44,46 @@ def metering() -> Iterator[Counter]:
     finally:
         _local.counter = before
         if before is not None:
-            before.bytes_read += counter.bytes_read
+            count_stores(counter.by_store.items())
             before.copies |= counter.copies
 
 
-def count(nbytes: int) -> None:
-    """Report bytes that were read; for readers that do not read through `storage`."""
+@contextmanager
+def reading_from(url: str) -> Iterator[None]:
+    """Let bytes that are counted inside the block, in this thread, be those of a URL's store."""
+    before, _local.url = _local.url, url
+    try:
+        yield
+    finally:
+        _local.url = before
+
+
+def store_of(url: str) -> str:
+    """The store of a URL: its server, with the bucket where there is one; without any secret.
+
+    >>> store_of("root://eospublic.cern.ch//eos/file.root")
+    'root://eospublic.cern.ch'
+    >>> store_of("s3://bucket/data/file.root")
+    's3://bucket'
+    >>> store_of("data/file.root")
+    'local files'
+    """
+    if not url:
+        return UNKNOWN
+    return LOCAL if is_local(url) else "/".join(shown(url).split("/", 3)[:3])
+
+
+def count(nbytes: int, url: str = "") -> None:
+    """Report bytes that were read, and where; for readers that do not read through `storage`."""
+    count_stores([(store_of(url or _local.url), nbytes)])
+
+
+def count_stores(stores: Iterable[tuple[str, int]]) -> None:
+    """Report bytes that were read elsewhere, by store."""
     if _local.counter is not None:
-        _local.counter.bytes_read += nbytes
+        for store, nbytes in stores:
+            _local.counter.bytes_read += nbytes
+            _local.counter.by_store[store] = _local.counter.by_store.get(store, 0) + nbytes
 
 
 def note_copy(root: str) -> None:

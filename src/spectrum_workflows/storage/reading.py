@@ -91,7 +91,6 @@ def read_bytes(url: str) -> bytes:
         As `persist`.
     """
     data: bytes = anywhere(location_of(url), _whole)
-    count(len(data))
     return data
 
 
@@ -194,11 +193,16 @@ def _whole(fs: Any, path: str) -> bytes:
         raise IsADirectoryError(path)
     size = described["size"]
     if not size:
-        return b"" if size == 0 else bytes(allow(fs, UNKNOWN).cat_file(path))
+        return b"" if size == 0 else _counted(bytes(allow(fs, UNKNOWN).cat_file(path)))
     allow(fs, size)
     data = bytes(fs.cat_file(path, start=0, end=size))
     if len(data) < size:
         raise TruncatedError(f"{len(data)} of {size} bytes came")
+    return _counted(data)
+
+
+def _counted(data: bytes) -> bytes:
+    count(len(data))
     return data
 
 
@@ -217,7 +221,7 @@ def _local_ranges(path: str, ranges: Sequence[tuple[int, int]]) -> list[memoryvi
             data = file.read(stop - start)
             if len(data) < stop - start:
                 raise TruncatedError(f"{path} is shorter than it was")
-            count(len(data))
+            count(len(data), path)
             views.append(memoryview(data))
     return views
 

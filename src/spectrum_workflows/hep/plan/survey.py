@@ -100,7 +100,7 @@ class Surveyor:
                 raise
             rows = ()  # not one of them could be opened
         if self.client is not None:  # what is read in this process is counted already
-            storage.count(run.metrics.bytes_read)
+            storage.count_stores(run.metrics.stores)
         infos = dict(rows)
         failures = {failure.where: failure for failure in run.metrics.failures}
         return Survey(infos, {file: failures[file.where] for file in files if file not in infos})

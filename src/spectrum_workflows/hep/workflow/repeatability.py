@@ -26,6 +26,7 @@ from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.workload import Workload
 from spectrum_workflows.hep.types import Events, Observable
 from spectrum_workflows.hep.workflow.reading import read_some
+from spectrum_workflows.stages import together
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,7 +49,7 @@ class Answers:
     """Answers of one process, and the bytes that it read for them."""
 
     values: list[Answer]
-    bytes_read: int
+    stores: tuple[tuple[str, int], ...]
 
 
 @contextmanager
@@ -89,8 +90,9 @@ def watched(
             differences = tuple(_differences(forwards.values, backwards.values, workload))
             if not differences:
                 _repeated.add(question)
-            nbytes = forwards.bytes_read + backwards.bytes_read
-            return Metrics(bytes_read=nbytes, warnings=differences)
+            stores = together(forwards.stores, backwards.stores)
+            nbytes = sum(read for _, read in stores)
+            return Metrics(bytes_read=nbytes, stores=stores, warnings=differences)
 
         yield compared
 
@@ -104,7 +106,7 @@ def answers_of(
         pieces = [piece for events in sampled for piece in _pieces(events, workload)]
         order = pieces[::-1] if backwards else pieces + pieces
         values = [_answer(workload, *piece) for piece in order]
-    return Answers(values, counter.bytes_read)
+    return Answers(values, tuple(sorted(counter.by_store.items())))
 
 
 def _sampled(workload: Workload, partitions: Sequence[Any]) -> list[Events]:

@@ -313,7 +313,7 @@ def _coverage(run: Run[Chunk], observation: Observation) -> Coverage:
     summing = Reduction(_covered, operator.add)
     coverage: Coverage = run.over("look", summing, _longest(observation))
     if run.client is not None:  # what is read in this process is counted already
-        storage.count(run.metrics.bytes_read)
+        storage.count_stores(run.metrics.stores)
     return coverage
 
 

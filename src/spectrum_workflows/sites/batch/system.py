@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,9 @@ class BatchSystem:
         none where it is a plain process beside the session.
     examine : callable
         ``examine(script)``: everything that the batch system tells before a job is submitted.
+    consumed : callable
+        ``consumed(jobs)``: joules of the nodes of running jobs, by job, since each began; nothing
+        where the batch system counts none.
     """
 
     name: str
@@ -138,3 +141,4 @@ class BatchSystem:
     whole: Callable[[str, WholeRun], str]
     step: Callable[[int], tuple[str, ...]]
     examine: Callable[[str], list[Finding]]
+    consumed: Callable[[Sequence[str]], dict[str, float]]

@@ -145,7 +145,7 @@ def read(chunk: Chunk) -> Visibilities:
         for start in range(0, len(rows), step):
             block = tuple(np.asarray(array[start : start + step]) for array in (rows, place))
             unflagged += _read_block(table, chunk, hand, block, times, out)
-    storage.count(chunk.size * visibility_bytes(len(types)))
+    storage.count(chunk.size * visibility_bytes(len(types)), chunk.url)
     return rising(replace(out, unflagged=unflagged))
 
 

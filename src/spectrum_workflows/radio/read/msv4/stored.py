@@ -62,7 +62,7 @@ def opened(url: str) -> Iterator[tuple[zarr.Group, Objects]]:
         remedy = "convert or copy the set again"
         raise DataError(f"damaged or incomplete Zarr set ({message})", url, remedy) from error
     finally:
-        storage.count(objects.nbytes)
+        storage.count(objects.nbytes, url)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ class Content:
             return np.asarray(array[where])
 
         uvw, stored = self.uvw(*rows), {name: cut(name) for name in NEEDED}
-        storage.count(sum(array.nbytes for array in stored.values()))
+        if self.file.driver != "fileobj":  # a store's bytes are counted where they come from it
+            storage.count(sum(array.nbytes for array in stored.values()), self.file.filename)
         duration = None if self.duration is None else self.duration[slice(*rows)]
         for at in channels:
             whole = len(at) == last + 1 - first

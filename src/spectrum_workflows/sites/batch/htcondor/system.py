@@ -28,4 +28,5 @@ HTCONDOR = BatchSystem(
     whole=script.whole,
     step=script.step,
     examine=examining.examine,
+    consumed=commands.consumed,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectrum_workflows.sites.batch.slurm import commands, examining, script
+from spectrum_workflows.sites.batch.slurm import commands, energy, examining, script
 from spectrum_workflows.sites.batch.system import BatchSystem
 
 SLURM = BatchSystem(
@@ -25,4 +25,5 @@ SLURM = BatchSystem(
     whole=script.whole,
     step=script.step,
     examine=examining.examine,
+    consumed=energy.consumed,
 )

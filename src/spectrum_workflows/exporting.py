@@ -1,0 +1,144 @@
+"""Sends the figures of a run to its scheduler, whose ``/metrics`` Prometheus reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from spectrum_workflows.accounting import Energy, Power, energy_of
+from spectrum_workflows.accounting.exposing import Progress, RunFigures, expose
+from spectrum_workflows.domain import Metrics, Report
+from spectrum_workflows.engine import Observer
+from spectrum_workflows.sites.spending import terms_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from spectrum_workflows.accounting.accounts import Accounts
+    from spectrum_workflows.sites import Place
+
+EVERY = 2.0
+"""Seconds between two messages, at least: Prometheus asks every 15 s or so."""
+
+
+@dataclass
+class Exporter:
+    """An `Observer` that also sends what it hears; what goes wrong there is nobody's loss.
+
+    Attributes
+    ----------
+    client : distributed.Client
+    run, workflow : str
+    power : Power
+        Of a core, for the energy while the run goes on.
+    observer : Observer
+        Whoever watches besides.
+    """
+
+    client: Client
+    run: str
+    workflow: str
+    power: Power
+    observer: Observer
+    _begun: float = field(default_factory=time.monotonic)
+    _next: float = 0.0
+    _progress: dict[str, Progress] = field(default_factory=dict)
+    _known: Metrics = field(default_factory=Metrics)
+
+    def due(self) -> bool:
+        """Whether whoever watches has time for a picture."""
+        return self.observer.due()
+
+    def see(self, snapshot: Any, *, picture: bool) -> None:
+        """Hand a snapshot on to whoever watches."""
+        self.observer.see(snapshot, picture=picture)
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do something for whoever watches."""
+        self.observer.attempt(action)
+
+    def count(self, metrics: Metrics) -> None:
+        """Take what the run has cost so far."""
+        self.observer.count(metrics)
+        self._known = metrics
+        self._send_if_due()
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Take the progress of a stage."""
+        self._progress[stage] = Progress(stage, done, total)
+        self._send_if_due()
+
+    def end(self, state: str, accounts: Accounts | None = None) -> None:
+        """Send how the run has ended."""
+        self._send(state, accounts)
+
+    def _send_if_due(self) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY
+            self._send("running")
+
+    def _send(self, state: str, accounts: Accounts | None = None) -> None:
+        known, energy = self._known, self._energy(accounts)
+        figures = RunFigures(
+            self.run,
+            self.workflow,
+            state,
+            time.monotonic() - self._begun,
+            tuple(self._progress.values()),
+            len(known.failures),
+            accounts.cpu_seconds if accounts else known.cpu_seconds,
+            accounts.stores if accounts else known.stores,
+            energy.joules,
+            energy.method,
+        )
+
+        async def send() -> None:
+            with suppress(Exception):
+                await self.client.run_on_scheduler(expose, figures)
+
+        with suppress(Exception):
+            self.client.loop.add_callback(send)
+
+    def _energy(self, accounts: Accounts | None) -> Energy:
+        if accounts is not None:
+            return accounts.energy
+        return energy_of(cpu_seconds=self._known.cpu_seconds, watts_per_core=self.power)
+
+
+@contextmanager
+def exported(place: Place, spec: Any, observer: Observer) -> Iterator[Exporter | None]:
+    """Export what happens inside the block, where there is a scheduler and prometheus-client.
+
+    Parameters
+    ----------
+    place : Place
+    spec : model
+        Of the run, whose name and the time are what its figures are labelled with.
+    observer : Observer
+        Whoever watches besides.
+    """
+    if place.client is None or find_spec("prometheus_client") is None:
+        yield None
+        return
+    run = f"{spec.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    exporter = Exporter(place.client, run, spec.workflow, terms_of(place.site).power, observer)
+    try:
+        yield exporter
+    except BaseException:
+        exporter.end("stopped")
+        raise
+
+
+def both(*reports: Report) -> Report:
+    """Tell everybody who wants it of the progress."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        for one in reports:
+            one(stage, done, total)
+
+    return report

@@ -1,0 +1,132 @@
+"""What a run spends at a place: its processes are asked at its beginning and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.accounting.accounts import Accounts, Terms, accounts_of
+from spectrum_workflows.accounting.energy import Intensity, Power, per_core
+from spectrum_workflows.accounting.power import DEFAULT, Processor, mean_power
+from spectrum_workflows.accounting.processors import design_powers
+from spectrum_workflows.accounting.readings import Reading, use_between, with_counters
+from spectrum_workflows.accounting.telling import tell
+from spectrum_workflows.sites.asking import WITHIN, asked
+from spectrum_workflows.sites.profile import Batch, EnergySpec, Local
+
+if TYPE_CHECKING:
+    from spectrum_workflows.domain import Metrics
+    from spectrum_workflows.sites.place import Place
+    from spectrum_workflows.sites.profile import Site
+
+PLUG_IN = "SLURM's counters of whole nodes (AcctGatherEnergyType)"
+
+
+@dataclass(frozen=True)
+class Spending:
+    """A run that has begun to spend.
+
+    Attributes
+    ----------
+    place : Place
+    readings : tuple of Reading
+        Of its processes at the beginning.
+    processors : int
+        Tasks that could be computed at a time then.
+    """
+
+    place: Place
+    readings: tuple[Reading, ...]
+    processors: int
+
+    def end(self, metrics: Metrics, *, cpu_seconds: float, seconds: float) -> Accounts:
+        """The accounts of the run that is over now.
+
+        Parameters
+        ----------
+        metrics : Metrics
+            Of its partitions.
+        cpu_seconds, seconds : float
+            CPU time of all tasks and of the driver, and wall time.
+        """
+        use = use_between(self.readings, readings(self.place))
+        return accounts_of(
+            use,
+            terms_of(self.place.site, use.processors),
+            cpu_seconds=cpu_seconds,
+            seconds=seconds,
+            processors=self.processors,
+            memory=metrics.memory,
+            stores=metrics.stores,
+            stages=metrics.stages,
+        )
+
+
+def begin(place: Place) -> Spending:
+    """Begin the accounts of a run."""
+    return Spending(place, tuple(readings(place)), _processors(place))
+
+
+def readings(place: Place) -> list[Reading]:
+    """What this process and the workers of a place tell now; those that do not answer are left."""
+    told = [tell()]
+    if place.client is not None:
+        told += asked(place.client, tell).values()
+    each = [*{reading.process: reading for reading in told}.values()]
+    jobs = sorted({one.job for one in each if one.job and one.joules is None})
+    if jobs and isinstance(cluster := place.site.cluster, Batch):
+        each = with_counters(each, cluster.system.consumed(jobs), PLUG_IN)
+    return each
+
+
+def terms_of(site: Site, kinds: Sequence[tuple[Processor, float]] = ()) -> Terms:
+    """What a profile says of energy, and the power of a core.
+
+    Parameters
+    ----------
+    site : Site
+    kinds : sequence of (Processor, float)
+        Processors of the nodes and the CPU seconds on each; where they are not known and the
+        place is this machine, its own.
+    """
+    stated = site.energy
+    named = site.accounting
+    return Terms(
+        _power(site, stated, kinds),
+        stated.pue,
+        _intensity(stated),
+        named.site,
+        named.project,
+    )
+
+
+def _power(site: Site, stated: EnergySpec, kinds: Sequence[tuple[Processor, float]]) -> Power:
+    if stated.watts_per_core is not None:
+        source = f"{stated.watts_per_core:g} W per core ({stated.watts_source})"
+        return per_core(stated.watts_per_core, source)
+    table: Mapping[str, float] = design_powers()
+    if kinds:
+        return mean_power(kinds, table)
+    here = site.cluster is None or isinstance(site.cluster, Local)
+    processor = tell().processor if here else None
+    return mean_power([(processor, 1.0)], table) if processor else DEFAULT
+
+
+def _intensity(stated: EnergySpec) -> Intensity | None:
+    if stated.carbon_intensity is None:
+        return None
+    return Intensity(stated.carbon_intensity, stated.carbon_source, stated.carbon_date)
+
+
+def _processors(place: Place) -> int:
+    """Threads of all workers; 1 for a plain loop."""
+    if place.client is None:
+        return 1
+    try:
+        threads: dict[str, int] = place.client.sync(
+            place.client.scheduler.ncores, callback_timeout=WITHIN
+        )
+    except (TimeoutError, OSError):
+        return place.workers
+    return sum(threads.values())
