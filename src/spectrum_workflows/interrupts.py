@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import signal
@@ -162,6 +163,7 @@ def letting_go() -> Iterator[None]:
             traceback.clear_frames(error.__traceback__)
             seen.append(error)
             error = error.__context__
+        gc.collect()  # what holds itself would stay on the workers until the collector runs
         raise
 
 
