@@ -195,8 +195,12 @@ def variations_of(spec: HepSpec, sample: str) -> dict[str, dict[str, str]]:
             continue
         for template in own.variations_of(sample):
             name = _with_era(template, era) if _base(template) in apart else template
-            if origins.setdefault(name, template) != template:
-                raise ValueError(f"uncorrelated: two variations would be called {name!r}")
+            other = origins.setdefault(name, template)
+            if other != template:
+                raise ValueError(
+                    f"uncorrelated: {other!r} and {template!r} would both be called {name!r};"
+                    " give one of the variations another name"
+                )
             out.setdefault(name, {})[era] = template
     return out
 
