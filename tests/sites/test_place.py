@@ -229,7 +229,8 @@ def test_the_job_script_holds_what_the_profile_says() -> None:
     inside = "apptainer exec --bind /data /images/spectrum.sif python -m"
     made = f"SPECTRUM_SCRATCH=$({inside} spectrum_workflows.sites.private) || exit 1"
     assert lines[prologue + 5] == made
-    assert lines[prologue + 7].startswith(f"{inside} distributed.cli")
+    assert lines[prologue + 7] == 'export TMPDIR="$SPECTRUM_SCRATCH"'
+    assert lines[prologue + 8].startswith(f"{inside} distributed.cli")
     assert "--tls-key RUN/key.pem" in script
     assert "--worker-class spectrum_workflows.sites.closed.worker" in script
     assert '--local-directory "$SPECTRUM_SCRATCH"' in script

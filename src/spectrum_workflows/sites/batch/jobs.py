@@ -170,6 +170,7 @@ def _software(system: BatchSystem, software: Software, scratch: str | None) -> d
         *arithmetic.shell(),
         f"{SCRATCH}=$({python} -m {private.__name__}{parent}) || exit 1",
         f"trap 'rm -rf -- \"${SCRATCH}\"' EXIT",
+        f'export TMPDIR="${SCRATCH}"',  # with all that the worker and its libraries leave there
     ]
     return {"job_script_prologue": lines, "python": python}
 
