@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import spectrum_workflows
-from spectrum_workflows import hep, radio
+from spectrum_workflows import accounting, hep, radio
 from spectrum_workflows.domain import Domain, Plan
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.sites import Place
@@ -19,6 +19,7 @@ from spectrum_workflows.sites import Place
 PINNED = Path(__file__).with_name("public_surface.txt")
 
 LIBRARY = {
+    "accounting": tuple(accounting.__all__),
     "engine": ("map_reduce",),
     "hep": tuple(name for name in hep.__all__ if name != "DOMAIN"),
     "hep.analyses.adl": tuple(f"q{number}" for number in range(1, 9)),

@@ -1,13 +1,14 @@
 """What a place spends: its processes are asked, its profile says what a core and a kWh are."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from distributed import Client
 
 from spectrum_workflows.accounting.power import DEFAULT
-from spectrum_workflows.accounting.telling import JOB
+from spectrum_workflows.accounting.telling import JOB, JOB_AD, job_of
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.sites import Place, load_site
@@ -73,13 +74,17 @@ def test_without_keys_there_is_no_carbon_and_another_machine_is_the_default() ->
         ({"watts_per_core": 0.0, "watts_source": "x"}, "greater than 0"),
         ({"watts_per_core": -3.0, "watts_source": "x"}, "greater than 0"),
         ({"watts_per_core": float("nan"), "watts_source": "x"}, "finite"),
-        ({"watts_per_core": 8e4, "watts_source": "x"}, "less than or equal to 1000"),
+        ({"watts_per_core": 8e4, "watts_source": "x"}, "less than or equal to 100"),
         ({"pue": 0.9}, "greater than or equal to 1"),
         ({"pue": 118}, "less than or equal to 10"),
         ({"carbon_intensity": 100.0}, "needs carbon_source"),
         ({"carbon_intensity": 100.0, "carbon_source": "x"}, "needs carbon_date"),
         ({"carbon_intensity": -1.0, "carbon_source": "x", "carbon_date": "2026"}, "or equal to 0"),
-        ({"carbon_intensity": 1.0, "carbon_source": "x", "carbon_date": "May"}, "pattern"),
+        ({"carbon_intensity": 1.0, "carbon_source": "x", "carbon_date": "May"}, "not a date"),
+        ({"carbon_intensity": 1.0, "carbon_source": "x", "carbon_date": "2026-13"}, "not a date"),
+        ({"carbon_intensity": 1.0, "carbon_source": "x", "carbon_date": "26"}, "not a date"),
+        ({"carbon_intensity": 1.0, "carbon_source": "x", "carbon_date": 2026}, "string"),
+        ({"carbon_intensity": 0.23, "carbon_source": "x", "carbon_date": "2026"}, "not in kg"),
         ({"carbon_intensities": 1.0}, "carbon_intensity"),
     ],
 )
@@ -97,3 +102,11 @@ def test_energy_of_slurms_steps_is_that_of_the_node_they_share() -> None:
 def test_every_batch_system_says_what_it_counts() -> None:
     for system in SYSTEMS.values():
         assert system.consumed([]) == {}
+
+
+def test_a_job_of_htcondor_is_named_by_its_description(tmp_path: Path) -> None:
+    described = tmp_path / ".job.ad"
+    described.write_text('ClusterId = 12\nCmd = "python"\nOrigProcId = 9\nProcId = 3\n')
+    assert job_of({JOB_AD: str(described)}) == "12.3"
+    assert job_of({JOB_AD: str(tmp_path / "gone")}) == ""
+    assert job_of({}) == ""

@@ -70,7 +70,7 @@ def test_a_model_that_no_table_has_is_the_default_and_says_so() -> None:
     power = power_of(Processor("Made of wood", 8, 8, 0), {"amd epyc 7763": 280.0})
     assert power == DEFAULT
     assert power.low < power.watts < power.high
-    assert "default of 7 W per core" in power.source
+    assert "7 W per core by default" in power.source
 
 
 def test_kinds_of_nodes_are_weighted_by_their_cpu_time() -> None:

@@ -1,11 +1,15 @@
 """RAPL's counters, from folders laid out as Linux lays them out below /sys/class/powercap."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from spectrum_workflows.accounting.rapl import Meter, domains, joules_between
+from spectrum_workflows.accounting.readings import Reading, use_between
 
 MOST = 262_143_328_850
 """Microjoules, as an Intel server shows for its packages."""
@@ -96,3 +100,50 @@ def test_a_counter_that_holds_no_number_is_none(server: Path, text: str) -> None
 def test_without_counters_nothing_is_measured(tmp_path: Path) -> None:
     assert domains(tmp_path / "powercap") == ()
     assert Meter(()).look() is None
+
+
+RANK = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from spectrum_workflows.accounting.here import reading_here
+folder = Path(sys.argv[1])
+for line in sys.stdin:
+    reading = asdict(reading_here(root=folder)) | {"processor": None}
+    print(json.dumps(reading), flush=True)
+    sum(range(int(line)))
+"""
+
+
+def test_four_real_processes_on_this_node_are_counted_once(server: Path, zone: Make) -> None:
+    """Real processes, their real CPU time and this machine's clock; only the counters are made."""
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(server)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+
+    def readings() -> list[Reading]:
+        for rank in ranks:
+            assert rank.stdin is not None
+            rank.stdin.write("2000000\n")
+            rank.stdin.flush()
+        return [Reading(**json.loads(rank.stdout.readline())) for rank in ranks if rank.stdout]
+
+    try:
+        before = readings()
+        zone("intel-rapl:0", "package-0", 91_000_000)  # 90 J
+        after = readings()
+    finally:
+        for rank in ranks:
+            rank.communicate(timeout=30)
+    use = use_between(before, after)
+    assert len({one.process for one in after}) == 4
+    assert use.nodes == 1
+    assert use.energy is not None
+    assert use.energy.high == pytest.approx(90.0)
+    assert 0 < use.energy.low <= use.energy.joules <= 90.0 * (1 + 1e-9)

@@ -13,6 +13,7 @@ from spectrum_workflows.accounting.accounts import Terms, accounts_of, read_acco
 from spectrum_workflows.accounting.readings import Use
 from spectrum_workflows.accounting.usage import CAR, FORMATS, UsageRecord, usage_of
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.sites.profile import EnergySpec
 from spectrum_workflows.stages import Stage
 
 TERMS = Terms(
@@ -152,3 +153,26 @@ def test_what_xml_cannot_write_is_left_out() -> None:
 def test_a_damaged_record_is_refused_with_its_name(damage: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"dimuon-1: its record has no usage .*; run it again"):
         usage(**damage)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"energy": None},
+        {"cpu_hours": None},
+        {"cpu_hours": -1.0},
+        {"wall_hours": float("inf")},
+        {"stages": [{"name": "x"}]},
+        {"bytes_read_by_store": [1]},
+        {"energy": {"kwh": -1.0, "low": 0, "high": 0, "method": "m", "source": "s", "pue": None}},
+    ],
+)
+def test_damaged_accounts_are_refused_in_one_line(damage: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=r"accounts of a run that cannot be read .*; run it again"):
+        read_accounts(record()["accounts"] | damage)
+
+
+@pytest.mark.parametrize("day", ["2026", "2026-11", "2026-11-28", ""])
+def test_dates_of_a_figure(day: str) -> None:
+    stated = EnergySpec(carbon_date=day)
+    assert stated.carbon_date == day

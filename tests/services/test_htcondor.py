@@ -17,6 +17,7 @@ import pytest
 
 from spectrum_workflows import connect, diagnose, load_site, run
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.spending import readings
 
 sys.path.insert(0, str(Path(__file__).parent))
 import workload
@@ -70,6 +71,8 @@ def test_the_same_digest_and_no_secret_in_the_queue(
         assert secret not in json.dumps(queue())
         assert place.client.submit(os.environ.get, "HOME").result() == os.environ["HOME"]
         assert until(lambda: place.workers == 2, 60)
+        numbers = {f"{job['ClusterId']}.{job['ProcId']}" for job in queue()}
+        assert {reading.job for reading in readings(place)} == {"", *numbers}
     assert outcome.digest == digest
 
 

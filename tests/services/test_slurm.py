@@ -18,6 +18,7 @@ from distributed import Client, Security
 
 from spectrum_workflows import connect, load_site, run, save
 from spectrum_workflows.errors import SiteError
+from spectrum_workflows.sites.batch.slurm.energy import consumed
 from spectrum_workflows.sites.security import InsecureWarning
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -338,3 +339,16 @@ def test_a_secret_of_the_environment_is_written_nowhere(
     written = [p.read_bytes() for p in saved.rglob("*") if p.is_file()]
     for text in (*scripts, *sent, *logs, *states, *written):
         assert secret.encode() not in text
+
+
+def test_accounts_name_the_jobs_and_count_their_machine_once(data: Path) -> None:
+    """Two jobs and the session share this host; SLURM has no energy plug-in here."""
+    with connect(site(workers__count=2), data=str(data)) as place:
+        assert until(lambda: place.workers == 2, 60)
+        outcome = run(workload.spec(0.01), place)
+        numbers = workload.queue("RUNNING")
+        assert consumed(numbers) == {}
+    assert outcome.accounts is not None
+    assert sorted(outcome.accounts.jobs) == sorted(numbers)
+    assert outcome.accounts.nodes == 1
+    assert outcome.accounts.energy.joules > 0

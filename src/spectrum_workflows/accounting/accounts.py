@@ -14,9 +14,11 @@ from spectrum_workflows.accounting.energy import (
     Intensity,
     Power,
     carbon_of,
+    checked_number,
     energy_of,
 )
 from spectrum_workflows.accounting.readings import Use
+from spectrum_workflows.errors import DataError
 from spectrum_workflows.stages import Stage, Stores
 
 HOUR = 3600.0
@@ -243,13 +245,21 @@ def read_accounts(table: Mapping[str, Any]) -> Accounts:
 
     Raises
     ------
-    KeyError, TypeError, ValueError
+    DataError
         It is no such table.
     """
+    try:
+        return _read(table)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        message = f"accounts of a run that cannot be read ({type(error).__name__}: {error})"
+        raise DataError(message, remedy="run it again") from error
+
+
+def _read(table: Mapping[str, Any]) -> Accounts:
     carbon, energy = table["carbon"], table["energy"]
     return Accounts(
-        cpu_seconds=float(table["cpu_hours"]) * HOUR,
-        seconds=float(table["wall_hours"]) * HOUR,
+        cpu_seconds=_hours(table["cpu_hours"]),
+        seconds=_hours(table["wall_hours"]),
         processors=int(table["processors"]),
         nodes=int(table["nodes"]),
         jobs=tuple(map(str, table["jobs"])),
@@ -262,7 +272,7 @@ def read_accounts(table: Mapping[str, Any]) -> Accounts:
         stages=tuple(
             StageAccount(
                 stage["name"],
-                float(stage["cpu_hours"]) * HOUR,
+                _hours(stage["cpu_hours"]),
                 _read_stores(stage["bytes_read_by_store"]),
                 _read_energy(stage["energy"]),
             )
@@ -317,8 +327,13 @@ def _carbon_table(carbon: Carbon | None) -> dict[str, Any] | None:
     }
 
 
+def _hours(value: Any) -> float:
+    return checked_number("hours", float(value)) * HOUR
+
+
 def _read_energy(table: Mapping[str, Any]) -> Energy:
-    best, low, high = (float(table[name]) * JOULES_PER_KWH for name in ("kwh", "low", "high"))
+    numbers = (checked_number(f"an energy's {n}", float(table[n])) for n in ("kwh", "low", "high"))
+    best, low, high = (kwh * JOULES_PER_KWH for kwh in numbers)
     return Energy(best, low, high, str(table["method"]), str(table["source"]))
 
 

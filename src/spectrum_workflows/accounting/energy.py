@@ -89,7 +89,7 @@ class Energy:
         SpecError
             A factor that is negative or not finite.
         """
-        factor = _number("a factor of an energy", factor)
+        factor = checked_number("a factor of an energy", factor)
         return replace(
             self, joules=self.joules * factor, low=self.low * factor, high=self.high * factor
         )
@@ -141,7 +141,7 @@ def per_core(watts: float, source: str = "stated") -> Power:
     SpecError
         It is negative or not finite.
     """
-    watts = _number("watts of a core", watts)
+    watts = checked_number("watts of a core", watts)
     return Power(watts, watts * (1 - STATED), watts * (1 + STATED), source)
 
 
@@ -169,7 +169,7 @@ def energy_of(*, cpu_seconds: float, watts_per_core: float | Power, pue: float =
     >>> energy_of(cpu_seconds=3600.0, watts_per_core=10.0).kwh
     0.01
     """
-    seconds = _number("CPU seconds", cpu_seconds)
+    seconds = checked_number("CPU seconds", cpu_seconds)
     power = watts_per_core if isinstance(watts_per_core, Power) else per_core(watts_per_core)
     core = Energy(
         seconds * power.watts, seconds * power.low, seconds * power.high, MODELLED, power.source
@@ -189,7 +189,7 @@ def carbon_of(energy: Energy, intensity: Intensity) -> Carbon:
     SpecError
         An intensity that is negative or not finite.
     """
-    per_kwh = _number("grams of CO2 equivalent per kWh", intensity.grams_per_kwh)
+    per_kwh = checked_number("grams of CO2 equivalent per kWh", intensity.grams_per_kwh)
     grams, low, high = (
         joules / JOULES_PER_KWH * per_kwh for joules in (energy.joules, energy.low, energy.high)
     )
@@ -211,8 +211,14 @@ def checked_pue(pue: float) -> float:
     return float(pue)
 
 
-def _number(quantity: str, value: float) -> float:
-    """A number that is finite and not negative."""
+def checked_number(quantity: str, value: float) -> float:
+    """A number that is finite and not negative.
+
+    Raises
+    ------
+    SpecError
+        It is another one.
+    """
     if not (math.isfinite(value) and value >= 0):
         raise SpecError(f"{quantity} cannot be {value:g}", "energy", "give a number of 0 or more")
     return float(value)

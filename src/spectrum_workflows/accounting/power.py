@@ -14,10 +14,10 @@ DEFAULT = Power(
     7.0,
     4.0,
     12.0,
-    "default of 7 W per core, between codecarbon's 4 W and the 12 W of Green Algorithms "
-    "(Lannelongue et al. 2021)",
+    "7 W per core by default (codecarbon 4, Green Algorithms 12)",
 )
-"""A core of a processor that no table has: the geometric mean of two defaults in use."""
+"""A core of a processor that no table has: the geometric mean of two defaults in use, that of
+codecarbon 3 and that of Green Algorithms (Lannelongue et al. 2021)."""
 
 LIGHT, TURBO = 0.5, 1.25
 """Shares of the thermal design power: codecarbon's for a load that is not known, and Intel's
@@ -26,7 +26,7 @@ usual limit for a while."""
 MEMORY_WATTS_PER_GB = (0.3725, 5 / 64, 5 / 8)
 """Green Algorithms' figure (Karyakin and Salem 2017); codecarbon's 5 W for modules of 64 and of
 8 GB."""
-MEMORY = "memory at 0.37 W per GB"
+MEMORY = "memory 0.37 W/GB"
 
 _DECORATION = re.compile(r"\((?:R|TM)\)|\bCPU\b|\bProcessor\b|\d+-Core\b|@.*$", re.IGNORECASE)
 
@@ -66,7 +66,7 @@ def power_of(processor: Processor, table: Mapping[str, float]) -> Power:
     core = DEFAULT
     if watts and processor.cores:
         each = watts / processor.cores
-        source = f"{each:.3g} W per core of {processor.name} ({watts:g} W by codecarbon's table)"
+        source = f"{each:.3g} W per core of {processor.name} (codecarbon's table)"
         core = Power(each, each * LIGHT, each * TURBO, source)
     if not processor.memory:
         return core

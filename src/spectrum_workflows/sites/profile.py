@@ -203,13 +203,21 @@ class LedgerSpec(FrozenModel):
 
 
 def _date(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
+    """A day, month or year as text, from text or from TOML's own kind of date."""
+    if isinstance(value, date):
+        return value.isoformat()[:10]
+    if isinstance(value, str) and value:
+        try:
+            date.fromisoformat(f"{value}{'-01-01'[len(value) - 4 :] if len(value) < 10 else ''}")
+        except ValueError:
+            raise ValueError('not a date: give "2026", "2026-11" or "2026-11-28"') from None
+    return value
 
 
 class EnergySpec(FrozenModel):
     """What is known of the energy of a place; without it a model is used, and no carbon told."""
 
-    watts_per_core: Annotated[float, Field(gt=0, le=1000)] | None = None
+    watts_per_core: Annotated[float, Field(gt=0, le=100)] | None = None
     """Watts that a core takes while it computes, its share of the memory included; without it
     they follow from the processor's model."""
     watts_source: str = ""
@@ -224,7 +232,6 @@ class EnergySpec(FrozenModel):
     carbon_date: Annotated[
         str,
         BeforeValidator(_date, json_schema_input_type=str),
-        Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"),
     ] = ""
     """The day, month or year that it is of, as ``2026-11``; needed with ``carbon_intensity``."""
 
@@ -234,6 +241,8 @@ class EnergySpec(FrozenModel):
             raise ValueError("watts_per_core needs watts_source: who says so")
         if self.carbon_intensity is None:
             return self
+        if 0 < self.carbon_intensity < 1:
+            raise ValueError("carbon_intensity is in grams per kWh, not in kg")
         for name in ("carbon_source", "carbon_date"):
             if not getattr(self, name):
                 raise ValueError(
