@@ -133,13 +133,22 @@ class Carbon:
 def per_core(watts: float, source: str = "stated") -> Power:
     """The power of a core that somebody states, with the range of what is stated.
 
-    >>> per_core(8.0).high
-    10.0
+    Parameters
+    ----------
+    watts : float
+        Of a core that computes, its share of the memory included.
+    source : str
+        Who says so.
 
     Raises
     ------
     SpecError
         It is negative or not finite.
+
+    Examples
+    --------
+    >>> per_core(8.0).high
+    10.0
     """
     watts = checked_number("watts of a core", watts)
     return Power(watts, watts * (1 - STATED), watts * (1 + STATED), source)
@@ -180,14 +189,22 @@ def energy_of(*, cpu_seconds: float, watts_per_core: float | Power, pue: float =
 def carbon_of(energy: Energy, intensity: Intensity) -> Carbon:
     """What an energy emits.
 
-    >>> energy = energy_of(cpu_seconds=3600.0, watts_per_core=1000.0)
-    >>> carbon_of(energy, Intensity(250.0, "grid operator", "2026")).grams
-    250.0
+    Parameters
+    ----------
+    energy : Energy
+    intensity : Intensity
+        What a kWh of it emits.
 
     Raises
     ------
     SpecError
         An intensity that is negative or not finite.
+
+    Examples
+    --------
+    >>> energy = energy_of(cpu_seconds=3600.0, watts_per_core=1000.0)
+    >>> carbon_of(energy, Intensity(250.0, "grid operator", "2026")).grams
+    250.0
     """
     per_kwh = checked_number("grams of CO2 equivalent per kWh", intensity.grams_per_kwh)
     grams, low, high = (
