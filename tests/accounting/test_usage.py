@@ -124,10 +124,11 @@ def test_no_user_and_no_host_is_named(form: str, monkeypatch: pytest.MonkeyPatch
 def test_a_record_of_an_earlier_version_has_no_energy() -> None:
     old = record()
     del old["accounts"]
-    one = usage_of(old, "old")
+    one = usage_of(old, "old", site="SITE-B")
     assert (one.energy, one.cpu_seconds, one.processors) == (None, 3600.0, 4)
     for form in FORMATS.values():
-        assert form([one])
+        assert "SITE-B" in form([one])
+    assert usage_of(record(), "new", site="SITE-B").site == "SITE-A"
 
 
 def test_what_xml_cannot_write_is_left_out() -> None:
@@ -176,3 +177,15 @@ def test_damaged_accounts_are_refused_in_one_line(damage: dict[str, Any]) -> Non
 def test_dates_of_a_figure(day: str) -> None:
     stated = EnergySpec(carbon_date=day)
     assert stated.carbon_date == day
+
+
+@pytest.mark.parametrize(("form", "refused"), [("car", True), ("auditor", True), ("jsonl", False)])
+def test_a_service_is_told_of_no_run_without_a_site(form: str, refused: bool) -> None:
+    table = record()
+    table["accounts"]["site"] = ""
+    one = usage_of(table, "dimuon-1")
+    if refused:
+        with pytest.raises(DataError, match="dimuon-1: it does not say which site .* --as SITE"):
+            FORMATS[form]([one])
+    else:
+        assert json.loads(FORMATS[form]([one]))["site"] == ""

@@ -22,9 +22,6 @@ CAR = "http://eu-emi.eu/namespaces/2012/11/computerecord"
 WITHHELD = "withheld"
 """In the place of a user, as APEL itself writes it."""
 
-UNSTATED = "unstated"
-"""In the place of a site whose profile gives it no name for accounting."""
-
 _NOT_FOR_AUDITOR = re.compile(r'[/()"<>\\{}]')
 
 
@@ -81,7 +78,7 @@ class UsageRecord:
         return self.jobs[0] if len(self.jobs) == 1 else self.run
 
 
-def usage_of(record: Mapping[str, Any], run: str) -> UsageRecord:
+def usage_of(record: Mapping[str, Any], run: str, *, site: str = "") -> UsageRecord:
     """The usage record of a saved run.
 
     Parameters
@@ -90,6 +87,8 @@ def usage_of(record: Mapping[str, Any], run: str) -> UsageRecord:
         Of a saved run; one of an earlier version has no energy.
     run : str
         Name of its folder.
+    site : str
+        As accounting knows the place, where the record does not say.
 
     Raises
     ------
@@ -105,7 +104,7 @@ def usage_of(record: Mapping[str, Any], run: str) -> UsageRecord:
             run=run,
             name=str(record["name"]),
             workflow=str(record["workflow"]),
-            site=accounts.site if accounts else "",
+            site=(accounts.site if accounts else "") or site,
             project=accounts.project if accounts else "",
             jobs=accounts.jobs if accounts else (),
             start=start.astimezone(UTC),
@@ -126,7 +125,13 @@ def usage_of(record: Mapping[str, Any], run: str) -> UsageRecord:
 
 
 def as_car(records: Sequence[UsageRecord]) -> str:
-    """Compute accounting records in XML, as APEL reads them."""
+    """Compute accounting records in XML, as APEL reads them.
+
+    Raises
+    ------
+    DataError
+        A run does not say which site it was at.
+    """
     ElementTree.register_namespace("urf", CAR)
     root = ElementTree.Element(f"{{{CAR}}}UsageRecords")
     for one in records:
@@ -139,6 +144,11 @@ def as_auditor(records: Sequence[UsageRecord]) -> str:
     """A list of records in JSON, as AUDITOR takes them at ``/records``.
 
     Amounts are whole numbers: seconds of CPU time, MB, joules.
+
+    Raises
+    ------
+    DataError
+        A run does not say which site it was at.
     """
     return json.dumps([_auditor(one) for one in records], indent=1)
 
@@ -156,7 +166,7 @@ FORMATS: Mapping[str, Callable[[Sequence[UsageRecord]], str]] = {
 
 
 def _car(one: UsageRecord) -> ElementTree.Element:
-    record = ElementTree.Element(f"{{{CAR}}}UsageRecord")
+    record, site = ElementTree.Element(f"{{{CAR}}}UsageRecord"), _site(one)
 
     def add(name: str, text: Any = None, *, to: Any = record, **attributes: str) -> Any:
         named = {f"{{{CAR}}}{key}": value for key, value in attributes.items()}
@@ -169,25 +179,25 @@ def _car(one: UsageRecord) -> ElementTree.Element:
     add("GlobalJobId", one.run, to=identity)
     add("LocalJobId", one.job, to=identity)
     user = add("UserIdentity")
-    add("LocalUserId", WITHHELD, to=user)
     if one.project:
         add("Group", one.project, to=user)
+    add("LocalUserId", WITHHELD, to=user)
     add("JobName", one.name)
     add("Status", "completed")
     add("Infrastructure", type="local", description=f"spectrum-workflows {one.workflow}")
     add("WallDuration", f"PT{round(one.wall_seconds)}S")
     add("CpuDuration", f"PT{round(one.cpu_seconds)}S", usageType="all")
     if one.memory:
-        add("Memory", one.memory // 1024, type="physical", metric="max", storageUnit="KB")
+        add("Memory", one.memory // 1024, type="Physical", metric="max", storageUnit="KB")
     if one.energy is not None:
         add("ConsumableResource", f"{one.energy.joules:.6g}", description="energy", units="J")
     add("NodeCount", one.nodes)
     add("Processors", one.processors)
     add("EndTime", _time(one.end))
     add("StartTime", _time(one.start))
-    add("MachineName", one.site or UNSTATED)
+    add("MachineName", site)
     add("Queue", "spectrum-workflows")
-    add("Site", one.site or UNSTATED)
+    add("Site", site)
     return record
 
 
@@ -199,11 +209,12 @@ def _auditor(one: UsageRecord) -> dict[str, Any]:
         "Energy": round(one.energy.joules) if one.energy else None,
     }
     meta = {
-        "site_id": [one.site or UNSTATED],
-        "group_id": [one.project or UNSTATED],
+        "site_id": [_site(one)],
         "job_id": list(one.jobs or (one.run,)),
         "workflow": [one.workflow],
     }
+    if one.project:
+        meta["group_id"] = [one.project]
     if one.energy is not None:
         meta["energy_method"] = [one.energy.method]
     return {
@@ -244,6 +255,14 @@ def _plain(one: UsageRecord) -> dict[str, Any]:
         "energy_source": None if energy is None else energy.source,
         "carbon_grams_co2e": None if carbon is None else carbon.grams,
     }
+
+
+def _site(one: UsageRecord) -> str:
+    """The site's name, without which a service would account for the run at no place."""
+    if not one.site:
+        remedy = "give --as SITE, and for later runs [accounting] site in the profile"
+        raise DataError("it does not say which site it was at", one.run, remedy)
+    return one.site
 
 
 def _time(moment: datetime) -> str:

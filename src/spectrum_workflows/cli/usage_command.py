@@ -29,8 +29,20 @@ FormatOption = Annotated[
     ),
 ]
 
+AsOption = Annotated[
+    str,
+    typer.Option(
+        "--as", metavar="NAME", help="As accounting knows the site, where a run does not say."
+    ),
+]
 
-def usage(runs: Runs, form: FormatOption = Format.JSONL, site: SiteOption = None) -> None:
+
+def usage(
+    runs: Runs,
+    form: FormatOption = Format.JSONL,
+    named: AsOption = "",
+    site: SiteOption = None,
+) -> None:
     """Print what saved runs used as usage records: CPU and wall time, memory, jobs, energy.
 
     No user is named. Site and project are what [accounting] in the profile of the run said. The
@@ -45,7 +57,9 @@ def usage(runs: Runs, form: FormatOption = Format.JSONL, site: SiteOption = None
     if site is not None or not all(map(storage.is_local, runs)):
         stores = load_site(site).stores
     with storage.using(stores):
-        records = [usage_of(read_record(run), _name(run)) for run in dict.fromkeys(runs)]
+        records = [
+            usage_of(read_record(run), _name(run), site=named) for run in dict.fromkeys(runs)
+        ]
     screen.text(FORMATS[form](records))
 
 
