@@ -34,7 +34,7 @@ IMAGES = ("beam", "gate", "imager", "noise", "preview", "self_check")
 """Of the rooms of imaging, those that submit no tasks."""
 
 EXAMINED = (
-    *("clocks", "folders", "memory", "node", "probing", "processors", "site", "software"),
+    *("clocks", "energy", "folders", "memory", "node", "probing", "processors", "site", "software"),
     *("stores", "tokens"),
 )
 """Of the rooms of the doctor, those that look at one subject each."""

@@ -10,6 +10,7 @@ import pytest
 
 from spectrum_workflows.accounting.rapl import Meter, domains, joules_between
 from spectrum_workflows.accounting.readings import Reading, use_between
+from spectrum_workflows.doctor.energy import of_counters
 
 MOST = 262_143_328_850
 """Microjoules, as an Intel server shows for its packages."""
@@ -147,3 +148,15 @@ def test_four_real_processes_on_this_node_are_counted_once(server: Path, zone: M
     assert use.energy is not None
     assert use.energy.high == pytest.approx(90.0)
     assert 0 < use.energy.low <= use.energy.joules <= 90.0 * (1 + 1e-9)
+
+
+def test_the_doctor_says_whether_energy_is_measured_and_work_starts_anyway(
+    server: Path, tmp_path: Path
+) -> None:
+    measured = of_counters(server)
+    assert measured.found.startswith("measured by RAPL: package-0, package-0/dram, package-1")
+    for zone in server.rglob("energy_uj"):
+        zone.unlink()
+    assert "for root alone (ask the centre" in of_counters(server).found
+    assert of_counters(tmp_path / "none").found == "modelled: the node shows no counter"
+    assert measured.status == of_counters(tmp_path / "none").status == "fine"

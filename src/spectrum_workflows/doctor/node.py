@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spectrum_workflows import arithmetic, record, storage
-from spectrum_workflows.doctor import folders, software, stores
+from spectrum_workflows.doctor import energy, folders, software, stores
 from spectrum_workflows.findings import Finding
 from spectrum_workflows.storage import Stores
 
@@ -80,6 +80,7 @@ def examine_node(questions: Questions, dask_worker: Any = None) -> Examination:
     with storage.using(asked):
         findings.append(stores.data(questions.data, questions.inputs))
         findings.append(_softened(stores.results(questions.results).finding))
+    findings.append(energy.of_counters())
     memory, threads = 0, 1
     if dask_worker is not None:
         memory = int(dask_worker.memory_manager.memory_limit or 0)
