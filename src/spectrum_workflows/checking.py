@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -221,6 +222,27 @@ def expected(spec: Any, plan: Plan) -> tuple[Stage, ...]:
     """The plan's stages with this machine's costs, or else the science's own."""
     costs = {**domain.get(spec.workflow).costs, **costs_of(spec.workflow)}
     return tuple(forecast.on(costs) for forecast in plan.stages)
+
+
+SLOWEST = 10e6
+"""Bytes per second at which a partition is expected to be read, at the least."""
+
+
+def seconds_of_the_largest(plan: Plan, stages: Iterable[Stage]) -> dict[str, float]:
+    """Seconds that the largest task of each stage is expected to take, computing and reading.
+
+    What it computes and reads is taken to be as its share of the entries.
+    """
+    if not plan.partitions or not plan.size:
+        return {}
+    share = max(partition.size for partition in plan.partitions) / plan.size
+    reading = share * plan.bytes_to_read / SLOWEST
+    larger = share * len(plan.partitions)
+    return {
+        stage.name: reading + larger * stage.cpu_seconds / stage.tasks
+        for stage in stages
+        if stage.tasks
+    }
 
 
 def _workers(place: Place) -> int:

@@ -22,6 +22,11 @@ class SpectrumError(Exception):
     remedy : str, optional
         What to do about it.
 
+    Attributes
+    ----------
+    partition : str
+        Words of the partition that it came from, where it came from one.
+
     Notes
     -----
     What is secret in the three texts, whoever wrote them, is hidden.
@@ -31,15 +36,17 @@ class SpectrumError(Exception):
         what, where, remedy = (hidden(str(text)) for text in (what, where, remedy))
         super().__init__(what)
         self.what, self.where, self.remedy = what, where, remedy
+        self.partition = ""
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}; {self.remedy}" if self.remedy else text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        notes = getattr(self, "__notes__", None)  # they travel with it
+        travelling = ("__notes__", "partition")
+        state = {name: value for name in travelling if (value := getattr(self, name, None))}
         arguments = (self.what, self.where, self.remedy)
-        return (type(self), arguments, {"__notes__": notes}) if notes else (type(self), arguments)
+        return (type(self), arguments, state) if state else (type(self), arguments)
 
     def at(self, where: str) -> Self:
         """The same error with another place; its notes stay."""

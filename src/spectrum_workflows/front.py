@@ -24,9 +24,9 @@ from spectrum_workflows import (
     shipped,
     storage,
 )
-from spectrum_workflows.checking import completed, expected
+from spectrum_workflows.checking import completed, expected, seconds_of_the_largest
 from spectrum_workflows.code_identity import science_code
-from spectrum_workflows.domain import Metrics, OnError
+from spectrum_workflows.domain import Metrics, OnError, Plan
 from spectrum_workflows.errors import (
     DataError,
     DataNotFoundError,
@@ -42,6 +42,7 @@ from spectrum_workflows.showing import show_figures
 from spectrum_workflows.sites import Place, Site, load_site, spending
 from spectrum_workflows.sites.asking import asked
 from spectrum_workflows.specs import parse, read_toml
+from spectrum_workflows.stages import Stage
 
 
 def load_spec(source: str | Path, *, site: Site | str | None = None) -> Any:
@@ -187,7 +188,9 @@ def run(
             trust_weak=trust_weak,
         )
         copies = storage.using(_with_copies(spec, place))
-        with _site_error_first(place), _same_input(stamps), copies, engine.keeping(ledger):
+        stages = expected(spec, plan)
+        limits = engine.limited(_limits(place, plan, stages))
+        with _site_error_first(place), _same_input(stamps), copies, engine.keeping(ledger), limits:
             result, metrics = science.run(
                 spec, plan, client=place.client, on_error=on_error, report=report
             )
@@ -215,15 +218,16 @@ def run(
         workers=place.workers,
         machine=here,
         worker_machines=worker_machines,
-        expected=expected(spec, plan),
+        expected=stages,
         accounts=accounts,
     )
 
 
-def _limits(place: Place) -> engine.Limits:
+def _limits(place: Place, plan: Plan | None = None, stages: Sequence[Stage] = ()) -> engine.Limits:
     """How long a partition may take here, and a run stand still."""
     workers = place.site.workers
-    return engine.Limits(workers.partition_timeout, workers.patience)
+    forecast = seconds_of_the_largest(plan, stages) if plan else {}
+    return engine.Limits(workers.partition_timeout, workers.patience, forecast)
 
 
 def _with_copies(spec: Any, place: Place) -> storage.Stores:

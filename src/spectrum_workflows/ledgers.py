@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from spectrum_workflows import storage
-from spectrum_workflows.engine.ledger import CONTENT, SKIMS, entries, unpacked
+from spectrum_workflows.engine.ledger import CONTENT, SKIMS, at_once, entries, unpacked
 from spectrum_workflows.errors import DataNotFoundError, SpectrumError
 from spectrum_workflows.resuming import FOLDER, KNOWN
 from spectrum_workflows.sites import Place
@@ -206,16 +207,26 @@ def _entries(place: Place) -> list[tuple[str, list[str]]]:
     return sorted(urls.items())
 
 
+def _header(url: str) -> tuple[int, dict[str, Any] | None]:
+    """Size of an entry, and what it says of itself; nothing where it is damaged."""
+    size = 0
+    try:
+        data = storage.read_bytes(url)
+        size = len(data)
+        return size, unpacked(data)[1]
+    except (SpectrumError, OSError, ValueError, KeyError):
+        return size, None
+
+
 def _question(key: str, urls: list[str]) -> Question:
     """Sum up the entries of a question; a node within another counts once."""
     damaged, headers, nbytes = [], [], 0
-    for url in urls:
-        try:
-            data = storage.read_bytes(url)
-            nbytes += len(data)
-            headers.append(unpacked(data)[1])
-        except (SpectrumError, OSError, ValueError, KeyError):
+    for url, (size, header) in zip(urls, at_once(_header, urls), strict=True):
+        nbytes += size
+        if header is None:
             damaged.append(url)
+        else:
+            headers.append(header)
     last = max(headers, key=lambda header: str(header["written"]), default={})
     spans = set()
     for header in headers:

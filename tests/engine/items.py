@@ -3,12 +3,13 @@
 import os
 import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError, StoreError
 
 
@@ -194,3 +195,50 @@ def summed(_number: int, values: list[NDArray[np.float64]]) -> NDArray[np.float6
 
 
 HOARD: list[NDArray[np.float64]] = []
+
+
+@dataclass(frozen=True)
+class Numbers:
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def where(self) -> str:
+        return f"numbers {self.start} to {self.stop}"
+
+    def halves(self):
+        middle = (self.start + self.stop) // 2
+        return (replace(self, stop=middle), replace(self, start=middle)) if self.size > 1 else ()
+
+
+def raises_within(part: Numbers, bad: int) -> int:
+    if part.start <= bad < part.stop:
+        raise ValueError("no such jet")
+    return part.size
+
+
+def refuses_within(part: Numbers, bad: int, kind: type) -> int:
+    if part.start <= bad < part.stop:
+        raise kind("not good", part.where, "mend it")
+    return part.size
+
+
+def dies_within(part: Numbers, bad: int) -> int:
+    os.write(1, b"p")  # what is printed is no answer
+    if part.start <= bad < part.stop:
+        os._exit(11)
+    return part.size
+
+
+def sleeps(part: Numbers) -> int:
+    time.sleep(60)
+    return part.size
+
+
+def writes_within(part: Numbers, bad: int, folder: str) -> int:
+    storage.write_bytes(f"{folder}/{part.start}", b"x")
+    return raises_within(part, bad)

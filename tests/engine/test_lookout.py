@@ -19,6 +19,7 @@ import items as kit
 
 from spectrum_workflows.engine import Limits, each, limited, merged, shuffle
 from spectrum_workflows.engine.limits import LONG, MANY
+from spectrum_workflows.engine.limits import SHORT as LEAST
 from spectrum_workflows.errors import PartitionError, SiteError
 
 SHORT = Limits(partition=2.0, stalled=60.0)  # a busy machine starts workers slowly
@@ -36,7 +37,14 @@ def client() -> Iterator[Client]:
 
 def test_the_limit() -> None:
     assert Limits().of_a_partition(-1.0) == LONG
+    assert Limits().of_a_partition(0.1) == LEAST
     assert Limits().of_a_partition(LONG) == MANY * LONG
+    foreseen = Limits(forecast={"major cycle": 100.0, "image": 1.0})
+    assert foreseen.expecting("major cycle 12").of_a_partition(-1.0) == MANY * 100.0
+    assert foreseen.expecting("major cycle").of_a_partition(200.0) == MANY * 200.0
+    assert foreseen.expecting("image").of_a_partition(0.1) == LEAST
+    assert foreseen.expecting("image").of_a_partition(-1.0) == LONG
+    assert Limits(5.0, forecast={"image": 100.0}).expecting("image").of_a_partition(1.0) == 5.0
     assert Limits(5.0).of_a_partition(LONG) == 5.0
     assert 0 < Limits(0.01).period < 1 < Limits().period
 
@@ -46,7 +54,10 @@ def test_a_partition_that_hangs_once_is_taken_elsewhere(client: Client, tmp_path
     with limited(SHORT):
         value, metrics = merged(each(kit.hangs_once, kit.items(20), marker, client=client), kit.add)
     assert value.tobytes() == merged(each(kit.waves, kit.items(20)), kit.add)[0].tobytes()
-    assert metrics.failures == ()
+    assert (metrics.failures, metrics.retries) == ((), 1)
+    assert metrics.warnings == (
+        "a partition took longer than its limit, once: taken from its worker",
+    )
 
 
 def test_a_partition_that_never_returns_is_named(client: Client) -> None:

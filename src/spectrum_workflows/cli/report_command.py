@@ -15,11 +15,11 @@ Run = Annotated[str, typer.Argument(metavar="FOLDER", help="Folder of a saved ru
 def report(run: Run, site: SiteOption = None) -> None:
     """Write report.html into the folder of a saved run: one file for any browser.
 
-    Numbers, pictures, forecast beside fact, failures, versions and digest. The site says how a
-    store is reached, if the run is in one.
+    Numbers, pictures, partitions in time, throughput, forecast beside fact, failures, versions
+    and digest. The site says how a store is reached, if the run is in one.
     """
     from spectrum_workflows import storage
-    from spectrum_workflows.record import write_report
+    from spectrum_workflows.reporting import write_report
     from spectrum_workflows.sites import load_site
 
     stores = storage.Stores()

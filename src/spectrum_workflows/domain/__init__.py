@@ -24,6 +24,7 @@ from spectrum_workflows.domain.plan import (
 )
 from spectrum_workflows.domain.product import Product
 from spectrum_workflows.domain.registry import get, installed
+from spectrum_workflows.domain.timeline import Span
 from spectrum_workflows.registration import GROUP, LeftOutWarning, names
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Plan",
     "Product",
     "Report",
+    "Span",
     "Table",
     "completeness",
     "fraction_done",

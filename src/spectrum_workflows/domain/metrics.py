@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spectrum_workflows.domain.plan import Failure
+from spectrum_workflows.domain.timeline import Span, bounded
 from spectrum_workflows.stages import Stage, together
 
 
@@ -35,6 +36,10 @@ class Metrics:
         Passes over all partitions of which that is so.
     stores : tuple of (str, int)
         The bytes that were read, by store.
+    retries : int
+        Tries beyond the first of partitions that failed, or were taken from their workers.
+    timeline : tuple of Span
+        What was computed where and when; no two runs have the same, so it is not compared.
     """
 
     cpu_seconds: float = 0.0
@@ -48,6 +53,8 @@ class Metrics:
     resumed: int = 0
     passes_resumed: tuple[str, ...] = ()
     stores: tuple[tuple[str, int], ...] = ()
+    retries: int = 0
+    timeline: tuple[Span, ...] = field(default=(), compare=False, repr=False)
 
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
@@ -62,4 +69,6 @@ class Metrics:
             self.resumed + other.resumed,
             tuple(dict.fromkeys((*self.passes_resumed, *other.passes_resumed))),
             together(self.stores, other.stores),
+            self.retries + other.retries,
+            bounded((*self.timeline, *other.timeline)),
         )

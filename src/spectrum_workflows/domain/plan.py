@@ -20,7 +20,9 @@ class Partition(Protocol):
     """A small frozen value that names one piece of the input.
 
     One that also has ``source``, the name of what must be opened to read it,
-    is computed beside its neighbours where that costs no time.
+    is computed beside its neighbours where that costs no time.  One that also has
+    ``halves()``, two partitions that together are this one, or none where it is not to be
+    cut, is narrowed down when it fails (`engine.narrowing`).
     """
 
     @property

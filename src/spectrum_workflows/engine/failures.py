@@ -16,10 +16,11 @@ def failure(item: Partition, error: BaseException, attempts: int) -> Failure:
 
 def as_spectrum_error(error: BaseException, item: Partition) -> SpectrumError:
     """The error to show: our own as it is, any other with its partition named."""
-    if isinstance(error, SpectrumError):
-        return error
-    remedy = "--on-error keep finishes without it"
-    return PartitionError(_describe(error), item.where, remedy)
+    if not isinstance(error, SpectrumError):
+        remedy = "--on-error keep finishes without it"
+        error = PartitionError(_describe(error), item.where, remedy)
+    error.partition = item.where
+    return error
 
 
 def as_merge_error(error: BaseException) -> SpectrumError:

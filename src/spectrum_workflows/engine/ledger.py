@@ -19,6 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -31,6 +32,8 @@ from spectrum_workflows.engine.parts import Part
 from spectrum_workflows.errors import DataError, SpectrumError
 
 R = TypeVar("R")
+T = TypeVar("T")
+U = TypeVar("U")
 
 MAGIC = b"spectrum-workflows ledger 1\n"
 SUFFIX = ".entry"
@@ -41,6 +44,9 @@ every folder in it says of itself."""
 
 MOST_WAITING = 32
 """Nodes that wait to be written; of more, the smallest are left out."""
+
+READERS, FEW = 16, 4
+"""Entries that are read at a time, where there are not just a few."""
 
 LAST_WORDS = 10.0
 """Seconds that the end of a run waits for what is being written."""
@@ -255,22 +261,27 @@ class Subtrees(Generic[R]):
         except (SpectrumError, OSError) as error:
             self._give_up(error)
             return
-        nodes = [node for node in map(self._node, names) if node is not None]
-        for node in sorted(nodes, reverse=True):
-            if self.covers(node):
-                self._written.add(node)
-                continue
-            try:
-                part = self._read(node)
-            except _DAMAGED:
-                damaged += 1
-                continue
-            if part is not None:
-                self.parts[node] = part
-                self._written.add(node)
+        nodes = sorted(node for node in map(self._node, names) if node is not None)
+        for _, level in groupby(reversed(nodes), lambda node: node.level):
+            whole = [*level]
+            covered = {node for node in whole if self.covers(node)}
+            self._written |= covered
+            fresh = [node for node in whole if node not in covered]
+            for node, part in zip(fresh, at_once(self._tried, fresh), strict=True):
+                damaged += isinstance(part, Exception)
+                if isinstance(part, Part):
+                    self.parts[node] = part
+                    self._written.add(node)
         if damaged:
             some = f"{damaged} damaged {'entry' if damaged == 1 else 'entries'}"
             self.warnings.append(f"{some} of the ledger {self.ledger.folder}: computed again")
+
+    def _tried(self, node: Node) -> Part[R] | Exception | None:
+        """A node as it was kept, or why it cannot be used; nothing where it is of other input."""
+        try:
+            return self._read(node)
+        except _DAMAGED as error:
+            return error
 
     def offer(self, node: Node, value: Callable[[], Part[R]]) -> None:
         """Have a finished node written, once the run has lasted long enough; nobody waits for it.
@@ -373,6 +384,20 @@ class Subtrees(Generic[R]):
             if node.level > 0 and self._url(node).rpartition("/")[2] == url.rpartition("/")[2]:
                 return node if self._of(node) else None
         return None
+
+
+def at_once(fn: Callable[[T], U], items: Sequence[T]) -> list[U]:
+    """A function of every item, in their order; many wait for a store at the same time."""
+    stores = storage.current_stores()
+
+    def called(item: T) -> U:
+        with storage.using(stores):
+            return fn(item)
+
+    if len(items) < FEW:
+        return [fn(item) for item in items]
+    with ThreadPoolExecutor(READERS, thread_name_prefix="ledger") as pool:
+        return [*pool.map(called, items)]
 
 
 def entries(folder: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from distributed import wait
 
+from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.limits import Limits, current_limits
 from spectrum_workflows.engine.patience import describe_duration
 from spectrum_workflows.errors import PartitionError, SiteError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 RESTARTED_WITHIN = 60.0  # seconds that a worker may take to end, and its nanny to start another
 BACK_WITHIN = 20.0  # seconds for which a run that is done waits for such a start
 NOBODY = 15.0  # seconds for the site to say why there is no worker, which it knows better
+LATE = "it was not done within"
 COARSE = 16 << 20  # bytes of memory in use that count as a change
 
 
@@ -43,6 +45,8 @@ class Lookout:
         Keys of partitions that took too long twice, with the limit in seconds.
     error : SiteError or None
         Why the run was given up.
+    taken : int
+        How often a partition was taken away.
     """
 
     client: Client
@@ -50,6 +54,7 @@ class Lookout:
     limits: Limits = field(default_factory=current_limits)
     overdue: dict[str, float] = field(default_factory=dict)
     error: SiteError | None = None
+    taken: int = 0
     _strikes: dict[str, list[str]] = field(default_factory=dict)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _idle: threading.Event = field(default_factory=threading.Event)
@@ -105,13 +110,24 @@ class Lookout:
         if self.error is not None:
             raise self.error
 
+    @property
+    def cost(self) -> Metrics:
+        """Tries that it made necessary, and a word about them."""
+        if not self.taken:
+            return Metrics()
+        times = "once" if self.taken == 1 else f"{self.taken} times"
+        return Metrics(
+            retries=self.taken,
+            warnings=(f"a partition took longer than its limit, {times}: taken from its worker",),
+        )
+
     def explained(self, key: str, error: BaseException, where: str) -> BaseException:
         """The error of a partition, or another if the cause is that it took too long."""
         limit = self.overdue.get(key)
         if limit is None:
             return error
         return PartitionError(
-            f"it was not done within {describe_duration(limit)}, on one worker and on another",
+            f"{LATE} {describe_duration(limit)}, on one worker and on another",
             where,
             "partition_timeout below [workers] in the site profile is the limit, "
             "and --on-error keep finishes without it",
@@ -139,6 +155,7 @@ class Lookout:
         """Take a partition away from the worker that holds it; the second time for good."""
         addresses = self._strikes.setdefault(key, [])
         addresses.append(address)
+        self.taken += 1
         if len(addresses) > 1:
             self.overdue[key] = limit
             self.client.run_on_scheduler(_condemner(), key=key)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import Failure, Metrics, OnError, Partition
+from spectrum_workflows.domain import Failure, Metrics, OnError, Partition, Span
 from spectrum_workflows.engine.failing import sabotaged
 from spectrum_workflows.engine.failures import as_merge_error, as_spectrum_error, failure, may_pass
 from spectrum_workflows.engine.memory import peak_memory
@@ -89,6 +92,7 @@ def compute(
 ) -> Part[R]:
     """Compute one partition and account for it; runs on the worker."""
     values = [s.value if isinstance(s, Part) else s for s in shared]
+    begun, clock = time.time(), time.monotonic()
     with storage.using(stores), storage.metering() as counter, metered() as spent:
         attempt = 0
         while True:
@@ -105,14 +109,42 @@ def compute(
                     raise
                 if on_error == "raise":
                     if isinstance(error, SpectrumError):
+                        error.partition = item.where
                         raise
                     raise as_spectrum_error(error, item) from error
                 value, failures = None, (failure(item, error, attempt),)
                 break
     by_store = tuple(sorted(counter.by_store.items()))
-    copies = tuple(counter.copies)
-    read = Metrics(0.0, counter.bytes_read, failures, copies=copies, stores=by_store)
+    lasted = time.monotonic() - clock
+    span = Span(
+        here(),
+        begun,
+        begun + lasted,
+        lasted,
+        failed=len(failures),
+        entries=0 if failures else item.size,
+        bytes_read=counter.bytes_read,
+    )
+    read = Metrics(
+        0.0,
+        counter.bytes_read,
+        failures,
+        copies=tuple(counter.copies),
+        stores=by_store,
+        retries=attempt - 1,
+        timeline=(span,),
+    )
     return Part(value, spent() + read)
+
+
+def here() -> str:
+    """Host, process and thread."""
+    return f"{_host()} {os.getpid()}.{threading.get_native_id()}"
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    return socket.gethostname()
 
 
 def own_shared(parts: Parts[Any], number: int) -> list[Any]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from spectrum_workflows.domain import Failure, Metrics, Partition
 from spectrum_workflows.engine.checkpoints import Checkpoints
+from spectrum_workflows.engine.explaining import explain, narrowed_failures
 from spectrum_workflows.engine.ledger import Codec, Ledger, Subtrees, current_ledger
+from spectrum_workflows.engine.limits import current_limits, limited
 from spectrum_workflows.engine.observer import Observer, Sketch, Sketching, current_observer
 from spectrum_workflows.engine.parts import Part, Parts, each
 from spectrum_workflows.engine.shuffle import shuffle
 from spectrum_workflows.engine.tree import merged
-from spectrum_workflows.errors import DataError
+from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.stages import Stage
 
 if TYPE_CHECKING:
@@ -193,7 +195,7 @@ class Run(Generic[T]):
         sketching = None
         if reduction.sketch is not None:
             sketching = Sketching(reduction.sketch, reduction.merge, self.observer, self.metrics)
-        with self._subtrees(stage, reduction, items) as subtrees:
+        with self._subtrees(stage, reduction, items) as subtrees, self._explained(stage, parts):
             merging = merged(
                 parts,
                 reduction.merge,
@@ -202,6 +204,7 @@ class Run(Generic[T]):
                 sketching=sketching,
                 subtrees=subtrees,
             )
+        merging = merging[0], narrowed_failures(merging[1], parts)
         self._count(stage, len(items) - merging[1].resumed, merging[1])
         if subtrees is not None:
             self.metrics += Metrics(warnings=tuple(subtrees.warnings))
@@ -224,6 +227,16 @@ class Run(Generic[T]):
         finally:
             subtrees.close()
 
+    @contextmanager
+    def _explained(self, stage: str, parts: Parts[Any]) -> Iterator[None]:
+        """The limits of a stage; an error that ends it says what part of a partition failed."""
+        with limited(current_limits().expecting(stage)):
+            try:
+                yield
+            except SpectrumError as error:
+                explain(error, parts)
+                raise
+
     def _shuffle(
         self,
         stage: str,
@@ -234,7 +247,9 @@ class Run(Generic[T]):
     ) -> Persisted[R]:
         parts = self._parts(stage, cut.fn, items, shared, on_error)
         done = self._progress(stage, len(items))
-        values = shuffle(parts, cut.join, cut.count, done=done)
+        with self._explained(stage, parts):
+            values = shuffle(parts, cut.join, cut.count, done=done)
+        values = replace(values, metrics=narrowed_failures(values.metrics, parts))
         self._count(stage, len(items) + cut.count, values.metrics)
         return values
 
@@ -260,7 +275,9 @@ class Run(Generic[T]):
         stage = Stage(name, tasks, *spent)
         stages = {earlier.name: earlier for earlier in self.metrics.stages}
         stages[name] = stages[name] + stage if name in stages else stage
-        self.metrics = replace(self.metrics + metrics, stages=tuple(stages.values()))
+        spans = tuple(replace(span, stage=name) for span in metrics.timeline)
+        whole = self.metrics + replace(metrics, timeline=spans)
+        self.metrics = replace(whole, stages=tuple(stages.values()))
         self.observer.count(self.metrics)
 
     def _drop(self, metrics: Metrics) -> None:

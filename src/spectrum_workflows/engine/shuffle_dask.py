@@ -145,7 +145,7 @@ def shuffle_on_workers(
                     _release(attempt.failed.values())
                     attempt = _Attempt(attempt.turn + 1, as_completed(loop=client.loop))
                 _join_bundles(whole, attempt)
-                costs = sum(_gather_costs(lookout, attempt), Metrics())
+                costs = sum(_gather_costs(lookout, attempt), lookout.cost)
                 return Persisted(tuple(attempt.values), client, costs)
         except BaseException:
             _let_go(client, attempt)

@@ -73,6 +73,7 @@ class RunningTree(Generic[R]):
     nodes: dict[tuple[int, int], Future] = field(default_factory=dict)  # done, not yet merged
     watched: dict[str, tuple[int, int]] = field(default_factory=dict)  # key -> level, index
     sketches: list[Future] = field(default_factory=list)  # under way
+    again: int = 0  # tries of partitions whose workers had died
     lookout: Lookout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +130,8 @@ def submitted(
             value: Part[R] = root.result()
             if subtrees is not None:
                 subtrees.offer(run.top, partial(_same, value))
+            cost = run.lookout.cost + Metrics(retries=run.again)
+            value = Part(value.value, value.metrics + cost)
         finally:
             alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
             run.client.cancel([*alive, *run.nodes.values(), *run.sketches], force=True)
@@ -356,6 +359,7 @@ def _retry_lost(run: RunningTree[R], level: int, index: int, node: Future) -> li
         if leaf.key in run.lookout.overdue:
             group.leaves[n] = _failed_leaf(run, number, leaf)
             continue
+        run.again += 1
         [again] = _submit_parts(run, [number], kind="again")
         run.lookout.wait(again)
         group.leaves[n] = again if again.status != "error" else _failed_leaf(run, number, again)

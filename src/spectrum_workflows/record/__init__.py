@@ -6,9 +6,10 @@ from spectrum_workflows.record.inputs import check_unchanged
 from spectrum_workflows.record.loading import load
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
-from spectrum_workflows.record.report import report, write_report
+from spectrum_workflows.record.report import report
 from spectrum_workflows.record.saving import save
 from spectrum_workflows.record.spool import Spooled, check_spool, discard, find, send, spooled
+from spectrum_workflows.record.timeline import spans_of
 from spectrum_workflows.record.writing import damaged, read_record, summary_in
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
     "report",
     "save",
     "send",
+    "spans_of",
     "spooled",
     "summary_in",
-    "write_report",
 ]

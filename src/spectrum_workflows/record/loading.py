@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from spectrum_workflows import domain
@@ -12,6 +13,7 @@ from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.record.digest import digest
 from spectrum_workflows.record.outcome import Outcome
+from spectrum_workflows.record.timeline import spans_of
 from spectrum_workflows.record.writing import BEYOND_SUMMARY, damaged, read_record
 from spectrum_workflows.specs import parse
 from spectrum_workflows.stages import Stage, Stores
@@ -129,6 +131,8 @@ def _outcome(record: Mapping[str, Any], spec: Any, result: Any) -> Outcome:
             stores=accounts.stores if accounts else (),
             copies=tuple(record["copies_read"]),
             warnings=tuple(w for w in record["warnings"] if w not in plan["warnings"]),
+            retries=record.get("retries", 0),
+            timeline=spans_of(record, datetime.fromisoformat(record["started"]).timestamp()),
         ),
         digest=record["digest"],
         started=record["started"],

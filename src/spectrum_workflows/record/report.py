@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from spectrum_workflows import display, storage
+from spectrum_workflows import display
 from spectrum_workflows.accounting.accounts import HOUR, read_accounts
 from spectrum_workflows.accounting.energy import JOULES_PER_WH
 from spectrum_workflows.credentials import all_hidden
-from spectrum_workflows.record.writing import BEYOND_SUMMARY, read_record
+from spectrum_workflows.record.writing import BEYOND_SUMMARY
 
 REPORT = "report.html"
 MOST = 2_500_000
 """Bytes of pictures, as text, that a report holds; those that do not fit are named."""
+PHONE = 640
+"""Width of the window, in CSS px, below which the narrow form of a chart is shown."""
+SHOWN = 1000
+"""Lines of a list that a report shows; of more, the rest is counted."""
 BESIDE = {"failures", "warnings", "workflow", "name", *BEYOND_SUMMARY}
 """Keys of a record that do not stand in the table of numbers."""
 STYLE = """
@@ -26,29 +31,32 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid
 th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #e4e4e4;
 overflow-wrap:anywhere}
 th{font-weight:600}td:first-child{min-width:7em}th,td+td{overflow-wrap:break-word}
-img{max-width:100%;height:auto}.bad{color:#a00000}
+td:nth-child(2):last-child{overflow-wrap:anywhere}
+img{max-width:100%;height:auto}.bad{color:#a00000}li{overflow-wrap:anywhere}
 """
 
 
-def write_report(folder: str) -> str:
-    """Write ``report.html`` into the folder of a saved run, and give its URL.
+@dataclass(frozen=True)
+class Chart:
+    """A drawing in two forms, as SVG.
 
-    Raises
-    ------
-    DataNotFoundError
-        There is no finished run in the folder.
-    OutputError
-        The folder cannot be written to.
+    Attributes
+    ----------
+    title, words : str
+        What is above it, and what it says to somebody who does not see it.
+    wide, narrow : bytes
+        For a desktop and for a phone.
     """
-    record = read_record(folder)
-    names = [entry["name"] for entry in record["objects"] if entry["name"].endswith(".png")]
-    pictures = {name: storage.read_bytes(storage.join(folder, name)) for name in names}
-    url = storage.join(folder, REPORT)
-    storage.write_bytes(url, report(record, pictures).encode())
-    return url
+
+    title: str
+    words: str
+    wide: bytes
+    narrow: bytes
 
 
-def report(record: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
+def report(
+    record: Mapping[str, Any], pictures: Mapping[str, bytes], charts: Sequence[Chart] = ()
+) -> str:
     """The report as HTML.
 
     Parameters
@@ -57,24 +65,29 @@ def report(record: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
         Of a saved run.
     pictures : mapping of str to bytes
         PNG files by name.
+    charts : sequence of Chart
+        How the run went.
     """
     record = all_hidden(dict(record))
     title = escape(f"{record['name']} ({record['workflow']})")
     numbers = display.lines({k: v for k, v in record.items() if k not in BESIDE})
-    problems = [f"{one['where']}: {one['error']}" for one in record["failures"]]
+    problems = [_failure(one) for one in record["failures"]]
     lost = record.get("lost", ())
     asked = {key: value for key, value in record["spec"].items() if value not in (None, [], {}, "")}
     where = [
         ("started", record["started"]),
         ("workers at the beginning", str(record["workers"]) if record["workers"] else "none"),
         ("partitions", f"{len(record['plan']['partitions']):,}"),
+        *_failures_and_retries(record),
         *display.lines(record["machine"]),
     ]
+    drawn = "".join(map(_chart, charts))
     parts = [
         f"<h1>{title}</h1>",
         _notes("What is missing", [*problems, *lost], bad=True),
-        _table("Result and cost", ("what", "value"), numbers),
-        _pictures(pictures),
+        _table("Result and cost", ("what", "value"), [*numbers, *_cpu_hours(record)]),
+        _pictures(pictures, MOST - len(drawn)),
+        drawn,
         _stages(record["stages"]),
         *_accounts(record.get("accounts")),
         _notes("Notes", [*record["warnings"], *record.get("notes", ())]),
@@ -89,13 +102,34 @@ def report(record: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 
+def _failure(one: Mapping[str, Any]) -> str:
+    tries = one.get("attempts", 0)
+    tried = f" (tried {tries} times)" if tries > 1 else ""
+    return f"{one['where']}: {one['error']}{tried}"
+
+
+def _failures_and_retries(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lines = [("partitions and inputs that failed", f"{len(record['failures']):,}")]
+    if "retries" in record:
+        lines.append(("tries beyond the first", f"{record['retries']:,}"))
+    return lines
+
+
+def _cpu_hours(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """For a record without accounts, which say it."""
+    seconds = record.get("cpu_seconds")
+    if record.get("accounts") or not isinstance(seconds, int | float):
+        return []
+    return [("CPU-hours", f"{seconds / HOUR:.3g}")]
+
+
 def _stages(stages: Sequence[Mapping[str, Any]]) -> str:
     """What every stage took beside what was expected of it."""
     rows = []
     for stage in stages:
         measured, expected = stage["measured"], stage["expected"] or {}
         rows += [
-            (stage["name"], name, display.plain(value), display.plain(expected.get(name, "")))
+            (stage["name"], name, _amount(name, value), _amount(name, expected.get(name)))
             for name, value in measured.items()
         ]
     return _table("Forecast and fact", ("stage", "of", "measured", "expected"), rows)
@@ -136,15 +170,37 @@ def _accounts(table: Mapping[str, Any] | None) -> Sequence[str]:
     )
 
 
-def _pictures(pictures: Mapping[str, bytes]) -> str:
+def _amount(name: str, value: Any) -> str:
+    """A number of a stage with its unit."""
+    if value is None:
+        return ""
+    if name in ("memory", "bytes_moved"):
+        return display.megabytes(value)
+    return f"{value:.6g} s" if name == "cpu_seconds" else display.plain(value)
+
+
+def _chart(chart: Chart) -> str:
+    narrow, wide = (_inline(svg, "svg+xml") for svg in (chart.narrow, chart.wide))
+    return (
+        f"<h2>{escape(chart.title)}</h2><picture>"
+        f'<source media="(max-width:{PHONE}px)" srcset="{narrow}">'
+        f'<img alt="{escape(chart.words)}" src="{wide}"></picture><p>{escape(chart.words)}</p>'
+    )
+
+
+def _inline(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _pictures(pictures: Mapping[str, bytes], most: int) -> str:
     shown, left, size = list[str](), list[str](), 0
     for name, data in pictures.items():
-        text = base64.b64encode(data).decode()
+        text = _inline(data, "png")
         size += len(text)
-        if size > MOST:
+        if size > most:
             left.append(f"{name} is in the run's folder")
             continue
-        shown.append(f'<p><img alt="{escape(name)}" src="data:image/png;base64,{text}"></p>')
+        shown.append(f'<p><img alt="{escape(name)}" src="{text}"></p>')
     return ("<h2>Pictures</h2>" + "".join(shown) if shown else "") + _notes("Not shown", left)
 
 
@@ -161,5 +217,5 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> st
 def _notes(title: str, lines: Sequence[str], *, bad: bool = False) -> str:
     if not lines:
         return ""
-    listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    listed = "".join(f"<li>{escape(line)}</li>" for line in display.limited(lines, SHOWN))
     return f"<h2>{escape(title)}</h2><ul{' class=bad' if bad else ''}>{listed}</ul>"

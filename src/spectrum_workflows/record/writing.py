@@ -15,6 +15,7 @@ from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpectrumError
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.naming import file_names
+from spectrum_workflows.record import timeline
 from spectrum_workflows.record.believing import check_record
 from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.record.pictures import pictures
@@ -26,6 +27,7 @@ SCHEMA = 1
 BEYOND_SUMMARY = {
     *("schema", "started", "spec", "spec_digest", "plan", "stages", "inputs", "copies_read"),
     *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost", "accounts"),
+    *("retries", "timeline"),
 }
 """Keys of a record that are not of its summary."""
 
@@ -182,6 +184,8 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
         "machine": outcome.machine,
         "worker_machines": outcome.worker_machines,
         "accounts": outcome.accounts.table if outcome.accounts else None,
+        "retries": outcome.metrics.retries,
+        "timeline": timeline.written(outcome.metrics.timeline, outcome.started),
         "objects": objects,
     }
 

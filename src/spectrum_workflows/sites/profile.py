@@ -153,7 +153,8 @@ class Workers(FrozenModel):
     """Seconds without a sign of life after which a worker is taken for hung and replaced."""
     partition_timeout: Annotated[Seconds, Field(gt=0)] | None = None
     """Seconds after which a partition is taken from its worker and given to another, once; without
-    it half an hour, or 20 times what others of its kind took if that is longer."""
+    it 20 times the forecast, or what others of its kind took if that is longer; at least ten
+    minutes, and half an hour while none of its kind is done."""
     renew_before: Annotated[Seconds, Field(ge=0)] = 300.0
     """Seconds before its time limit at which a job is replaced by a new one; longer than the
     longest partition."""

@@ -36,7 +36,13 @@ from spectrum_workflows.storage.urls import (
     same_place,
     shown,
 )
-from spectrum_workflows.storage.writing import check_writable, put_file, remove, write_bytes
+from spectrum_workflows.storage.writing import (
+    check_writable,
+    put_file,
+    remove,
+    write_bytes,
+    writing_nothing,
+)
 
 __all__ = [
     "Counter",
@@ -75,4 +81,5 @@ __all__ = [
     "using",
     "write_bytes",
     "writing_below",
+    "writing_nothing",
 ]

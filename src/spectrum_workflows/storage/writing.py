@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,7 @@ from spectrum_workflows.storage.urls import join
 
 _REMEDY = "choose another place with --out"
 PIECE = 8 << 20  # bytes sent at a time over XRootD
+_dry: ContextVar[bool] = ContextVar("dry", default=False)
 BLOCK = 1 << 16  # bytes written to see whether a place has room: a full disk takes an empty file
 
 
@@ -79,7 +81,22 @@ def _remove(fs: Any, path: str) -> None:
         fs.rm(path, recursive=True)
 
 
+@contextmanager
+def writing_nothing() -> Iterator[None]:
+    """Let nothing be written inside the block, by what is computed for its errors alone.
+
+    What threads write is: of the run's others, which go on with their work.
+    """
+    token = _dry.set(True)
+    try:
+        yield
+    finally:
+        _dry.reset(token)
+
+
 def _write(place: Location, action: Callable[[Any, str], None]) -> None:
+    if _dry.get():
+        return
     if place.is_http:
         raise OutputError("nothing can be written over http", place.shown, _REMEDY)
     try:

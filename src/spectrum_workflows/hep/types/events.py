@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,6 +81,13 @@ class Events:
     def where(self) -> str:
         """File, tree and entry range in words."""
         return f"{self.url} ({self.tree} entries {self.start} to {self.stop})"
+
+    def halves(self) -> tuple[Events, ...]:
+        """Its first events and the others; none of a single one."""
+        if self.size < 2:
+            return ()
+        middle = (self.start + self.stop) // 2
+        return replace(self, stop=middle), replace(self, start=middle)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,6 +58,21 @@ class Chunk:
         channels = f"channels {self.chan_start}:{self.chan_stop}"
         part = f"field {self.field}, data description {self.data_description}"
         return f"{self.url} ({part}, {times}, {channels})"
+
+    def halves(self) -> tuple[Chunk, ...]:
+        """Its first times and the others; of a single time its channels; none of one of them."""
+        for axis in ("time", "chan"):
+            start, stop = getattr(self, f"{axis}_start"), getattr(self, f"{axis}_stop")
+            if stop - start > 1:
+                return self._cut(axis, start, (start + stop) // 2, stop)
+        return ()
+
+    def _cut(self, axis: str, start: int, middle: int, stop: int) -> tuple[Chunk, Chunk]:
+        """Both sides of a time or channel, with their shares of the visibilities."""
+        first = self.size * (middle - start) // (stop - start)
+        left: dict[str, Any] = {f"{axis}_stop": middle, "size": first}
+        right: dict[str, Any] = {f"{axis}_start": middle, "size": self.size - first}
+        return replace(self, **left), replace(self, **right)
 
 
 CONTENT, CHECKSUMS = PORTABLE = "content ", "checksums "
