@@ -1,6 +1,9 @@
 """Nobody else of this machine gets in: neither by a port, nor by HTTP, nor by a folder."""
 
+import inspect
+import logging
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -12,10 +15,12 @@ from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
+from distributed import worker as dask_worker
+from distributed.comm import CommClosedError
 
 from spectrum_workflows import connect, load_site
 from spectrum_workflows.errors import SiteError
-from spectrum_workflows.sites import private
+from spectrum_workflows.sites import closed, private
 from spectrum_workflows.sites.closed import link_below
 from spectrum_workflows.sites.security import InsecureWarning
 
@@ -69,6 +74,18 @@ def test_links_through_a_proxy() -> None:
     assert link_below("http://127.0.0.1:8787/status", "/x") == "http://127.0.0.1:8787/x/status"
     assert link_below("/user/me/proxy/8787/status", "/x") == "/user/me/proxy/8787/x/status"
     assert link_below("", "/x") == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(CommClosedError("gone"), False), (OSError("disk full"), True)]
+)
+def test_who_asked_a_worker_and_went_is_no_error_of_it(error: Exception, *, told: bool) -> None:
+    """After Stop a worker wrote a traceback into the notebook, in red."""
+    [message] = re.findall(r'"(failed during get data [^"]*)"', inspect.getsource(dask_worker))
+    record = logging.LogRecord(
+        "distributed.worker", logging.ERROR, "worker.py", 1, message, (), (type(error), error, None)
+    )
+    assert closed._is_of_this_side(record) is told
 
 
 @pytest.mark.parametrize("address", [":8787", "0.0.0.0:0", "192.0.2.1:8787"])

@@ -78,7 +78,19 @@ def worker(*address: str, **options: Any) -> DaskWorker:
     made = Worker(*address, **options | {"dashboard": False})  # dask worker asks for one
     made.start_http_server = _served_not
     made.close = _quietly(made.close)
+    logging.getLogger("distributed.worker").addFilter(_is_of_this_side)
     return made
+
+
+def _is_of_this_side(record: logging.LogRecord) -> bool:
+    """Whether an error of a worker is no other than that who asked it for data has gone.
+
+    A session that was stopped meanwhile does so, and a worker that died; neither is its fault.
+    """
+    from distributed.comm import CommClosedError
+
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, CommClosedError) and "failed during get data" in record.msg)
 
 
 def _quietly(close: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
