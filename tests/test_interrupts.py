@@ -39,6 +39,34 @@ def stopped(error: type[BaseException], references: list[weakref.ref[Held]]) -> 
         del error
 
 
+def shortened(error: type[BaseException], references: list[weakref.ref[Held]]) -> None:
+    """As Dask does: what it holds is in no frame of the traceback, but behind one."""
+
+    def hold() -> None:
+        held = Held()
+        references.append(weakref.ref(held))
+        interrupted()
+
+    def interrupted() -> None:
+        raise error
+
+    try:
+        hold()
+    except BaseException as stopped:
+        trace = stopped.__traceback__
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        raise stopped.with_traceback(trace) from None
+
+
+def test_what_a_shortened_traceback_hides_is_let_go_as_well() -> None:
+    references: list[weakref.ref[Held]] = []
+    with pytest.raises(KeyboardInterrupt) as caught, letting_go():
+        shortened(KeyboardInterrupt, references)
+    assert "hold" not in [entry.name for entry in caught.traceback]
+    assert references[0]() is None
+
+
 @pytest.mark.parametrize(("error", "kept"), [(KeyboardInterrupt, False), (RuntimeError, True)])
 def test_what_was_held_is_let_go_when_it_is_stopped(
     error: type[BaseException], *, kept: bool

@@ -8,12 +8,11 @@ import math
 import signal
 import threading
 import time
-import traceback
 from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
+from types import FrameType, TracebackType
 
 DEAF_FUNCTIONS = {"_gc_callback", "__del__"}
 DEAF_MODULES = {"weakref", "_weakrefset", "importlib._bootstrap", "_frozen_importlib"}
@@ -160,11 +159,27 @@ def letting_go() -> Iterator[None]:
         error: BaseException | None = stopped
         seen: list[BaseException] = []
         while error is not None and error not in seen:
-            traceback.clear_frames(error.__traceback__)
+            _clear(error.__traceback__)
             seen.append(error)
             error = error.__context__
         gc.collect()  # what holds itself would stay on the workers until the collector runs
         raise
+
+
+def _clear(trace: TracebackType | None) -> None:
+    """Let go of the local names of functions that were left, also of those cut out of a traceback.
+
+    Dask shows users a shorter one; the others are still behind those that it shows.
+    """
+    while trace is not None:
+        frame: FrameType | None = trace.tb_frame
+        while frame is not None:
+            try:
+                frame.clear()
+            except RuntimeError:  # it has not been left
+                break
+            frame = frame.f_back
+        trace = trace.tb_next
 
 
 def hide_stray_cancellations() -> None:
