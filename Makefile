@@ -88,10 +88,12 @@ proof: $(TOOLS) $(OTHERS:%=%/.ready)  ## run the notebooks at every site, from e
 	@$(WITH_SERVICES) $(CLUSTERS) $(STORES) -- \
 	  sh -c '$(BIN)/spectrum proof --full $(OTHERS:%=--python %/bin/python) --stores "$$SPECTRUM_STORES"'
 	@cp spectrum-proof/proof.json docs/evidence/proof.json && $(BIN)/python benchmarks/evidence.py
+	@$(BIN)/spectrum blueprint --markdown > docs/blueprint.md
 
 evidence: $(TOOLS)  ## compare with the fields' own programs, and render docs/evidence.md from docs/evidence
 	@$(BIN)/python -m pytest -q tests/reference --agreement docs/evidence/agreement.json
 	@$(BIN)/python benchmarks/evidence.py
+	@$(BIN)/spectrum blueprint --markdown > docs/blueprint.md
 
 cluster: $(TOOLS)  ## open a shell in which this machine has a real SLURM and Dask Gateway
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}

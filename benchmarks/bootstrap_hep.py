@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,13 @@ def counted(start: int, stop: int, rng: np.random.Generator) -> dict[str, NDArra
 
 
 def bootstrap(
-    source: str, output: str, *, events: int, cluster: int = CLUSTER, seed: int = 1
+    source: str,
+    output: str,
+    *,
+    events: int,
+    cluster: int = CLUSTER,
+    seed: int = 1,
+    keep: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[str]:
     """Write ``events`` events drawn with replacement; return the branch names.
 
@@ -78,10 +84,12 @@ def bootstrap(
         Number of events to write, and per cluster; the events are the same in any.
     seed : int
         Of the draw and of what every float is multiplied by.
+    keep : mapping, optional
+        Which branches, as `nanoaod_layout.columns` gives them, and by default it does.
     """
     with uproot.open(source) as file:
         tree = file["Events"]
-        keep = columns(tree)
+        keep = keep or columns(tree)
         names = [branch for fields in keep.values() for branch in fields.values()]
         whole = tree.arrays(names)
     lists = {

@@ -19,6 +19,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 
+from spectrum_workflows.blueprint.reading import load_evidence
+from spectrum_workflows.projection.rates import measured
+from spectrum_workflows.use_cases.page import page
+from spectrum_workflows.use_cases.reading import load_use_case
+
 ROOT = Path(__file__).parents[1]
 SURFACE = ROOT / "tests" / "public_surface.txt"
 EXAMPLE = ROOT / "examples" / "gravitational_waves"
@@ -59,6 +64,9 @@ def write(folder: Path, *, execute: bool) -> None:
     folder.mkdir()
     (folder / "api.md").write_text(api_page(SURFACE.read_text()))
     (folder / "commands.md").write_text(commands_page())
+    (folder / "use_cases").mkdir()
+    for name, text in use_case_pages().items():
+        (folder / "use_cases" / f"{name}.md").write_text(text)
     (folder / "contributing.md").write_text(
         contributing_page((ROOT / "CONTRIBUTING.md").read_text())
     )
@@ -132,6 +140,26 @@ def commands_page() -> str:
         [*command, "--name", "spectrum"], capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+# Use cases
+
+
+USE_CASES = {
+    "hep": ("hep", "agc"),
+    "radio": ("radio", "radio"),
+    "gravitational_waves": (str(EXAMPLE / "gravitational_waves" / "use_case.toml"), "third"),
+}
+"""Sheets by name: where each is, and which runs of the evidence fill it in, of which the first."""
+
+
+def use_case_pages() -> dict[str, str]:
+    """Give the sheets of use cases, with the figures of the runs in the evidence."""
+    records = load_evidence()["projection.json"]["records"]
+    return {
+        name: page(load_use_case(source), measured(records[group][0], group))
+        for name, (source, group) in USE_CASES.items()
+    }
 
 
 def contributing_page(text: str) -> str:

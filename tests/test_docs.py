@@ -126,6 +126,7 @@ def test_every_page_is_in_a_table_of_contents() -> None:
         for p in (ROOT / "workflows").rglob("*.ipynb")
     }
     pages_made = ("api", "commands", "contributing", "third_science/README")
+    pages_made += tuple(f"use_cases/{name}" for name in pages.USE_CASES)
     made = {*(f"generated/{name}" for name in pages_made), *notebooks}
     assert listed == (written - {"index"}) | made
 

@@ -34,7 +34,7 @@ SPECS = [
     )
     for name in domain.names()
     for path in sorted((shipped.folder("workflows") / name).glob("*.toml"))
-    if path.name != "catalogue.toml"
+    if path.name not in {"catalogue.toml", "use_case.toml"}
 ]
 
 

@@ -21,6 +21,7 @@ MAY_BE_NAMED = {
     "doi.org",
     "eu-emi.eu",  # the namespace of its accounting records
     "github.com",
+    *("indico.cern.ch", "www.skao.int"),  # published figures
     "json-schema.org",
     "keepachangelog.com",
     "localhost",

@@ -12,12 +12,16 @@ from spectrum_workflows import domain
 from spectrum_workflows.catalogue.entries import Catalogue
 from spectrum_workflows.cli.commands import app
 from spectrum_workflows.keys import reference
+from spectrum_workflows.projection.targets import Targets
 from spectrum_workflows.sites import profile_schema
+from spectrum_workflows.use_cases.sheet import UseCase
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS: dict[str, Mapping[str, Any]] = {
     "site": profile_schema(),
     "catalogue": Catalogue.model_json_schema(),
+    "use-case": UseCase.model_json_schema(),
+    "targets": Targets.model_json_schema(),
     **{name: domain.get(name).spec.model_json_schema() for name in domain.names()},
 }
 

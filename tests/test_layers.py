@@ -71,6 +71,8 @@ LAYERS = {
         ),
         *("catalogue.entries", "jsontext", "naming"),
         *("hep.declarations", "hep.io", "hep.plan", "hep.select"),
+        *("blueprint", "blueprint.areas", "use_cases", "use_cases.sheet"),
+        *("projection", "projection.quantity", "projection.targets"),
     ),
     "pure": (
         *(f"accounting{room}" for room in ("", ".accounts", ".energy", ".power", ".readings")),
@@ -93,6 +95,8 @@ LAYERS = {
             "hep.review",
         ),
         *("hep.io.soundness", "hep.plan.duplicates", "hep.plan.partition"),
+        *("projection.estimate", "projection.rates", "projection.text"),
+        *("blueprint.page", "use_cases.page"),
         *("hep.select.combining", "hep.select.event_filters", "hep.select.observables"),
         *(
             "radio.deconvolution",
@@ -174,6 +178,7 @@ LAYERS = {
         "progress",
         "testing",
         *("unattended", "unattended.*"),
+        *("blueprint.reading", "projection.projecting", "use_cases.reading"),
         "proof",
         "proof.*",
     ),
@@ -440,6 +445,8 @@ def test_hep_and_radio_are_alike() -> None:
 
 
 SCIENCE_FILES = {".py", ".toml", ".ipynb"}
+SOURCES = {"catalogue.toml", "targets.toml"}
+"""Files that say where public data and published figures are from."""
 PLACES = re.compile(
     r"(?i)slurm|sbatch|squeue|gateway|jobqueue|kubernetes|LocalCluster|\blaptop\b|\bhtcondor\b|"
     r"\b((?<!\x22)(?<!brilcalc )lumi|leonardo|"
@@ -450,7 +457,7 @@ PLACES = re.compile(
 @pytest.mark.parametrize("folder", ["workflows", *(f"src/{PACKAGE}/{d}" for d in SCIENCES)])
 def test_the_sciences_name_no_site_scheduler_or_facility(folder: str) -> None:
     found = (SOURCE.parents[1] / folder).rglob("*")
-    files = [p for p in found if p.suffix in SCIENCE_FILES and p.name != "catalogue.toml"]
+    files = [p for p in found if p.suffix in SCIENCE_FILES and p.name not in SOURCES]
     assert len(files) >= 4
     named = [f"{p}: {m[0]}" for p in files for m in PLACES.finditer(p.read_text())]
     assert named == []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.errors import SpectrumError
     from spectrum_workflows.examples import make_data
     from spectrum_workflows.front import load, load_spec, plot, run, save
+    from spectrum_workflows.projection.projecting import project
     from spectrum_workflows.record import compare
     from spectrum_workflows.showing import explore, show
     from spectrum_workflows.sites import connect, load_site
@@ -42,6 +43,7 @@ _HOME = {
     "load_spec": "front",
     "make_data": "examples",
     "plot": "front",
+    "project": "projection.projecting",
     "run": "front",
     "save": "front",
     "show": "showing",
@@ -61,6 +63,7 @@ __all__ = [
     "load_spec",
     "make_data",
     "plot",
+    "project",
     "run",
     "save",
     "show",

@@ -8,12 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
+_NO_SPECS = {"catalogue", "targets", "use_case"}
+"""Names of shipped TOML files that are of another kind."""
+
+
+_IN_CHECKOUT = {"evidence": "docs/evidence"}
+"""Folders that lie elsewhere in a checkout than at its top."""
 
 
 def folder(name: str) -> Path:
-    """The folder of shipped files: ``environments`` or ``workflows``."""
+    """The folder of shipped files: ``environments``, ``workflows`` or ``evidence``."""
     installed = _PACKAGE / "shipped" / name
-    return installed if installed.is_dir() else _PACKAGE.parents[1] / name
+    if installed.is_dir():
+        return installed
+    return _PACKAGE.parents[1] / _IN_CHECKOUT.get(name, name)
 
 
 def spec(name: str) -> str:
@@ -40,4 +48,4 @@ def specs() -> list[str]:
     """Names of the shipped specs: every TOML file with a notebook's or a run's question."""
     root = folder("workflows")
     files = sorted(root.rglob("*.toml"))
-    return [str(f.relative_to(root).with_suffix("")) for f in files if f.stem != "catalogue"]
+    return [str(f.relative_to(root).with_suffix("")) for f in files if f.stem not in _NO_SPECS]

@@ -14,10 +14,12 @@ import typer
 
 from spectrum_workflows import __version__
 from spectrum_workflows.cli import (
+    blueprint_command,
     data_commands,
     doctor_command,
     ledger_commands,
     notebooks_command,
+    project_command,
     proof_command,
     report_command,
     run_commands,
@@ -27,6 +29,7 @@ from spectrum_workflows.cli import (
     sites_commands,
     unattended_commands,
     usage_command,
+    use_case_command,
 )
 from spectrum_workflows.cli.options import (
     Data,
@@ -74,6 +77,8 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum data` makes, converts, fetches and verifies input data
 * `spectrum sites` lists the sites; `spectrum sites show slurm` shows the job it would submit
 * `spectrum proof` runs the notebooks at every site and compares their results
+* `spectrum project RUN...` says what runs mean for larger data: cores, bytes per second, disk
+* `spectrum use-case NAME` prints a workflow's sheet, `spectrum blueprint` SPECTRUM's map of it all
 """
     + "".join(f"* {line}\n" for line in sciences.COMMAND_LINE.runs),
 )
@@ -84,11 +89,14 @@ app.add_typer(sites_commands.app, name="sites")
 app.add_typer(ledger_commands.app, name="ledger")
 app.command("doctor")(doctor_command.doctor)
 app.command("proof")(proof_command.proof)
+app.command("project")(project_command.project)
 app.command("report")(report_command.report)
 app.command("save")(save_command.save)
 app.command("usage")(usage_command.usage)
 app.command("notebooks")(notebooks_command.notebooks)
 app.command("schema")(sites_commands.schema)
+app.command("use-case")(use_case_command.use_case)
+app.command("blueprint")(blueprint_command.blueprint)
 
 
 def run_command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,10 @@ app = typer.Typer(
     help="List the site profiles; `show NAME` says what is in one.",
 )
 Name = Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", help="Default: SPECTRUM_SITE.")]
-Kind = Annotated[str, typer.Argument(metavar="site|WORKFLOW", help="What the TOML file is.")]
+Kind = Annotated[
+    str,
+    typer.Argument(metavar="site|use-case|targets|WORKFLOW", help="What the TOML file is."),
+]
 Markdown = Annotated[bool, typer.Option("--markdown", help="A page of all keys, to read.")]
 
 
@@ -56,17 +60,24 @@ def show(name: Name = None, change: Set = None, json: Json = False) -> None:
 
 
 def schema(kind: Kind, markdown: Markdown = False) -> None:
-    """Print the JSON Schema of a site profile or of a workflow's specs, for editors."""
+    """Print the JSON Schema of a profile, a sheet, targets or a workflow's specs, for editors."""
     from spectrum_workflows import domain
     from spectrum_workflows.keys import reference
+    from spectrum_workflows.projection.targets import Targets
     from spectrum_workflows.sites import profile_schema
+    from spectrum_workflows.use_cases.sheet import UseCase
 
-    site = kind == "site"
-    json_schema: dict[str, Any] = (
-        profile_schema() if site else domain.get(kind).spec.model_json_schema()
+    others: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+        "site": ("Keys of a site profile", profile_schema),
+        "use-case": ("Keys of a use-case sheet", UseCase.model_json_schema),
+        "targets": ("Keys of a file of targets", Targets.model_json_schema),
+    }
+    title, schema_of = others.get(kind) or (
+        f"Keys of a {kind} spec",
+        domain.get(kind).spec.model_json_schema,
     )
+    json_schema = schema_of()
     if markdown:
-        title = "Keys of a site profile" if site else f"Keys of a {kind} spec"
         screen.text(reference(json_schema, title=title).rstrip())
         return
     dialect = "https://json-schema.org/draft/2020-12/schema"

@@ -1,0 +1,1 @@
+"""Sheets of use cases: a workflow under the eight headings of SPECTRUM's compendium."""
