@@ -14,11 +14,15 @@ from spectrum_workflows.accounting.accounts import Planned, planned
 from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import Domain, Plan
 from spectrum_workflows.errors import SpectrumError
-from spectrum_workflows.resuming import ledger_of
+from spectrum_workflows.federating import know_inputs, lines_of, planned_traffic
+from spectrum_workflows.resuming import KNOWN, ledger_of
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.calibration import costs_of, save_costs
+from spectrum_workflows.sites.federated import asked_threads, outline
+from spectrum_workflows.sites.profile_files import members_of
 from spectrum_workflows.sites.spending import terms_of
 from spectrum_workflows.stages import Stage
+from spectrum_workflows.traffic import Traffic
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +43,8 @@ class Check:
         What earlier runs have left of it that would be read, and why more would not.
     planned : Planned or None
         CPU time, energy and carbon by a model; ``None`` where the CPU time is not known.
+    traffic : Traffic or None
+        What one pass over the data moves between sites, where several compute together.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Check:
     calibrated: bool = False
     reused: tuple[str, ...] = ()
     planned: Planned | None = None
+    traffic: Traffic | None = None
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -69,6 +76,7 @@ class Check:
                 {"name": stage.name, **stage.numbers, "wall_seconds": self.wall(stage)}
                 for stage in self.stages
             ],
+            **({"traffic": self.traffic.as_json} if self.traffic else {}),
         }
 
     def wall(self, stage: Stage) -> float:
@@ -89,6 +97,7 @@ class Check:
         lines += [f"  reused              {line}" for line in self.reused]
         if self.planned:
             lines.append(f"  energy              {self.planned.line}")
+        lines += [f"  sites               {line}" for line in self._moved]
         warnings = [f"  warning: {w}" for w in plan.warnings]
         return "\n".join([*lines, *self._table(), *warnings])
 
@@ -110,6 +119,7 @@ class Check:
         rows += [("reused", line) for line in self.reused]
         if self.planned:
             rows.append(("energy", self.planned.line))
+        rows += [("sites", line) for line in self._moved]
         head = ("stage", "tasks", "CPU s", f"wall s, {self.workers} workers", "MB moved", "MB task")
         stages = [
             (
@@ -124,6 +134,11 @@ class Check:
         ]
         table = display.grid(head, stages) if stages else ""
         return display.card(f"check of {self.name}", rows, notes=plan.warnings, table=table)
+
+    @property
+    def _moved(self) -> list[str]:
+        """How the work is placed and what one pass moves, a line each."""
+        return lines_of(self.traffic) if self.traffic else []
 
     @property
     def _share(self) -> str:
@@ -171,10 +186,22 @@ def check(spec: Any, place: Place) -> Check:
     with storage.using(place.stores):
         plan = completed(science.plan(spec, place.data), science, spec, place.data)
         reused = _reused(spec, plan, place)
+        traffic = _traffic(plan, place)
     stages = expected(spec, plan)
     calibrated = bool(costs_of(spec.workflow))
     energy = planned(stages, terms_of(place.site))
-    return Check(spec.name, plan, stages, _workers(place), calibrated, reused, energy)
+    workers = _workers(place)
+    return Check(spec.name, plan, stages, workers, calibrated, reused, energy, traffic)
+
+
+def _traffic(plan: Plan, place: Place) -> Traffic | None:
+    """What a pass would move between sites; nothing is read to compare copies."""
+    if place.site.federation is None:
+        return None
+    sites = outline(place.site, place.data)
+    known = storage.join(place.results, KNOWN) if place.results else ""
+    know_inputs(sites, plan, (), known=known, compare=False)
+    return planned_traffic(sites, plan)
 
 
 def _reused(spec: Any, plan: Plan, place: Place) -> tuple[str, ...]:
@@ -247,6 +274,8 @@ def seconds_of_the_largest(plan: Plan, stages: Iterable[Stage]) -> dict[str, flo
 
 def _workers(place: Place) -> int:
     """Workers that are connected, or that the site will ask for."""
+    if place.site.federation is not None:
+        return place.workers or sum(map(asked_threads, members_of(place.site).values()))
     if place.site.cluster is None:
         return 1
     asked = place.site.workers

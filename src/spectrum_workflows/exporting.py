@@ -122,11 +122,11 @@ def exported(place: Place, spec: Any, observer: Observer) -> Iterator[Exporter |
     observer : Observer
         Whoever watches besides.
     """
-    if place.client is None or find_spec("prometheus_client") is None:
+    if not place.clients or find_spec("prometheus_client") is None:
         yield None
         return
     run = f"{spec.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    exporter = Exporter(place.client, run, spec.workflow, terms_of(place.site).power, observer)
+    exporter = Exporter(place.clients[0], run, spec.workflow, terms_of(place.site).power, observer)
     try:
         yield exporter
     except BaseException:

@@ -35,6 +35,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
 )
 from spectrum_workflows.exporting import both, exported
+from spectrum_workflows.federating import know_inputs, over_sites, traffic_of
 from spectrum_workflows.interrupts import hearing_interrupts, letting_go
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.resuming import KNOWN, ledger_of
@@ -187,12 +188,16 @@ def run(
             resume=resume,
             trust_weak=trust_weak,
         )
-        copies = storage.using(_with_copies(spec, place))
+        stores = _with_copies(spec, place)
+        if (sites := place.federation) is not None:
+            know_inputs(sites, plan, stores.copies, known=known, compare=True)
+        copies = storage.using(stores)
         stages = expected(spec, plan)
         limits = engine.limited(_limits(place, plan, stages))
         with _site_error_first(place), _same_input(stamps), copies, engine.keeping(ledger), limits:
-            result, metrics = science.run(
-                spec, plan, client=place.client, on_error=on_error, report=report
+            compute = partial(science.run, spec, plan, on_error=on_error, report=report)
+            result, metrics = (
+                compute(client=place.client) if sites is None else over_sites(sites, compute)
             )
     if result is None:
         reason = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
@@ -220,6 +225,7 @@ def run(
         worker_machines=worker_machines,
         expected=stages,
         accounts=accounts,
+        traffic=traffic_of(sites, plan, metrics) if sites is not None else None,
     )
 
 
@@ -272,9 +278,11 @@ def machine(libraries: Sequence[str] = ()) -> dict[str, Any]:
 
 def _machines(place: Place, libraries: Sequence[str]) -> tuple[dict[str, Any], ...]:
     """What the workers run on, each kind once; a worker that hangs says nothing."""
-    if place.client is None:
-        return ()
-    machines = asked(place.client, partial(machine, libraries)).values()
+    machines = [
+        answer
+        for client in place.clients
+        for answer in asked(client, partial(machine, libraries)).values()
+    ]
     return tuple({json.dumps(m, sort_keys=True): m for m in machines}.values())
 
 

@@ -128,12 +128,12 @@ SET_ENDINGS = (".ms", ".MS", ".zarr")
 def stems(reference: str, data: str) -> list[str]:
     """URLs, without suffix, under which a data set may lie, in order."""
     if not reference.startswith(PREFIX):
-        return [storage.join(data, reference)]
+        return [storage.join(root, reference) for root in storage.data_roots(data)]
     catalogue_entry = entry(reference, data)
     name = set_name(catalogue_entry.files[0].name)
     for ending in SET_ENDINGS:
         name = name.removesuffix(ending)
-    roots = [data, *ordered(catalogue_entry.replicas)]
+    roots = [*storage.data_roots(data), *ordered(catalogue_entry.replicas)]
     return [storage.join(root, name) for root in roots]
 
 

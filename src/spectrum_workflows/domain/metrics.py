@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spectrum_workflows.domain.plan import Failure
@@ -40,6 +41,8 @@ class Metrics:
         Tries beyond the first of partitions that failed, or were taken from their workers.
     timeline : tuple of Span
         What was computed where and when; no two runs have the same, so it is not compared.
+    between : mapping of (str, str) to int
+        Bytes by where they came from and where they went, where several sites compute together.
     """
 
     cpu_seconds: float = 0.0
@@ -55,6 +58,7 @@ class Metrics:
     stores: tuple[tuple[str, int], ...] = ()
     retries: int = 0
     timeline: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+    between: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
@@ -71,4 +75,13 @@ class Metrics:
             together(self.stores, other.stores),
             self.retries + other.retries,
             bounded((*self.timeline, *other.timeline)),
+            _sums(self.between, other.between),
         )
+
+
+def _sums(
+    a: Mapping[tuple[str, str], int], b: Mapping[tuple[str, str], int]
+) -> Mapping[tuple[str, str], int]:
+    if not (a and b):
+        return a or b
+    return {pair: a.get(pair, 0) + b.get(pair, 0) for pair in {**a, **b}}

@@ -98,6 +98,8 @@ class Plan:
     failures : tuple of Failure
         Inputs that could not be inspected, where a run goes on without them
         (``on_error="keep"``).
+    one_site : str
+        Why one of several sites must compute all of it; empty where they may share it.
     """
 
     partitions: tuple[Partition, ...]
@@ -111,6 +113,7 @@ class Plan:
     method: str = ""
     failures: tuple[Failure, ...] = ()
     published: tuple[str, ...] = ()
+    one_site: str = ""
 
     def __repr__(self) -> str:
         return f"<Plan of {len(self.partitions):,} partitions, {self.size:,} entries>"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
+from spectrum_workflows.engine.federation import is_federation
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -52,6 +54,8 @@ def in_two(
     callable
         Gives both results, or ``None`` where they could not be had.
     """
+    if is_federation(client):
+        client = client.single(()).client
     if client is None:
         with _process(second) as theirs:
             mine = _quiet(first)

@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -236,6 +237,7 @@ class Subtrees(Generic[R]):
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
     )
     _broken: bool = False
+    _lock: Any = field(default_factory=Lock)
 
     @property
     def resumed(self) -> int:
@@ -293,14 +295,15 @@ class Subtrees(Generic[R]):
         value : callable
             Gives it, in a thread of its own; what it raises is no error.
         """
-        for child in node.children(self.fan_in):
-            self._early.pop(child, None)
-        if self._broken or node in self._written:
-            return
-        self._early[node] = value
-        if self.is_time:
-            for early in [*self._early]:
-                self._submit(early, self._early.pop(early))
+        with self._lock:
+            for child in node.children(self.fan_in):
+                self._early.pop(child, None)
+            if self._broken or node in self._written:
+                return
+            self._early[node] = value
+            if self.is_time:
+                for early in [*self._early]:
+                    self._submit(early, self._early.pop(early))
 
     def _submit(self, node: Node, value: Callable[[], Part[R]]) -> None:
         self._waiting = [future for future in self._waiting if not future.done()]

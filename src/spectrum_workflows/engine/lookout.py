@@ -23,6 +23,7 @@ RESTARTED_WITHIN = 60.0  # seconds that a worker may take to end, and its nanny 
 BACK_WITHIN = 20.0  # seconds for which a run that is done waits for such a start
 NOBODY = 15.0  # seconds for the site to say why there is no worker, which it knows better
 LATE = "it was not done within"
+LOOK = 0.1  # seconds between two looks at whether the run was given up
 COARSE = 16 << 20  # bytes of memory in use that count as a change
 
 
@@ -79,13 +80,37 @@ class Lookout:
         SiteError
             The run was given up.
         """
-        self._waits = True
-        while not events.has_ready():
+        while (future := self.next_within(events, LOOK)) is None:
+            pass
+        return future
+
+    def next_within(
+        self, events: as_completed, seconds: float, waits: bool = True
+    ) -> Future | None:
+        """The next future that is done, or nothing within some seconds.
+
+        Parameters
+        ----------
+        events : distributed.as_completed
+        seconds : float
+        waits : bool
+            Whether there is something that workers should be computing.
+
+        Raises
+        ------
+        SiteError
+            The run was given up.
+        """
+        self._waits = waits
+        if not events.has_ready():
             self.check()
             with events.thread_condition:
-                events.thread_condition.wait(timeout=0.1)
+                events.thread_condition.wait(timeout=seconds)
+        if not events.has_ready():
+            return None
         self._waits = False
-        return next(events)
+        future: Future = next(events)
+        return future
 
     def wait(self, futures: Future | Iterable[Future]) -> None:
         """Wait until futures are done.
@@ -99,7 +124,8 @@ class Lookout:
         while True:
             self.check()
             try:
-                wait(futures, timeout=1)
+                with self.client.as_current():  # there may be several
+                    wait(futures, timeout=1)
             except TimeoutError:
                 continue
             self._waits = False

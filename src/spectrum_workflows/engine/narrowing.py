@@ -22,6 +22,7 @@ import dask
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition
+from spectrum_workflows.engine.federation import is_federation
 from spectrum_workflows.engine.persisted import Persisted
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def narrowed(
         return ""
     stores = storage.current_stores()
     try:
+        if is_federation(client):
+            client = client.single((item,)).client
         if client is None:
             end = time.monotonic() + within
             smallest = search(

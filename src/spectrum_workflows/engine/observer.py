@@ -93,12 +93,15 @@ class Sketching(Generic[R]):
     observer : Observer
     before : Metrics
         What the run had cost before this pass.
+    relay : callable, optional
+        Takes the parts that would be shown: one of several sites shows nothing itself.
     """
 
     sketch: Sketch[R]
     merge: Callable[[R, R], R]
     observer: Observer
     before: Metrics
+    relay: Callable[[Sequence[Part[R]]], None] | None = None
     _total: list[Part[R]] = field(default_factory=list)
 
     def add(self, part: Part[R]) -> None:
@@ -113,6 +116,9 @@ class Sketching(Generic[R]):
 
     def show(self, parts: Sequence[Part[R]], *, picture: bool) -> None:
         """Show the sum of some sketches."""
+        if self.relay is not None:
+            self.relay(parts)
+            return
         whole = fold(self.merge, parts)
         self.observer.count(self.before + whole.metrics)
         if whole.value is not None:

@@ -133,6 +133,7 @@ def compute(
         stores=by_store,
         retries=attempt - 1,
         timeline=(span,),
+        between=dict(counter.between),
     )
     return Part(value, spent() + read)
 

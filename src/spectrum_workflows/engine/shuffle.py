@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine.federation import computing_at, is_federation, sent
 from spectrum_workflows.engine.parts import Parts, compute, own_shared
 from spectrum_workflows.engine.patience import patient
 from spectrum_workflows.engine.persisted import Persisted
@@ -47,6 +49,14 @@ def shuffle(
         A part that takes too long or its workers down has failed.
     """
     report = done or (lambda _: None)
+    if is_federation(parts.client):
+        sites = parts.client
+        member = sites.of_values(parts.shared) or sites.single(parts.items)
+        sites.expect_reads(parts.items, [member.name] * len(parts.items))
+        sites.expect_shared(parts.shared, member)
+        with computing_at(sites, member):
+            values = shuffle(replace(parts, client=member.client), join, count, done=done)
+        return replace(values, metrics=values.metrics + sent(parts.shared, member))
     if parts.client is not None:
         from spectrum_workflows.engine.shuffle_dask import shuffle_on_workers
 
@@ -57,5 +67,5 @@ def shuffle(
             begin(item.where)
             made.append(compute(parts.fn, parts.on_error, stores, item, *own_shared(parts, n)))
             report(n + 1)
-    values = [join_pieces(join, k, [piece(part, k) for part in made]) for k in range(count)]
-    return Persisted(tuple(values), None, sum((value.metrics for value in values), Metrics()))
+    joined = [join_pieces(join, k, [piece(part, k) for part in made]) for k in range(count)]
+    return Persisted(tuple(joined), None, sum((value.metrics for value in joined), Metrics()))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
-from spectrum_workflows import storage
 from spectrum_workflows.domain import Metrics
-from spectrum_workflows.engine.ledger import Node, Subtrees
+from spectrum_workflows.engine.federation import (
+    computing_at,
+    is_federation,
+    sent,
+    travelled,
+)
+from spectrum_workflows.engine.ledger import Subtrees
 from spectrum_workflows.engine.observer import Sketching
-from spectrum_workflows.engine.parts import Part, Parts, compute, fold, own_shared
+from spectrum_workflows.engine.parts import Part, Parts
 from spectrum_workflows.engine.patience import patient
+from spectrum_workflows.engine.sizes import nbytes
+from spectrum_workflows.engine.stream import Stream
 
 R = TypeVar("R")
 
@@ -62,67 +68,37 @@ def merged(
     """
     if fan_in < 2:
         raise ValueError(f"fan_in must be at least 2, not {fan_in}")
-    report = done or (lambda _: None)
-    if parts.client is None:
-        with patient() as begin:
-            stream = _Stream(parts, merge, fan_in, begin, report, sketching, subtrees)
-            root = stream.root() if parts.items else Part(None, Metrics())
-    else:
-        from spectrum_workflows.engine.tree_dask import submitted
-
-        root = submitted(parts, merge, fan_in, report, sketching, subtrees)
+    root = _root(parts, merge, fan_in, done or (lambda _: None), sketching, subtrees)
     return root.value, root.metrics
 
 
-@dataclass
-class _Stream(Generic[R]):
-    """The tree in this process, from left to right: one unfinished node per level is alive."""
+def _root(
+    parts: Parts[R],
+    merge: Callable[[R, R], R],
+    fan_in: int,
+    done: Callable[[int], None],
+    sketching: Sketching[R] | None,
+    subtrees: Subtrees[R] | None,
+) -> Part[R]:
+    """The value of the whole tree: in this process, on workers, or at several sites."""
+    if is_federation(parts.client):
+        from spectrum_workflows.engine.federated import merged_over_sites
 
-    parts: Parts[R]
-    merge: Callable[[R, R], R]
-    fan_in: int
-    begin: Callable[[str], None]
-    done: Callable[[int], None]
-    sketching: Sketching[R] | None
-    subtrees: Subtrees[R] | None
-    finished: int = 0
+        sites = parts.client
+        member = sites.of_values(parts.shared)
+        if member is None:
+            return merged_over_sites(parts, merge, sites, fan_in, done, sketching, subtrees)
+        at_site = replace(parts, client=member.client)
+        with computing_at(sites, member):
+            root = _root(at_site, merge, fan_in, done, sketching, subtrees)
+        sites.expect_shared(parts.shared, member)
+        sites.expect_values(nbytes(root.value), {member.name: 1})
+        root = Part(root.value, root.metrics + sent(parts.shared, member))
+        return travelled(root, member)
+    if parts.client is None:
+        with patient() as begin:
+            stream = Stream(parts, merge, fan_in, begin, done, sketching, subtrees)
+            return stream.root() if parts.items else Part(None, Metrics())
+    from spectrum_workflows.engine.tree_dask import submitted
 
-    def root(self) -> Part[R]:
-        """The value of the whole tree."""
-        level, width = 0, len(self.parts.items)
-        while width > 1:
-            level, width = level + 1, -(-width // self.fan_in)
-        return self._node(Node(level, 0))
-
-    def _node(self, node: Node) -> Part[R]:
-        part = self.subtrees.parts.get(node) if self.subtrees else None
-        if part is not None:
-            return self._count(part, part.metrics.resumed)
-        if node.level == 0:
-            return self._leaf(node.index)
-        size = self.fan_in ** (node.level - 1)
-        children = (c for c in node.children(self.fan_in) if c.index * size < len(self.parts.items))
-        value = self._node(next(children))
-        for child in children:
-            value = fold(self.merge, [value, self._node(child)])
-        if self.subtrees is not None:
-            self.subtrees.offer(node, partial(_same, value))
-        return value
-
-    def _leaf(self, number: int) -> Part[R]:
-        item, stores = self.parts.items[number], storage.current_stores()
-        self.begin(item.where)
-        shared = own_shared(self.parts, number)
-        part = compute(self.parts.fn, self.parts.on_error, stores, item, *shared)
-        return self._count(part, 1)
-
-    def _count(self, part: Part[R], number: int) -> Part[R]:
-        self.finished += number
-        self.done(self.finished)
-        if self.sketching is not None:
-            self.sketching.observer.attempt(partial(self.sketching.add, part))
-        return part
-
-
-def _same(part: Part[R]) -> Part[R]:
-    return part
+    return submitted(parts, merge, fan_in, done, sketching, subtrees)

@@ -48,6 +48,10 @@ MOST_SINGLE = 32
 """Partitions that are sketched one by one, before they are merged."""
 
 
+Offer = Callable[[Node, Callable[[], Part[R]]], None]
+"""``offer(node, value)``: has a finished node kept; see `Subtrees`."""
+
+
 @dataclass
 class Group:
     """Neighbouring partitions under way, and the merge submitted with them."""
@@ -66,6 +70,7 @@ class RunningTree(Generic[R]):
     fan_in: int
     sketching: Sketching[R] | None = None
     subtrees: Subtrees[R] | None = None
+    offer: Offer[R] | None = None
     nonce: str = field(default_factory=lambda: f"0x{secrets.token_hex(3)}")
     merges: Iterator[int] = field(default_factory=count)
     shared: list[Any] = field(default_factory=list)
@@ -115,7 +120,8 @@ def submitted(
     assert parts.client is not None
     if not parts.items:
         return Part(None, Metrics())
-    run = RunningTree(parts.client, parts, merge, fan_in, sketching, subtrees)
+    offer = subtrees.offer if subtrees is not None else None
+    run = RunningTree(parts.client, parts, merge, fan_in, sketching, subtrees, offer)
     if subtrees is not None and run.top in subtrees.parts:
         done(len(parts.items))
         return subtrees.parts[run.top]
@@ -135,11 +141,11 @@ def submitted(
         finally:
             alive = [f for g in run.groups.values() for f in (*g.leaves, g.node)]
             run.client.cancel([*alive, *run.nodes.values(), *run.sketches], force=True)
-            _release_shared(run)
+            release_shared(run)
     return value
 
 
-def _release_shared(run: RunningTree[R]) -> None:
+def release_shared(run: RunningTree[R]) -> None:
     """Let go of what was sent, even where the traceback of an error holds on to its names."""
     for value in run.shared:
         if isinstance(value, Future):
@@ -156,7 +162,7 @@ def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
     while True:
         room = window.room(len(run.groups) * run.fan_in)
         if room:
-            events.update(_submit_groups(run, islice(todo, 1 + room // run.fan_in)))
+            events.update(submit_groups(run, islice(todo, 1 + room // run.fan_in)))
         future = run.lookout.next(events)
         level, index = run.watched.pop(future.key, (-1, -1))
         if level == 0:
@@ -164,15 +170,15 @@ def _drive(run: RunningTree[R], done: Callable[[int], None]) -> Future:
                 raise as_spectrum_error(future.exception(), run.parts.items[index])
             finished += 1
             done(finished)
-            events.update(_submit_sketches(run))
+            events.update(submit_sketches(run))
         elif level > 0:
-            fresh = _grow(run, level, index, future)
+            fresh = grow(run, level, index, future)
             if fresh is None:
                 return future
             events.update(fresh)
-            events.update(_submit_sketches(run))
+            events.update(submit_sketches(run))
         elif level == SKETCH:
-            _show_sketches(run)
+            show_sketches(run)
 
 
 def may_be_retried(parts: Parts[Any], error: BaseException) -> bool:
@@ -190,13 +196,13 @@ def _fold(by_value: bytes, children: list[Part[Any]]) -> Part[Any]:
     return fold(loaded(by_value), children)
 
 
-def _submit_groups(run: RunningTree[R], indices: Iterator[int]) -> list[Future]:
+def submit_groups(run: RunningTree[R], indices: Iterator[int]) -> list[Future]:
     """Submit the partitions of some groups, each group with its merge."""
     groups = [(g, range(g * run.fan_in, min((g + 1) * run.fan_in, run.width(0)))) for g in indices]
     numbers = [n for _, members in groups for n in members]
     if not numbers:
         return []
-    leaves = _submit_parts(run, numbers)
+    leaves = submit_parts(run, numbers)
     run.watched |= {f.key: (0, n) for f, n in zip(leaves, numbers, strict=True)}
     stream = iter(leaves)
     children = [list(islice(stream, len(members))) for _, members in groups]
@@ -206,7 +212,7 @@ def _submit_groups(run: RunningTree[R], indices: Iterator[int]) -> list[Future]:
     return [*leaves, *nodes]
 
 
-def _submit_parts(run: RunningTree[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
+def submit_parts(run: RunningTree[R], numbers: list[int], *, kind: str = "part") -> list[Future]:
     """Submit some partitions, neighbours to one worker; another may take them when it is idle.
 
     Not if they wait for nothing else: the scheduler forgets them when all workers have gone.
@@ -237,8 +243,10 @@ def _submit_merges(
     return nodes
 
 
-def _grow(run: RunningTree[R], level: int, index: int, node: Future) -> list[Future] | None:
-    """React to a finished merge; ``None`` when it was the root."""
+def grow(
+    run: RunningTree[R], level: int, index: int, node: Future, *, is_top: bool = False
+) -> list[Future] | None:
+    """React to a finished merge; ``None`` when it was the root, or the top of what is done here."""
     if node.status == "error":
         return _retry_lost(run, level, index, node)
     if node.status in ("pending", "lost"):  # its worker has died meanwhile; it is computed again
@@ -248,10 +256,10 @@ def _grow(run: RunningTree[R], level: int, index: int, node: Future) -> list[Fut
         raise SiteError("the scheduler dropped the run's tasks", remedy="is it still running?")
     if level == 1:
         del run.groups[index]
-    if run.width(level) == 1:
+    if run.width(level) == 1 or is_top:
         return None
-    if run.subtrees is not None:
-        run.subtrees.offer(Node(level, index), partial(node.result, timeout=BROUGHT_WITHIN))
+    if run.offer is not None:
+        run.offer(Node(level, index), partial(node.result, timeout=BROUGHT_WITHIN))
     return _place(run, level, index, _without_history(run, level, node))
 
 
@@ -299,7 +307,7 @@ def _sketched(by_value: bytes, part: Part[Any]) -> Part[Any]:
     return loaded(by_value).of(part)  # type: ignore[no-any-return]
 
 
-def _submit_sketches(run: RunningTree[R]) -> list[Future]:
+def submit_sketches(run: RunningTree[R]) -> list[Future]:
     """Ask for small values of all that is done so far, if it is time to show them."""
     if run.sketching is None or run.sketches or not run.sketching.observer.due():
         return []
@@ -324,7 +332,7 @@ def _done_so_far(run: RunningTree[R]) -> list[Future]:
     return [at[number] for number in sorted(at)]
 
 
-def _show_sketches(run: RunningTree[R]) -> None:
+def show_sketches(run: RunningTree[R]) -> None:
     """Show them when all are there; if some are lost with a worker, others come later."""
     states = {sketch.status for sketch in run.sketches}
     lost = bool(states & {"lost", "cancelled"})
@@ -360,7 +368,7 @@ def _retry_lost(run: RunningTree[R], level: int, index: int, node: Future) -> li
             group.leaves[n] = _failed_leaf(run, number, leaf)
             continue
         run.again += 1
-        [again] = _submit_parts(run, [number], kind="again")
+        [again] = submit_parts(run, [number], kind="again")
         run.lookout.wait(again)
         group.leaves[n] = again if again.status != "error" else _failed_leaf(run, number, again)
     [group.node] = _submit_merges(run, 1, [index], [group.leaves])

@@ -17,6 +17,7 @@ from spectrum_workflows.record.timeline import spans_of
 from spectrum_workflows.record.writing import BEYOND_SUMMARY, damaged, read_record
 from spectrum_workflows.specs import parse
 from spectrum_workflows.stages import Stage, Stores
+from spectrum_workflows.traffic import read_back
 
 NOT_THE_RESULT = {
     "partitions_resumed",
@@ -31,7 +32,14 @@ NOT_THE_RESULT = {
         "fraction",
         "failures",
     ),
-    *("warnings", "seconds", "cpu_seconds", "bytes_read", "share_of_data_read"),
+    *(
+        "warnings",
+        "seconds",
+        "cpu_seconds",
+        "bytes_read",
+        "share_of_data_read",
+        "bytes_between_sites",
+    ),
     *BEYOND_SUMMARY,
 }
 """Keys of a record that every run has; the others are its science's."""
@@ -147,6 +155,7 @@ def _outcome(record: Mapping[str, Any], spec: Any, result: Any) -> Outcome:
             if s["expected"]
         ),
         accounts=accounts,
+        traffic=read_back(record["traffic"]) if "traffic" in record else None,
     )
 
 

@@ -9,6 +9,7 @@ from spectrum_workflows import display, domain
 from spectrum_workflows.accounting.accounts import Accounts
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.stages import Stage
+from spectrum_workflows.traffic import Traffic
 
 SHOWN_APART = {"workflow", "name", "digest", "failures", "warnings", "partial", "fraction"}
 """Keys of a summary that stand in a title or below the numbers."""
@@ -44,6 +45,8 @@ class Outcome:
         What the planner said that the stages would take.
     accounts : Accounts or None
         CPU time, bytes by store, energy and carbon; ``None`` where they were not kept.
+    traffic : Traffic or None
+        What moved between the sites, where several computed together.
     """
 
     spec: Any
@@ -59,6 +62,7 @@ class Outcome:
     worker_machines: tuple[dict[str, Any], ...]
     expected: tuple[Stage, ...] = ()
     accounts: Accounts | None = None
+    traffic: Traffic | None = None
 
     @property
     def domain(self) -> domain.Domain[Any, Any]:
@@ -131,6 +135,7 @@ class Outcome:
             "cpu_seconds": round(self.cpu_seconds, 3),
             "bytes_read": self.metrics.bytes_read,
             **({"share_of_data_read": self.share_read} if self.plan.data_bytes else {}),
+            **self._between_sites(),
         }
 
     def to_xarray(self) -> Any:
@@ -202,6 +207,12 @@ class Outcome:
         if metrics.passes_resumed:
             resumed["passes_resumed"] = list(metrics.passes_resumed)
         return resumed
+
+    def _between_sites(self) -> dict[str, Any]:
+        """What moved between the sites that computed together."""
+        if self.traffic is None:
+            return {}
+        return {"bytes_between_sites": self.traffic.crossing("measured")}
 
     def _of_the_result(self) -> dict[str, Any]:
         try:

@@ -90,6 +90,7 @@ def report(
         drawn,
         _stages(record["stages"]),
         *_accounts(record.get("accounts")),
+        _traffic(record.get("traffic")),
         _notes("Notes", [*record["warnings"], *record.get("notes", ())]),
         _table("Where it ran", ("what", "value"), where),
         _table("What was asked", ("key", "value"), display.lines(asked)),
@@ -190,6 +191,24 @@ def _chart(chart: Chart) -> str:
 
 def _inline(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _traffic(traffic: Mapping[str, Any] | None) -> str:
+    """What moved between sites beside what was planned, where several computed."""
+    if not traffic:
+        return ""
+    head = ("from", "to", "planned", "measured", "by chance")
+    kinds = ("planned", "measured", "by_chance")
+    rows = [
+        (flow["source"], flow["target"], *(display.megabytes(flow[kind]) for kind in kinds))
+        for flow in traffic["bytes"]
+    ]
+    crossing = traffic["crossing"]
+    sums = (display.megabytes(crossing[kind]) for kind in kinds)
+    least = f"between sites, at least {display.megabytes(crossing['minimum'])}"
+    lost = [f"{name} was lost: {reason}" for name, reason in traffic["lost"].items()]
+    table = _table("Bytes between sites", head, [*rows, (least, "", *sums)])
+    return table + _notes("Where it was computed", [traffic["method"], *lost])
 
 
 def _pictures(pictures: Mapping[str, bytes], most: int) -> str:

@@ -28,6 +28,7 @@ BEYOND_SUMMARY = {
     *("schema", "started", "spec", "spec_digest", "plan", "stages", "inputs", "copies_read"),
     *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost", "accounts"),
     *("retries", "timeline"),
+    "traffic",
 }
 """Keys of a record that are not of its summary."""
 
@@ -180,6 +181,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
         "inputs": dict(plan.inputs),
         "copies_read": list(outcome.metrics.copies),
         "code": plan.code,
+        **({"traffic": outcome.traffic.as_json} if outcome.traffic else {}),
         "workers": outcome.workers,
         "machine": outcome.machine,
         "worker_machines": outcome.worker_machines,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from spectrum_workflows import display, storage
 from spectrum_workflows.credentials import hidden
+from spectrum_workflows.engine.federation import Federation, Member, is_federation
 from spectrum_workflows.errors import SiteError
 from spectrum_workflows.interrupts import (
     hearing_interrupts,
@@ -19,7 +22,9 @@ from spectrum_workflows.interrupts import (
 )
 from spectrum_workflows.sites.dashboard import dashboard_link, memory_of
 from spectrum_workflows.sites.deployment import Deployment
+from spectrum_workflows.sites.federated import outline, session_stores
 from spectrum_workflows.sites.profile import Batch, Existing, Gateway, Local, Site
+from spectrum_workflows.sites.profile_files import members_of
 from spectrum_workflows.sites.spooling import spools
 from spectrum_workflows.sites.watch import Watch, connected
 from spectrum_workflows.storage import Stores
@@ -42,6 +47,8 @@ class Place:
         ``None`` means a plain loop in this process.
     watch : Watch or None
         Looks after the workers; ``None`` where they are somebody else's.
+    members : tuple of Place
+        The sites of a federation; the engine takes it where it takes a client.
     """
 
     site: Site
@@ -49,11 +56,26 @@ class Place:
     results: str
     client: Client | None = None
     watch: Watch | None = None
+    members: tuple[Place, ...] = ()
 
     @property
     def stores(self) -> Stores:
         """Storage options per URL prefix."""
+        if self.site.federation is not None:
+            return session_stores(self.site, self.data)
         return self.site.stores
+
+    @property
+    def federation(self) -> Federation | None:
+        """The sites that compute together here, if they are several and connected."""
+        return self.client if is_federation(self.client) else None
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """The Dask clients: one, or those of the sites that are there."""
+        if (sites := self.federation) is not None:
+            return tuple(member.client for member in sites.alive if member.client is not None)
+        return (self.client,) if self.client is not None else ()
 
     @property
     def spools(self) -> tuple[str, ...]:
@@ -63,7 +85,7 @@ class Place:
     @property
     def workers(self) -> int:
         """Workers connected now; 0 without a cluster."""
-        return len(connected(self.client)) if self.client else 0
+        return sum(len(connected(client)) for client in self.clients)
 
     @property
     def error(self) -> SiteError | None:
@@ -73,7 +95,7 @@ class Place:
     @property
     def dashboard(self) -> str:
         """Address of the tasks for a browser; through jupyter-server-proxy where there is a hub."""
-        return dashboard_link(self.client) if self.client else ""
+        return ", ".join(dashboard_link(client) for client in self.clients)
 
     @property
     def metrics(self) -> str:
@@ -85,13 +107,15 @@ class Place:
 
     @property
     def _kind(self) -> str:
+        if self.site.federation is not None:
+            return f"federation of {', '.join(self.site.federation.sites)}"
         return self.site.cluster.kind if self.site.cluster else "serial"
 
     @property
     def _workers(self) -> str:
-        if self.client is None:
+        if not self.clients:
             return "this process, no workers"
-        number, memory = self.workers, memory_of(self.client)
+        number, memory = self.workers, sum(map(memory_of, self.clients))
         limit = f" of {memory / 1e9:.1f} GB together" if memory else ""
         return f"{number} worker{'s' * (number != 1)}{limit}"
 
@@ -116,6 +140,8 @@ class Place:
 
     def close(self) -> None:
         """Give the workers back; Dask has nothing to say about how they end."""
+        for member in self.members:
+            member.close()
         if self.watch is not None:
             from distributed.utils import silence_logging_cmgr
 
@@ -182,6 +208,20 @@ def connect_in_job(site: Site, folder: Path, *, data: str, results: str) -> Plac
 
 
 def _connected(site: Site, data: str, results: str, start: Callable[[Site], Deployment]) -> Place:
+    if site.federation is not None:
+        return _federated(site, data, results)
+    place = _begun(site, data, results, start)
+    try:
+        if place.watch is not None:
+            place.watch.await_first()
+    except BaseException:
+        place.close()
+        raise
+    return place
+
+
+def _begun(site: Site, data: str, results: str, start: Callable[[Site], Deployment]) -> Place:
+    """A place whose workers are on their way."""
     if site.cluster is None:
         return Place(site, data, results)
     from distributed.gc import disable_gc_diagnosis
@@ -194,12 +234,61 @@ def _connected(site: Site, data: str, results: str, start: Callable[[Site], Depl
             place = Place(site, data, results, watch.deployment.client, watch)
         disable_gc_diagnosis(force=True)  # a scheduler's here: Stop that meets it would be lost
         watch.start()
-        watch.await_first()
     except BaseException:
         if place is not None:
             place.close()
         raise
     return place
+
+
+def _federated(site: Site, data: str, results: str) -> Place:
+    """The sites of a federation; one that cannot be started is lost, as if it had died."""
+    begun: dict[str, Place] = {}
+    sites = outline(site, data)
+    try:
+        for name, own in members_of(site).items():
+            try:
+                begun[name] = _begun(own, own.data, own.results, _started)
+            except SiteError as error:
+                sites.lose(sites.member(name), error)
+        sites.members = tuple(_connected_to(member, begun) for member in sites.members)
+        place = Place(site, data, results, cast("Client", sites), members=tuple(begun.values()))
+        _await_any(sites, begun)
+    except BaseException:
+        for own_place in begun.values():
+            own_place.close()
+        raise
+    return place
+
+
+def _connected_to(member: Member, begun: Mapping[str, Place]) -> Member:
+    """A member of a federation with its client, if it could be started."""
+    place = begun.get(member.name)
+    if place is None:
+        return member
+    return replace(member, client=place.client, error=partial(_error, place))
+
+
+def _await_any(sites: Federation, begun: Mapping[str, Place]) -> None:
+    """Wait until one of the sites has workers; those of the others may come later.
+
+    Raises
+    ------
+    SiteError
+        All were given up.
+    """
+    while True:
+        for member in sites.alive:
+            place = begun[member.name]
+            if place.watch is None or place.watch.agreed:
+                return
+            if place.error is not None:
+                sites.lose(member, place.error)
+        time.sleep(0.1)
+
+
+def _error(place: Place) -> SiteError | None:
+    return place.error
 
 
 def _started(site: Site) -> Deployment:

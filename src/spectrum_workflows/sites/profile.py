@@ -261,6 +261,51 @@ class AccountingSpec(FrozenModel):
     """Project, group or virtual organisation that is charged."""
 
 
+SiteName = Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$", max_length=40)]
+
+Distance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+RESERVED = ("session", "elsewhere")
+"""Names of places that are no site: where a run is begun, and where no site is."""
+
+
+class Federation(FrozenModel):
+    """Several sites that compute one run together, each with its own cluster and stores."""
+
+    sites: dict[SiteName, str]
+    """The sites, by the names they have in this table: each a profile's name, or its file beside
+    this one.  The first is asked first for what several have."""
+    stores: dict[str, SiteName] = Field(default_factory=dict)
+    """URL prefixes, and the site at which each lies, besides the sites' own data roots; a name
+    that is not in ``sites`` is a place that only stores."""
+    distances: dict[SiteName, dict[SiteName, Distance]] = Field(default_factory=dict)
+    """How far it is from the stores of a site to the workers of another, in any unit: the cost of
+    a byte.  It holds for the way back, too, unless that is given; 1 where nothing is said."""
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        if len(self.sites) < 2:
+            raise ValueError("sites: name at least two, or use the profile of the one")
+        for name in (*self.sites, *self.stores.values()):
+            if name in RESERVED:
+                raise ValueError(f"{name!r} names no site: choose another name")
+        known = {*self.sites, *self.stores.values(), "elsewhere"}
+        pairs = [(a, b) for a, row in self.distances.items() for b in row]
+        for a, b in pairs:
+            for name in (a, b):
+                if name not in known:
+                    names = ", ".join(sorted(known))
+                    raise ValueError(f"distances: no site {name!r}; there are {names}")
+            if a == b:
+                raise ValueError(f"distances: within {a!r} it is 0 anyway; leave it out")
+        return self
+
+    @property
+    def pairs(self) -> dict[tuple[str, str], float]:
+        """The distances by pairs of names."""
+        return {(a, b): far for a, row in self.distances.items() for b, far in row.items()}
+
+
 class Site(FrozenModel):
     """A place to compute."""
 
@@ -277,6 +322,8 @@ class Site(FrozenModel):
         None
     )
     """How workers come about; if left out, everything runs in this process."""
+    federation: Federation | None = None
+    """Several sites instead of a cluster: one run over all of them."""
     workers: Workers = Workers()
     """How many, and how long to wait."""
     ledger: LedgerSpec = LedgerSpec()
@@ -313,6 +360,14 @@ class Site(FrozenModel):
         if self.software != Software() and not isinstance(self.cluster, Batch):
             kinds = " or ".join(f'"{kind}"' for kind in SYSTEMS)
             raise ValueError(f"[software] is for batch jobs: it needs [cluster] kind = {kinds}")
+        return self
+
+    @model_validator(mode="after")
+    def _sites_have_their_own(self) -> Site:
+        own = {"cluster": self.cluster is not None, "workers": self.workers != Workers()}
+        for name in (name for name in own if self.federation is not None and own[name]):
+            message = f"[{name}] stands in the profile of each site of a federation, not beside it"
+            raise ValueError(message)
         return self
 
     @property

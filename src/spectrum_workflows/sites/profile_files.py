@@ -60,7 +60,9 @@ def load_site(name: str | Path | None = None, *, changes: Mapping[str, Any] | No
         There is no such profile, or it is not valid.
     """
     resolved = resolve(name, changes=changes)
-    return parse(Site, resolved.table, where=f"site {resolved.name}")
+    site = parse(Site, resolved.table, where=f"site {resolved.name}")
+    members_of(site)  # now, if one of them is not valid
+    return site
 
 
 def resolve(
@@ -88,10 +90,53 @@ def resolve(
     _merge(table, asked, origins, ASKED, "")
     table = _expanded(table, f"site {path.stem}")
     refuse_secrets(table, f"site {path.stem}", guess=True)
+    if isinstance(table.get("federation"), dict):
+        _find_members(table, origins, path)
     for root in ("data", "results"):
         if isinstance(table.get(root), str):
             table[root] = os.path.expanduser(table[root])  # noqa: PTH111  URLs are no Paths
     return Resolved(path.stem, table, origins)
+
+
+def members_of(site: Site) -> dict[str, Site]:
+    """The profiles of the sites of a federation, by their names there; empty for another site.
+
+    Raises
+    ------
+    SpecError
+        One of them cannot be read, is not valid, or is itself a federation.
+    """
+    members = {}
+    for name, file in (site.federation.sites if site.federation else {}).items():
+        resolved = resolve(file)
+        if "federation" in resolved.table:
+            message = "a federation cannot be a site of another"
+            raise SpecError(message, f"federation.sites.{name} ({file})", "name its sites instead")
+        members[name] = parse(Site, resolved.table, where=f"site {resolved.name}")
+    return members
+
+
+def _find_members(table: dict[str, Any], origins: Mapping[str, str], path: Path) -> None:
+    """Put the files of a federation's sites in the place of their names.
+
+    The first one's data root is that of the federation, unless it has its own.
+    """
+    sites = table["federation"].get("sites")
+    if not isinstance(sites, dict):
+        table.setdefault("data", "")  # what is wrong is another key
+        return
+    for name, profile in sites.items():
+        if not isinstance(profile, str):
+            continue
+        origin = origins.get(f"federation.sites.{name}", ASKED)
+        beside = Path.cwd() if origin == ASKED else Path(origin).parent
+        file = beside / Path(profile).expanduser()
+        sites[name] = str(
+            file.resolve() if profile.endswith(".toml") else _find(profile, without=(path,))
+        )
+    for member in (Path(text) for text in sites.values() if isinstance(text, str)):
+        own = next((t["data"] for t in map(_read, _lineage(member)) if "data" in t), "")
+        table.setdefault("data", _expanded(own, f"site {member.stem}"))
 
 
 def site_names() -> dict[str, Path]:

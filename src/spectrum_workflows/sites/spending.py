@@ -14,8 +14,11 @@ from spectrum_workflows.accounting.readings import Reading, use_between, with_co
 from spectrum_workflows.accounting.telling import tell
 from spectrum_workflows.sites.asking import WITHIN, asked
 from spectrum_workflows.sites.profile import Batch, EnergySpec, Local
+from spectrum_workflows.sites.watch import connected
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from spectrum_workflows.domain import Metrics
     from spectrum_workflows.sites.place import Place
     from spectrum_workflows.sites.profile import Site
@@ -71,12 +74,14 @@ def begin(place: Place) -> Spending:
 def readings(place: Place) -> list[Reading]:
     """What this process and the workers of a place tell now; those that do not answer are left."""
     told = [tell()]
-    if place.client is not None:
-        told += asked(place.client, tell).values()
+    for client in place.clients:
+        told += asked(client, tell).values()
     each = [*{reading.process: reading for reading in told}.values()]
     jobs = sorted({one.job for one in each if one.job and one.joules is None})
-    if jobs and isinstance(cluster := place.site.cluster, Batch):
-        each = with_counters(each, cluster.system.consumed(jobs), PLUG_IN)
+    clusters = [own.site.cluster for own in place.members or (place,)]
+    for cluster in clusters:
+        if jobs and isinstance(cluster, Batch):
+            each = with_counters(each, cluster.system.consumed(jobs), PLUG_IN)
     return each
 
 
@@ -121,12 +126,14 @@ def _intensity(stated: EnergySpec) -> Intensity | None:
 
 def _processors(place: Place) -> int:
     """Threads of all workers; 1 for a plain loop."""
-    if place.client is None:
+    if not place.clients:
         return 1
+    return sum(map(_threads, place.clients))
+
+
+def _threads(client: Client) -> int:
     try:
-        threads: dict[str, int] = place.client.sync(
-            place.client.scheduler.ncores, callback_timeout=WITHIN
-        )
+        threads: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=WITHIN)
     except (TimeoutError, OSError):
-        return place.workers
+        return len(connected(client))
     return sum(threads.values())

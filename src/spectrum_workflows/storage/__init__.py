@@ -27,11 +27,10 @@ from spectrum_workflows.storage.reading import (
     size_below,
 )
 from spectrum_workflows.storage.retry import persist
+from spectrum_workflows.storage.roots import below, data_roots, join
 from spectrum_workflows.storage.stamps import stamp, stamp_below, stamps_of
 from spectrum_workflows.storage.urls import (
-    below,
     is_local,
-    join,
     local_path,
     same_place,
     shown,
@@ -53,6 +52,7 @@ __all__ = [
     "count",
     "count_stores",
     "current_stores",
+    "data_roots",
     "exists",
     "files_below",
     "filesystem_options",

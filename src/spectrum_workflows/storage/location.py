@@ -85,8 +85,9 @@ class Location:
 
 
 def location_of(url: str | Location) -> Location:
-    """A URL with the options in force here; a location as it is."""
+    """A URL with the options in force here, or what is nearer; a location as it is."""
     if isinstance(url, Location):
         return url
+    url = current_stores().nearest(url)
     options = current_stores().for_url(absolute(url))
     return Location(url, scheme_of(url), tuple(options.items()))

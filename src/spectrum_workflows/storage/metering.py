@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter as Sums
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from spectrum_workflows.storage.options import current_stores
 from spectrum_workflows.storage.urls import is_local, shown
 
 LOCAL, UNKNOWN = "local files", "unknown store"
@@ -17,12 +19,15 @@ class Counter:
     """Bytes read while it was the innermost counter of its thread.
 
     ``copies`` are the roots of copies that were read in place of what was planned;
-    ``by_store`` has the bytes of each store, which sum up to ``bytes_read``.
+    ``by_store`` has the bytes of each store, which sum up to ``bytes_read``; ``between``, where
+    several sites compute together, those that are counted here by the site where they lay and
+    the one that read them.
     """
 
     bytes_read: int = 0
     by_store: dict[str, int] = field(default_factory=dict)
     copies: set[str] = field(default_factory=set)
+    between: Sums[tuple[str, str]] = field(default_factory=Sums)
 
 
 @dataclass
@@ -46,6 +51,7 @@ def metering() -> Iterator[Counter]:
         if before is not None:
             count_stores(counter.by_store.items())
             before.copies |= counter.copies
+            before.between += counter.between
 
 
 @contextmanager
@@ -75,7 +81,11 @@ def store_of(url: str) -> str:
 
 def count(nbytes: int, url: str = "") -> None:
     """Report bytes that were read, and where; for readers that do not read through `storage`."""
-    count_stores([(store_of(url or _local.url), nbytes)])
+    url = url or _local.url
+    count_stores([(store_of(url), nbytes)])
+    stores = current_stores()
+    if stores.here and url and _local.counter is not None:
+        _local.counter.between[stores.site_of(stores.nearest(url)), stores.here] += nbytes
 
 
 def count_stores(stores: Iterable[tuple[str, int]]) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 
 from spectrum_workflows.ambient import Ambient
 
+ELSEWHERE = "elsewhere"
+"""What the site of a store is called that lies at none of those that compute together."""
+
 
 @dataclass(frozen=True)
 class Stores:
@@ -24,11 +27,42 @@ class Stores:
         catalogued data are tried.
     copies : tuple of tuple of str
         Roots below which the same files lie, the most wanted first.
+    roots : tuple of str
+        Data roots below which a name is looked up, of several sites that compute together; the
+        first stands for all.
+    sites : tuple of (str, str)
+        URL prefixes, and the site at which each lies, of such sites.
+    here : str
+        The site of these that reads; empty where bytes are not accounted for by site.
+    nearer : tuple of (str, str)
+        URL prefixes, and what is read here in the place of each: the same content, nearer.
     """
 
     options: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     replicas: tuple[str, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
+    roots: tuple[str, ...] = ()
+    sites: tuple[tuple[str, str], ...] = ()
+    here: str = ""
+    nearer: tuple[tuple[str, str], ...] = ()
+
+    def nearest(self, url: str) -> str:
+        """What is read here for a URL: itself, or the same content nearer."""
+        for prefix, instead in self.nearer:
+            if _below(url, prefix):
+                return instead + url.removeprefix(prefix)
+        return url
+
+    def sites_of(self, url: str) -> tuple[str, ...]:
+        """The sites at which a URL lies: several where they share a file system."""
+        fits = [(len(prefix), site) for prefix, site in self.sites if _below(url, prefix)]
+        longest = max((length for length, _ in fits), default=0)
+        return tuple(site for length, site in fits if length == longest) or (ELSEWHERE,)
+
+    def site_of(self, url: str) -> str:
+        """The site at which a URL lies; this one, if it is at several."""
+        sites = self.sites_of(url)
+        return self.here if self.here in sites else sites[0]
 
     def copies_of(self, url: str) -> list[tuple[str, str]]:
         """Copies of a file, itself first: root and URL; empty where there is no other.

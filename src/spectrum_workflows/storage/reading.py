@@ -118,7 +118,7 @@ def read_ranges(url: str | Location, ranges: Sequence[tuple[int, int]]) -> list[
     """
     place = location_of(url)
     if place.is_local:
-        return persist(place, lambda _, path: _local_ranges(path, ranges))
+        return persist(place, lambda _, path: _local_ranges(place.url, path, ranges))
     spans = joined(ranges)
     got: dict[tuple[int, int], bytes] = {}
 
@@ -213,7 +213,7 @@ def _answers(fs: Any, path: str, spans: list[tuple[int, int]], at_a_time: int) -
     return answers
 
 
-def _local_ranges(path: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+def _local_ranges(url: str, path: str, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
     views = []
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as fsspec does
         for start, stop in ranges:
@@ -221,7 +221,7 @@ def _local_ranges(path: str, ranges: Sequence[tuple[int, int]]) -> list[memoryvi
             data = file.read(stop - start)
             if len(data) < stop - start:
                 raise TruncatedError(f"{path} is shorter than it was")
-            count(len(data), path)
+            count(len(data), url)
             views.append(memoryview(data))
     return views
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from spectrum_workflows.credentials import found_in
 from spectrum_workflows.errors import DataError, StoreError
+from spectrum_workflows.storage.options import current_stores
 
 _USER = re.compile(r"(?<=:)//[^/@]*@")
 """User, and perhaps password, before the host of a URL."""
@@ -23,8 +24,8 @@ def scheme_of(url: str) -> str:
 
 
 def is_local(url: str) -> bool:
-    """Whether the URL is a path of this machine's file systems."""
-    return scheme_of(url) in ("file", "local")
+    """Whether the URL is a path of this machine's file systems, or is read from one here."""
+    return scheme_of(current_stores().nearest(url)) in ("file", "local")
 
 
 def join(root: str, name: str) -> str:
@@ -160,4 +161,5 @@ def local_path(url: str) -> Path:
             shown(url),
             "convert it to Zarr or stage it",
         )
+    url = current_stores().nearest(url)
     return Path(url.partition("://")[2] if "://" in url else url).expanduser()

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 from spectrum_workflows import catalogue, storage
 from spectrum_workflows.domain import Failure, OnError
-from spectrum_workflows.errors import AccessError, DataNotFoundError, SpecError, StoreError
+from spectrum_workflows.errors import (
+    AccessError,
+    DataNotFoundError,
+    SpecError,
+    SpectrumError,
+    StoreError,
+)
 from spectrum_workflows.hep.plan import patterns
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.eras import era_samples
@@ -215,5 +221,17 @@ def _located(name: str, data: str) -> list[catalogue.Located]:
             return places
     except (AccessError, StoreError):
         pass
-    root = patterns.root_of(pattern.url, name)
-    return [catalogue.Located(url) for url in patterns.matching_files(pattern.url, root)]
+    files: dict[str, str] = {}
+    errors: list[SpectrumError] = []
+    for root in storage.data_roots(data):
+        url = storage.below(root, name)
+        own = patterns.root_of(url, name)
+        try:
+            urls = patterns.matching_files(url, own)
+        except (DataNotFoundError, AccessError, StoreError) as error:
+            errors.append(error)
+            continue
+        files = {**{url.removeprefix(own): url for url in urls}, **files}
+    if not files:
+        raise errors[0]
+    return [catalogue.Located(files[below]) for below in sorted(files)]

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Chunk, Observation
 
 
+STRIPS_NEED_ONE = "workers exchange strips of the uv plane, which needs one scheduler"
+"""Why strips are imaged at one site, where several could compute."""
+
 FINEST = 12.0
 """A pixel is at least this part of half the finest fringe: 24 across a beam show nothing more."""
 
@@ -177,6 +180,7 @@ def of_fields(plans: Sequence[ImagingPlan]) -> ImagingPlan:
         published=tuple(dict.fromkeys(url for plan in plans for url in plan.published)),
         stages=tuple(stage for plan in plans for stage in plan.stages),
         method=f"{len(plans)} fields; {plans[0].method}",
+        one_site=next((plan.one_site for plan in plans if plan.one_site), ""),
         observations=tuple(plan.observation for plan in plans),
         groups=tuple(
             replace(group, field=plan.observation.field, called=name)
@@ -227,6 +231,7 @@ def plan_planes(
         published=(observation.url,) if observation.portable else (),
         stages=tuple(stages),
         method=_method(layouts[0]),
+        one_site=STRIPS_NEED_ONE if any(layouts) else "",
         observations=(observation,),
         groups=tuple(map(PlaneGroup, groups, layouts)),
         data_bytes=storage.size_below(observation.url),

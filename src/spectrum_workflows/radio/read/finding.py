@@ -23,9 +23,10 @@ SUFFIXES = (MADE, ".zarr")
 
 def inputs(spec: RadioSpec, data: str) -> list[str]:
     """The set the spec names: what is there, a Measurement Set first, else what would be made."""
-    stem = catalogue.stems(spec.data_set, data)[0]
+    stems = catalogue.stems(spec.data_set, data)[: len(storage.data_roots(data))]
     made = f".{spec.synthetic.format}" if spec.synthetic else MADE
-    return [_locate(stem, reversed(formats.READERS)) or _called(stem, made)]
+    places = (_locate(stem, reversed(formats.READERS)) for stem in stems)
+    return [next(filter(None, places), None) or _called(stems[0], made)]
 
 
 def find(spec: RadioSpec, data: str) -> str:
@@ -39,12 +40,15 @@ def find(spec: RadioSpec, data: str) -> str:
         There is only a Zarr set whose conversion was not finished, only a
         remote Measurement Set, or a folder that is no set.
     """
-    stem, *replicas = catalogue.stems(spec.data_set, data)
-    if url := _locate(stem, formats.READERS):
-        return url
-    for replica in replicas:
-        with suppress(AccessError, StoreError):  # the next one may answer
-            if url := _locate(replica, (reader for reader in formats.READERS if reader.remote)):
+    stem, *others = catalogue.stems(spec.data_set, data)
+    roots = len(storage.data_roots(data))
+    with suppress(*([AccessError, StoreError] if roots > 1 else [])):  # the next one may answer
+        if url := _locate(stem, formats.READERS):
+            return url
+    remote = [reader for reader in formats.READERS if reader.remote]
+    for number, other in enumerate(others, 1):
+        with suppress(AccessError, StoreError):
+            if url := _locate(other, formats.READERS if number < roots else remote):
                 return url
     raise _missing(stem)
 

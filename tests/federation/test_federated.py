@@ -1,0 +1,192 @@
+"""One reduction over two sites: the same bits, bytes where they lie, and a site that dies."""
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lying import SITES, Lying, a_client, add, fails_at_three, halves, slow, striped, waves
+
+from spectrum_workflows import storage
+from spectrum_workflows.engine import Reduction, Run, Shuffle, each, merged
+from spectrum_workflows.engine.federation import Federation, Member
+from spectrum_workflows.errors import DataError, SiteError
+from spectrum_workflows.storage import Stores
+
+
+def alone(items, fn=waves, *shared, fan_in=4):
+    return merged(each(fn, items, *shared), add, fan_in=fan_in)[0]
+
+
+def over(federation, items, fn=waves, *shared, fan_in=4, **options):
+    parts = each(fn, items, *shared, client=federation, **options)
+    return merged(parts, add, fan_in=fan_in)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 16, 33, 100])
+@pytest.mark.parametrize("lying", [halves, striped])
+@pytest.mark.parametrize("fan_in", [2, 8])
+def test_the_same_bits_as_a_plain_loop(federation, lying, count, fan_in):
+    value, _ = over(federation, lying(count), fan_in=fan_in)
+    assert value.tobytes() == alone(lying(count), fan_in=fan_in).tobytes()
+
+
+def test_the_order_of_the_sum_shows():
+    items = halves(40)
+    assert alone(items).tobytes() != alone(items[::-1]).tobytes()
+
+
+def test_nothing_is_read_from_another_site(federation):
+    _, metrics = over(federation, striped(40))
+    assert metrics.between["a", "a"] == metrics.between["b", "b"] == 200
+    assert ("a", "b") not in metrics.between
+    assert ("b", "a") not in metrics.between
+    assert metrics.bytes_read == 400
+
+
+def test_values_that_travel_are_accounted_for(federation):
+    _, two = over(federation, halves(32))
+    _, many = over(federation, striped(32))
+    one_value = two.between["a", "session"]
+    assert two.between["b", "session"] == one_value
+    assert many.between["a", "session"] == 16 * one_value
+
+
+def test_shared_values_reach_both_sites(federation):
+    large = np.linspace(1.0, 2.0, 7)
+    value, metrics = over(federation, halves(20), waves, large)
+    assert value.tobytes() == alone(halves(20), waves, large).tobytes()
+    assert metrics.between["session", "a"] == metrics.between["session", "b"] == large.nbytes
+
+
+def test_nothing_to_do(federation):
+    assert over(federation, [])[0] is None
+
+
+def test_an_error_ends_the_run_as_it_is(federation):
+    with pytest.raises(DataError, match="three is not"):
+        over(federation, halves(20), fails_at_three)
+
+
+def test_failures_are_kept(federation):
+    value, metrics = over(federation, halves(20), fails_at_three, on_error="keep")
+    [failure] = metrics.failures
+    assert failure.where == "item 3"
+    expected = merged(each(fails_at_three, halves(20), on_error="keep"), add, fan_in=4)[0]
+    assert value.tobytes() == expected.tobytes()
+
+
+def test_progress_never_goes_back_and_comes_to_the_end(federation):
+    seen = []
+    run = Run(tuple(striped(50)), federation, "raise", lambda *now: seen.append(now), "test", 4)
+    run.over("sum", Reduction(waves, add))
+    numbers = [done for _, done, _ in seen]
+    assert numbers == sorted(numbers)
+    assert seen[-1] == ("sum", 50, 50)
+    assert run.metrics.between["a", "a"] == 250
+
+
+def test_a_serial_site_is_a_site():
+    members = [Member(n, None, Stores(sites=SITES, here=n)) for n in "ab"]
+    value, metrics = over(Federation(tuple(members)), striped(30))
+    assert value.tobytes() == alone(striped(30)).tobytes()
+    assert metrics.between == {("a", "a"): 150, ("b", "b"): 150}
+
+
+def test_a_site_that_dies_leaves_its_work_to_the_other(tmp_path: Path, clients):
+    items = halves(60)
+    with a_client() as doomed:
+        members = (
+            Member("a", clients["a"], Stores(sites=SITES, here="a")),
+            Member("b", doomed, Stores(sites=SITES, here="b")),
+        )
+        federation = Federation(members)
+
+        def kill() -> None:
+            while not (tmp_path / "b").exists():
+                time.sleep(0.01)
+            time.sleep(0.1)
+            doomed.cluster.close()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        value, metrics = over(federation, items, slow, str(tmp_path))
+        killer.join()
+    assert value.tobytes() == alone(items).tobytes()
+    assert list(federation.lost) == ["b"]
+    assert any("site b was lost" in line and "a took over" in line for line in metrics.warnings)
+    computed = (tmp_path / "a").read_text().split()
+    assert {*map(str, range(32, 60))} <= {*computed}, "of which nothing had been given"
+    assert metrics.between["b", "a"] + metrics.between.get(("b", "b"), 0) == 300
+
+
+def test_a_site_whose_workers_were_given_up_before_is_lost_at_once(federation):
+    gone = replace(federation.members[1], error=lambda: SiteError("no worker for 3 s"))
+    federation = Federation((federation.members[0], gone))
+    value, metrics = over(federation, halves(20))
+    assert value.tobytes() == alone(halves(20)).tobytes()
+    assert "no worker for 3 s" in metrics.warnings[0]
+
+
+def test_all_sites_lost_is_an_error_with_every_reason(federation):
+    gone = [replace(m, error=lambda m=m: SiteError(f"{m.name} burnt")) for m in federation.members]
+    with pytest.raises(SiteError, match="all sites.*burnt.*burnt"):
+        over(Federation(tuple(gone)), halves(20))
+
+
+def pieces(item: Lying, number: int):
+    value = waves(item)
+    return [value[k : k + 1] for k in range(number)]
+
+
+def join(_k, some):
+    return np.concatenate(some)
+
+
+def doubled(item: Lying, block):
+    return block * 2 + item.n
+
+
+def test_a_shuffle_takes_the_site_with_most_bytes_and_stays_there(federation):
+    items = tuple(Lying(n, "b" if n < 7 else "a") for n in range(10))
+    run = Run(items, federation, "raise", lambda *_: None, "test", 4)
+    values = run.shuffle("cut", Shuffle(pieces, join, 3), 3)
+    assert values.client is federation.members[1].client
+    assert run.metrics.between["a", "b"] == 30
+    assert run.metrics.between["b", "b"] == 70
+    plain = Run(items, None, "raise", lambda *_: None, "test", 4)
+    expected = plain.shuffle("cut", Shuffle(pieces, join, 3), 3)
+    blocks = [Lying(n, "x") for n in range(3)]
+    total = run.reduce("sum", Reduction(doubled, add), blocks, values)
+    assert (
+        total.tobytes() == plain.reduce("sum", Reduction(doubled, add), blocks, expected).tobytes()
+    )
+    values.close()
+
+
+def test_values_lost_with_their_site_say_so(federation):
+    items = tuple(Lying(n, "b") for n in range(10))
+    with a_client() as doomed:
+        other = replace(federation.members[1], client=doomed)
+        sites = Federation((federation.members[0], other))
+        run = Run(items, sites, "raise", lambda *_: None, "test", 4)
+        values = run.shuffle("cut", Shuffle(pieces, join, 3), 3)
+        assert values.client is doomed
+        doomed.close()
+    with pytest.raises(SiteError):
+        run.reduce("sum", Reduction(doubled, add), [Lying(n, "x") for n in range(3)], values)
+    assert sites.interrupted == 1
+    assert [m.name for m in sites.alive] == ["a"]
+
+
+def test_stores_tell_the_nearer_copy_and_the_site():
+    stores = Stores(sites=(("s3://x", "a"), ("s3://x/deep", "b")), nearer=(("s3://x/f", "/d/f"),))
+    assert stores.site_of("s3://x/deep/1") == "b"
+    assert stores.site_of("s3://xy/deep/1") == "elsewhere"
+    assert stores.nearest("s3://x/f") == "/d/f"
+    assert stores.nearest("s3://x/f2") == "s3://x/f2"
+    with storage.using(stores):
+        assert storage.is_local("s3://x/f")
+        assert str(storage.local_path("s3://x/f")) == "/d/f"
