@@ -10,7 +10,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
+
+sys.path.insert(0, str(Path(__file__).parent))
+from browsing import WIDTHS, browsing, is_wide, opened
 
 pytest.importorskip("sphinx", reason="the site's packages are not installed: make docs")
 
@@ -21,9 +24,6 @@ NEEDED = (
     "tests/public_surface.txt",
 )
 LOOKED_AT = ("index", "start/hep", "guide/imaging", "engine/tree", "generated/api", "keys/radio")
-WIDTHS = (1280, 400)
-LEFT = "net::ERR_ABORTED"  # the page was left before this was there
-BROWSER = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 
 pytestmark = [pytest.mark.xdist_group("docs"), pytest.mark.timeout(600)]
 
@@ -63,20 +63,8 @@ def address(site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(program: Callable[[str], str]) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program("chromium"), args=[*BROWSER])
+    with browsing(program("chromium")) as chromium:
         yield chromium
-        chromium.close()
-
-
-def opened(browser: Browser, width: int) -> tuple[Page, list[str]]:
-    """A page, and what goes wrong on it: console errors, failed or outside requests."""
-    page, wrong = browser.new_page(viewport={"width": width, "height": 900}), []
-    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("requestfailed", lambda r: None if r.failure == LEFT else wrong.append(r.url))
-    page.on("request", lambda r: None if "//127.0.0.1:" in r.url else wrong.append(r.url))
-    return page, wrong
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -90,9 +78,8 @@ def test_every_page_opens_without_an_error_and_fits(
             continue
         name = str(file.relative_to(site))
         page.goto(address + name)
-        size = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        if size[0] > size[1]:
-            wide.append(f"{name}: {size[0]} pixels wide")
+        if size := is_wide(page):
+            wide.append(f"{name}: {size}")
         if (title := name.removesuffix(".html")) in LOOKED_AT:
             page.screenshot(path=tmp_path / f"{title.replace('/', '-')}-{width}.png")
     page.close()
