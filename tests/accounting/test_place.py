@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from distributed import Client
@@ -10,6 +10,7 @@ from distributed import Client
 from spectrum_workflows.accounting.power import DEFAULT
 from spectrum_workflows.accounting.telling import JOB, JOB_AD, job_of
 from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine.federation import Federation, Member
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.sites import Place, load_site
 from spectrum_workflows.sites.batch.slurm.energy import consumed, joules_by_job
@@ -17,6 +18,7 @@ from spectrum_workflows.sites.batch.systems import SYSTEMS
 from spectrum_workflows.sites.profile import Site
 from spectrum_workflows.sites.spending import begin, readings, terms_of
 from spectrum_workflows.specs import parse
+from spectrum_workflows.storage import Stores
 
 
 def site(**energy: Any) -> Site:
@@ -38,6 +40,23 @@ def test_workers_and_session_of_one_machine_are_one_node(
     assert (accounts.cpu_seconds, accounts.seconds, accounts.memory) == (60.0, 30.0, 9)
     if accounts.energy.method == "modelled":  # no counter on this machine
         assert accounts.energy.joules == pytest.approx(600.0)
+
+
+def test_several_sites_have_a_core_and_a_building_each(dask_client: Client) -> None:
+    first = site(watts_per_core=10.0, watts_source="a", pue=1.2)
+    second = site(watts_per_core=20.0, watts_source="b", pue=1.2)
+    members = (Place(first, ".", ".", dask_client), Place(second, ".", "."))
+    several = Federation((Member("a", dask_client, Stores()), Member("b", None, Stores())))
+    for own, least, most in ((site(), 10.0, 20.0), (second, 20.0, 20.0)):
+        place = Place(own, ".", ".", cast("Client", several), members=members)
+        spending = begin(place)
+        dask_client.submit(sum, range(1_000_000), pure=False).result()
+        accounts = spending.end(Metrics(), cpu_seconds=100.0, seconds=30.0)
+        assert accounts.pue == 1.2
+        if accounts.energy.method == "modelled":  # no counter on this machine
+            watts = accounts.energy.joules / 100.0 / 1.2
+            assert least * (1 - 1e-9) <= watts <= most * (1 + 1e-9)
+            assert watts != pytest.approx(20.0) or least == most
 
 
 def test_a_plain_loop_is_one_process() -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from spectrum_workflows.accounting import Intensity, Power
-from spectrum_workflows.accounting.accounts import Terms, accounts_of
+from spectrum_workflows.accounting.accounts import Terms, accounts_of, mean_terms
 from spectrum_workflows.accounting.here import busy_seconds, reading_here
-from spectrum_workflows.accounting.readings import Reading, use_between, with_counters
+from spectrum_workflows.accounting.readings import Reading, Use, use_between, with_counters
 
 TERMS = Terms(Power(10.0, 5.0, 20.0, "table"))
 
@@ -148,3 +148,29 @@ def test_this_process_tells_of_itself() -> None:
 def test_idle_and_waiting_time_and_guests_are_not_busy() -> None:
     assert busy_seconds("cpu  100 10 50 900 20 5 5 30 70 7\ncpu0 1 2\n", 100) == 2.0
     assert busy_seconds("", 100) == 0.0
+
+
+def site(watts: float, pue: float | None, grams: float | None, name: str) -> Terms:
+    """What one of several sites says."""
+    stated = None if grams is None else Intensity(grams, f"grid {name}", "2026")
+    return Terms(Power(watts, watts / 2, watts * 2, "table"), pue, stated, name)
+
+
+def test_the_energy_of_several_sites_is_the_sum_of_theirs() -> None:
+    parts = [(site(10.0, 1.1, 50.0, "A"), 3600.0), (site(5.0, 1.5, 400.0, "B"), 7200.0)]
+    together = accounts_of(Use(2), mean_terms(parts), cpu_seconds=10_800.0, seconds=1.0)
+    alone = [accounts_of(Use(1), terms, cpu_seconds=s, seconds=1.0) for terms, s in parts]
+    assert together.energy.joules == pytest.approx(sum(one.energy.joules for one in alone))
+    assert together.carbon is not None
+    grams = [one.carbon.grams for one in alone if one.carbon]
+    assert together.carbon.grams == pytest.approx(sum(grams))
+    # by hand: 10 Wh × 1.1 × 50 g/kWh, and 10 Wh × 1.5 × 400 g/kWh
+    assert grams == pytest.approx([0.55, 6.0])
+    assert together.carbon.intensity.source == "grid A; grid B"
+    assert (together.energy.source, together.site) == ("table", "A; B")
+
+
+def test_of_sites_that_do_not_all_state_it_there_is_no_carbon() -> None:
+    parts = [(site(10.0, 1.1, 50.0, "A"), 1.0), (site(5.0, None, None, "B"), 1.0)]
+    terms = mean_terms(parts)
+    assert (terms.pue, terms.intensity, terms.power.watts) == (None, None, 7.5)

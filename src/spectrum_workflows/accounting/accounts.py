@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
+from operator import mul
 from typing import Any
 
 from spectrum_workflows.accounting.energy import (
@@ -45,6 +47,45 @@ class Terms:
     intensity: Intensity | None = None
     site: str = ""
     project: str = ""
+
+
+def mean_terms(parts: Sequence[tuple[Terms, float]]) -> Terms:
+    """What several sites say together of a run that computed at each of them.
+
+    A PUE or an intensity is told where each of them states one: as much energy follows from the
+    mean as from the parts.
+
+    Parameters
+    ----------
+    parts : sequence of (Terms, float)
+        Of each site, with the CPU seconds there; some of them more than 0.
+    """
+    seconds = sum(spent for _, spent in parts)
+    joules = [spent * terms.power.watts for terms, spent in parts]
+    pues = [terms.pue for terms, _ in parts if terms.pue is not None]
+    stated = [terms.intensity for terms, _ in parts if terms.intensity is not None]
+    pue = fsum(map(mul, joules, pues)) / fsum(joules) if len(pues) == len(parts) else None
+    intensity = None
+    if len(stated) == len(parts):
+        taken = list(map(mul, joules, pues)) if pue is not None else joules
+        intensity = Intensity(
+            fsum(map(mul, taken, (one.grams_per_kwh for one in stated))) / fsum(taken),
+            _each_once(one.source for one in stated),
+            _each_once(one.date for one in stated),
+        )
+    powers = [terms.power for terms, _ in parts]
+    watts, low, high = (
+        fsum(getattr(power, name) * spent for power, (_, spent) in zip(powers, parts, strict=True))
+        / seconds
+        for name in ("watts", "low", "high")
+    )
+    return Terms(
+        Power(watts, low, high, _each_once(power.source for power in powers)),
+        pue,
+        intensity,
+        _each_once(terms.site for terms, _ in parts),
+        _each_once(terms.project for terms, _ in parts),
+    )
 
 
 @dataclass(frozen=True)
@@ -298,6 +339,10 @@ def in_words(energy: Energy) -> str:
 def _told(energy: Energy, carbon: Carbon | None) -> str:
     text = in_words(energy)
     return text if carbon is None else f"{text}; {_grams(carbon.grams)} CO2e"
+
+
+def _each_once(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(filter(None, texts)))
 
 
 def _grams(grams: float) -> str:

@@ -39,6 +39,8 @@ class Reading:
         Number of the batch job that the process is in; empty where there is none.
     processor : Processor or None
         Of the node.
+    site : int or None
+        Which of several sites that compute together it is from; ``None`` for the session.
     """
 
     node: str
@@ -51,6 +53,7 @@ class Reading:
     source: str = RAPL
     job: str = ""
     processor: Processor | None = None
+    site: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.accounting.accounts import Accounts, Terms, accounts_of
+from spectrum_workflows.accounting.accounts import Accounts, Terms, accounts_of, mean_terms
 from spectrum_workflows.accounting.energy import Intensity, Power, per_core
 from spectrum_workflows.accounting.power import DEFAULT, Processor, mean_power
 from spectrum_workflows.accounting.processors import design_powers
-from spectrum_workflows.accounting.readings import Reading, use_between, with_counters
+from spectrum_workflows.accounting.readings import Reading, Use, use_between, with_counters
 from spectrum_workflows.accounting.telling import tell
 from spectrum_workflows.sites.asking import WITHIN, asked
 from spectrum_workflows.sites.profile import Batch, EnergySpec, Local
@@ -53,10 +53,11 @@ class Spending:
         cpu_seconds, seconds : float
             CPU time of all tasks and of the driver, and wall time.
         """
-        use = use_between(self.readings, readings(self.place))
+        now = readings(self.place)
+        use = use_between(self.readings, now)
         return accounts_of(
             use,
-            terms_of(self.place.site, use.processors),
+            self._terms(now, use),
             cpu_seconds=cpu_seconds,
             seconds=seconds,
             processors=self.processors,
@@ -64,6 +65,30 @@ class Spending:
             stores=metrics.stores,
             stages=metrics.stages,
         )
+
+    def _terms(self, now: Sequence[Reading], use: Use) -> Terms:
+        """What the site says; of several, the mean by what was computed at each of them.
+
+        What the profile of a federation says holds for all.  Sites that compute in this process
+        have its CPU time together.
+        """
+        whole, parts = terms_of(self.place.site, use.processors), []
+        if self.place.site.energy != EnergySpec():
+            return whole
+        for number, own in enumerate(self.place.members):
+            at = None if own.client is None else number
+            there = use_between(_at(at, self.readings), _at(at, now))
+            if spent := sum(seconds for _, seconds in there.processors):
+                parts.append((terms_of(own.site, there.processors), spent))
+        if not parts:
+            return whole
+        mean = mean_terms(parts)
+        site, project = whole.site or mean.site, whole.project or mean.project
+        return replace(mean, site=site, project=project)
+
+
+def _at(number: int | None, readings: Iterable[Reading]) -> list[Reading]:
+    return [reading for reading in readings if reading.site == number]
 
 
 def begin(place: Place) -> Spending:
@@ -74,8 +99,9 @@ def begin(place: Place) -> Spending:
 def readings(place: Place) -> list[Reading]:
     """What this process and the workers of a place tell now; those that do not answer are left."""
     told = [tell()]
-    for client in place.clients:
-        told += asked(client, tell).values()
+    for number, own in enumerate(place.members or (place,)):
+        if own.client in place.clients:
+            told += (replace(one, site=number) for one in asked(own.client, tell).values())
     each = [*{reading.process: reading for reading in told}.values()]
     jobs = sorted({one.job for one in each if one.job and one.joules is None})
     clusters = [own.site.cluster for own in place.members or (place,)]
