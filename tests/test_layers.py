@@ -43,6 +43,7 @@ LAYERS = {
     "words": (
         *(
             "ambient",
+            "budget",
             "credentials",
             "display",
             "doctor",
@@ -65,6 +66,7 @@ LAYERS = {
             "stages",
             "traffic",
             "unattended.states",
+            "violations",
             "*.types",
             "*.types.*",
             "*.spec",
@@ -179,6 +181,7 @@ LAYERS = {
         "cli.*",
         "progress",
         "testing",
+        *("pilot", "policy", "policy.*"),
         *("unattended", "unattended.*"),
         *("blueprint.reading", "projection.projecting", "use_cases.reading"),
         "proof",

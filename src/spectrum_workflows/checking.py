@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from spectrum_workflows import display, domain, engine, storage
+from spectrum_workflows import budget as budgets
+from spectrum_workflows import display, domain, engine, policy, storage
 from spectrum_workflows.accounting.accounts import Planned, planned
+from spectrum_workflows.budget import Budget
 from spectrum_workflows.code_identity import science_code
-from spectrum_workflows.domain import Domain, Plan
-from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.domain import Domain, OnError, Plan
+from spectrum_workflows.errors import PolicyError, SpectrumError
 from spectrum_workflows.federating import know_inputs, lines_of, planned_traffic
+from spectrum_workflows.policy.forecasting import budget_of, workers_of
 from spectrum_workflows.resuming import KNOWN, ledger_of
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.calibration import costs_of, save_costs
-from spectrum_workflows.sites.federated import asked_threads, outline
-from spectrum_workflows.sites.profile_files import members_of
+from spectrum_workflows.sites.federated import outline
 from spectrum_workflows.sites.spending import terms_of
 from spectrum_workflows.stages import Stage
 from spectrum_workflows.traffic import Traffic
@@ -45,6 +46,12 @@ class Check:
         CPU time, energy and carbon by a model; ``None`` where the CPU time is not known.
     traffic : Traffic or None
         What one pass over the data moves between sites, where several compute together.
+    budget : tuple of Amount
+        What the run will take, and what is allowed.
+    rules : tuple of Rule
+        What the site states.
+    violations : tuple of Violation
+        Rules that the run breaks: it would be refused.
     """
 
     name: str
@@ -55,6 +62,9 @@ class Check:
     reused: tuple[str, ...] = ()
     planned: Planned | None = None
     traffic: Traffic | None = None
+    budget: Budget = ()
+    rules: tuple[policy.Rule, ...] = ()
+    violations: tuple[policy.Violation, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -77,6 +87,9 @@ class Check:
                 for stage in self.stages
             ],
             **({"traffic": self.traffic.as_json} if self.traffic else {}),
+            "budget": budgets.as_table(self.budget),
+            "rules": [vars(rule) for rule in self.rules],
+            "violations": [violation.table for violation in self.violations],
         }
 
     def wall(self, stage: Stage) -> float:
@@ -99,7 +112,7 @@ class Check:
             lines.append(f"  energy              {self.planned.line}")
         lines += [f"  sites               {line}" for line in self._moved]
         warnings = [f"  warning: {w}" for w in plan.warnings]
-        return "\n".join([*lines, *self._table(), *warnings])
+        return "\n".join([*lines, *self._table(), *self._allowances(), *warnings])
 
     def __repr__(self) -> str:
         return f"<Check of {self.name}: {self.plan!r}>"
@@ -133,7 +146,8 @@ class Check:
             for stage in self.stages
         ]
         table = display.grid(head, stages) if stages else ""
-        return display.card(f"check of {self.name}", rows, notes=plan.warnings, table=table)
+        notes = (*(f"violation: {line}" for line in self.violations), *plan.warnings)
+        return display.card(f"check of {self.name}", rows, notes=notes, table=table)
 
     @property
     def _moved(self) -> list[str]:
@@ -147,6 +161,20 @@ class Check:
             return ""
         part = plan.bytes_to_read / plan.data_bytes
         return f" ({part:.0%} of the data set's {display.megabytes(plan.data_bytes)})"
+
+    def _allowances(self) -> list[str]:
+        """The budget, a line per amount, and the rules that are broken; none without rules."""
+        if not self.rules and not self.violations:
+            return []
+        head = f"  {'budget':14}{'planned':>14}{'at most':>14}{'allowed':>14}   from"
+        lines = [head] if self.budget else []
+        for one in self.budget:
+            numbers = (one.planned, one.at_most, one.allowed)
+            texts = [budgets.words(n, one.unit) for n in numbers]
+            texts[2] = texts[2] if one.allowed is not None else "no limit"
+            cells = "".join(f"{text:>14}" for text in texts)
+            lines.append(f"  {one.quantity:14}{cells}   {one.basis}")
+        return lines + [f"  VIOLATION {violation}" for violation in self.violations]
 
     def _table(self) -> list[str]:
         """The stages, one per line."""
@@ -175,23 +203,98 @@ def check(spec: Any, place: Place) -> Check:
     Returns
     -------
     Check
-        What would be done and read, and the memory of the largest task; its text is a table.
+        What would be done and read, the memory of the largest task, and rules of the site and
+        the data that it breaks; its text is a table.
 
     Raises
     ------
+    PolicyError
+        It cannot be planned, and breaks rules; or it names code that may not run here.
     SpectrumError
         The run could not work: missing files or columns, bad sizes, ...
     """
     science = domain.get(spec.workflow)
-    with storage.using(place.stores):
+    broken = policy.before_planning(spec, place)
+    with policy.planning(spec.name, broken), storage.using(place.stores):
         plan = completed(science.plan(spec, place.data), science, spec, place.data)
         reused = _reused(spec, plan, place)
         traffic = _traffic(plan, place)
+    science.release()
     stages = expected(spec, plan)
     calibrated = bool(costs_of(spec.workflow))
     energy = planned(stages, terms_of(place.site))
-    workers = _workers(place)
-    return Check(spec.name, plan, stages, workers, calibrated, reused, energy, traffic)
+    budget = budget_of(spec, plan, place, stages)
+    return Check(
+        name=spec.name,
+        plan=plan,
+        stages=stages,
+        workers=workers_of(place),
+        calibrated=calibrated,
+        reused=reused,
+        planned=energy,
+        traffic=traffic,
+        budget=budget,
+        rules=policy.rules_of(place),
+        violations=(*broken, *policy.of_plan(spec, plan, budget, place)),
+    )
+
+
+def refusal(name: str, place: Place, error: PolicyError) -> dict[str, Any]:
+    """A run that is refused before it is planned, as `Check.summary` has one that is not."""
+    return {
+        "name": name,
+        "plan": None,
+        "rules": [vars(rule) for rule in policy.rules_of(place)],
+        "violations": [violation.table for violation in error.violations],
+    }
+
+
+def hold_policy(spec: Any, place: Place, *, on_error: OnError = "raise", notify: str = "") -> None:
+    """Refuse a run that breaks rules, before workers are asked for or a job is queued.
+
+    It is planned here only where a rule wants that.
+
+    Parameters
+    ----------
+    spec : model
+        From `load_spec`.
+    place : Place
+        Not connected.
+    on_error : {"raise", "keep"}
+        As for `run`.
+    notify : str
+        Told of the end; empty for nobody.
+
+    Raises
+    ------
+    PolicyError
+        All rules that it breaks.
+    SpectrumError
+        As `check`.
+    """
+    broken = policy.before_planning(spec, place, notify=notify)
+    if not broken and not policy.needs_plan(place):
+        return
+    science = domain.get(spec.workflow)
+    known = storage.join(place.results, KNOWN) if place.results and not broken else ""
+    with policy.planning(spec.name, broken), storage.using(place.stores):
+        plan = science.plan(spec, place.data, known=known, on_error=on_error)
+        plan = completed(plan, science, spec, place.data)
+    science.release()
+    held_to(spec, plan, place, broken)
+
+
+def held_to(spec: Any, plan: Plan, place: Place, broken: Sequence[policy.Violation]) -> Budget:
+    """The budget of a plan that breaks no rule.
+
+    Raises
+    ------
+    PolicyError
+        It breaks some, or others are broken already.
+    """
+    budget = budget_of(spec, plan, place, expected(spec, plan))
+    policy.refuse(spec.name, (*broken, *policy.of_plan(spec, plan, budget, place)))
+    return budget
 
 
 def _traffic(plan: Plan, place: Place) -> Traffic | None:
@@ -270,13 +373,3 @@ def seconds_of_the_largest(plan: Plan, stages: Iterable[Stage]) -> dict[str, flo
         for stage in stages
         if stage.tasks
     }
-
-
-def _workers(place: Place) -> int:
-    """Workers that are connected, or that the site will ask for."""
-    if place.site.federation is not None:
-        return place.workers or sum(map(asked_threads, members_of(place.site).values()))
-    if place.site.cluster is None:
-        return 1
-    asked = place.site.workers
-    return place.workers or asked.count or asked.max or os.cpu_count() or 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from spectrum_workflows.credentials import hidden
+from spectrum_workflows.violations import Violation
 
 
 class SpectrumError(Exception):
@@ -41,6 +43,11 @@ class SpectrumError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}; {self.remedy}" if self.remedy else text
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a person is told, line by line."""
+        return (str(self),)
 
     def __reduce__(self) -> tuple[Any, ...]:
         travelling = ("__notes__", "partition")
@@ -90,6 +97,44 @@ class SiteError(SpectrumError, RuntimeError):
 
 class PartitionError(SpectrumError, RuntimeError):
     """A partition whose computation failed for a reason of its own."""
+
+
+class PolicyError(SpectrumError, PermissionError):
+    """A run that breaks rules of the site or of its data; nothing of it was queued.
+
+    Parameters
+    ----------
+    what, where, remedy : str
+        As of the root; of the first rule.
+    violations : sequence of Violation
+        All of them.
+    """
+
+    def __init__(
+        self, what: str, where: str = "", remedy: str = "", violations: Sequence[Violation] = ()
+    ) -> None:
+        super().__init__(what, where, remedy)
+        self.violations = tuple(violations)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each rule that is broken."""
+        place = f"{self.where}: " if self.where else ""
+        return tuple(f"{place}{one}" for one in self.violations) or (super().__str__(),)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made, arguments, *state = super().__reduce__()
+        return (made, (*arguments, self.violations), *state)
+
+    def at(self, where: str) -> Self:
+        """The same error with another place; its notes stay."""
+        other = type(self)(self.what, where, self.remedy, self.violations)
+        for note in getattr(self, "__notes__", ()):
+            other.add_note(note)
+        return other
 
 
 class MissingExtraError(SpectrumError, ImportError):

@@ -19,12 +19,14 @@ from spectrum_workflows import (
     catalogue,
     domain,
     engine,
+    policy,
     progress,
     record,
     shipped,
     storage,
 )
-from spectrum_workflows.checking import completed, expected, seconds_of_the_largest
+from spectrum_workflows.budget import with_facts
+from spectrum_workflows.checking import completed, expected, held_to, seconds_of_the_largest
 from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import Metrics, OnError, Plan
 from spectrum_workflows.errors import (
@@ -145,9 +147,12 @@ def run(
     ------
     OutputError
         The results root cannot be written to: that is found before anything is computed.
+    PolicyError
+        It breaks rules of the site or of its data: that, too.
     SpectrumError
         Bad input, a partition that failed, or a site that gave no workers.
     """
+    broken = policy.before_planning(spec, place)
     check_results(place)
     science, spent = domain.get(spec.workflow), spending.begin(place)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
@@ -167,7 +172,8 @@ def run(
         engine.confirming(code),
     ):
         report = both(*(one.report for one in (watching, exporter) if one))
-        with _site_error_first(place), storage.metering() as opening:
+        gate = policy.planning(spec.name, broken)
+        with gate, _site_error_first(place), storage.metering() as opening:
             known = storage.join(place.results, KNOWN) if place.results else ""
             plan = science.plan(
                 spec,
@@ -178,6 +184,7 @@ def run(
                 on_error=on_error,
             )
             plan = completed(plan, science, spec, place.data)
+        budget = held_to(spec, plan, place, broken)
         stamps = storage.stamps_of(url for url, _ in plan.inputs)
         ledger = ledger_of(
             spec,
@@ -226,6 +233,7 @@ def run(
         expected=stages,
         accounts=accounts,
         traffic=traffic_of(sites, plan, metrics) if sites is not None else None,
+        budget=with_facts(budget, policy.facts(seconds, cpu_seconds, metrics.bytes_read, accounts)),
     )
 
 
@@ -325,7 +333,9 @@ def save(outcome: Outcome, place: Place) -> str:
         folder of this machine the result is kept.  `save` may be called again.
     """
     with hearing_interrupts(), storage.using(place.stores):
-        return record.save(outcome, place.results, spools=place.spools)
+        folder = record.save(outcome, place.results, spools=place.spools)
+        policy.remember_run(outcome, place, folder)
+    return folder
 
 
 def load(folder: str | Path, *, site: Site | str | None = None) -> Outcome:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import uproot
 
+from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep.io import basket, fast_read
 from spectrum_workflows.hep.io.read import read
@@ -104,3 +105,17 @@ def basket_of(raw: bytes, size: int):
     found = object.__new__(basket.Basket)
     found.raw, found.key, found.size = memoryview(raw), 0, size
     return found
+
+
+@pytest.mark.parametrize("codec", [uproot.ZLIB(1), uproot.LZMA(1), uproot.LZ4(1), uproot.ZSTD(1)])
+def test_baskets_are_read_once_whoever_unpacks_them(codec, tmp_path):
+    path = str(tmp_path / "some.root")
+    with uproot.recreate(path, compression=codec) as file:
+        file.mktree("Events", {"x": "f8", "y": "i4"})
+        file["Events"].extend({"x": np.random.default_rng(1).random(9000), "y": np.arange(9000)})
+    tree = open_tree(path, "Events")
+    stored = sum(tree.tree[name].compressed_bytes for name in ("x", "y"))
+    partition = Events("a", path, "Events", 0, 9000, tree.uuid, tree.nbytes)
+    with storage.metering() as counter:
+        read(tree, partition, ["x", "y"])
+    assert stored <= counter.bytes_read <= stored + 2 * (fast_read.HEAD + 512)

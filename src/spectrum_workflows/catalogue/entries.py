@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -23,6 +24,7 @@ def _no_file_of_ours(name: str) -> str:
 
 Name = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=200)]
 FileName = Annotated[Name, AfterValidator(_no_file_of_ours)]
+Named = Annotated[str, Field(pattern=r"\S", max_length=200)]
 Checksum = Annotated[
     str, Field(pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}|adler32:[0-9a-f]{8})$")
 ]
@@ -59,6 +61,14 @@ class CatalogueEntry(FrozenModel):
     """How to cite it."""
     source: str
     """URL of the page that these facts are from."""
+    access: Named = "open"
+    """Who may read it: ``open`` for everybody, else the group that they belong to; see ``access``
+    in the ``[policy]`` of a site."""
+    embargo: date | None = None
+    """The day from which on it may be read, in UTC; nobody's run reads it before."""
+    residency: Annotated[tuple[Named, ...], Field(min_length=1)] | None = None
+    """Sites, centres, countries or federations in which its bytes may be processed, as ``known_as``
+    in the ``[policy]`` of a site has them."""
     fetched_in_tests: bool = False
     """Whether this project's tests have ever moved it."""
     note: str = ""

@@ -44,6 +44,7 @@ from spectrum_workflows.cli.options import (
     Set,
     SetBoth,
     SiteOption,
+    SomeSpec,
     Spec,
     TrustWeak,
     changed,
@@ -52,7 +53,7 @@ from spectrum_workflows.cli.options import (
     question,
 )
 from spectrum_workflows.credentials import hidden
-from spectrum_workflows.errors import MissingExtraError, SpectrumError
+from spectrum_workflows.errors import MissingExtraError, PolicyError, SpectrumError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -119,6 +120,7 @@ def run_command(
     Exits with 3 if some of its numbers could not be computed or saved; those that could are.
     """
     from spectrum_workflows import front, storage
+    from spectrum_workflows.checking import hold_policy
     from spectrum_workflows.record import read_record
     from spectrum_workflows.sites import Place, connect, load_site
 
@@ -127,6 +129,8 @@ def run_command(
     profile = load_site(site, changes=asked.profile)
     with storage.using(profile.stores), data_can_be_made(spec, run_spec):
         unconnected = Place(profile, data or profile.data, out or profile.results)
+        if profile.cluster is not None:
+            hold_policy(run_spec, unconnected, on_error=on_error.value)
         front.check_results(unconnected)
         if profile.cluster is not None:
             front.preflight(run_spec, unconnected, on_error=on_error.value)
@@ -170,6 +174,7 @@ def check_command(
     site: SiteOption = None,
     change: SetBoth = None,
     data: Data = None,
+    out: Out = None,
     no_user_code: NoUserCode = False,
     workers: Annotated[
         int | None,
@@ -182,6 +187,9 @@ def check_command(
     Files are opened, and code of its own that a spec names is loaded and rehearsed, so
     that its top level runs here, as you.  With --no-user-code such a spec is refused,
     before any of its code has run.
+
+    Rules of the site and of its data that the run breaks are listed, and it would be refused
+    for; the command then exits with 2.
     """
     from spectrum_workflows import checking
     from spectrum_workflows.scaling import scale
@@ -189,9 +197,15 @@ def check_command(
 
     asked = question(spec, change, site=site, no_user_code=no_user_code)
     profile = load_site(site, changes=asked.profile)
-    place = Place(profile, data or profile.data, profile.results)
+    place = Place(profile, data or profile.data, out or profile.results)
     with data_can_be_made(spec, asked.spec):
-        check = checking.check(asked.spec, place)
+        try:
+            check = checking.check(asked.spec, place)
+        except PolicyError as error:
+            if not json:
+                raise
+            screen.as_json(checking.refusal(asked.spec.name, place, error))
+            raise typer.Exit(2) from None
     many = None
     if workers is not None:
         check = replace(check, workers=workers)
@@ -200,11 +214,22 @@ def check_command(
         screen.as_json(check.summary | ({"scale": many.summary} if many else {}))
     else:
         screen.text("\n".join(map(str, filter(None, (check, many)))))
+    if check.violations:
+        raise typer.Exit(2)
 
 
 @app.command("calibrate")
-def calibrate_command(json: Json = False) -> None:
+def calibrate_command(
+    spec: SomeSpec = None,
+    site: SiteOption = None,
+    change: SetBoth = None,
+    data: Data = None,
+    no_user_code: NoUserCode = False,
+    json: Json = False,
+) -> None:
     """Measure for a few seconds what work costs on this machine, and remember it.
+
+    With a SPEC, some of its partitions are computed in this process, and nothing is saved.
 
     `spectrum check` and the records of runs then predict with these costs; no
     result depends on them.
@@ -212,6 +237,9 @@ def calibrate_command(json: Json = False) -> None:
     from spectrum_workflows import checking
     from spectrum_workflows.sites.calibration import calibration_file
 
+    if spec is not None:
+        _pilot(spec, site, change, data, no_user_code=no_user_code, json=json)
+        return
     calibration = checking.calibrate()
     if json:
         screen.as_json({"costs": calibration, "file": str(calibration_file())})
@@ -222,6 +250,29 @@ def calibrate_command(json: Json = False) -> None:
         for kind, seconds in costs.items()
     ]
     screen.table(rows, title=f"Costs, kept in {calibration_file()}")
+
+
+def _pilot(
+    spec: str,
+    site: str | None,
+    change: list[str] | None,
+    data: str | None,
+    *,
+    no_user_code: bool,
+    json: bool,
+) -> None:
+    from spectrum_workflows.pilot import pilot
+    from spectrum_workflows.sites import Place, load_site
+
+    asked = question(spec, change, site=site, no_user_code=no_user_code)
+    profile = load_site(site, changes=asked.profile)
+    place = Place(profile, data or profile.data, profile.results)
+    with data_can_be_made(spec, asked.spec):
+        took = pilot(asked.spec, place)
+    if json:
+        screen.as_json(vars(took))
+    else:
+        screen.text(str(took))
 
 
 @app.command("compare")
@@ -300,7 +351,8 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except SpectrumError as error:
-        screen.error(str(error))
+        for line in error.lines:
+            screen.error(line)
         sys.exit(2)
     except Exception:  # ours to mend; what the report quotes may hold a signed link or a token
         sys.stderr.write(hidden(traceback.format_exc()))

@@ -197,11 +197,13 @@ def fetch_command(
     archive is unpacked if it is no larger than the entry or --unpacked says,
     or else 20 times its own size.
     """
-    from spectrum_workflows import datasets
-    from spectrum_workflows.sites import load_site
+    from spectrum_workflows import datasets, policy
+    from spectrum_workflows.sites import Place, load_site
 
     profile = load_site(site, changes=changes(change))
-    rows = datasets.fetch_data(name, data or profile.data, stores=profile.stores, unpacked=unpacked)
+    root = data or profile.data
+    policy.hold_copy(name, Place(profile, root, profile.results))
+    rows = datasets.fetch_data(name, root, stores=profile.stores, unpacked=unpacked)
     if json:
         screen.as_json({"files": rows})
         return

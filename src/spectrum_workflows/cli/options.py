@@ -34,6 +34,10 @@ Spec = Annotated[
         autocompletion=_shipped,
     ),
 ]
+SomeSpec = Annotated[
+    str | None,
+    typer.Argument(metavar="[SPEC]", help="As of `run`.", autocompletion=_shipped),
+]
 SiteOption = Annotated[
     str | None,
     typer.Option("--site", metavar="NAME|FILE", help="Where to compute; default: SPECTRUM_SITE."),

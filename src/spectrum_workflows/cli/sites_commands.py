@@ -91,6 +91,9 @@ def _flat(table: dict[str, Any], at: str = "") -> dict[str, Any]:
         where = f"{at}.{key}" if at else key
         if isinstance(value, dict):
             out |= _flat(value, where)
+        elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            for n, one in enumerate(value):
+                out |= _flat(one, f"{where}[{n}]")
         elif value not in (None, [], ""):
             out[where] = value
     return out

@@ -19,6 +19,7 @@ from spectrum_workflows.domain.plan import (
     Partition,
     Plan,
     Report,
+    Volume,
     completeness,
     fraction_done,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Report",
     "Span",
     "Table",
+    "Volume",
     "completeness",
     "fraction_done",
     "get",

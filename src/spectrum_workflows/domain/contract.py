@@ -126,6 +126,10 @@ def _no_code(_spec: Any) -> str:
     return ""
 
 
+def _nothing_to_release() -> None:
+    """Nothing is left open."""
+
+
 def _no_warnings(_result: Any) -> tuple[str, ...]:
     return ()
 
@@ -263,6 +267,11 @@ class Domain(Generic[S, R]):
         ``command_line.toml`` makes them commands.
     inspector : Inspector, optional
         What is shown of its data: whatever there is to choose.
+    release : callable
+        ``release()``: lets go of what a plan has left open in this thread, so that the next run
+        reads all that is its own.
+    linear : bool
+        Whether a run of some of a plan's partitions costs their share of the entries.
     costs : mapping
         CPU seconds per unit of each kind of work in its forecasts, on some
         machine.
@@ -305,6 +314,8 @@ class Domain(Generic[S, R]):
     converter: Converter | None = None
     actions: Mapping[str, Callable[..., Product]] = field(default_factory=dict)
     inspector: Inspector | None = None
+    release: Callable[[], None] = _nothing_to_release
+    linear: bool = False
     costs: Mapping[str, float] = field(default_factory=dict)
     calibrate: Callable[[], dict[str, float]] | None = None
     demo: Path | None = None

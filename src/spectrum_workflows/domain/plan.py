@@ -66,6 +66,25 @@ class Failure:
             object.__setattr__(self, name, hidden(getattr(self, name)))
 
 
+@dataclass(frozen=True)
+class Volume:
+    """Bytes that a whole run is going to read, or to write.
+
+    Attributes
+    ----------
+    expected : int or None
+        All passes and openings together; ``None`` where only a bound is known.
+    at_most : int or None
+        Upper bound; ``None`` where none is known.
+    basis : str
+        What it follows from, or why it is not known.
+    """
+
+    expected: int | None
+    at_most: int | None
+    basis: str
+
+
 @dataclass(frozen=True, repr=False)
 class Plan:
     """Plan of a run, known before anything is computed.
@@ -100,6 +119,12 @@ class Plan:
         (``on_error="keep"``).
     one_site : str
         Why one of several sites must compute all of it; empty where they may share it.
+    read, written : Volume or None
+        Bytes that the whole run will read, and that its result will have; ``None`` where the
+        science does not say.
+    repeats : int or None
+        How often at most the stages are repeated that are called a cycle; ``None`` where the
+        stages are not all that is done.
     """
 
     partitions: tuple[Partition, ...]
@@ -114,6 +139,9 @@ class Plan:
     failures: tuple[Failure, ...] = ()
     published: tuple[str, ...] = ()
     one_site: str = ""
+    read: Volume | None = None
+    written: Volume | None = None
+    repeats: int | None = None
 
     def __repr__(self) -> str:
         return f"<Plan of {len(self.partitions):,} partitions, {self.size:,} entries>"

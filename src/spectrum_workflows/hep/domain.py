@@ -5,6 +5,7 @@ from spectrum_workflows.domain import Converter, Domain
 from spectrum_workflows.hep import declarations, results, synthetic, workflow
 from spectrum_workflows.hep.columns import to_keep
 from spectrum_workflows.hep.io.convert import convert
+from spectrum_workflows.hep.io.rootfile import close_all
 from spectrum_workflows.hep.plan.files import inputs
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.workflow import skims, statistics, unfolding_report
@@ -37,6 +38,8 @@ DOMAIN = Domain(
     numbers=declarations.numbers,
     reusable=skims.describe,
     user_code=declarations.user_code,
+    linear=True,
+    release=close_all,
     libraries=declarations.LIBRARIES,
     converter=Converter(".root", convert, to_keep, target=".root", entries="events"),
     actions={

@@ -9,6 +9,7 @@ from typing import Any
 
 from spectrum_workflows import domain
 from spectrum_workflows.accounting.accounts import read_accounts
+from spectrum_workflows.budget import from_table
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.record.digest import digest
@@ -156,6 +157,7 @@ def _outcome(record: Mapping[str, Any], spec: Any, result: Any) -> Outcome:
         ),
         accounts=accounts,
         traffic=read_back(record["traffic"]) if "traffic" in record else None,
+        budget=from_table(record.get("budget", ())),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from spectrum_workflows import display, domain
 from spectrum_workflows.accounting.accounts import Accounts
+from spectrum_workflows.budget import Budget
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.stages import Stage
 from spectrum_workflows.traffic import Traffic
@@ -47,6 +48,8 @@ class Outcome:
         CPU time, bytes by store, energy and carbon; ``None`` where they were not kept.
     traffic : Traffic or None
         What moved between the sites, where several computed together.
+    budget : tuple of Amount
+        What was foretold, what it took, and what is allowed.
     """
 
     spec: Any
@@ -63,6 +66,7 @@ class Outcome:
     expected: tuple[Stage, ...] = ()
     accounts: Accounts | None = None
     traffic: Traffic | None = None
+    budget: Budget = ()
 
     @property
     def domain(self) -> domain.Domain[Any, Any]:

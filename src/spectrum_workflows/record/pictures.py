@@ -20,7 +20,7 @@ def pictures(outcome: Outcome) -> tuple[dict[str, bytes], list[str]]:
     try:
         for name, figure in outcome.domain.pictures(outcome.result):
             try:
-                drawn[name] = _png(figure, outcome)
+                drawn[name] = png(figure, outcome.completeness)
             except Exception as error:
                 problems.append(f"{name} could not be drawn: {_in_a_line(error)}")
     except Exception as error:
@@ -28,10 +28,11 @@ def pictures(outcome: Outcome) -> tuple[dict[str, bytes], list[str]]:
     return drawn, problems
 
 
-def _png(figure: Any, outcome: Outcome) -> bytes:
-    if outcome.failures:
-        stamp = outcome.completeness.replace("; ", "\n")
-        figure.text(0.5, 0.5, stamp, color="red", size=18, ha="center", alpha=0.7)
+def png(figure: Any, stamp: str = "") -> bytes:
+    """A figure as it is saved, with a stamp across it where the result is partial."""
+    if stamp:
+        text = stamp.replace("; ", "\n")
+        figure.text(0.5, 0.5, text, color="red", size=18, ha="center", alpha=0.7)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
     return buffer.getvalue()

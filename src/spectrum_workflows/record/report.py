@@ -11,6 +11,7 @@ from typing import Any
 from spectrum_workflows import display
 from spectrum_workflows.accounting.accounts import HOUR, read_accounts
 from spectrum_workflows.accounting.energy import JOULES_PER_WH
+from spectrum_workflows.budget import words
 from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.record.writing import BEYOND_SUMMARY
 
@@ -88,6 +89,7 @@ def report(
         _table("Result and cost", ("what", "value"), [*numbers, *_cpu_hours(record)]),
         _pictures(pictures, MOST - len(drawn)),
         drawn,
+        _budget(record.get("budget", ())),
         _stages(record["stages"]),
         *_accounts(record.get("accounts")),
         _traffic(record.get("traffic")),
@@ -209,6 +211,19 @@ def _traffic(traffic: Mapping[str, Any] | None) -> str:
     lost = [f"{name} was lost: {reason}" for name, reason in traffic["lost"].items()]
     table = _table("Bytes between sites", head, [*rows, (least, "", *sums)])
     return table + _notes("Where it was computed", [traffic["method"], *lost])
+
+
+def _budget(amounts: Sequence[Mapping[str, Any]]) -> str:
+    """What was planned, what it took, and what is allowed."""
+    rows = []
+    for one in amounts:
+        limit = words(one["allowed"], one["unit"]) if one["allowed"] is not None else "no limit"
+        by = f"{limit} ({one['stated_by']})" if one["stated_by"] else limit
+        fact = words(one["fact"], one["unit"]) if one["fact"] is not None else ""
+        planned = words(one["planned"], one["unit"])
+        most = f", at most {words(one['at_most'], one['unit'])}" if one["at_most"] else ""
+        rows.append((one["quantity"], f"{planned}{most}", fact, by, one["basis"]))
+    return _table("Plan and fact", ("of", "planned", "fact", "allowed", "forecast from"), rows)
 
 
 def _pictures(pictures: Mapping[str, bytes], most: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spectrum_workflows import storage
+from spectrum_workflows.budget import as_table, with_facts
 from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpectrumError
 from spectrum_workflows.jsontext import as_json
@@ -29,6 +30,7 @@ BEYOND_SUMMARY = {
     *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost", "accounts"),
     *("retries", "timeline"),
     "traffic",
+    "budget",
 }
 """Keys of a record that are not of its summary."""
 
@@ -162,6 +164,7 @@ def _is_whole(folder: str, entry: dict[str, Any]) -> bool:
 
 def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
     plan = outcome.plan
+    written = float(sum(entry["size"] for entry in objects))
     return {
         "schema": SCHEMA,
         **outcome.summary,
@@ -178,6 +181,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
             "method": plan.method,
         },
         "stages": outcome.stages,
+        "budget": as_table(with_facts(outcome.budget, {"bytes_out": written})),
         "inputs": dict(plan.inputs),
         "copies_read": list(outcome.metrics.copies),
         "code": plan.code,

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_
 from spectrum_workflows.credentials import NAMED
 from spectrum_workflows.sites.batch.system import BatchSystem
 from spectrum_workflows.sites.batch.systems import SYSTEMS, BatchKind
+from spectrum_workflows.sites.policy import Policies
 from spectrum_workflows.specs import FrozenModel
 from spectrum_workflows.storage import Stores
 
@@ -343,6 +344,9 @@ class Site(FrozenModel):
     replicas: tuple[str, ...] = ()
     """URL prefixes, the most wanted first: the order in which copies of catalogued data are tried
     here."""
+    policy: Policies = ()
+    """What a run may take, and where its data may go: rules that it must keep before anything is
+    queued.  A profile that extends another keeps that one's rules, too."""
 
     @field_validator("storage")
     @classmethod

@@ -78,16 +78,21 @@ def resolve(
     path = _find(str(name) if name else os.environ.get(VARIABLE, ""), without=())
     table: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    policies: list[Any] = []
     for file in reversed(list(_lineage(path))):
         own = _read(file)
         own.pop("extends", None)
+        policies += _policies(own, file.name)
         _displace(table, own)
         _merge(table, own, origins, str(file), "")
     asked: dict[str, Any] = {}
     for key, value in (changes or {}).items():
         _merge(asked, _nested(key, value), {}, "", "")
+    policies += _policies(asked, ASKED)
     _displace(table, asked)
     _merge(table, asked, origins, ASKED, "")
+    if policies:  # none takes the place of another
+        table["policy"] = policies
     table = _expanded(table, f"site {path.stem}")
     refuse_secrets(table, f"site {path.stem}", guess=True)
     if isinstance(table.get("federation"), dict):
@@ -206,6 +211,15 @@ def _displace(table: dict[str, Any], own: Mapping[str, Any]) -> None:
     for name in ("count",) if workers.keys() & {"min", "max"} else ("min", "max"):
         if workers.keys() & {"count", "min", "max"}:
             _part(table, "workers").pop(name, None)
+
+
+def _policies(own: dict[str, Any], origin: str) -> list[Any]:
+    """Take the rules out of a layer: whoever extends a profile cannot loosen them."""
+    stated = own.pop("policy", [])
+    return [
+        {"stated_by": origin, **one} if isinstance(one, Mapping) else one
+        for one in (stated if isinstance(stated, list) else [stated])
+    ]
 
 
 def _part(table: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrum_workflows import domain, front, storage
-from spectrum_workflows.checking import completed
+from spectrum_workflows.checking import completed, hold_policy
 from spectrum_workflows.domain import OnError
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.record import read_record
@@ -93,6 +93,7 @@ def submit(
         before = status(place.results, run)
     if before and (not before.is_over or (not fresh and _holds(spec, place, before, on_error))):
         return Submission(before, is_new=False)
+    hold_policy(spec, place, on_error=on_error, notify=told)
     front.check_results(place)
     front.preflight(spec, place, on_error=on_error)
     if before:

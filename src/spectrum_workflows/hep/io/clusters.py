@@ -29,11 +29,14 @@ class Clusters:
         First entry, last entry + 1 and stored bytes of every basket of the columns.
     uncompressed : int
         Bytes of the columns when unpacked.
+    record : int
+        Bytes of those baskets that are stored inside the tree's own record, and read with it.
     """
 
     boundaries: tuple[int, ...]
     baskets: NDArray[np.int64]
     uncompressed: int
+    record: int = 0
 
 
 def clusters(tree: OpenTree, columns: Sequence[str]) -> Clusters:
@@ -71,12 +74,13 @@ def _of_ttree(tree: Any, columns: Sequence[str]) -> Clusters:
         sizes = (branch.basket_compressed_bytes(k) for k in range(normal))
         rows += zip(edges[:normal], edges[1 : normal + 1], sizes, strict=True)
     unpacked = sum(int(b.uncompressed_bytes) for b in branches)
+    record = 0
     embedded = [basket for b in branches for basket in b.embedded_baskets]
     if embedded:  # stored inside the tree's own record, which is read once
-        record = tree.file.root_directory.key(tree.name)
-        rows.append((0, 1, record.data_compressed_bytes))
+        record = int(tree.file.root_directory.key(tree.name).data_compressed_bytes)
+        rows.append((0, 1, record))
         unpacked += sum(int(np.asarray(basket.data).nbytes) for basket in embedded)
-    return Clusters(ends, np.array(rows, np.int64).reshape(-1, 3), unpacked)
+    return Clusters(ends, np.array(rows, np.int64).reshape(-1, 3), unpacked, record)
 
 
 def _of_ntuple(tree: OpenTree) -> Clusters:

@@ -25,6 +25,11 @@ from uproot.interpretation.numerical import AsDtype
 from spectrum_workflows.hep.io import buffers
 from spectrum_workflows.hep.io.basket import Basket, NotSimple
 
+HEAD = 160
+"""Bytes of a basket in which its key ends and its first block begins."""
+NOT_FAST = (b"ZL", b"XZ", b"L4", b"CS")
+"""Codecs that are left to uproot, as blocks begin with them: ZLIB, LZMA, LZ4, and the old one."""
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -64,6 +69,7 @@ def arrays(tree: Any, names: Sequence[str], start: int, stop: int) -> dict[str, 
     for name in names:
         with suppress(NotSimple):
             columns[name] = _column(tree[name], start, stop)
+    columns = _left_to_us(tree, columns)
     out: dict[str, ak.Array] = {}
     first: dict[Any, NDArray[np.int64]] = {}  # by the leaf that counts
     confirmed: dict[Any, NDArray[np.int64]] = {}  # where a second column says the same
@@ -93,6 +99,24 @@ def _column(branch: Any, start: int, stop: int) -> _Column:
         raise NotSimple
     numbers = [k for k in range(branch.num_baskets) if edges[k] < stop and edges[k + 1] > start]
     return _Column(branch, dtype, lists, tuple(numbers))
+
+
+def _left_to_us(tree: Any, columns: Mapping[str, _Column]) -> dict[str, _Column]:
+    """The columns without those whose first basket has a codec that uproot must read.
+
+    What a branch says of its compression is not what its baskets have, where a program has merged
+    files; and baskets of which all were read in vain would be read twice.
+    """
+    heads = {name: column.spans[0] for name, column in columns.items() if column.numbers}
+    spans = [(start, min(stop, start + HEAD)) for start, stop in heads.values()]
+    chunks = tree.file.source.chunks(spans, Queue()) if spans else ()
+    other = set()
+    for name, chunk in zip(heads, chunks, strict=True):
+        head = bytes(chunk.raw_data)
+        key = int.from_bytes(head[14:16], "big")
+        if head[key : key + 2] in NOT_FAST:
+            other.add(name)
+    return {name: column for name, column in columns.items() if name not in other}
 
 
 def _packed(tree: Any, columns: Mapping[str, _Column]) -> Iterator[list[Any]]:

@@ -13,7 +13,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,8 @@ class OpenTree:
         Size of the file.
     format : Format or None
         What makes its columns of its branches; NanoAOD's, which are taken as they are, if none.
+    opening : int
+        Bytes that were read to open it.
     """
 
     url: str
@@ -65,6 +67,7 @@ class OpenTree:
     uuid: str
     nbytes: int
     format: Format | None = None
+    opening: int = 0
 
     @cached_property
     def branches(self) -> tuple[str, ...]:
@@ -144,7 +147,9 @@ def open_tree(url: str, tree: str, file_format: Format | None = None) -> OpenTre
         if info["type"] == "directory":
             remedy = f"name a file in it, or all: {url.rstrip('/')}/*.root"
             raise DataError("is a folder, not a ROOT file", url, remedy)
-        _cache.trees[key] = _open(url, tree, file_format, int(info["size"]))
+        with storage.metering() as opening:
+            opened = _open(url, tree, file_format, int(info["size"]))
+        _cache.trees[key] = replace(opened, opening=opening.bytes_read)
         while len(_cache.trees) > KEEP_OPEN:
             _close(_cache.trees.popitem(last=False)[1])
     _cache.trees.move_to_end(key)

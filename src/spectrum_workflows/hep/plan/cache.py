@@ -42,7 +42,7 @@ from spectrum_workflows.hep.plan.inspection import FileInfo
 FOLDER = "hep"
 """Below the folder of what is known."""
 
-SCHEMA = 2
+SCHEMA = 3
 
 LISTED = 20
 """Files of one folder from which on it is listed, instead of asking for each."""
@@ -209,6 +209,7 @@ def _possible(
         info.url == file.url
         and bool(info.uuid)
         and min(info.nbytes, info.entries, info.bytes_to_read, info.memory) >= 0
+        and min(info.opening, info.record) >= 0
         and all(stop == start for (_, stop), (start, _) in covered)
         and all(0 < stop - start <= max_events for start, stop in info.cut)
         and info.fallbacks_used == requested.fallbacks_used(names - {*info.fallbacks_used})

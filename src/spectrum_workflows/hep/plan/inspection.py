@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from spectrum_workflows import storage
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.io import runs
 from spectrum_workflows.hep.io.clusters import EXPANSION, clusters
@@ -38,6 +39,12 @@ class FileInfo:
         Types of the columns as awkward's JSON, if they were asked for.
     generated : Generated
         The generated events that it stands for.
+    opening : int
+        Bytes that are read to open it and to look into it, besides ``record``.
+    record : int
+        Bytes of ``bytes_to_read`` that are read whenever it is opened.
+    bounded : bool
+        Whether ``bytes_to_read`` is an upper bound.
     """
 
     url: str
@@ -50,6 +57,9 @@ class FileInfo:
     fallbacks_used: tuple[str, ...]
     form: str = ""
     generated: Generated = field(default_factory=Generated)
+    opening: int = 0
+    record: int = 0
+    bounded: bool = False
 
     @property
     def content(self) -> str:
@@ -100,17 +110,27 @@ def inspect(
     """
     requested = columns[file.sample]
     tree = open_tree(file.url, file.tree, requested.format)
+    with storage.metering() as looking:
+        info = _looked_into(file, tree, requested, max_events)
+    opening = tree.opening + looking.bytes_read - info.record
+    return ((file, replace(info, opening=max(0, opening))),)
+
+
+def _looked_into(
+    file: InputFile, tree: OpenTree, requested: RequestedColumns, max_events: int
+) -> FileInfo:
+    """What there is in a file, but for what it costs to open it."""
     generated = _generated(tree, requested)
     empty = FileInfo(file.url, tree.uuid, tree.nbytes, 0, (), 0, 0, (), generated=generated)
     if not tree.entries:  # such files have been seen without any branch
-        return ((file, empty),)
+        return empty
     fallbacks_used = requested.fallbacks_used(tree.names)
     names = requested.read(fallbacks_used)
     refuse(tree, (*names, *requested.besides), requested=requested)
     stored = clusters(tree, names)
     cut = partition.cuts(stored.boundaries, max_events)
     largest = max(stop - start for start, stop in cut)
-    info = replace(
+    return replace(
         empty,
         entries=tree.entries,
         cut=tuple(cut),
@@ -118,8 +138,9 @@ def inspect(
         memory=EXPANSION * stored.uncompressed * largest // tree.entries,
         fallbacks_used=fallbacks_used,
         form=read_no_events(tree, names).layout.form.to_json() if file.typed else "",
+        record=stored.record,
+        bounded=tree.is_ntuple,
     )
-    return ((file, info),)
 
 
 def _generated(tree: OpenTree, requested: RequestedColumns) -> Generated:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spectrum_workflows.display import counted
-from spectrum_workflows.domain import OnError, Plan, Report
+from spectrum_workflows.domain import OnError, Plan, Report, Volume
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, normalisation
 from spectrum_workflows.hep.columns import RequestedColumns
@@ -116,7 +116,33 @@ def plan(
         failures=failures,
         published=tuple(sorted({file.url for file in files if file.checksum})),
         method=_method(spec),
+        read=_traffic(complete, user_code=bool(spec.user_code)),
+        written=Volume(None, None, COLUMNS) if spec.columns_out is not None else None,
     )
+
+
+COLUMNS = "how many events are selected for columns_out is not known before"
+SELF_CHECK = 4
+"""How often at most the events are read that a user's selection is tried on besides."""
+
+
+def _traffic(complete: Sequence[FileInfo], *, user_code: bool) -> Volume | None:
+    """What a run reads of files that were all looked into: each is opened once, and its columns.
+
+    At most every partition opens its file anew, and so does the plan.  Of an RNTuple only the
+    size is known.
+    """
+    if not complete:
+        return None
+    columns = sum(info.bytes_to_read for info in complete)
+    opening = sum(info.opening for info in complete)
+    again = sum((info.opening + info.record) * len(info.cut) for info in complete)
+    most = columns + opening + again
+    if user_code:
+        most += SELF_CHECK * (columns + opening)
+    if any(info.bounded for info in complete):
+        return Volume(None, most, "the sizes of RNTuples, of which a run reads less")
+    return Volume(columns + opening, most, "the files' own structure")
 
 
 def _asked(spec: HepSpec, workload: Workload) -> Mapping[str, RequestedColumns]:

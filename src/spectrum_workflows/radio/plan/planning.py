@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
-from spectrum_workflows.domain import OnError, Plan, Report
+from spectrum_workflows.domain import OnError, Plan, Report, Volume
 from spectrum_workflows.engine import Reduction, Run
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import products
@@ -188,6 +188,22 @@ def of_fields(plans: Sequence[ImagingPlan]) -> ImagingPlan:
             for group in plan.groups
         ),
         data_bytes=plans[0].data_bytes,
+        read=_together([plan.read for plan in plans]),
+        repeats=plans[0].repeats,
+    )
+
+
+def _together(each: Sequence[Volume | None]) -> Volume | None:
+    """What several plans read together."""
+    known = [one for one in each if one is not None]
+    if len(known) < len(each):
+        return None
+    expected = [one.expected for one in known if one.expected is not None]
+    most = [one.at_most for one in known if one.at_most is not None]
+    return Volume(
+        sum(expected) if len(expected) == len(each) else None,
+        sum(most) if len(most) == len(each) else None,
+        known[0].basis,
     )
 
 
@@ -235,7 +251,27 @@ def plan_planes(
         observations=(observation,),
         groups=tuple(map(PlaneGroup, groups, layouts)),
         data_bytes=storage.size_below(observation.url),
+        read=_traffic(spec, _bytes(observation, every), in_strips=all(layouts)),
+        repeats=spec.clean.max_major if spec.clean else 0,
     )
+
+
+LOOKS = 1.25
+"""What is read at most, of that of all passes: coordinates are read besides, to lay out strips."""
+
+
+def _traffic(spec: RadioSpec, nbytes: int, *, in_strips: bool) -> Volume:
+    """Bytes of all passes: weights, the image, and major cycles, which strips serve by themselves.
+
+    How many cycles CLEAN takes is not known before.
+    """
+    once = 1 + (spec.weighting.scheme != "natural")
+    cycles = 0 if in_strips or spec.clean is None else spec.clean.max_major
+    most = math.ceil(LOOKS * (once + cycles) * nbytes)
+    basis = f"{once} passes" if once > 1 else "1 pass"
+    if cycles:
+        return Volume(None, most, f"{basis}, and one in each of {cycles} major cycles at most")
+    return Volume(once * nbytes, most, basis)
 
 
 def _inputs(spec: RadioSpec, observation: Observation) -> tuple[tuple[str, str], ...]:
