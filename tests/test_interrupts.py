@@ -6,13 +6,14 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 
 import pytest
 
 from spectrum_workflows import interrupts
-from spectrum_workflows.interrupts import hearing_interrupts, letting_go
+from spectrum_workflows.interrupts import Insisting, hearing_interrupts, letting_go
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +137,57 @@ def test_an_interrupt_that_python_would_only_note_is_heard(lose: Callable[[], No
     with pytest.raises(KeyboardInterrupt):
         lose_and_wait(lose)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.fixture
+def insisting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Insisting]:
+    """A handler as the command line has it, in a hurry."""
+    monkeypatch.setattr(interrupts, "REMINDED", 0.05)
+    error = SystemExit(130)
+    insisting = Insisting(error)
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if not insisting.is_answered():
+            insisting.begin()
+            raise error
+
+    signal.signal(signal.SIGINT, handle)
+    yield insisting
+    insisting.end()
+
+
+@pytest.mark.usefixtures("insisting")
+def test_an_error_that_a_library_swallows_is_raised_again() -> None:
+    begun = time.monotonic()
+    with pytest.raises(SystemExit):
+        swallow_and_wait()
+    assert time.monotonic() - begun < 5
+
+
+def swallow_and_wait() -> None:
+    with suppress(BaseException):
+        press()
+    time.sleep(10)
+
+
+def test_what_is_closed_on_the_way_is_left_in_peace(insisting: Insisting) -> None:
+    steps: list[str] = []
+    with pytest.raises(SystemExit):
+        press_and_close(steps)
+    insisting.end()
+    assert steps == ["one", "two"]
+
+
+def press_and_close(steps: list[str]) -> None:
+    try:
+        press()
+    finally:
+        time.sleep(0.2)
+        steps.append("one")
+        with suppress(ValueError):
+            raise ValueError
+        time.sleep(0.2)
+        steps.append("two")
 
 
 def test_what_does_not_return_is_interrupted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

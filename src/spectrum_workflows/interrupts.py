@@ -6,6 +6,7 @@ import gc
 import logging
 import math
 import signal
+import sys
 import threading
 import time
 from _thread import interrupt_main
@@ -20,6 +21,8 @@ SOON = 0.05
 """Seconds after which an interrupt that would not have been heard is given again."""
 PATIENCE = 5.0
 """Seconds for which it is given again."""
+REMINDED = 0.5
+"""Seconds after which an error that something has swallowed is raised again."""
 
 
 def is_deaf(frame: FrameType | None) -> bool:
@@ -74,6 +77,58 @@ def _interrupt_soon() -> None:
         threading.Timer(SOON, signal.pthread_kill, (main, signal.SIGINT)).start()
     else:  # Windows
         threading.Timer(SOON, interrupt_main).start()
+
+
+class Insisting:
+    """An exception of a handler of Ctrl-C, which is raised until it arrives.
+
+    Some libraries take whatever is raised in them for their own and go on; then nothing is left
+    of it after a moment, and the signal is given again.
+
+    Parameters
+    ----------
+    error : BaseException
+        What the handler raises.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+        self._over = threading.Event()
+        self._reminded = threading.Event()
+        self._begun = False
+
+    def begin(self) -> bool:
+        """Give the signal again and again until `end`; whether this is the first time."""
+        first, self._begun = not self._begun, True
+        if first and hasattr(signal, "pthread_kill"):  # not on Windows
+            threading.Thread(target=self._remind, name="insisting", daemon=True).start()
+        return first
+
+    def end(self) -> None:
+        """Let it rest: it has arrived."""
+        self._over.set()
+
+    def is_answered(self) -> bool:
+        """Whether the signal that is being handled was given here, and the error is on its way."""
+        reminded = self._reminded.is_set()
+        self._reminded.clear()
+        return reminded and is_being_handled(self._error)
+
+    def _remind(self) -> None:
+        main = threading.main_thread().ident
+        while main is not None and not self._over.wait(REMINDED):
+            self._reminded.set()
+            signal.pthread_kill(main, signal.SIGINT)
+
+
+def is_being_handled(error: BaseException) -> bool:
+    """Whether an error is what is handled here, in a ``finally`` or the like, or its cause."""
+    current = sys.exc_info()[1]
+    while current is not None:
+        if current is error:
+            return True
+        current = current.__context__
+    return False
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import signal
 import sys
 from types import FrameType
 
-from spectrum_workflows.interrupts import postpone_if_deaf
+from spectrum_workflows.interrupts import Insisting, postpone_if_deaf
 
 __all__ = ["main"]
 
@@ -21,16 +21,22 @@ def main() -> None:
     try:
         commands.main()
     finally:
+        _insisting.end()
         if signal.getsignal(signal.SIGINT) is _interrupted:
             signal.signal(signal.SIGINT, _ending)
 
 
+_end = SystemExit(130)
+_insisting = Insisting(_end)
+
+
 def _interrupted(_number: int, frame: FrameType | None) -> None:
     """End with one line on Ctrl-C; what is open is closed on the way."""
-    if postpone_if_deaf(frame):
+    if _insisting.is_answered() or postpone_if_deaf(frame):
         return
-    sys.stderr.write("spectrum: interrupted\n")
-    sys.exit(130)
+    if _insisting.begin():
+        sys.stderr.write("spectrum: interrupted\n")
+    raise _end
 
 
 def _ending(_number: int, _frame: FrameType | None) -> None:
