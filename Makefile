@@ -90,6 +90,9 @@ proof: $(TOOLS) $(OTHERS:%=%/.ready)  ## run the notebooks at every site, from e
 	@cp spectrum-proof/proof.json docs/evidence/proof.json && $(BIN)/python benchmarks/evidence.py
 	@$(BIN)/spectrum blueprint --markdown > docs/blueprint.md
 
+continuum: $(TOOLS)  ## run both sciences over two real sites with a store each, kill one site, print one table
+	@$(WITH_SERVICES) $(CLUSTERS) ceph rclone -- $(BIN)/python benchmarks/continuum.py
+
 evidence: $(TOOLS)  ## compare with the fields' own programs, and render docs/evidence.md from docs/evidence
 	@$(BIN)/python -m pytest -q tests/reference --agreement docs/evidence/agreement.json
 	@$(BIN)/python benchmarks/evidence.py

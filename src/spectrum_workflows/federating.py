@@ -158,10 +158,18 @@ class _Hashes:
                 self.kept = json.loads(storage.read_bytes(self.url))
 
     def agree(self, url: str, other: str) -> bool:
-        """Whether two inputs hold the same bytes, as far as that may be found out now."""
-        sizes = [_file_size(u) for u in (url, other)]
+        """Whether two inputs hold the same bytes, as far as that may be found out now.
+
+        What a store does not let us compare, such as a folder of a web server, is none.
+        """
+        try:
+            sizes = [_file_size(u) for u in (url, other)]
+            mine = theirs = ""
+            if sizes[0] == sizes[1]:
+                mine, theirs = self.of(url), self.of(other)
+        except (AccessError, StoreError):
+            return False
         if sizes[0] == sizes[1]:
-            mine, theirs = self.of(url), self.of(other)
             if not mine or not theirs:
                 return False
             if mine == theirs:
