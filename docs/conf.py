@@ -19,7 +19,7 @@ copyright = f"2026, {author}"  # noqa: A001
 version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["generated/workflows/**/.ipynb_checkpoints"]
+exclude_patterns = ["generated/workflows/**/.ipynb_checkpoints", "generated/as_they_are"]
 root_doc = "index"
 language = "en"
 
@@ -45,6 +45,7 @@ nitpick_ignore_regex = [
 html_theme = "pydata_sphinx_theme"  # the one that xarray uses, and on which Dask's is built
 html_title = f"spectrum-workflows {release}"
 html_static_path = ["static"]
+html_extra_path = ["generated/as_they_are"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False

@@ -35,6 +35,16 @@ SMALLER = {"hep/ttbar.toml": 10_000}
 """Specs whose own data would take too long here, and how many events they get instead."""
 
 
+REPORTS = {"quickstart": "report_hep.html", "vla_sim": "report_radio.html"}
+"""Pages of the site that are the reports of runs which notebooks have saved, by the run's name."""
+
+UNEXECUTED = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A report</title>'
+    '<link rel="icon" href="data:,"></head><body><p>Nothing was executed for this copy of the '
+    "site: make docs does it.</p></body></html>"
+)
+
+
 @dataclass(frozen=True)
 class PublicName:
     """One line of the pinned surface: a function or a class, and where it is imported from."""
@@ -72,8 +82,12 @@ def write(folder: Path, *, execute: bool) -> None:
     )
     shutil.copytree(EXAMPLE, folder / "third_science", ignore=shutil.ignore_patterns("__pycache__"))
     copy_notebooks(ROOT / "workflows", folder / "workflows")
+    (folder / "as_they_are").mkdir()
     if execute:
-        execute_notebooks(folder / "workflows")
+        execute_notebooks(folder / "workflows", folder / "as_they_are")
+    else:
+        for report in REPORTS.values():
+            (folder / "as_they_are" / report).write_text(UNEXECUTED)
 
 
 # Public names
@@ -182,13 +196,15 @@ def linked_to_copies(text: str) -> str:
     return re.sub(r"\]\((?:\.\./)+workflows/", "](/generated/workflows/", text)
 
 
-def execute_notebooks(folder: Path) -> None:
+def execute_notebooks(folder: Path, reports: Path) -> None:
     """Execute every notebook in its folder, as a new user would: a home without anything in it.
+
+    Reports of the runs that two of them have saved go into another folder.
 
     Raises
     ------
     RuntimeError
-        One failed, or took longer than the time limit.
+        One failed, or took longer than the time limit, or has saved no run.
     """
     notebooks = sorted(folder.rglob("*.ipynb"))
     with TemporaryDirectory(prefix="spectrum-") as home:
@@ -198,8 +214,20 @@ def execute_notebooks(folder: Path) -> None:
             subprocess.run([*command, "--size", str(size)], env=environment, check=True)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             failures = [f for f in pool.map(lambda n: _executed(n, environment), notebooks) if f]
-    if failures:
-        raise RuntimeError("\n".join(failures))
+        if failures:
+            raise RuntimeError("\n".join(failures))
+        for name, page in REPORTS.items():
+            (reports / page).write_bytes(_report(name, Path(home), environment))
+
+
+def _report(name: str, home: Path, environment: Mapping[str, str]) -> bytes:
+    """Report of the last saved run of a name below a folder."""
+    runs = sorted(record.parent for record in home.rglob(f"{name}-*/record.json"))
+    if not runs:
+        raise RuntimeError(f"no notebook has saved a run named {name}")
+    command = [sys.executable, "-m", PACKAGE, "report", str(runs[-1])]
+    subprocess.run(command, env=environment, check=True)
+    return (runs[-1] / "report.html").read_bytes()
 
 
 def new_environment(home: Path) -> dict[str, str]:
