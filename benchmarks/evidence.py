@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from evidence_picture import picture
+from spectrum_workflows.blueprint.page import shown_of
+from spectrum_workflows.blueprint.reading import MEASURED, load_blueprint
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "evidence"
@@ -316,6 +318,8 @@ def main() -> None:
         sys.exit(0 if PAGE.exists() and PAGE.read_text() == text else f"{PAGE.name}: make evidence")
     PAGE.write_text(text)
     picture(FOLDER, PICTURE)
+    evidence = {file.name: json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))}
+    MEASURED.write_text(json.dumps(shown_of(load_blueprint(), evidence), indent=1) + "\n")
     if (FOLDER / "projection.json").exists():
         from projection import projected
         from spectrum_workflows.projection.plot import png

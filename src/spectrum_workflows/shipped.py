@@ -12,16 +12,10 @@ _NO_SPECS = {"catalogue", "targets", "use_case"}
 """Names of shipped TOML files that are of another kind."""
 
 
-_IN_CHECKOUT = {"evidence": "docs/evidence"}
-"""Folders that lie elsewhere in a checkout than at its top."""
-
-
 def folder(name: str) -> Path:
-    """The folder of shipped files: ``environments``, ``workflows`` or ``evidence``."""
+    """The folder of shipped files: ``environments`` or ``workflows``."""
     installed = _PACKAGE / "shipped" / name
-    if installed.is_dir():
-        return installed
-    return _PACKAGE.parents[1] / _IN_CHECKOUT.get(name, name)
+    return installed if installed.is_dir() else _PACKAGE.parents[1] / name
 
 
 def spec(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spectrum_workflows import project, shipped
+from spectrum_workflows import project
 from spectrum_workflows.errors import DataError, DataNotFoundError, MissingExtraError, SpecError
 from spectrum_workflows.projection import quantity
 from spectrum_workflows.projection.estimate import UNITS, Estimate, estimate
@@ -21,7 +21,8 @@ from spectrum_workflows.projection.targets import Targets
 from spectrum_workflows.specs import parse, read_toml
 
 Record = Callable[..., dict[str, Any]]
-EVIDENCE = json.loads((shipped.folder("evidence") / "projection.json").read_text())
+FOLDER = Path(__file__).parents[2] / "docs" / "evidence"
+EVIDENCE = json.loads((FOLDER / "projection.json").read_text())
 FIELDS = (
     "items",
     "data",
@@ -169,9 +170,7 @@ def test_the_ratio_of_software_is_the_one_that_was_measured() -> None:
     there = load_targets(str(default_targets())).targets["gbps200"].published[0].software
     measured_ratios = [
         ratio
-        for name, ratio in json.loads(
-            (shipped.folder("evidence") / "hep_vs_peers.json").read_text()
-        )["ratios"].items()
+        for name, ratio in json.loads((FOLDER / "hep_vs_peers.json").read_text())["ratios"].items()
         if name.endswith(": coffea / ours")
     ]
     assert len(measured_ratios) == 4

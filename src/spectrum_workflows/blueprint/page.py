@@ -103,6 +103,31 @@ def summary(blueprint: Blueprint, evidence: Evidence) -> dict[str, Any]:
     }
 
 
+def shown_of(blueprint: Blueprint, evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """Of the files of evidence, what figures of the map are made of.
+
+    Parameters
+    ----------
+    blueprint : Blueprint
+    evidence : mapping
+        Whole files by name; those that are absent stay so.
+    """
+    shown: dict[str, dict[str, Any]] = {}
+    figures = [f for entry in (*blueprint.areas, *blueprint.phases) for f in entry.figures]
+    for figure in (f for f in figures if f.file in evidence):
+        told = evidence[figure.file]
+        kept = shown.setdefault(figure.file, {"date": told["date"]})
+        if figure.rows is not None:
+            key = figure.rows[0]
+            kept["rows"] = [{key: row[key]} for row in told["rows"]]
+            continue
+        kept["bars_are"] = told["bars_are"]
+        for table in ("ratios", "bars"):
+            same = {name: v for name, v in told[table].items() if name == figure.ratio}
+            kept[table] = kept.get(table, {}) | same
+    return shown
+
+
 def _figure(figure: Figure, evidence: Evidence) -> str:
     told = evidence.get(figure.file)
     if told is None:

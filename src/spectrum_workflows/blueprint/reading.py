@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from spectrum_workflows import shipped
 from spectrum_workflows.blueprint.areas import Blueprint
-from spectrum_workflows.errors import DataError
 from spectrum_workflows.specs import parse, read_toml
 
 AREAS = Path(__file__).with_name("areas.toml")
+MEASURED = Path(__file__).with_name("measured.json")
 
 
 def load_blueprint() -> Blueprint:
@@ -20,21 +19,9 @@ def load_blueprint() -> Blueprint:
 
 
 def load_evidence() -> dict[str, dict[str, Any]]:
-    """Files of evidence by name; those that have not been measured are absent.
+    """What the map shows of the files of evidence, by their names.
 
-    Raises
-    ------
-    DataError
-        One is damaged.
+    ``make evidence`` writes it from ``docs/evidence``; an installed package has no such folder.
     """
-    return {file.name: _read(file) for file in sorted(shipped.folder("evidence").glob("*.json"))}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_text())
-    except ValueError as error:
-        raise DataError(f"not a file of evidence: {error}", str(file)) from None
-    if not isinstance(told, dict):
-        raise DataError("not a file of evidence: no table", str(file))
-    return told
+    read: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text())
+    return read
