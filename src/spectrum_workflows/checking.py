@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import budget as budgets
 from spectrum_workflows import display, domain, engine, policy, storage
-from spectrum_workflows.accounting.accounts import Planned, planned
+from spectrum_workflows.accounting.accounts import HOUR, Planned, planned
 from spectrum_workflows.budget import Budget
 from spectrum_workflows.code_identity import science_code
 from spectrum_workflows.domain import Domain, OnError, Plan
@@ -190,6 +190,12 @@ class Check:
         return [f"{head}   ({self.workers} workers; {source})", *rows]
 
 
+def cpu_seconds_of(budget: Budget, stages: Sequence[Stage]) -> float:
+    """CPU seconds as the budget has them, else of one pass through every stage; 0 if unknown."""
+    hours = next((one.planned for one in budget if one.quantity == "core_hours"), None)
+    return hours * HOUR if hours else sum(stage.cpu_seconds for stage in stages)
+
+
 def check(spec: Any, place: Place) -> Check:
     """Plan a run without computing anything.
 
@@ -222,8 +228,8 @@ def check(spec: Any, place: Place) -> Check:
     science.release()
     stages = expected(spec, plan)
     calibrated = bool(costs_of(spec.workflow))
-    energy = planned(stages, terms_of(place.site))
     budget = budget_of(spec, plan, place, stages)
+    energy = planned(cpu_seconds_of(budget, stages), terms_of(place.site))
     return Check(
         name=spec.name,
         plan=plan,

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from spectrum_workflows import connect, load, load_site, load_spec, record, run, save
 from spectrum_workflows.accounting.accounts import planned
-from spectrum_workflows.checking import Check
+from spectrum_workflows.budget import Amount
+from spectrum_workflows.checking import Check, cpu_seconds_of
 from spectrum_workflows.cli import screen
 from spectrum_workflows.cli.commands import app
 from spectrum_workflows.domain import Plan
@@ -124,7 +125,7 @@ def test_the_command_prints_usage_records(saved: tuple[record.Outcome, str]) -> 
 def test_a_plan_says_its_energy_where_its_cpu_time_is_known() -> None:
     terms = terms_of(load_site("serial").model_copy(update={"energy": ENERGY}))
     stages = (Stage("image", 4, 1800.0, 0, 0), Stage("major cycle", 4, 5400.0, 0, 0))
-    of_plan = planned(stages, terms)
+    of_plan = planned(cpu_seconds_of((), stages), terms)
     assert of_plan is not None
     assert of_plan.energy.joules == pytest.approx(7200.0 * 10.0 * 1.5)
     checked = Check("x", Plan((), 0, 0), stages, planned=of_plan)
@@ -133,5 +134,14 @@ def test_a_plan_says_its_energy_where_its_cpu_time_is_known() -> None:
     assert checked.summary["planned"]["cpu_hours"] == pytest.approx(2.0)
     assert checked.summary["planned"]["carbon"]["grams_co2e"] == pytest.approx(6.0)
     assert checked.summary["stages"][0]["name"] == "image"
-    assert planned((), terms) is None
+    assert planned(cpu_seconds_of((), ()), terms) is None
     assert Check("x", Plan((), 0, 0)).summary["planned"] is None
+
+
+def test_the_cpu_time_of_a_plan_is_that_of_its_budget_where_that_knows_it() -> None:
+    stages = (Stage("image", 4, 1800.0, 0, 0),)
+    known = Amount("core_hours", "core h", planned=0.25, at_most=2.0)
+    bounded = Amount("core_hours", "core h", at_most=2.0)
+    assert cpu_seconds_of((known,), stages) == pytest.approx(900.0)
+    assert cpu_seconds_of((bounded,), stages) == pytest.approx(1800.0)
+    assert cpu_seconds_of((bounded,), ()) == 0

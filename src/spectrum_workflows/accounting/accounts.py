@@ -196,7 +196,7 @@ class Planned:
     Attributes
     ----------
     cpu_seconds : float
-        Of one pass through every stage.
+        As an earlier run of the same took them, else of one pass through every stage.
     energy : Energy
     carbon : Carbon or None
         ``None`` where the site states no intensity.
@@ -271,14 +271,13 @@ def accounts_of(
     )
 
 
-def planned(stages: Sequence[Stage], terms: Terms) -> Planned | None:
+def planned(cpu_seconds: float, terms: Terms) -> Planned | None:
     """What a plan is going to use by the model; ``None`` where its CPU time is not known."""
-    seconds = sum(stage.cpu_seconds for stage in stages)
-    if not seconds:
+    if not cpu_seconds:
         return None
-    energy = energy_of(cpu_seconds=seconds, watts_per_core=terms.power, pue=terms.pue or 1.0)
+    energy = energy_of(cpu_seconds=cpu_seconds, watts_per_core=terms.power, pue=terms.pue or 1.0)
     carbon = None if terms.intensity is None else carbon_of(energy, terms.intensity)
-    return Planned(seconds, energy, carbon)
+    return Planned(cpu_seconds, energy, carbon)
 
 
 def read_accounts(table: Mapping[str, Any]) -> Accounts:
