@@ -151,7 +151,7 @@ def _profiles(folder: Path, stores: list[DataStore]) -> Path:
     results = str(folder / "results")
     for name, parent, own in (("centre", "slurm", centre), ("cloud", "cloud", cloud)):
         text = profile(parent, results, own)
-        text += f"[workers]\ncount = 2\npatience = {PATIENCE if name == 'centre' else 120}\n"
+        text += f"[workers]\ncount = 2\npatience = {PATIENCE[name]}\n"
         text += f"[policy]\nuser_code = false\nplaces = [{json.dumps(results)}]\n"
         (folder / f"{name}.toml").write_text(text)
     doomed = f'extends = "centre.toml"\n[workers]\npatience = {PATIENCE["doomed"]}\n'
