@@ -224,7 +224,7 @@ def run(
         result=result,
         metrics=metrics,
         digest=record.digest(science.arrays(result)),
-        started=started.isoformat(timespec="seconds"),
+        started=started.isoformat(timespec="milliseconds"),
         seconds=seconds,
         cpu_seconds=cpu_seconds,
         workers=place.workers,

@@ -54,6 +54,20 @@ def test_values_that_travel_are_accounted_for(federation):
     assert many.between["a", "session"] == 16 * one_value
 
 
+def test_what_the_session_merges_is_not_counted_twice(federation):
+    """The session's own CPU time is counted as a whole, at the end of a run."""
+
+    def spin(one, other):
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+        return add(one, other)
+
+    parts = each(waves, striped(2), client=federation)
+    _, metrics = merged(parts, spin, fan_in=2)
+    assert metrics.cpu_seconds < 0.1
+
+
 def test_shared_values_reach_both_sites(federation):
     large = np.linspace(1.0, 2.0, 7)
     value, metrics = over(federation, halves(20), waves, large)

@@ -258,12 +258,19 @@ def _settle(run: _Pass[R], node: Node, part: Part[R]) -> None:
         family = [n for n in above.children(run.fan_in) if n.index < run.width(n.level)]
         if not all(child in run.nodes for child in family):
             break
-        value = fold(run.merge, [run.nodes.pop(child) for child in family])
+        value = _merged(run, [run.nodes.pop(child) for child in family])
         run.nodes[above], node = value, above
         if run.subtrees is not None:
             run.subtrees.offer(above, partial(_same, value))
     _report(run)
     _show(run)
+
+
+def _merged(run: _Pass[R], family: list[Part[R]]) -> Part[R]:
+    """A family merged in the session, whose own CPU time is counted as a whole."""
+    value = fold(run.merge, family)
+    spent = sum(part.metrics.cpu_seconds for part in family)
+    return replace(value, metrics=replace(value.metrics, cpu_seconds=spent))
 
 
 def _report(run: _Pass[R]) -> None:

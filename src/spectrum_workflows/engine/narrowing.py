@@ -221,6 +221,8 @@ class _Processes:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        if self._ended.is_set():  # meanwhile
+            self._close()
         return self._asked(self.call) == READY
 
     def _asked(self, question: bytes) -> bytes:

@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from spectrum_workflows import storage
@@ -58,7 +59,7 @@ class _Saving:
 
 def folder_name(outcome: Outcome) -> str:
     """A name for the run's own folder, which no other run can have."""
-    stamp = outcome.started.translate(str.maketrans("", "", "-:")).removesuffix("+0000")
+    stamp = f"{datetime.fromisoformat(outcome.started):%Y%m%dT%H%M%S}"
     [name] = file_names([outcome.spec.name])
     return f"{name}-{stamp}-{secrets.token_hex(3)}"
 
