@@ -741,6 +741,19 @@ def test_the_command_asks_for_no_worker(
         spectrum_raising("run", "hep/dimuon", "--data", events, "--site", profile(tmp_path, ""))
 
 
+def test_nothing_is_tried_where_results_may_not_go(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, too: the root is not even written to."""
+    monkeypatch.setattr("spectrum_workflows.storage.check_writable", never)
+    site = profile(tmp_path, "[policy]\nplaces = ['s3://centre']\n", cluster="")
+    done = spectrum("run", "hep/dimuon", "--data", events, "--site", site)
+    assert isinstance(done.exception, PolicyError)
+    place = Place(load_site(site), str(events), str(tmp_path / "results"))
+    with pytest.raises(PolicyError, match="places"):
+        front.run(load_spec("hep/dimuon"), place, watch=False)
+
+
 def spectrum_raising(*arguments: object) -> None:
     CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
 

@@ -166,13 +166,13 @@ class Check:
         """The budget, a line per amount, and the rules that are broken; none without rules."""
         if not self.rules and not self.violations:
             return []
-        head = f"  {'budget':14}{'planned':>14}{'at most':>14}{'allowed':>14}   from"
+        head = f"  {'budget':14}{'planned':>18}{'at most':>18}{'allowed':>18}   from"
         lines = [head] if self.budget else []
         for one in self.budget:
             numbers = (one.planned, one.at_most, one.allowed)
             texts = [budgets.words(n, one.unit) for n in numbers]
             texts[2] = texts[2] if one.allowed is not None else "no limit"
-            cells = "".join(f"{text:>14}" for text in texts)
+            cells = "".join(f"{text:>18}" for text in texts)
             lines.append(f"  {one.quantity:14}{cells}   {one.basis}")
         return lines + [f"  VIOLATION {violation}" for violation in self.violations]
 

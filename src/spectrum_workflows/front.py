@@ -153,7 +153,8 @@ def run(
         Bad input, a partition that failed, or a site that gave no workers.
     """
     broken = policy.before_planning(spec, place)
-    check_results(place)
+    if not broken:  # nothing is written to where it may not be
+        check_results(place)
     science, spent = domain.get(spec.workflow), spending.begin(place)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))

@@ -129,8 +129,7 @@ def run_command(
     profile = load_site(site, changes=asked.profile)
     with storage.using(profile.stores), data_can_be_made(spec, run_spec):
         unconnected = Place(profile, data or profile.data, out or profile.results)
-        if profile.cluster is not None:
-            hold_policy(run_spec, unconnected, on_error=on_error.value)
+        hold_policy(run_spec, unconnected, on_error=on_error.value)
         front.check_results(unconnected)
         if profile.cluster is not None:
             front.preflight(run_spec, unconnected, on_error=on_error.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from spectrum_workflows.credentials import hidden
@@ -121,7 +121,8 @@ class Plan:
         Why one of several sites must compute all of it; empty where they may share it.
     read, written : Volume or None
         Bytes that the whole run will read, and that its result will have; ``None`` where the
-        science does not say.
+        science does not say.  What a file costs to open depends on what is open: plans that
+        differ in nothing else are the same.
     repeats : int or None
         How often at most the stages are repeated that are called a cycle; ``None`` where the
         stages are not all that is done.
@@ -139,8 +140,8 @@ class Plan:
     failures: tuple[Failure, ...] = ()
     published: tuple[str, ...] = ()
     one_site: str = ""
-    read: Volume | None = None
-    written: Volume | None = None
+    read: Volume | None = field(default=None, compare=False)
+    written: Volume | None = field(default=None, compare=False)
     repeats: int | None = None
 
     def __repr__(self) -> str:
