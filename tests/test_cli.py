@@ -65,8 +65,9 @@ def test_run_prints_one_json_object(spectrum: Spectrum, shared_hep: Path, tmp_pa
     assert said["bytes_read"] > 0
     record = json.loads(Path(said["folder"], "record.json").read_text())
     assert record["digest"] == said["digest"]
+    folder = Path(said["folder"])
     assert {o["name"] for o in record["objects"]} == {
-        p.name for p in Path(said["folder"]).iterdir()
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()
     } - {"record.json"}
 
 

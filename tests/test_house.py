@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 MAY_BE_NAMED = {
     "agc.readthedocs.io",
+    *("bioschemas.org", "schema.org", "w3id.org", "www.researchobject.org"),  # names of terms
     "127.0.0.1",
     *("casa.nrao.edu", "casaguides.nrao.edu", "eospublic.cern.ch", "xrootd-local.unl.edu"),  # data
     "arxiv.org",

@@ -73,6 +73,7 @@ LAYERS = {
             "*.spec.*",
         ),
         *("catalogue.entries", "jsontext", "naming"),
+        *("crates", "crates.circumstances", "crates.layout", "crates.media"),
         *("hep.declarations", "hep.io", "hep.plan", "hep.select"),
         *("blueprint", "blueprint.areas", "use_cases", "use_cases.sheet"),
         *("projection", "projection.quantity", "projection.targets"),
@@ -123,6 +124,10 @@ LAYERS = {
             "storage.*",
             "code_identity",
             "code_identity.*",
+            "crates.enclosing",
+            "crates.hashing",
+            "crates.software",
+            "crates.toml",
             "catalogue",
             "catalogue.finding",
             "catalogue.fetching",
@@ -145,7 +150,10 @@ LAYERS = {
         *("*.convert", "*.convert.*", "*.plot", "*.plot.*", "*.read", "*.read.*"),
         *("*.synthetic", "*.synthetic.*", "*.write", "*.write.*"),
     ),
-    "engine": ("engine", "engine.*", "record", "record.*"),
+    "engine": (
+        *("engine", "engine.*", "record", "record.*"),
+        *("crates.describing", "crates.differences", "crates.members", "crates.reading"),
+    ),
     "workflow": (
         *("hep", "hep.domain", "hep.plan.planning", "hep.plan.survey", "hep.library"),
         *("radio", "radio.domain", "radio.library", "radio.products"),
@@ -164,6 +172,8 @@ LAYERS = {
         "datasets",
         "checking",
         "federating",
+        "crates.exporting",
+        "crates.verifying",
         "doctor.diagnosis",
         "examples",
         "front",
@@ -204,7 +214,7 @@ MAY_TOUCH = {
     "words": {"numpy", "pydantic"},
     "pure": PURE,
     "edges": PURE | EDGES,
-    "engine": DASK | {"cloudpickle", "numpy", "threadpoolctl", "rich"},
+    "engine": DASK | {"cloudpickle", "numpy", "rocrate", "threadpoolctl", "rich"},
     "workflow": PURE | EDGES | DASK,
     "sites": DASK
     | {"bokeh", "cryptography", "dask_gateway", "dask_jobqueue", "platformdirs", "pydantic", "rich"}

@@ -18,6 +18,8 @@ arithmetic.pin()
 
 if TYPE_CHECKING:
     from spectrum_workflows.checking import calibrate, check
+    from spectrum_workflows.crates.exporting import export
+    from spectrum_workflows.crates.verifying import verify
     from spectrum_workflows.doctor.diagnosis import diagnose
     from spectrum_workflows.errors import SpectrumError
     from spectrum_workflows.examples import make_data
@@ -38,6 +40,7 @@ _HOME = {
     "connect": "sites",
     "diagnose": "doctor.diagnosis",
     "explore": "showing",
+    "export": "crates.exporting",
     "load": "front",
     "load_site": "sites",
     "load_spec": "front",
@@ -48,6 +51,7 @@ _HOME = {
     "save": "front",
     "show": "showing",
     "vary": "varying",
+    "verify": "crates.verifying",
 }
 
 __all__ = [
@@ -58,6 +62,7 @@ __all__ = [
     "connect",
     "diagnose",
     "explore",
+    "export",
     "load",
     "load_site",
     "load_spec",
@@ -68,6 +73,7 @@ __all__ = [
     "save",
     "show",
     "vary",
+    "verify",
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +28,7 @@ from spectrum_workflows import (
 from spectrum_workflows.budget import with_facts
 from spectrum_workflows.checking import completed, expected, held_to, seconds_of_the_largest
 from spectrum_workflows.code_identity import science_code
+from spectrum_workflows.crates.circumstances import Circumstances
 from spectrum_workflows.domain import Metrics, OnError, Plan
 from spectrum_workflows.errors import (
     DataError,
@@ -235,7 +236,19 @@ def run(
         accounts=accounts,
         traffic=traffic_of(sites, plan, metrics) if sites is not None else None,
         budget=with_facts(budget, policy.facts(seconds, cpu_seconds, metrics.bytes_read, accounts)),
+        circumstances=_circumstances(spec, place),
     )
+
+
+def _circumstances(spec: Any, place: Place) -> Circumstances:
+    """Where a run took place, and what the catalogue says of its input, as far as it answers."""
+    entries = {}
+    with storage.using(place.stores), suppress(SpectrumError, OSError):
+        for name in sorted({*domain.get(spec.workflow).references(spec)}):
+            if name.startswith(catalogue.PREFIX):
+                entries[name.removeprefix(catalogue.PREFIX)] = catalogue.entry(name, place.data)
+    kind = place.site.cluster.kind if place.site.cluster else "serial"
+    return Circumstances(kind, place.site.description, entries)
 
 
 def _limits(place: Place, plan: Plan | None = None, stages: Sequence[Stage] = ()) -> engine.Limits:

@@ -15,6 +15,7 @@ import typer
 from spectrum_workflows import __version__
 from spectrum_workflows.cli import (
     blueprint_command,
+    crate_commands,
     data_commands,
     doctor_command,
     ledger_commands,
@@ -73,6 +74,8 @@ A **spec** (TOML) says *what* to compute, a **site** (TOML) says *where*. Try:
 * `spectrum notebooks DIR` copies the notebooks and their specs to a folder of yours
 * `spectrum calibrate` measures this machine, for the predictions of `check`
 * `spectrum compare RUN_A RUN_B` says whether two results are identical or equivalent
+* `spectrum verify CRATE` runs a saved run again, here or elsewhere, and says whether it is the same
+* `spectrum export RUN crate.zip` packs a saved run, with all that verifies it elsewhere
 * `spectrum save` puts results where they should go that could not be saved when they were made
 * `spectrum usage RUN...` prints what runs used, for an allocation manager
 * `spectrum data` makes, converts, fetches and verifies input data
@@ -89,6 +92,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(sites_commands.app, name="sites")
 app.add_typer(ledger_commands.app, name="ledger")
 app.command("doctor")(doctor_command.doctor)
+app.command("export")(crate_commands.export)
 app.command("proof")(proof_command.proof)
 app.command("project")(project_command.project)
 app.command("report")(report_command.report)
@@ -98,6 +102,7 @@ app.command("notebooks")(notebooks_command.notebooks)
 app.command("schema")(sites_commands.schema)
 app.command("use-case")(use_case_command.use_case)
 app.command("blueprint")(blueprint_command.blueprint)
+app.command("verify")(crate_commands.verify)
 
 
 def run_command(

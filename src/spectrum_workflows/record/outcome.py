@@ -8,6 +8,7 @@ from typing import Any
 from spectrum_workflows import display, domain
 from spectrum_workflows.accounting.accounts import Accounts
 from spectrum_workflows.budget import Budget
+from spectrum_workflows.crates.circumstances import UNKNOWN, Circumstances
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.stages import Stage
 from spectrum_workflows.traffic import Traffic
@@ -50,6 +51,8 @@ class Outcome:
         What moved between the sites, where several computed together.
     budget : tuple of Amount
         What was foretold, what it took, and what is allowed.
+    circumstances : Circumstances
+        Where it took place, and what the catalogue says of its input.
     """
 
     spec: Any
@@ -67,6 +70,7 @@ class Outcome:
     accounts: Accounts | None = None
     traffic: Traffic | None = None
     budget: Budget = ()
+    circumstances: Circumstances = UNKNOWN
 
     @property
     def domain(self) -> domain.Domain[Any, Any]:

@@ -13,6 +13,8 @@ from typing import Any
 
 from spectrum_workflows import storage
 from spectrum_workflows.budget import as_table, with_facts
+from spectrum_workflows.crates.layout import METADATA
+from spectrum_workflows.crates.members import write_members
 from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpectrumError
 from spectrum_workflows.jsontext import as_json
@@ -85,6 +87,7 @@ def write(outcome: Outcome, folder: str) -> None:
         _save_one(folder, product, data, saving.objects, saving.notes)
     omissions = {"notes": saving.notes, "lost": saving.lost}
     record = _record(outcome, saving.objects) | omissions
+    _save_crate(outcome, folder, record, saving)
     storage.write_bytes(storage.join(folder, RECORD), as_json(all_hidden(record)).encode())
 
 
@@ -94,6 +97,20 @@ def _products(outcome: Outcome, lost: list[str]) -> Iterator[tuple[str, bytes]]:
         yield from outcome.domain.files(outcome.result)
     except Exception as error:
         lost.append(_in_a_line(error))
+
+
+def _save_crate(outcome: Outcome, folder: str, record: dict[str, Any], saving: _Saving) -> None:
+    """Write what makes the folder a crate; its objects are listed with the others."""
+
+    def save(name: str, data: bytes) -> None:
+        _save_one(folder, name, data, saving.objects, saving.notes)
+
+    try:
+        write_members(outcome.spec, record, outcome.circumstances, save)
+    except OutputError:
+        raise
+    except Exception as error:  # a result is not lost over its description
+        saving.notes.append(f"{METADATA} could not be made: {_in_a_line(error)}")
 
 
 def _save_one(
