@@ -127,7 +127,7 @@ def in_code(crate: Crate, spec: Any, plan: Plan) -> Iterator[Difference]:
     if crate.record["code"] == plan.code:
         return
     were = crate.table(layout.CODE).get("modules")
-    now = modules_of(spec)
+    now = modules_of(spec, plan.code)
     if not isinstance(were, dict):
         were = {}
     names = [name for name in sorted({*were, *now}) if were.get(name) != now.get(name)]

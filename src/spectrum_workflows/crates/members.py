@@ -40,7 +40,7 @@ def write_members(
     own = {
         layout.SPEC: as_json(all_hidden(dict(enclosed.spec))).encode(),
         layout.SOFTWARE: installed().encode(),
-        layout.CODE: modules_text(spec).encode(),
+        layout.CODE: modules_text(spec, record["code"]).encode(),
     }
     if circumstances.entries:
         own[layout.CATALOGUE] = catalogue_text(circumstances.entries).encode()

@@ -21,16 +21,29 @@ def installed() -> str:
     return "".join(f"{name}=={version}\n" for name, version in sorted(pairs))
 
 
-def modules_of(spec: Any) -> dict[str, str]:
-    """Digest of every module and data file that decides what a science gives, by name."""
-    code = science_code(type(spec).__module__)
+def modules_of(spec: Any, code: str) -> dict[str, str]:
+    """Digest of every module and data file that decides what a science gives, by name.
+
+    Parameters
+    ----------
+    spec : model
+        Of the science.
+    code : str
+        Identity of all code, as a plan has it: while it is the same, so are the modules.
+    """
+    return _modules(type(spec).__module__, code)
+
+
+@lru_cache(maxsize=32)
+def _modules(module: str, _code: str) -> dict[str, str]:
+    code = science_code(module)
     whole = {module.name: module.tree for module in code.modules} | dict(code.data)
     return {name: digest[:DIGITS] for name, digest in whole.items()}
 
 
-def modules_text(spec: Any) -> str:
+def modules_text(spec: Any, code: str) -> str:
     """The same as JSON."""
-    return as_json({"modules": modules_of(spec)})
+    return as_json({"modules": modules_of(spec, code)})
 
 
 def versions_of(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
