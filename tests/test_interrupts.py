@@ -139,6 +139,28 @@ def test_an_interrupt_that_python_would_only_note_is_heard(lose: Callable[[], No
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "deaf"),
+    [
+        ("mine", 7, False),
+        ("mine", None, True),
+        ("llvmlite.binding.executionengine", 7, True),
+    ],
+)
+def test_callbacks_and_functions_on_no_line_are_waited_for(
+    name: str, line: int | None, deaf: bool
+) -> None:
+    above = SimpleNamespace(
+        f_code=SimpleNamespace(co_name="f"),
+        f_globals={"__name__": name},
+        f_lineno=line,
+        f_back=None,
+    )
+    code = SimpleNamespace(co_name="g")
+    frame = SimpleNamespace(f_code=code, f_globals={}, f_lineno=1, f_back=above)
+    assert interrupts.is_deaf(frame) is deaf  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def insisting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Insisting]:
     """A handler as the command line has it, in a hurry."""

@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 
 DEAF_FUNCTIONS = {"_gc_callback", "__del__"}
-DEAF_MODULES = {"weakref", "_weakrefset", "importlib._bootstrap", "_frozen_importlib"}
+DEAF_MODULES = {
+    "weakref",
+    "_weakrefset",
+    "importlib._bootstrap",
+    "_frozen_importlib",
+    "llvmlite.binding.executionengine",
+}
 SOON = 0.05
 """Seconds after which an interrupt that would not have been heard is given again."""
 PATIENCE = 5.0
@@ -28,14 +34,15 @@ REMINDED = 0.5
 def is_deaf(frame: FrameType | None) -> bool:
     """Whether Python is where it only notes an exception, or where one does lasting harm.
 
-    It is noted within the collector, and wherever an object goes that is weakly referred to.
+    It is noted within the collector, wherever an object goes that is weakly referred to, and in
+    what compiled code calls back.  Where a function is on no line, IPython cannot show it.
     Within an import some libraries take every exception for a sign that an optional module is
     not there and go on without it; others stay behind half imported.
     """
     while frame is not None:
         if frame.f_code.co_name in DEAF_FUNCTIONS:
             return True
-        if frame.f_globals.get("__name__") in DEAF_MODULES:
+        if frame.f_globals.get("__name__") in DEAF_MODULES or frame.f_lineno is None:
             return True
         frame = frame.f_back
     return False
