@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from spectrum_workflows.accounting import Energy, Power, energy_of
+from spectrum_workflows.accounting import Energy, energy_of
 from spectrum_workflows.accounting.exposing import Progress, RunFigures, expose
 from spectrum_workflows.domain import Metrics, Report
 from spectrum_workflows.engine import Observer
@@ -19,7 +19,7 @@ from spectrum_workflows.sites.spending import terms_of
 if TYPE_CHECKING:
     from distributed import Client
 
-    from spectrum_workflows.accounting.accounts import Accounts
+    from spectrum_workflows.accounting.accounts import Accounts, Terms
     from spectrum_workflows.sites import Place
 
 EVERY = 2.0
@@ -34,8 +34,8 @@ class Exporter:
     ----------
     client : distributed.Client
     run, workflow : str
-    power : Power
-        Of a core, for the energy while the run goes on.
+    terms : Terms
+        Of the site, for the energy while the run goes on.
     observer : Observer
         Whoever watches besides.
     """
@@ -43,7 +43,7 @@ class Exporter:
     client: Client
     run: str
     workflow: str
-    power: Power
+    terms: Terms
     observer: Observer
     _begun: float = field(default_factory=time.monotonic)
     _next: float = 0.0
@@ -107,7 +107,11 @@ class Exporter:
     def _energy(self, accounts: Accounts | None) -> Energy:
         if accounts is not None:
             return accounts.energy
-        return energy_of(cpu_seconds=self._known.cpu_seconds, watts_per_core=self.power)
+        return energy_of(
+            cpu_seconds=self._known.cpu_seconds,
+            watts_per_core=self.terms.power,
+            pue=self.terms.pue or 1.0,
+        )
 
 
 @contextmanager
@@ -126,7 +130,7 @@ def exported(place: Place, spec: Any, observer: Observer) -> Iterator[Exporter |
         yield None
         return
     run = f"{spec.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    exporter = Exporter(place.clients[0], run, spec.workflow, terms_of(place.site).power, observer)
+    exporter = Exporter(place.clients[0], run, spec.workflow, terms_of(place.site), observer)
     try:
         yield exporter
     except BaseException:

@@ -70,7 +70,7 @@ def test_a_read_rate(record: Record) -> None:
     assert one.read_rate.to("Gb/s")[1] == pytest.approx(200.0)
     assert one.disk is not None
     assert one.disk.to("TB") == pytest.approx((200, 200, 400))
-    assert one.power.to("kW") == pytest.approx((4, 17.5, 96))
+    assert one.power.to("kW") == pytest.approx((4, 14, 48))
     assert (one.cpu_time, one.energy, one.items) == (None, None, None)
 
 
@@ -85,7 +85,7 @@ def test_a_number_of_events(record: Record) -> None:
     assert one.read_fraction is not None
     assert one.read_fraction.value == pytest.approx(0.045)
     assert one.energy is not None
-    assert one.energy.to("Wh") == pytest.approx((2.0, 8.75, 48.0))
+    assert one.energy.to("Wh") == pytest.approx((2.0, 7.0, 24.0))
 
 
 def test_a_rate_of_events_for_some_time(record: Record) -> None:
@@ -122,7 +122,7 @@ def test_the_spread_of_runs_widens_the_range(record: Record) -> None:
 def test_power_is_that_of_the_runs_where_their_accounts_have_it(record: Record) -> None:
     accounts = {"energy": {"kwh": 2e-4, "low": 1e-4, "high": 4e-4, "method": "modelled"}}
     one = made(record(accounts=accounts), read_rate="200 Gb/s")
-    assert one.power.to("kW") == pytest.approx((3.6, 18.0, 115.2))
+    assert one.power.to("kW") == pytest.approx((3.6, 14.4, 57.6))
 
 
 def test_data_of_unknown_size_give_no_estimate_of_data(record: Record) -> None:

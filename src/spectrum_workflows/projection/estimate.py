@@ -159,9 +159,10 @@ def estimate(name: str, target: Target, rates: Rates, assumed: Assumptions) -> E
     """
     factors = {key: getattr(assumed, key).ranged(kind) for key, kind in ASSUMED.items()}
     work = _volume(name, target, rates) if target.within else _flow(name, target, rates)
-    cores = (work.cores / factors["processor"] / factors["busy"]).within(quantity.CORES)
+    computing = work.cores / factors["processor"]
+    cores = (computing / factors["busy"]).within(quantity.CORES)
     power_per_core = rates.power_per_core or factors["power"]
-    power = (cores * power_per_core).within(quantity.POWER)
+    power = (computing * power_per_core).within(quantity.POWER)
     cpu_time = energy = None
     if target.within:
         span = parsed(target.within, quantity.TIME)
