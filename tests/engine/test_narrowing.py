@@ -51,6 +51,18 @@ def test_the_first_of_several() -> None:
     assert search(Numbers(0, 1000), trial) == Numbers(300, 301)
 
 
+@pytest.mark.parametrize("bad", [(0, 1023), (0, 512), (0, 1, 512, 600)])
+def test_the_first_number_and_others(bad: tuple[int, ...]) -> None:
+    assert search(Numbers(0, 1024), poisoned(*bad)[0]) == Numbers(0, 1)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 1024])
+def test_what_fails_everywhere_is_in_no_part(size: int) -> None:
+    trial, tried = poisoned(*range(size))
+    assert search(Numbers(0, size), trial) is None
+    assert len(tried) <= 12
+
+
 def test_two_that_fail_together_only() -> None:
     def trial(part: Numbers) -> bytes:
         return FAILS if part.start <= 400 and part.stop > 449 else PASSES
@@ -81,8 +93,9 @@ def test_the_number_of_tries_is_bounded() -> None:
 
 @pytest.fixture
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other processes find the kit."""
+    """Other processes find the kit, and have the time that a busy machine takes to begin them."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr("spectrum_workflows.engine.explaining.SOON", 120.0)
 
 
 def a_run(client, on_error: str) -> Run:

@@ -112,7 +112,7 @@ def test_check_prints_the_plan(place):
     assert "method              4 uv strips of at most" in text
     rows = [line.split()[0] for line in text.splitlines()[4:]]
     stages = ["weights", "strips", "image", "psf", "psf", "minor", "major"]
-    assert rows == ["stage", *stages]
+    assert rows == ["energy", "stage", *stages]
     small = str(check(spec_of(), place))
     assert "stage" not in small
 

@@ -101,8 +101,27 @@ def search(item: Any, trial: Trial) -> Any:
     """The smallest part that a trial finds failing, or nothing.
 
     Where neither half of a part fails by itself, the part is the smallest; the first half is
-    taken where both do.
+    taken where both do.  Where the beginning, the middle and the end fail alike, the cause is in
+    no part: a file that was exchanged, a column that it lacks.
     """
+    smallest = _first_failing(item, trial)
+    if smallest is None or smallest != _at_an_end(item, 0):
+        return smallest
+    _, second = item.halves()
+    others = (_at_an_end(second, 0), _at_an_end(second, 1))
+    return None if all(trial(part) == FAILS for part in others) else smallest
+
+
+def _at_an_end(part: Any, side: int) -> Any:
+    """The smallest part at the beginning (0) or at the end (1)."""
+    for _ in range(TRIES):
+        if not (halves := part.halves()):
+            break
+        part = halves[side]
+    return part
+
+
+def _first_failing(item: Any, trial: Trial) -> Any:
     smallest, tries = None, 0
     while (halves := (smallest or item).halves()) and tries < TRIES:
         for half in halves:
