@@ -131,7 +131,7 @@ def planted(
     ) -> tuple[Question, Place]:
         monkeypatch.setattr(domain, "get", lambda name: SCIENCE)
         own = catalogue.CatalogueEntry.model_validate(ENTRY | (entry or {}))
-        monkeypatch.setattr(catalogue, "catalogue", lambda data="": {"set": own})
+        monkeypatch.setattr(catalogue, "every_entry", lambda data="": (("set", own),))
         monkeypatch.setattr(catalogue, "entry", lambda name, data="": own)
         power = {"watts_per_core": 10.0, "watts_source": "a meter"}
         table: dict[str, Any] = {"data": str(tmp_path), "energy": power}
@@ -388,6 +388,9 @@ def test_a_memory_that_cannot_be_written_ends_no_run(tmp_path: Path) -> None:
         ("s3://centre2/results", "s3://centre", False),
         ("s3://centre/own/../other", "s3://centre/own", False),
         ("https://a.example.org/x", "https://a.example.org:8443/x", False),
+        ("https://h/a/%2e%2e/b", "https://h/a", False),
+        ("https://h/a%2F..%2Fb", "https://h/a", False),
+        ("https://h/%61/b", "https://h/a", True),
         ("/data/own", "/data", True),
         ("/data2", "/data", False),
         ("/data/own/../../etc", "/data", False),
@@ -477,9 +480,9 @@ def test_credentials_of_a_run_of_unknown_length(
 def test_an_embargo_ends_on_its_day() -> None:
     entry = catalogue.CatalogueEntry.model_validate(ENTRY | {"embargo": date(2027, 3, 1)})
     for day, left in ((date(2027, 2, 27), "2 more days"), (date(2027, 2, 28), "1 more day")):
-        [violation] = data_rules.of_entries({"set": entry}, [Host("", ())], today=day)
+        [violation] = data_rules.of_entries((("set", entry),), [Host("", ())], today=day)
         assert violation.figure.endswith(left)
-    assert data_rules.of_entries({"set": entry}, [Host("", ())], today=date(2027, 3, 1)) == ()
+    assert data_rules.of_entries((("set", entry),), [Host("", ())], today=date(2027, 3, 1)) == ()
 
 
 def test_a_file_of_an_entry_is_bound_by_it_under_its_own_name(
@@ -501,6 +504,169 @@ def test_a_file_that_only_the_plan_finds_is_bound_too(
     found = replace(PLAN, inputs=(("s3://b/set.root", "its identity"),))
     monkeypatch.setattr(f"{__name__}.PLAN", found)
     assert [one.rule for one in check(spec, place).violations] == ["embargo"]
+
+
+def test_a_licence_binds_a_file_under_its_own_name(
+    planted: Callable[..., tuple[Question, Place]],
+) -> None:
+    """As it binds the entry: no other rule need be stated there."""
+    for name in ("catalogue:set", "set.root"):
+        spec, place = planted({"data_set": name}, licences=["CC-BY-4.0"])
+        assert [one.rule for one in before_planning(spec, place)] == ["licences"]
+
+
+def write_catalogue(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
+    """A data root with a ``catalogue.toml``; of each entry its files and one rule."""
+    folder.mkdir(exist_ok=True)
+    lines = []
+    for name, table in entries.items():
+        lines += [f"[entries.{name}]"]
+        lines += [
+            f"{key} = {json.dumps(value)}"
+            for key, value in (ENTRY | table).items()
+            if key != "files"
+        ]
+        lines += ["files = [" + ", ".join(f'{{name = "{file}"}}' for file in table["files"]) + "]"]
+    (folder / "catalogue.toml").write_text("\n".join(lines) + "\n")
+
+
+def test_every_entry_that_has_a_file_of_a_name_binds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domain, "get", lambda name: SCIENCE)
+    rules = {"one": {"access": "members"}, "two": {"access": "friends"}, "three": {}}
+    files = {"one": ["set.ms"], "two": ["set.zarr"], "three": ["other.root"]}
+    write_catalogue(tmp_path, {name: own | {"files": files[name]} for name, own in rules.items()})
+    bound = data_rules.entries_of(Question(data_set="set.root"), str(tmp_path))
+    assert [name for name, _ in bound] == ["one", "two"]
+
+
+def federated(tmp_path: Path, members: dict[str, str], text: str = "") -> Site:
+    """A federation of sites of this machine, each with a data root of its own."""
+    for name, own in members.items():
+        roots = f'data = "{tmp_path / name}"\nresults = "{tmp_path}/r"\n'
+        (tmp_path / f"{name}.toml").write_text(roots + own)
+    sites = "".join(f'{name} = "{name}.toml"\n' for name in members)
+    file = tmp_path / "together.toml"
+    file.write_text(f'results = "{tmp_path}/r"\n{text}[federation.sites]\n{sites}')
+    return load_site(file)
+
+
+def test_the_catalogues_of_all_sites_bind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an entry's name and by its files' names; the stricter of two entries of a name holds."""
+    monkeypatch.setattr(domain, "get", lambda name: SCIENCE)
+    site = federated(tmp_path, {"north": "", "south": ""})
+    write_catalogue(tmp_path / "north", {"set": {"files": ["set.root"]}})
+    south = {"set": {"files": ["set.root"], "access": "members"}}
+    write_catalogue(tmp_path / "south", south)
+    place = Place(site, site.data, site.results)
+    for name in ("catalogue:set", "set.root"):
+        violations = before_planning(Question(data_set=name), place)
+        assert [one.rule for one in violations] == ["access", "access"]  # at either site
+    alone = replace(place, data=str(tmp_path / "north"), site=load_site(tmp_path / "north.toml"))
+    assert before_planning(Question(), alone) == ()
+
+
+def test_the_catalogue_of_a_remote_root_is_read_before_anything_is_queued(
+    planted: Callable[..., tuple[Question, Place]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no limit asks for a plan, and where a pilot would compute."""
+    spec, place = planted({"data_set": "set.root"}, {"access": "members"})
+    own = catalogue.every_entry()
+    monkeypatch.setattr(catalogue, "every_entry", lambda data="": own if data else ())
+    remote = replace(place, data="s3://bucket")
+    found = replace(PLAN, inputs=(("s3://bucket/set.root", "its identity"),))
+    monkeypatch.setattr(f"{__name__}.PLAN", found)
+    assert before_planning(spec, remote) == ()
+    for act in (hold_policy, pilot):
+        with pytest.raises(PolicyError, match="access"):
+            act(spec, remote)
+
+
+class Connected(Place):
+    """The first worker of several has come."""
+
+    workers = 1
+
+
+def test_a_run_is_held_to_what_it_passed_before_its_workers_came(
+    planted: Callable[..., tuple[Question, Place]], tmp_path: Path
+) -> None:
+    """The bound of its time is not higher while one worker is there of those asked for."""
+    spec, _ = planted()
+    site = load_site(profile(tmp_path, "", cluster="slurm"), changes={"workers.count": 2})
+    stages = (PLAN.stages[0].on({"add": 1.0}),)
+    places = [kind(site, site.data, site.results) for kind in (Place, Connected)]
+    walls = [budget_of(spec, PLAN, place, stages)[1].at_most for place in places]
+    assert walls[0] == walls[1] == pytest.approx(4 * 3600 + 20)
+    text = '[cluster]\nkind = "local"\noptions = {threads_per_worker = 4}\n[workers]\ncount = 3\n'
+    both = federated(tmp_path, {"north": text, "south": text})
+    together = [kind(both, both.data, both.results) for kind in (Place, Connected)]
+    assert [*map(forecasting.workers_of, together)] == [6, 6]
+
+
+def test_energy_of_a_federation_is_bound_by_the_site_that_takes_most(
+    planted: Callable[..., tuple[Question, Place]], tmp_path: Path
+) -> None:
+    spec, _ = planted()
+    power = '[energy]\nwatts_per_core = {}\nwatts_source = "a meter"\npue = {}\n'
+    members = {
+        "north": "workers.count = 3\n" + power.format(10, 1.0),
+        "south": "workers.count = 1\n" + power.format(90, 1.5),
+    }
+    site = federated(tmp_path, members)
+    energy = budget_of(spec, PLAN, Place(site, site.data, site.results), STAGES)[-1]
+    core = budget_of(spec, PLAN, Place(site, site.data, site.results), STAGES)[0]
+    assert (energy.planned, energy.at_most) == pytest.approx(
+        (core.planned * (3 * 10 + 90 * 1.5) / 4 / 1000, core.at_most * 90 * 1.25 * 1.5 / 1000)
+    )
+    stated = federated(tmp_path, members, power.format(20, 1.0))  # of all of them
+    energy = budget_of(spec, PLAN, Place(stated, stated.data, stated.results), STAGES)[-1]
+    assert energy.at_most == pytest.approx(core.at_most * 20 * 1.25 / 1000)
+
+
+STAGES = (PLAN.stages[0].on({"add": 1.0}),)
+
+
+def test_energy_of_processors_that_nobody_knows_is_refused(
+    planted: Callable[..., tuple[Question, Place]], tmp_path: Path
+) -> None:
+    """A default has no memory of a node in it: what it takes may be more."""
+    spec, place = planted()
+    site = load_site(profile(tmp_path, "[policy]\nenergy_kwh = 100\n", cluster="slurm"))
+    [violation] = check(spec, replace(place, site=site)).violations
+    assert violation.rule == "energy_kwh"
+    assert "cannot be foretold (the processors that compute are not known" in violation.figure
+    assert "watts_per_core" in violation.remedy
+    both = federated(tmp_path, {"centre": "", "north": ""}, "[policy]\nenergy_kwh = 100\n")
+    assert check(spec, replace(place, site=both)).violations == ()  # this machine
+
+
+def test_credentials_of_inputs_and_of_every_site_count(
+    planted: Callable[..., tuple[Question, Place]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    file = token(tmp_path, timedelta(hours=3))
+    wall = Amount("walltime", "s", at_most=4 * 3600.0)
+    _, place = planted(credentials_margin=0)
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(file))
+    assert list(of_credentials(place, wall, ["/data/a.root"])) == []
+    for url in ("root://host//a.root", "davs://host/a.root"):
+        [violation] = of_credentials(place, wall, [url])
+        assert "ends in 3 h" in violation.figure
+    monkeypatch.delenv("BEARER_TOKEN_FILE")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(file))
+    assert len([*of_credentials(place, wall, ["s3://a/x.root"])]) == 1
+    anonymous = place.site.model_copy(update={"storage": {"s3://a": {"anon": True}}})
+    public = replace(place, site=anonymous)
+    assert list(of_credentials(public, wall, ["s3://a/x.root"])) == []
+    assert len([*of_credentials(public, wall, ["s3://a/x.root", "s3://b/x.root"])]) == 1
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+    own = f'[storage."https://store"]\ntoken_file = "{file}"\n'
+    site = federated(tmp_path, {"north": "", "south": own}, "[policy]\ncredentials_margin = 0\n")
+    [violation] = of_credentials(Place(site, site.data, site.results), wall)
+    assert str(file) in violation.figure
 
 
 def test_a_copy_is_bound_as_a_run_is(

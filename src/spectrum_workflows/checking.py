@@ -21,7 +21,7 @@ from spectrum_workflows.resuming import KNOWN, ledger_of
 from spectrum_workflows.sites import Place
 from spectrum_workflows.sites.calibration import costs_of, save_costs
 from spectrum_workflows.sites.federated import outline
-from spectrum_workflows.sites.spending import terms_of
+from spectrum_workflows.sites.spending import expected_terms
 from spectrum_workflows.stages import Stage
 from spectrum_workflows.traffic import Traffic
 
@@ -229,7 +229,7 @@ def check(spec: Any, place: Place) -> Check:
     stages = expected(spec, plan)
     calibrated = bool(costs_of(spec.workflow))
     budget = budget_of(spec, plan, place, stages)
-    energy = planned(cpu_seconds_of(budget, stages), terms_of(place.site))
+    energy = planned(cpu_seconds_of(budget, stages), expected_terms(place.site))
     return Check(
         name=spec.name,
         plan=plan,

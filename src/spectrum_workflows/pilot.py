@@ -74,6 +74,7 @@ def pilot(spec: Any, place: Place) -> Pilot:
     science, clock, cpu = domain.get(spec.workflow), time.perf_counter(), time.thread_time()
     with storage.using(place.stores), threadpool_limits(1), storage.metering() as meter:
         plan = completed(science.plan(spec, place.data), science, spec, place.data)
+        policy.refuse(spec.name, policy.of_files(spec, plan, place))
         part = replace(plan, partitions=_spread(plan)) if science.linear else plan
         result, tasks = _computed(spec, part, science)
         nbytes_out = _size(result, science)

@@ -42,7 +42,22 @@ def catalogue(data: str = "") -> dict[str, CatalogueEntry]:
     Parameters
     ----------
     data : str
-        Data root; a ``catalogue.toml`` there adds entries, or replaces some.
+        Data root; a ``catalogue.toml`` there adds entries, or replaces some.  Where it stands for
+        those of several sites, the first that has an entry of a name counts.
+
+    Raises
+    ------
+    SpecError
+        A catalogue is not valid.
+    """
+    entries: dict[str, CatalogueEntry] = {}
+    for name, own in every_entry(data):
+        entries.setdefault(name, own)
+    return entries
+
+
+def every_entry(data: str = "") -> tuple[tuple[str, CatalogueEntry], ...]:
+    """Names and entries; several of one name where the data roots of several sites differ.
 
     Raises
     ------
@@ -52,8 +67,11 @@ def catalogue(data: str = "") -> dict[str, CatalogueEntry]:
     entries: dict[str, CatalogueEntry] = {}
     for path in sorted(shipped.folder("workflows").glob(f"*/{FILE}")):
         entries |= _read(str(path))
-    own = storage.join(data, FILE) if data else ""
-    return entries | (_read(own) if own and storage.exists(own) else {})
+    files = [storage.urls.join(root, FILE) for root in storage.data_roots(data) if root]
+    own = [pair for file in files if storage.exists(file) for pair in _read(file).items()]
+    replaced = {name for name, _ in own}
+    kept = [pair for pair in entries.items() if pair[0] not in replaced]
+    return tuple(dict.fromkeys((*kept, *own)))
 
 
 def entry(name: str, data: str = "") -> CatalogueEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 OPEN = "open"
 
 
-def entries_of(spec: Any, data: str) -> dict[str, CatalogueEntry]:
+Entries = tuple[tuple[str, CatalogueEntry], ...]
+"""Names and entries; several of one name where the data roots of several sites differ."""
+
+
+def entries_of(spec: Any, data: str) -> Entries:
     """Entries of the catalogue that a spec names, or whose files it names.
 
     The catalogue of a remote data root is not asked about files that are named themselves:
@@ -32,54 +36,57 @@ def entries_of(spec: Any, data: str) -> dict[str, CatalogueEntry]:
     """
     references = domain.get(spec.workflow).references(spec)
     named = [one for one in references if one.startswith(PREFIX)]
-    entries = {one.removeprefix(PREFIX): catalogue.entry(one, data) for one in named}
-    known = catalogue.catalogue(data if storage.is_local(data) else "")
-    owners = _owners(known)
-    if not owners:
-        return entries
+    entries = tuple(pair for one in named for pair in entries_named(one, data))
+    is_near = not has_remote_root(data)
     try:
         urls = domain.get(spec.workflow).inputs(spec, data)
     except SpectrumError:  # planning says what is wrong with them
         return entries
-    return entries | {owners[name]: known[owners[name]] for name in _in(owners, urls)}
+    return tuple(dict.fromkeys((*entries, *_owners(urls, data if is_near else ""))))
 
 
-def entries_read(plan: Plan, data: str) -> dict[str, CatalogueEntry]:
+def entries_named(name: str, data: str) -> Entries:
+    """The entry of a name, with or without the prefix, or those of several sites.
+
+    Raises
+    ------
+    SpecError
+        There is no such entry.
+    """
+    catalogue.entry(name, data)  # or says which there are
+    plain = name.removeprefix(PREFIX)
+    return tuple(pair for pair in catalogue.every_entry(data) if pair[0] == plain)
+
+
+def entries_read(plan: Plan, data: str) -> Entries:
     """Entries that files of a plan belong to, whatever the spec calls them."""
-    known = catalogue.catalogue(data)
-    owners = _owners(known)
-    urls = (url for url, _ in plan.inputs)
-    return {owners[name]: known[owners[name]] for name in _in(owners, urls)}
+    return _owners((url for url, _ in plan.inputs), data)
 
 
-def _owners(known: Mapping[str, CatalogueEntry]) -> dict[str, str]:
-    """Which entry with rules of its own a file belongs to, by its name without endings."""
-    return {
-        catalogue.plain_name(file.name): name
-        for name, entry in known.items()
-        for file in entry.files
-        if _is_restricted(entry)
-    }
+def has_remote_root(data: str) -> bool:
+    """Whether a data root, or one of those it stands for, is no folder of this machine."""
+    return not all(map(storage.is_local, storage.data_roots(data)))
 
 
-def _in(owners: Mapping[str, str], urls: Iterable[str]) -> Iterator[str]:
-    names = (catalogue.plain_name(url.rstrip("/").rpartition("/")[2]) for url in urls)
-    return (name for name in names if name in owners)
-
-
-def _is_restricted(entry: CatalogueEntry) -> bool:
-    return bool(entry.embargo or entry.residency) or entry.access.casefold() != OPEN
+def _owners(urls: Iterable[str], data: str) -> Entries:
+    """All entries that some files may belong to, by the files' names without endings."""
+    names = {catalogue.plain_name(url.rstrip("/").rpartition("/")[2]) for url in urls}
+    return tuple(
+        (name, entry)
+        for name, entry in catalogue.every_entry(data)
+        if any(catalogue.plain_name(file.name) in names for file in entry.files)
+    )
 
 
 def of_entries(
-    entries: Mapping[str, CatalogueEntry], hosts: Sequence[Host], *, today: date | None = None
+    entries: Entries, hosts: Sequence[Host], *, today: date | None = None
 ) -> tuple[Violation, ...]:
     """Rules of some entries that a site does not keep, and licences that it does not take.
 
     Parameters
     ----------
-    entries : mapping of str to CatalogueEntry
-        By name.
+    entries : tuple of (str, CatalogueEntry)
+        Each with its name.
     hosts : sequence of Host
         Sites that may compute: each must keep them.
     today : date, optional
@@ -88,7 +95,7 @@ def of_entries(
     day = today or datetime.now(UTC).date()
     broken = (
         violation
-        for name, entry in entries.items()
+        for name, entry in entries
         for host in hosts
         for violation in _of_entry(name, entry, host, day)
     )

@@ -6,7 +6,6 @@ What no forecast reaches is said to be not known, with the reason.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,21 +13,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows import domain, record
+from spectrum_workflows.accounting.power import DEFAULT as DEFAULT_POWER
 from spectrum_workflows.budget import Amount, Budget
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.policy import experience
 from spectrum_workflows.policy.hosts import policies_of
 from spectrum_workflows.sites.calibration import costs_of
-from spectrum_workflows.sites.federated import asked_threads
+from spectrum_workflows.sites.local import sized
+from spectrum_workflows.sites.profile import Local
 from spectrum_workflows.sites.profile_files import members_of
-from spectrum_workflows.sites.spending import terms_of
+from spectrum_workflows.sites.spending import expected_terms, terms_of_sites
 
 if TYPE_CHECKING:
     from spectrum_workflows.accounting.accounts import Accounts
     from spectrum_workflows.domain import Plan, Volume
     from spectrum_workflows.policy.experience import Experience
     from spectrum_workflows.record import Outcome
-    from spectrum_workflows.sites import Place
+    from spectrum_workflows.sites import Place, Site
     from spectrum_workflows.sites.policy import Policy
     from spectrum_workflows.stages import Stage
 
@@ -43,6 +44,8 @@ measured."""
 
 UNKNOWN = "no run of this question has been seen on this processor"
 
+POWERLESS = "the processors that compute are not known, and watts_per_core is not stated"
+
 LIMITS = {
     "core_hours": ("core_hours", "core h"),
     "walltime": ("walltime", "s"),
@@ -54,13 +57,21 @@ LIMITS = {
 
 
 def workers_of(place: Place) -> int:
-    """Workers that are connected, or that the site will ask for."""
-    if place.site.federation is not None:
-        return place.workers or sum(map(asked_threads, members_of(place.site).values()))
-    if place.site.cluster is None:
+    """Workers that the site asks for, or that are connected if they are more.
+
+    A run begins with the first of them: how many it has then says nothing of its length.
+    """
+    sites = members_of(place.site).values() or (place.site,)
+    return max(place.workers, sum(map(_asked_workers, sites)))
+
+
+def _asked_workers(site: Site) -> int:
+    """Workers that a site will ask for; 1 where a cluster exists and its profile does not say."""
+    if site.cluster is None:
         return 1
-    asked = place.site.workers
-    return place.workers or asked.count or asked.max or os.cpu_count() or 1
+    if isinstance(site.cluster, Local):
+        return sized(site).most
+    return site.workers.count or site.workers.max or 1
 
 
 def kind_of(place: Place) -> str:
@@ -227,15 +238,21 @@ def remember_run(outcome: Outcome, place: Place, folder: str) -> None:
 
 
 def _energy(cpu: Amount, place: Place) -> Amount:
-    """CPU-hours times the power of a core, with what the building takes where that is stated."""
-    terms = terms_of(place.site)
+    """CPU-hours times the power of a core, with what the building takes where that is stated.
+
+    Of several sites, planned with their mean and bounded by the one that takes most.
+    """
+    terms, sites = expected_terms(place.site), terms_of_sites(place.site)
     factor, power = (terms.pue or 1.0) / 1000, terms.power
     basis = f"modelled: {power.low:.3g} to {power.high:.3g} W per core, {power.source}; {cpu.basis}"
     amount = Amount("energy", "kWh", basis=basis)
     if cpu.at_most is None:
-        return amount
+        return replace(amount, basis=cpu.basis)
     planned = None if cpu.planned is None else cpu.planned * power.watts * factor
-    return replace(amount, planned=planned, at_most=cpu.at_most * power.high * factor)
+    if any(own.power == DEFAULT_POWER for own, _ in sites):
+        return replace(amount, planned=planned, basis=POWERLESS)
+    most = max(own.power.high * (own.pue or 1.0) for own, _ in sites) / 1000
+    return replace(amount, planned=planned, at_most=cpu.at_most * most)
 
 
 def _limited(amount: Amount, policies: Sequence[Policy]) -> Amount:

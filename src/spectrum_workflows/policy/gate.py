@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows import budget as budgets
 from spectrum_workflows import catalogue, storage
 from spectrum_workflows.errors import PolicyError, SpectrumError
-from spectrum_workflows.policy.data_rules import entries_of, entries_read, of_entries
-from spectrum_workflows.policy.forecasting import LIMITS, UNKNOWN
+from spectrum_workflows.policy.data_rules import (
+    entries_named,
+    entries_of,
+    entries_read,
+    has_remote_root,
+    of_entries,
+)
+from spectrum_workflows.policy.forecasting import LIMITS, POWERLESS, UNKNOWN
 from spectrum_workflows.policy.hosts import hosts_of, policies_of
 from spectrum_workflows.policy.place_rules import of_code, of_credentials, of_places
 from spectrum_workflows.violations import Violation
@@ -32,6 +38,8 @@ MORE = {
     "energy_kwh": "run less, or at a site with less watts per core",
 }
 UNFORETOLD = "spectrum calibrate SPEC measures it on a small part; or ask who states this rule"
+
+STATE_WATTS = "state energy.watts_per_core, and watts_source, in the profile of the site"
 
 
 @dataclass(frozen=True)
@@ -112,9 +120,9 @@ def hold_copy(name: str, place: Place) -> None:
     """
     name = name.removeprefix(catalogue.PREFIX)
     with storage.using(place.stores):
-        entry = catalogue.entry(name, place.data)
+        entries = entries_named(name, place.data)
     copied = of_places(place, data=place.data)
-    refuse(name, (*of_entries({name: entry}, hosts_of(place)), *copied))
+    refuse(name, (*of_entries(entries, hosts_of(place)), *copied))
 
 
 def of_budget(budget: Budget, place: Place) -> Iterator[Violation]:
@@ -130,7 +138,8 @@ def of_budget(budget: Budget, place: Place) -> Iterator[Violation]:
             if amount.at_most is None:
                 reason = amount.basis or UNKNOWN
                 figure = f"it cannot be foretold ({reason})"
-                yield Violation(key, policy.stated_by, figure, allowed, UNFORETOLD)
+                remedy = STATE_WATTS if reason == POWERLESS else UNFORETOLD
+                yield Violation(key, policy.stated_by, figure, allowed, remedy)
             elif amount.at_most > limit:
                 yield Violation(key, policy.stated_by, _figure(amount), allowed, MORE[key])
 
@@ -195,18 +204,29 @@ def of_plan(spec: Any, plan: Plan, budget: Budget, place: Place) -> tuple[Violat
     place : Place
     """
     [wall] = [one for one in budget if one.quantity == "walltime"]
-    with storage.using(place.stores):
-        named = entries_of(spec, place.data)
-        files = entries_read(plan, place.data)
-    more = {name: entry for name, entry in files.items() if name not in named}
     return (
-        *of_entries(more, hosts_of(place)),
+        *of_files(spec, plan, place),
         *of_budget(budget, place),
-        *of_credentials(place, wall),
+        *of_credentials(place, wall, [url for url, _ in plan.inputs]),
     )
 
 
+def of_files(spec: Any, plan: Plan, place: Place) -> tuple[Violation, ...]:
+    """Rules of data that only the plan of a run has found; `before_planning` has the others."""
+    with storage.using(place.stores):
+        named = entries_of(spec, place.data)
+        files = entries_read(plan, place.data)
+    more = tuple(pair for pair in files if pair not in named)
+    return of_entries(more, hosts_of(place))
+
+
 def needs_plan(place: Place) -> bool:
-    """Whether a site states limits that only a plan can be held against."""
+    """Whether there are rules that only a plan can be held against.
+
+    Limits of a site are, and what the catalogue of a remote data root says of its files.
+    """
+    with storage.using(place.stores):
+        if has_remote_root(place.data):
+            return True
     keys = [key for key, _ in LIMITS.values()] + ["credentials_margin"]
     return any(getattr(policy, key) is not None for policy in policies_of(place) for key in keys)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import posixpath
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from spectrum_workflows import budget, domain, storage
 from spectrum_workflows.doctor.tokens import Credential, at_hand
 from spectrum_workflows.policy.hosts import Host, hosts_of, policies_of
+from spectrum_workflows.sites.federated import outline
 from spectrum_workflows.violations import Violation
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def is_prefix(text: str) -> bool:
 
 
 def is_below(url: str, prefix: str) -> bool:
-    """Whether a URL or path is a prefix, or below it; neither links nor ``..`` lead out of it."""
+    """Whether a URL or path is a prefix, or below it; no link and no ``..`` leads out of it."""
     own, root = _plain(url), _plain(prefix).rstrip("/")
     return own == root or own.startswith(root + "/")
 
@@ -113,12 +114,13 @@ def _plain(url: str) -> str:
         path = url.partition("://")[2] if "://" in url else url
         return os.path.realpath(Path(path).expanduser())
     parts = urlsplit(url)
-    path = posixpath.normpath("/" + parts.path.lstrip("/")) if parts.path.strip("/") else ""
+    steps = unquote(parts.path).strip("/")
+    path = posixpath.normpath(f"/{steps}") if steps else ""
     return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), path, "", ""))
 
 
 def of_credentials(
-    place: Place, wall: budget.Amount, *, now: float | None = None
+    place: Place, wall: budget.Amount, inputs: Iterable[str] = (), *, now: float | None = None
 ) -> Iterator[Violation]:
     """Tokens and proxies that end before a run may, or cannot be read.
 
@@ -130,6 +132,8 @@ def of_credentials(
     place : Place
     wall : Amount
         The run's time.
+    inputs : iterable of str
+        URLs of what it reads, besides its roots.
     now : float, optional
         Seconds since 1970; else the clock's.
     """
@@ -137,13 +141,28 @@ def of_credentials(
     if not asked:
         return
     moment = time.time() if now is None else now
-    urls = (place.data, place.results)
     longest = wall.at_most if wall.at_most is not None else wall.allowed
-    held = at_hand(urls, place.site.storage, os.environ)
+    held = _credentials(place, inputs)
     for policy in asked:
         margin = policy.credentials_margin or 0.0
         for credential in held:
             yield from _lasting(credential, policy.stated_by, longest, margin, moment)
+
+
+def _credentials(place: Place, inputs: Iterable[str]) -> tuple[Credential, ...]:
+    """What opens the roots, the inputs and the stores of a place, at each of its sites."""
+    members = outline(place.site, place.data).members if place.site.federation else ()
+    views = (place.stores, *(member.stores for member in members))
+    urls = dict.fromkeys((place.data, place.results, *place.stores.roots, *inputs))
+    held: dict[Credential, None] = {}
+    for stores in views:
+        alike = {
+            (storage.urls.scheme_of(url), *sorted(stores.for_url(url).items())): url for url in urls
+        }
+        options = {url: stores.for_url(url) for url in alike.values()}
+        stated = {prefix: dict(own) for prefix, own in stores.options}
+        held |= dict.fromkeys(at_hand(tuple(alike.values()), stated | options, os.environ))
+    return tuple(held)
 
 
 def _lasting(

@@ -13,7 +13,9 @@ from spectrum_workflows.accounting.processors import design_powers
 from spectrum_workflows.accounting.readings import Reading, Use, use_between, with_counters
 from spectrum_workflows.accounting.telling import tell
 from spectrum_workflows.sites.asking import WITHIN, asked
+from spectrum_workflows.sites.federated import asked_threads
 from spectrum_workflows.sites.profile import Batch, EnergySpec, Local
+from spectrum_workflows.sites.profile_files import members_of
 from spectrum_workflows.sites.watch import connected
 
 if TYPE_CHECKING:
@@ -130,6 +132,24 @@ def terms_of(site: Site, kinds: Sequence[tuple[Processor, float]] = ()) -> Terms
         named.site,
         named.project,
     )
+
+
+def expected_terms(site: Site) -> Terms:
+    """What a profile says before a run; of a federation, the mean by the threads it asks for."""
+    whole, sites = terms_of(site), terms_of_sites(site)
+    if len(sites) == 1:
+        return sites[0][0]
+    mean = mean_terms(sites)
+    return replace(mean, site=whole.site or mean.site, project=whole.project or mean.project)
+
+
+def terms_of_sites(site: Site) -> list[tuple[Terms, int]]:
+    """The terms of every site that may compute, with the threads it asks for.
+
+    What the profile of a federation says holds for all.
+    """
+    members = members_of(site) if site.energy == EnergySpec() else {}
+    return [(terms_of(own), asked_threads(own)) for own in members.values() or (site,)]
 
 
 def _power(site: Site, stated: EnergySpec, kinds: Sequence[tuple[Processor, float]]) -> Power:
