@@ -4,7 +4,8 @@ A SLURM beside one S3 store and a Dask Gateway beside another compute together. 
 at the centre and two in the cloud; the visibilities lie at both. Every run is compared with the
 digest of one process; bytes that cross between sites are held against the least that any placement
 could do, and against placement by chance. Once, the centre's partition is closed and its jobs are
-cancelled while it computes. Ends with 1 where a bar is missed. ``make continuum`` starts it with
+cancelled while it computes. The crate of every run is verified by one process on data of its
+own. Ends with 1 where a bar is missed. ``make continuum`` starts it with
 the services of the tests, of which the first store is the centre's and the second the cloud's.
 """
 
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrum_workflows import check, connect, load_site, load_spec, run, save, storage
+from spectrum_workflows.crates.verifying import Verification, verify
 from spectrum_workflows.datasets import convert_data
 from spectrum_workflows.examples import make_data
 from spectrum_workflows.proof.places import DataStore, profile, read_stores
@@ -55,6 +57,7 @@ class Row:
     alone: str
     traffic: Traffic
     policy: str
+    crate: Verification
 
     @property
     def same(self) -> bool:
@@ -66,6 +69,8 @@ class Row:
         """Bars that were not met."""
         measured = self.traffic.crossing("measured")
         missed = [] if self.same else ["another digest than in one process"]
+        if self.crate.verdict != "identical":
+            missed.append(f"its crate: {self.crate}")
         if self.traffic.lost:
             return missed  # what it had not read moves, as it must
         if measured > MOST * max(self.traffic.minimum, self.traffic.crossing("planned")):
@@ -86,6 +91,7 @@ class Row:
             "cpu_hours": self.outcome.cpu_seconds / 3600,
             "energy": accounts.line if accounts else "",
             "policy": self.policy,
+            "crate": self.crate.verdict,
             **self.traffic.as_json,
             "missed": self.missed,
         }
@@ -122,10 +128,10 @@ def _rows(folder: Path, stores: list[DataStore], options: argparse.Namespace) ->
     both = _profiles(folder, stores)
     for spec in (hep, radio):
         with connect(load_site(both)) as place:
-            yield _row(spec.workflow, spec, place, alone[spec.name])
+            yield _row(spec.workflow, spec, place, alone[spec.name], one.data)
     killed = load_site(folder / "killed.toml", changes={"ledger.enabled": False})
     with connect(killed) as place, _killer() as kill:
-        yield _row("hep, centre killed", hep, place, alone[hep.name], watch=kill)
+        yield _row("hep, centre killed", hep, place, alone[hep.name], one.data, watch=kill)
 
 
 def _specs() -> tuple[Any, Any]:
@@ -164,13 +170,13 @@ def _profiles(folder: Path, stores: list[DataStore]) -> Path:
     return both
 
 
-def _row(name: str, spec: Any, place: Place, alone: str, **watching: Any) -> Row:
+def _row(name: str, spec: Any, place: Place, alone: str, data: str, **watching: Any) -> Row:
     seen = check(spec, place)
     policy = f"{len(seen.rules)} rules of the sites, {len(seen.violations)} of them broken"
     outcome = run(spec, place, **({"watch": False} | watching))
-    save(outcome, place)
+    crate = verify(save(outcome, place), site="serial", data=data)
     assert outcome.traffic is not None
-    return Row(name, outcome, alone, outcome.traffic, policy)
+    return Row(name, outcome, alone, outcome.traffic, policy, crate)
 
 
 @contextmanager
@@ -208,7 +214,7 @@ def _print(rows: list[Row], seconds: float) -> None:
             f"{row.name:20} {row.outcome.digest[:12]:14} {same:>14} {table['seconds']:7.1f} "
             f"{table['cpu_hours']:8.4f}  {table['energy']}"
         )
-        print(f"    {row.policy}; {traffic.method}")
+        print(f"    {row.policy}; crate in one process: {row.crate.verdict}; {traffic.method}")
         for name, reason in traffic.lost.items():
             print(f"    {name} was lost: {reason}")
         print(f"    {'bytes':24} {'planned':>14} {'measured':>14} {'by chance':>14}")

@@ -131,6 +131,10 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     assert listed == (written - {"index"}) | made
 
 
+def test_the_front_page_can_be_read_at_once() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 900
+
+
 def test_links_between_pages_and_to_notebooks_lead_somewhere() -> None:
     broken = []
     for page in sorted(p for p in DOCS.rglob("*.md") if "generated" not in p.parts):
