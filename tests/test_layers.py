@@ -171,6 +171,7 @@ LAYERS = {
         *("accounting.exposing", "exporting"),
         "datasets",
         "checking",
+        "comparing",
         "federating",
         "crates.exporting",
         "crates.verifying",

@@ -38,7 +38,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
 )
 from spectrum_workflows.exporting import both, exported
-from spectrum_workflows.federating import know_inputs, over_sites, traffic_of
+from spectrum_workflows.federating import Copies, know_inputs, over_sites, traffic_of
 from spectrum_workflows.interrupts import hearing_interrupts, letting_go
 from spectrum_workflows.record import Outcome
 from spectrum_workflows.resuming import KNOWN, ledger_of
@@ -159,6 +159,8 @@ def run(
     science, spent = domain.get(spec.workflow), spending.begin(place)
     started, clock, cpu = datetime.now(UTC), time.perf_counter(), time.thread_time()
     limits = engine.limited(_limits(place))
+    if place.federation is not None:
+        place.federation.forget()
     code = science_code(type(spec).__module__) if place.client else None
     watched = progress.watched(watch, title=spec.name, plot=science.plot_progress)
     with (
@@ -188,18 +190,20 @@ def run(
             plan = completed(plan, science, spec, place.data)
         budget = held_to(spec, plan, place, broken)
         stamps = storage.stamps_of(url for url, _ in plan.inputs)
+        stores, copied = _with_copies(spec, place), Copies()
+        if (sites := place.federation) is not None:
+            copied = know_inputs(sites, plan, stores.copies, known=known, compare=True)
+            stamps |= copied.stamps
         ledger = ledger_of(
             spec,
             plan,
             place,
             science,
             stamps=stamps,
+            copies=copied.read,
             resume=resume,
             trust_weak=trust_weak,
         )
-        stores = _with_copies(spec, place)
-        if (sites := place.federation) is not None:
-            know_inputs(sites, plan, stores.copies, known=known, compare=True)
         copies = storage.using(stores)
         stages = expected(spec, plan)
         limits = engine.limited(_limits(place, plan, stages))
@@ -215,7 +219,9 @@ def run(
     here, worker_machines = machine(science.libraries), _machines(place, science.libraries)
     doubts = arithmetic.doubts((here, *worker_machines))
     opened = tuple(sorted(opening.by_store.items()))
-    metrics += Metrics(bytes_read=opening.bytes_read, warnings=doubts, stores=opened)
+    metrics += Metrics(
+        bytes_read=opening.bytes_read, warnings=(*copied.warnings, *doubts), stores=opened
+    )
     cpu_seconds = driver + (metrics.cpu_seconds if place.client else 0.0)
     accounts = spent.end(metrics, cpu_seconds=cpu_seconds, seconds=seconds)
     if exporter:

@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from types import MappingProxyType
 from typing import Any
 
 from spectrum_workflows import __version__, arithmetic, record, storage
 from spectrum_workflows.domain import Domain, Plan
 from spectrum_workflows.engine import Ledger
-from spectrum_workflows.engine.ledger import source_of
+from spectrum_workflows.engine.parts import source_of
 from spectrum_workflows.sites import Place
 
 FORMAT = 1
@@ -33,6 +34,7 @@ def ledger_of(
     stamps: Mapping[str, str],
     resume: bool,
     trust_weak: bool,
+    copies: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Ledger | None:
     """The ledger of a run; none where the place keeps none.
 
@@ -41,7 +43,9 @@ def ledger_of(
     spec, plan, place, science
         Of the run.
     stamps : mapping of str to str
-        Version of every input by URL.
+        Version of every input by URL, and of what is read in its place.
+    copies : mapping of str to tuple of str
+        What is read in the place of an input, by its URL.
     resume : bool
         Whether what is there is used.
     trust_weak : bool
@@ -54,6 +58,7 @@ def ledger_of(
     return Ledger(
         folder=storage.join(place.results, f"{KNOWN}/{FOLDER}/{question}"),
         stamps=stamps,
+        copies=copies,
         published=frozenset(plan.published),
         about={"workflow": spec.workflow, "name": spec.name, "partitions": len(plan.partitions)},
         after=settings.after,

@@ -44,9 +44,10 @@ class Traffic:
     Attributes
     ----------
     flows : tuple of Flow
-    minimum : int
-        Bytes that cross in any placement: of what no site holds, and of the values of subtrees
-        that are as large as can be.
+    unavoidable : int
+        Bytes that this way of placing cannot avoid: of what no site holds, of what all partitions
+        need, and a value for every subtree of this cut.  Another cut may have fewer subtrees, and
+        read more from afar.
     method : str
         How the work is placed, and why, in words.
     subtrees : mapping of str to int
@@ -56,7 +57,7 @@ class Traffic:
     """
 
     flows: tuple[Flow, ...]
-    minimum: int = 0
+    unavoidable: int = 0
     method: str = ""
     subtrees: Mapping[str, int] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +75,8 @@ class Traffic:
             "subtrees": dict(self.subtrees),
             "lost": dict(self.lost),
             "bytes": [vars(flow) for flow in self.flows],
-            "crossing": {kind: self.crossing(kind) for kind in kinds} | {"minimum": self.minimum},
+            "crossing": {kind: self.crossing(kind) for kind in kinds}
+            | {"unavoidable": self.unavoidable},
         }
 
 
@@ -82,7 +84,7 @@ def read_back(table: Mapping[str, Any]) -> Traffic:
     """What `Traffic.as_json` gave."""
     return Traffic(
         tuple(Flow(**flow) for flow in table["bytes"]),
-        table["crossing"]["minimum"],
+        table["crossing"]["unavoidable"],
         table["method"],
         table["subtrees"],
         table["lost"],

@@ -76,6 +76,19 @@ def test_json_lines_have_units_in_their_names() -> None:
     assert (first["jobs"], second["jobs"]) == ([], ["12", "13"])
 
 
+@pytest.mark.parametrize("form", ["car", "auditor"])
+def test_a_run_at_several_sites_is_booked_under_a_name_that_is_given(form: str) -> None:
+    several = record()
+    several["accounts"] |= {"site": "SITE-A; SITE-B", "project": "vo-a; vo-b"}
+    with pytest.raises(DataError, match="several sites, SITE-A; SITE-B"):
+        FORMATS[form]([usage_of(several, "r")])
+    text = FORMATS[form]([usage_of(several, "r", site="BOTH")])
+    assert "BOTH" in text
+    assert "SITE-A" not in text
+    assert "vo-a" not in text
+    assert "SITE-A; SITE-B" in FORMATS["jsonl"]([usage_of(several, "r")])
+
+
 def test_apel_reads_the_xml_by_namespace_and_name() -> None:
     """As `car_parser` of APEL does: the first element of each name, durations as ISO 8601."""
     [document] = ElementTree.fromstring(FORMATS["car"]([usage(jobs=("4711",))]))

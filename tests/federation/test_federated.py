@@ -2,17 +2,21 @@
 
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from lying import SITES, Lying, a_client, add, fails_at_three, halves, slow, striped, waves
 
 from spectrum_workflows import storage
-from spectrum_workflows.engine import Reduction, Run, Shuffle, each, merged
-from spectrum_workflows.engine.federation import Federation, Member
+from spectrum_workflows.domain import Metrics
+from spectrum_workflows.engine import Reduction, Run, Shuffle, each, federated, merged
+from spectrum_workflows.engine.federation import Federation, Member, computing_at
 from spectrum_workflows.errors import DataError, SiteError
+from spectrum_workflows.federating import over_sites
 from spectrum_workflows.storage import Stores
 
 
@@ -199,8 +203,112 @@ def test_stores_tell_the_nearer_copy_and_the_site():
     stores = Stores(sites=(("s3://x", "a"), ("s3://x/deep", "b")), nearer=(("s3://x/f", "/d/f"),))
     assert stores.site_of("s3://x/deep/1") == "b"
     assert stores.site_of("s3://xy/deep/1") == "elsewhere"
-    assert stores.nearest("s3://x/f") == "/d/f"
-    assert stores.nearest("s3://x/f2") == "s3://x/f2"
-    with storage.using(stores):
+    assert stores.nearest("s3://x/f") == "s3://x/f", "no partition of it is computed here"
+    reading = stores.reading("s3://x/f")
+    assert reading.nearest("s3://x/f") == "/d/f"
+    assert reading.nearest("s3://x/f/zarr.json") == "/d/f/zarr.json"
+    assert reading.nearest("s3://x/f2") == "s3://x/f2"
+    assert stores.reading("s3://x/other").nearest("s3://x/f") == "s3://x/f"
+    with storage.using(reading):
         assert storage.is_local("s3://x/f")
         assert str(storage.local_path("s3://x/f")) == "/d/f"
+        assert storage.location_of("s3://x/f").url == "s3://x/f", "the door of what is written"
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A file of one byte, whose kernel reads another one beside it and writes a third."""
+
+    source: str
+    size: int = 1
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+
+def reads_and_writes(item: Filed):
+    side = storage.join(item.source.rpartition("/")[0], "golden.json")
+    storage.write_bytes(f"{item.source}.skim", b"new")
+    return np.array([int(storage.read_bytes(url)) for url in (item.source, side)])
+
+
+@pytest.mark.parametrize("workers", [True, False])
+def test_only_planned_inputs_are_read_elsewhere_and_nothing_is_written_there(
+    tmp_path: Path, federation, workers: bool
+):
+    for folder, content in (("a", b"1"), ("b", b"2")):
+        (tmp_path / folder).mkdir()
+        for name in ("0", "1", "golden.json"):
+            (tmp_path / folder / name).write_bytes(content)
+    items = [Filed(str(tmp_path / "a" / name)) for name in "01"]
+    near = tuple((i.source, i.source.replace("/a/", "/b/")) for i in items)
+    member = federation.members[1]
+    stores = Stores(sites=((str(tmp_path), "b"),), here="b", nearer=near)
+    sites = Federation((replace(member, stores=stores, client=member.client if workers else None),))
+    value, _ = over(sites, items, reads_and_writes)
+    assert value.tolist() == [4, 2], "the inputs at b, what lies beside them at a"
+    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["0", "1", "golden.json"]
+    assert (tmp_path / "a/0.skim").read_bytes() == b"new"
+
+
+def test_the_last_site_lost_with_its_values_is_all_sites_lost(federation):
+    gone = [replace(m, error=lambda m=m: SiteError(f"{m.name} burnt")) for m in federation.members]
+    sites = Federation(tuple(gone))
+
+    def compute(*, client: Federation):
+        with computing_at(client, client.single(())):
+            raise SiteError("no answer")
+
+    with pytest.raises(SiteError, match="all sites.*burnt.*burnt"):
+        over_sites(sites, compute)
+    for begin in (lambda: sites.single(()), lambda: over(sites, halves(4))):
+        with pytest.raises(SiteError, match="all sites"):
+            begin()
+
+
+def test_what_was_expected_of_a_lost_attempt_is_forgotten(federation):
+    items, attempts = halves(4), []
+    federation.weights = {item.source: 1.0 for item in items}
+
+    def compute(*, client: Federation):
+        attempts.append(client)
+        client.expect_reads(items, ["a"] * 4)
+        client.interrupted += len(attempts) == 1
+        return 1, Metrics()
+
+    over_sites(federation, compute)
+    assert len(attempts) == 2
+    assert sum(federation.expected.planned.values()) == 40
+
+
+class Hanging:
+    """A thread of a site that does not end, and how long it was waited for."""
+
+    waited: ClassVar[list[float]] = []
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def join(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        time.sleep(seconds)
+
+
+def test_hung_sites_are_waited_for_together(federation, monkeypatch):
+    monkeypatch.setattr(federated, "LAST_WORDS", 0.1)
+    monkeypatch.setattr(
+        federated, "threading", SimpleNamespace(Thread=Hanging, Event=threading.Event)
+    )
+    monkeypatch.setattr(federated, "_hear", fails)
+    with pytest.raises(DataError, match="stopped"):
+        over(federation, halves(4))
+    assert len(Hanging.waited) == 2
+    assert sum(Hanging.waited) <= 0.1
+
+
+def fails(_run: object) -> None:
+    raise DataError("stopped", "here", "")

@@ -1,6 +1,7 @@
 """Both sciences over two sites: one digest, bytes where they lie, and what is said of them."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -106,6 +107,33 @@ class TestHep:
         assert min(measured["a", "a"], measured["b", "b"]) > sum(measured.values()) / 4
         known = json.loads((sites / "results/.known/copies.json").read_text())
         assert len(known) == 6
+
+    def test_a_second_run_at_the_place_is_planned_for_itself(self, sites: Path, made: Path):
+        for name in ("ttbar", "single_top", "wjets"):
+            for folder in "ab":
+                shutil.copy(made / f"{name}.root", sites / folder)
+        with at(sites) as place:
+            first, second = (run(hep(), place, watch=False, resume=False) for _ in range(2))
+            place.federation.forget()
+            assert not any(member.stores.nearer for member in place.federation.members)
+        planned = [
+            {(f.source, f.target): f.planned for f in o.traffic.flows} for o in (first, second)
+        ]
+        assert planned[0] == planned[1]
+        assert first.traffic == second.traffic
+
+    def test_a_copy_that_changes_while_it_is_read_is_noticed(self, sites: Path, made: Path):
+        for name in ("ttbar", "single_top", "wjets"):
+            for folder in "ab":
+                shutil.copy(made / f"{name}.root", sites / folder)
+        times = iter(range(1_000_000_000, 2_000_000_000))
+
+        def touch(_state: object) -> None:
+            for path in (sites / "b").glob("*.root"):
+                os.utime(path, (now := next(times), now))
+
+        with at(sites) as place, pytest.raises(DataError, match="exchanged while"):
+            run(hep(), place, watch=touch)
 
     def test_copies_that_differ_are_refused(self, sites: Path):
         shutil.copy(sites / "a/ttbar.root", sites / "b")

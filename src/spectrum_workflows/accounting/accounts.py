@@ -25,6 +25,9 @@ from spectrum_workflows.stages import Stage, Stores
 
 HOUR = 3600.0
 
+SEVERAL = "; "
+"""Between the names of the sites, or projects, of a run that was at several."""
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -341,7 +344,7 @@ def _told(energy: Energy, carbon: Carbon | None) -> str:
 
 
 def _each_once(texts: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(filter(None, texts)))
+    return SEVERAL.join(dict.fromkeys(filter(None, texts)))
 
 
 def _grams(grams: float) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
-from spectrum_workflows.accounting.accounts import read_accounts
+from spectrum_workflows.accounting.accounts import SEVERAL, read_accounts
 from spectrum_workflows.accounting.energy import Carbon, Energy
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.stages import Stores
@@ -88,7 +88,7 @@ def usage_of(record: Mapping[str, Any], run: str, *, site: str = "") -> UsageRec
     run : str
         Name of its folder.
     site : str
-        As accounting knows the place, where the record does not say.
+        As accounting knows the place, where the record does not say, or names several.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def usage_of(record: Mapping[str, Any], run: str, *, site: str = "") -> UsageRec
             run=run,
             name=str(record["name"]),
             workflow=str(record["workflow"]),
-            site=(accounts.site if accounts else "") or site,
+            site=_named(accounts.site if accounts else "", site),
             project=accounts.project if accounts else "",
             jobs=accounts.jobs if accounts else (),
             start=start.astimezone(UTC),
@@ -130,7 +130,7 @@ def as_car(records: Sequence[UsageRecord]) -> str:
     Raises
     ------
     DataError
-        A run does not say which site it was at.
+        A run does not say which site it was at, or was at several.
     """
     ElementTree.register_namespace("urf", CAR)
     root = ElementTree.Element(f"{{{CAR}}}UsageRecords")
@@ -148,7 +148,7 @@ def as_auditor(records: Sequence[UsageRecord]) -> str:
     Raises
     ------
     DataError
-        A run does not say which site it was at.
+        A run does not say which site it was at, or was at several.
     """
     return json.dumps([_auditor(one) for one in records], indent=1)
 
@@ -179,8 +179,8 @@ def _car(one: UsageRecord) -> ElementTree.Element:
     add("GlobalJobId", one.run, to=identity)
     add("LocalJobId", one.job, to=identity)
     user = add("UserIdentity")
-    if one.project:
-        add("Group", one.project, to=user)
+    if group := _group(one):
+        add("Group", group, to=user)
     add("LocalUserId", WITHHELD, to=user)
     add("JobName", one.name)
     add("Status", "completed")
@@ -213,8 +213,8 @@ def _auditor(one: UsageRecord) -> dict[str, Any]:
         "job_id": list(one.jobs or (one.run,)),
         "workflow": [one.workflow],
     }
-    if one.project:
-        meta["group_id"] = [one.project]
+    if group := _group(one):
+        meta["group_id"] = [group]
     if one.energy is not None:
         meta["energy_method"] = [one.energy.method]
     return {
@@ -262,7 +262,22 @@ def _site(one: UsageRecord) -> str:
     if not one.site:
         remedy = "give --as SITE, and for later runs [accounting] site in the profile"
         raise DataError("it does not say which site it was at", one.run, remedy)
+    if SEVERAL in one.site:
+        remedy = "give --as SITE: the name under which such runs are accounted for"
+        raise DataError(
+            f"it was at several sites, {one.site}: one record, one site", one.run, remedy
+        )
     return one.site
+
+
+def _named(recorded: str, given: str) -> str:
+    """The site of a record; what is given, if it names none or several."""
+    return recorded if recorded and SEVERAL not in recorded else given or recorded
+
+
+def _group(one: UsageRecord) -> str:
+    """The project, if it is one."""
+    return "" if SEVERAL in one.project else one.project
 
 
 def _time(moment: datetime) -> str:

@@ -32,7 +32,9 @@ FormatOption = Annotated[
 AsOption = Annotated[
     str,
     typer.Option(
-        "--as", metavar="NAME", help="As accounting knows the site, where a run does not say."
+        "--as",
+        metavar="NAME",
+        help="As accounting knows the site, where a run names none, or several.",
     ),
 ]
 

@@ -26,9 +26,9 @@ from spectrum_workflows.engine.ledger import (
     Ledger,
     current_ledger,
     packed,
-    source_of,
     unpacked,
 )
+from spectrum_workflows.engine.parts import source_of
 from spectrum_workflows.errors import DataError, SpectrumError
 
 R = TypeVar("R")

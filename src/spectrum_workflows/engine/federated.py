@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
@@ -41,7 +42,7 @@ LOOK_EVERY = 0.1
 """Seconds after which the session looks whether it was interrupted."""
 
 LAST_WORDS = 15.0
-"""Seconds that the sites have to take back what is under way when a pass ends."""
+"""Seconds that the sites have, all together, to take back what is under way when a pass ends."""
 
 
 class _StoppedError(Exception):
@@ -157,8 +158,9 @@ def merged_over_sites(
                 _hear(run)
         finally:
             run.over.set()
+            end = time.monotonic() + LAST_WORDS
             for thread in run.threads.values():
-                thread.join(LAST_WORDS)
+                thread.join(max(0.0, end - time.monotonic()))
     root = run.nodes[run.root]
     numbers = Counter(subtree.site for subtree in cut)
     federation.expect_values(nbytes(root.value), numbers)

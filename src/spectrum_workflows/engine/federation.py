@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Metrics
-from spectrum_workflows.engine.ledger import source_of
 from spectrum_workflows.engine.limits import Limits, current_limits, limited
-from spectrum_workflows.engine.parts import Part
+from spectrum_workflows.engine.parts import Part, source_of
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.placement import (
     Distances,
@@ -94,15 +93,15 @@ class Expected:
     ----------
     planned, by_chance : dict of (str, str) to float
         As partitions were placed, and as they would be by chance.
-    minimum : float
-        Bytes that cross in any placement.
+    unavoidable : float
+        Bytes that cross as partitions are placed, wherever those are computed that all could read.
     subtrees : dict of str to int
         Of the last pass, by site.
     """
 
     planned: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     by_chance: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
-    minimum: float = 0.0
+    unavoidable: float = 0.0
     subtrees: dict[str, int] = field(default_factory=dict)
 
 
@@ -145,6 +144,14 @@ class Federation:
         """The member of a name."""
         return next(m for m in self.members if m.name == name)
 
+    def forget(self) -> None:
+        """Begin another run: nothing is known of its inputs, nor where they lie; lost is lost."""
+        self.holders, self.weights, self.expected = {}, {}, Expected()
+        self.members = tuple(
+            replace(member, stores=replace(member.stores, nearer=(), copies=()))
+            for member in self.members
+        )
+
     def lose(self, member: Member, error: SiteError) -> None:
         """Note that a member is not there any more.
 
@@ -154,15 +161,28 @@ class Federation:
             It was the last.
         """
         self.lost[member.name] = error
-        if not self.alive:
-            reasons = "; ".join(f"{name}: {lost.what}" for name, lost in self.lost.items())
-            raise SiteError(
-                f"all sites of the federation were lost ({reasons})",
-                remedy=error.remedy or "run it again: it goes on from what was finished",
-            ) from error
+        self.check_alive()
+
+    def check_alive(self) -> None:
+        """Refuse to go on without any member.
+
+        Raises
+        ------
+        SiteError
+            All were lost; it says why each was.
+        """
+        if self.alive:
+            return
+        reasons = "; ".join(f"{name}: {lost.what}" for name, lost in self.lost.items())
+        last = [*self.lost.values()][-1]
+        raise SiteError(
+            f"all sites of the federation were lost ({reasons})",
+            remedy=last.remedy or "run it again: it goes on from what was finished",
+        ) from last
 
     def wanted(self, items: Sequence[Any]) -> list[Wanted]:
         """What every item needs of the members that are there."""
+        self.check_alive()
         names = [member.name for member in self.alive]
         nearest: dict[str, frozenset[str]] = {}
         for source in {source_of(item) for item in items}:
@@ -186,7 +206,14 @@ class Federation:
         return {member.name: member.capacity for member in self.alive}
 
     def single(self, items: Sequence[Any]) -> Member:
-        """The one member for what needs one scheduler: bytes have the shortest way to it."""
+        """The one member for what needs one scheduler: bytes have the shortest way to it.
+
+        Raises
+        ------
+        SiteError
+            No member is there any more.
+        """
+        self.check_alive()
         held = [(self.held(source_of(item)), self.bytes_of(item)) for item in items]
 
         def way(member: Member) -> tuple[float, float]:
@@ -213,7 +240,7 @@ class Federation:
             for other, threads in capacity.items():
                 by_chance[self._from(source, other), other] += size * threads / total
             if not {*self.held(source)} & {*capacity}:
-                self.expected.minimum += size
+                self.expected.unavoidable += size
 
     def expect_values(self, size: int, sites: Mapping[str, int]) -> None:
         """Note the values of some subtrees, all of one size, that go from sites to the session."""
@@ -222,14 +249,14 @@ class Federation:
         for name, count in sites.items():
             if self.member(name).client is not None:
                 self.expected.planned[name, SESSION] += count * size
-                self.expected.minimum += count * size
+                self.expected.unavoidable += count * size
 
     def expect_shared(self, shared: Sequence[Any], member: Member) -> None:
         """Note the values that all partitions of a site need."""
         if self.weights:
             for pair, size in sent(shared, member).between.items():
                 self.expected.planned[pair] += size
-                self.expected.minimum += size
+                self.expected.unavoidable += size
 
     def _from(self, source: str, site: str) -> str:
         """The site from which another reads an input."""
@@ -257,8 +284,8 @@ def computing_at(federation: Federation, member: Member) -> Iterator[None]:
         fault = member.fault(error)
         if fault is None:
             raise
-        federation.interrupted += 1
         federation.lose(member, fault)
+        federation.interrupted += 1
         raise fault from error
 
 

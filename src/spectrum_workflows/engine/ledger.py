@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.ambient import Ambient
 from spectrum_workflows.domain import Metrics
-from spectrum_workflows.engine.parts import Part
+from spectrum_workflows.engine.parts import Part, source_of
 from spectrum_workflows.errors import DataError, SpectrumError
 
 R = TypeVar("R")
@@ -135,6 +135,8 @@ class Ledger:
         Seconds that a run takes before it keeps anything.
     reading : bool
         Whether what is there is used.
+    copies : mapping of str to tuple of str
+        What is read in the place of inputs, by their URL; in ``stamps``, too.
     trusting : bool
         Whether an input elsewhere is taken for the same by its identity without a checksum.
     known : str
@@ -149,6 +151,7 @@ class Ledger:
     about: Mapping[str, Any] = field(default_factory=dict)
     after: float = 30.0
     reading: bool = True
+    copies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trusting: bool = False
     known: str = ""
     begun: float = field(default_factory=time.monotonic)
@@ -162,9 +165,11 @@ class Ledger:
     def is_current(self, urls: Iterable[str]) -> bool:
         """Whether inputs are still what they were when the run was planned; stores are asked.
 
+        So are copies that are read in their place.
         What was computed of one that was exchanged since must not be taken for the other's.
         """
-        stamps = {url: self.stamps[url] for url in urls if url and self.stamps.get(url)}
+        read = [u for url in urls if url for u in (url, *self.copies.get(url, ()))]
+        stamps = {url: self.stamps[url] for url in read if self.stamps.get(url)}
         return self.look(stamps) == stamps
 
     def accepts(self, sources: Mapping[str, str], items: Sequence[Any]) -> bool:
@@ -198,11 +203,6 @@ def keeping(ledger: Ledger | None) -> AbstractContextManager[None]:
 def current_ledger() -> Ledger | None:
     """The ledger in force here."""
     return _ledger.value
-
-
-def source_of(item: Any) -> str:
-    """Name of what must be opened to read an item: a file or a set; empty where it has none."""
-    return str(getattr(item, "source", "") or getattr(item, "url", ""))
 
 
 @dataclass

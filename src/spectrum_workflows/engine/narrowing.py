@@ -23,6 +23,7 @@ import dask
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition
 from spectrum_workflows.engine.federation import is_federation
+from spectrum_workflows.engine.parts import source_of
 from spectrum_workflows.engine.persisted import Persisted
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def narrowed(
     """
     if not hasattr(item, "halves") or any(isinstance(value, Persisted) for value in shared):
         return ""
-    stores = storage.current_stores()
+    stores = storage.current_stores().reading(source_of(item))
     try:
         if is_federation(client):
             client = client.single((item,)).client

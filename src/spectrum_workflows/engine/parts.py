@@ -38,6 +38,11 @@ class Part(Generic[R]):
     metrics: Metrics
 
 
+def source_of(item: Any) -> str:
+    """Name of what must be opened to read an item: a file or a set; empty where it has none."""
+    return str(getattr(item, "source", "") or getattr(item, "url", ""))
+
+
 @dataclass(frozen=True)
 class Parts(Generic[R]):
     """A computation over partitions that has not happened yet; made by `each`."""
@@ -93,6 +98,7 @@ def compute(
     """Compute one partition and account for it; runs on the worker."""
     values = [s.value if isinstance(s, Part) else s for s in shared]
     begun, clock = time.time(), time.monotonic()
+    stores = stores.reading(source_of(item))
     with storage.using(stores), storage.metering() as counter, metered() as spent:
         attempt = 0
         while True:

@@ -20,7 +20,7 @@ from spectrum_workflows.engine.lookout import Lookout
 from spectrum_workflows.engine.parts import Part, Parts
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.pieces import join_pieces, piece
-from spectrum_workflows.engine.tasks import columns, loaded, scatter_shared, task_of
+from spectrum_workflows.engine.tasks import columns, loaded, scatter_shared, task_of, travelling
 from spectrum_workflows.engine.tree_dask import MERGE_PRIORITY, failed_part, may_be_retried
 from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import SiteError
@@ -108,7 +108,7 @@ class _Shuffle(Generic[P, R]):
         """Submit some of the parts."""
         futures: list[Future] = self.client.map(
             task_of(self.parts),
-            [self.parts.items[n] for n in numbers],
+            travelling(self.parts.items[n] for n in numbers),
             *columns(self.shared, numbers),
             key=[self.key(kind, n, turn) for n in numbers],
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from spectrum_workflows.code_identity import Code, confirm
 from spectrum_workflows.domain import Partition
 from spectrum_workflows.engine.allocation import keep_freed_memory
 from spectrum_workflows.engine.confirming import current_code
-from spectrum_workflows.engine.parts import Part, Parts, compute
+from spectrum_workflows.engine.parts import Part, Parts, compute, source_of
 from spectrum_workflows.engine.persisted import Persisted
 from spectrum_workflows.engine.sizes import nbytes
 
@@ -68,14 +69,36 @@ def loaded(by_value: bytes) -> Any:
     return function
 
 
-def _compute(by_value: bytes, item: Partition, code: Code | None, *shared: Any) -> Part[Any]:
+@dataclass(frozen=True)
+class _Elsewhere:
+    """An item of which a copy is read, and which."""
+
+    item: Partition
+    nearer: tuple[tuple[str, str], ...]
+
+
+def _compute(by_value: bytes, item: Any, code: Code | None, *shared: Any) -> Part[Any]:
     if code is not None:
         confirm(code)
     keep_freed_memory()
-    return compute(*loaded(by_value), item, *shared)
+    fn, on_error, stores = loaded(by_value)
+    if isinstance(item, _Elsewhere):
+        stores, item = replace(stores, nearer=item.nearer), item.item
+    return compute(fn, on_error, stores, item, *shared)
 
 
 def task_of(parts: Parts[Any]) -> Callable[..., Part[Any]]:
-    """The function that runs on a worker for one item."""
-    by_value = cloudpickle.dumps((parts.fn, parts.on_error, storage.current_stores()))
-    return partial(_compute, by_value)
+    """The function that runs on a worker for one item, as `travelling` gives it."""
+    stores = replace(storage.current_stores(), nearer=())
+    return partial(_compute, cloudpickle.dumps((parts.fn, parts.on_error, stores)))
+
+
+def travelling(items: Iterable[Partition]) -> list[Any]:
+    """Items for `task_of`, each with the copy that is read in the place of its input."""
+    nearer = dict(storage.current_stores().nearer)
+    return [
+        _Elsewhere(item, ((source, nearer[source]),))
+        if (source := source_of(item)) in nearer
+        else item
+        for item in items
+    ]

@@ -26,6 +26,7 @@ from spectrum_workflows.engine.tasks import (
     scatter,
     scatter_shared,
     task_of,
+    travelling,
 )
 from spectrum_workflows.engine.window import Window
 from spectrum_workflows.errors import OtherCodeError, SiteError
@@ -225,7 +226,7 @@ def submit_parts(run: RunningTree[R], numbers: list[int], *, kind: str = "part")
         mine = [numbers[k] for k in share]
         futures += run.client.map(
             task,
-            [items[k] for k in share],
+            travelling(items[k] for k in share),
             *columns(run.shared, mine),
             key=[run.key(kind, n) for n in mine],
             **near,

@@ -207,7 +207,7 @@ def _traffic(traffic: Mapping[str, Any] | None) -> str:
     ]
     crossing = traffic["crossing"]
     sums = (display.megabytes(crossing[kind]) for kind in kinds)
-    least = f"between sites, at least {display.megabytes(crossing['minimum'])}"
+    least = f"between sites; {display.megabytes(crossing['unavoidable'])} unavoidable as it is cut"
     lost = [f"{name} was lost: {reason}" for name, reason in traffic["lost"].items()]
     table = _table("Bytes between sites", head, [*rows, (least, "", *sums)])
     return table + _notes("Where it was computed", [traffic["method"], *lost])

@@ -8,7 +8,7 @@ tried again; what is wrong is said with the endpoint's and the bucket's name.
 
 from spectrum_workflows.storage.errors import missing
 from spectrum_workflows.storage.filesystems import filesystem_options, locate
-from spectrum_workflows.storage.location import Location, location_of
+from spectrum_workflows.storage.location import Location, location_of, to_read
 from spectrum_workflows.storage.metering import Counter, count, count_stores, metering, store_of
 from spectrum_workflows.storage.options import (
     Stores,
@@ -78,6 +78,7 @@ __all__ = [
     "stamp_below",
     "stamps_of",
     "store_of",
+    "to_read",
     "using",
     "write_bytes",
     "writing_below",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectrum_workflows.storage.options import current_stores
-from spectrum_workflows.storage.urls import absolute, is_local, scheme_of, shown
+from spectrum_workflows.storage.urls import LOCAL, absolute, scheme_of, shown
 
 TIMEOUT = 10.0
 PATIENCE = 20.0
@@ -39,7 +39,7 @@ class Location:
     @property
     def is_local(self) -> bool:
         """Whether it is a path of this machine's file systems."""
-        return is_local(self.url)
+        return self.scheme in LOCAL
 
     @property
     def is_http(self) -> bool:
@@ -85,9 +85,13 @@ class Location:
 
 
 def location_of(url: str | Location) -> Location:
-    """A URL with the options in force here, or what is nearer; a location as it is."""
+    """A URL with the options in force here; a location as it is."""
     if isinstance(url, Location):
         return url
-    url = current_stores().nearest(url)
     options = current_stores().for_url(absolute(url))
     return Location(url, scheme_of(url), tuple(options.items()))
+
+
+def to_read(url: str | Location) -> Location:
+    """The same, of what is read here in the place of an input; nothing is written to it."""
+    return location_of(url if isinstance(url, Location) else current_stores().nearest(url))

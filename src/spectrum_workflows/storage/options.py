@@ -35,7 +35,9 @@ class Stores:
     here : str
         The site of these that reads; empty where bytes are not accounted for by site.
     nearer : tuple of (str, str)
-        URL prefixes, and what is read here in the place of each: the same content, nearer.
+        Planned inputs, and what is read here in the place of each: the same content, nearer.
+    source : str
+        The input of which a partition is computed here, the one that is read elsewhere.
     """
 
     options: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
@@ -45,12 +47,19 @@ class Stores:
     sites: tuple[tuple[str, str], ...] = ()
     here: str = ""
     nearer: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+
+    def reading(self, source: str) -> Stores:
+        """The same while a partition of one input is computed: of it alone a copy is read."""
+        if not self.nearer:
+            return self
+        nearer = tuple(pair for pair in self.nearer if pair[0] == source)
+        return replace(self, nearer=nearer, source=source if nearer else "")
 
     def nearest(self, url: str) -> str:
-        """What is read here for a URL: itself, or the same content nearer."""
-        for prefix, instead in self.nearer:
-            if _below(url, prefix):
-                return instead + url.removeprefix(prefix)
+        """What is read here for a URL: itself, or where it is in the input the same nearer."""
+        if self.source and _below(url, self.source):
+            return dict(self.nearer)[self.source] + url.removeprefix(self.source)
         return url
 
     def sites_of(self, url: str) -> tuple[str, ...]:

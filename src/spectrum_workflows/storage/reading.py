@@ -12,7 +12,7 @@ from spectrum_workflows.storage.errors import missing
 from spectrum_workflows.storage.failover import anywhere, remember_size
 from spectrum_workflows.storage.filesystems import open_filesystem
 from spectrum_workflows.storage.limits import allow
-from spectrum_workflows.storage.location import Location, location_of
+from spectrum_workflows.storage.location import Location, to_read
 from spectrum_workflows.storage.metering import count
 from spectrum_workflows.storage.ranges import joined
 from spectrum_workflows.storage.retry import persist
@@ -33,7 +33,7 @@ def info(url: str | Location) -> dict[str, Any]:
     DataNotFoundError, AccessError, StoreError
         As `copies.anywhere`.
     """
-    place = location_of(url)
+    place = to_read(url)
     described: dict[str, Any] = anywhere(place, lambda fs, path: fs.info(path))
     remember_size(place.url, described.get("size"))
     return described
@@ -56,7 +56,7 @@ def exists(url: str) -> bool:
 
 def files_below(url: str) -> list[str]:
     """URLs of all files below a folder, sorted; none where there is no folder."""
-    place = location_of(url)
+    place = to_read(url)
     fs, _ = open_filesystem(place)
     try:
         paths = persist(place, lambda fs, path: sorted(fs.find(path, **_raising(place))))
@@ -72,7 +72,7 @@ def _raising(place: Location) -> dict[str, str]:
 
 def size_below(url: str) -> int:
     """Bytes of a file, or of all files below a folder; 0 where the store does not say."""
-    place = location_of(url)
+    place = to_read(url)
     try:
         described = info(place)
         if described["type"] != "directory":
@@ -90,7 +90,7 @@ def read_bytes(url: str) -> bytes:
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    data: bytes = anywhere(location_of(url), _whole)
+    data: bytes = anywhere(to_read(url), _whole)
     return data
 
 
@@ -116,7 +116,7 @@ def read_ranges(url: str | Location, ranges: Sequence[tuple[int, int]]) -> list[
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    place = location_of(url)
+    place = to_read(url)
     if place.is_local:
         return persist(place, lambda _, path: _local_ranges(place.url, path, ranges))
     spans = joined(ranges)
@@ -152,7 +152,7 @@ def open_read(url: str) -> IO[bytes]:
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    place = location_of(url)
+    place = to_read(url)
     if place.is_local:
         return persist(place, lambda fs, path: fs.open(path, "rb"))
     return io.BufferedReader(_RangeFile(place, info(place)), BUFFER)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrum_workflows.errors import DataNotFoundError, SpectrumError
-from spectrum_workflows.storage.location import location_of
+from spectrum_workflows.storage.location import to_read
 from spectrum_workflows.storage.options import Stores, current_stores, using
 from spectrum_workflows.storage.retry import persist
 from spectrum_workflows.storage.urls import is_local, join, local_path
@@ -48,7 +48,7 @@ def stamp(url: str) -> str:
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    place = location_of(url)
+    place = to_read(url)
     if place.is_local:
         path = local_path(url)
         return persist(place, lambda _fs, _path: _folder(path) if path.is_dir() else _file(path))
@@ -57,7 +57,7 @@ def stamp(url: str) -> str:
         return _in_a_line(described)
     for head in _HEADS:
         try:
-            return _in_a_line(persist(join(url, head), lambda fs, path: fs.info(path)))
+            return _in_a_line(persist(to_read(join(url, head)), lambda fs, path: fs.info(path)))
         except DataNotFoundError:
             continue
     return "folder"
@@ -109,7 +109,7 @@ def stamp_below(url: str) -> str:
     Name and size of every file, with its ETag or time of change.
     """
     try:
-        listed: dict[str, Any] = persist(url, lambda fs, path: fs.find(path, detail=True))
+        listed: dict[str, Any] = persist(to_read(url), lambda fs, path: fs.find(path, detail=True))
     except (SpectrumError, NotImplementedError, OSError):
         return ""
     path = min(listed, key=len, default="").rpartition("/")[0]

@@ -14,6 +14,9 @@ from spectrum_workflows.credentials import found_in
 from spectrum_workflows.errors import DataError, StoreError
 from spectrum_workflows.storage.options import current_stores
 
+LOCAL = ("file", "local")
+"""Schemes of this machine's file systems."""
+
 _USER = re.compile(r"(?<=:)//[^/@]*@")
 """User, and perhaps password, before the host of a URL."""
 
@@ -25,7 +28,7 @@ def scheme_of(url: str) -> str:
 
 def is_local(url: str) -> bool:
     """Whether the URL is a path of this machine's file systems, or is read from one here."""
-    return scheme_of(current_stores().nearest(url)) in ("file", "local")
+    return scheme_of(current_stores().nearest(url)) in LOCAL
 
 
 def join(root: str, name: str) -> str:

@@ -64,7 +64,7 @@ class StoreSource(Source):  # type: ignore[misc]
     def __init__(self, file_path: str, *, nbytes: int, **_options: Any) -> None:
         super().__init__()
         self._file_path, self._num_bytes, self._open = file_path, nbytes, True
-        self._place = storage.location_of(file_path)
+        self._place = storage.to_read(file_path)
         self._ahead = 0 if self._place.is_local else AHEAD
         self._pieces: list[tuple[int, memoryview]] = []
         self.sealed: dict[int, int] = {}
