@@ -9,10 +9,12 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 PYUVDATA := .venv-pyuvdata/.ready
 EXCHANGE := .venv-exchange/.ready
+REANA := .venv-reana/.ready
 LOCK := environments/requirements.lock
 DEV_LOCK := environments/developers.lock
 PYUVDATA_LOCK := environments/pyuvdata.lock
 EXCHANGE_LOCK := environments/exchange.lock
+REANA_LOCK := environments/reana.lock
 UPGRADE ?= --upgrade
 SERVICES := environments/services.txt
 # Two test processes use both cores of a small machine, and two mostly wait for the batch system
@@ -23,7 +25,7 @@ PYTEST_ARGS ?= -n 4 --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lab test long cases lint docs services proof evidence cluster mutants lock clean
+.PHONY: help env demo lab test long cases lint docs services proof evidence cluster image sbom mutants lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,15 +60,16 @@ docs: $(TOOLS)  ## build the documentation site, notebooks executed: build/docs/
 	@$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
-services: $(PYUVDATA) $(EXCHANGE)  ## install the programs that some tests and benchmarks use, besides .venv
+services: $(PYUVDATA) $(EXCHANGE) $(REANA)  ## install the programs that some tests and benchmarks use, besides .venv
 	@sh environments/services.sh $(SERVICES)
 	@sh environments/htcondor.sh || echo "HTCondor could not be installed: its tests are left out"
 
 # Environments of their own: pyuvdata wants an older numba than .venv has, the RO-Crate validator
-# an older rich.
+# an older rich, REANA's validator an older jsonschema.
 $(PYUVDATA): $(PYUVDATA_LOCK)
 $(EXCHANGE): $(EXCHANGE_LOCK)
-$(PYUVDATA) $(EXCHANGE): | $(BIN)/uv
+$(REANA): $(REANA_LOCK)
+$(PYUVDATA) $(EXCHANGE) $(REANA): | $(BIN)/uv
 	@echo "installing the packages of $< into $(@D)"
 	@$(BIN)/uv --no-config venv --quiet --clear --python $(BIN)/python $(@D)
 	@$(BIN)/uv --no-config pip sync --quiet --python $(@D)/bin/python --require-hashes $<
@@ -101,6 +104,12 @@ evidence: $(TOOLS)  ## compare with the fields' own programs, and render docs/ev
 cluster: $(TOOLS)  ## open a shell in which this machine has a real SLURM and Dask Gateway
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(WITH_SERVICES) $(CLUSTERS) -- $${SHELL:-sh}
 
+image:  ## build the container image with podman, buildah or docker, whichever is here
+	@environments/build_image.sh
+
+sbom: $(READY) $(EXCHANGE)  ## write a bill of materials of the lock, CycloneDX in JSON: build/sbom.cdx.json
+	@$(dir $(EXCHANGE))bin/python environments/sbom.py $(LOCK) $(BIN)/python build/sbom.cdx.json
+
 mutants: $(TOOLS)  ## change the kernels one thing at a time and see whether a test notices (ROOM=radio/weights)
 	@$(BIN)/uv --no-config pip install --quiet --python $(BIN)/python --group mutants
 	@$(BIN)/python tests/mutants.py $(ROOM)
@@ -110,8 +119,9 @@ lock: $(BIN)/uv  ## resolve the dependencies anew (UPGRADE= keeps the versions t
 	@$(COMPILE) --group build --constraint $(DEV_LOCK) --output-file $(LOCK)
 	@$(RESOLVE) environments/pyuvdata.txt $(UPGRADE) --output-file $(PYUVDATA_LOCK)
 	@$(RESOLVE) environments/exchange.txt $(UPGRADE) --output-file $(EXCHANGE_LOCK)
+	@$(RESOLVE) environments/reana.txt $(UPGRADE) --output-file $(REANA_LOCK)
 	@sh environments/conda_from_lock.sh $(LOCK) > environments/environment.yml
-	@echo "wrote $(DEV_LOCK), $(LOCK), $(PYUVDATA_LOCK), $(EXCHANGE_LOCK) and environments/environment.yml"
+	@echo "wrote $(DEV_LOCK), $(LOCK), $(PYUVDATA_LOCK), $(EXCHANGE_LOCK), $(REANA_LOCK) and environments/environment.yml"
 
 COMPILE = $(RESOLVE) pyproject.toml --all-extras
 RESOLVE = $(BIN)/uv --no-config pip compile --universal \

@@ -72,7 +72,7 @@ LAYERS = {
             "*.spec",
             "*.spec.*",
         ),
-        *("catalogue.entries", "jsontext", "naming"),
+        *("catalogue.data_set_names", "catalogue.entries", "jsontext", "naming"),
         *("crates", "crates.circumstances", "crates.layout", "crates.media"),
         *("hep.declarations", "hep.io", "hep.plan", "hep.select"),
         *("blueprint", "blueprint.areas", "use_cases", "use_cases.sheet"),
@@ -129,8 +129,12 @@ LAYERS = {
             "crates.software",
             "crates.toml",
             "catalogue",
+            "catalogue.das",
+            "catalogue.data_set_types",
+            "catalogue.data_sets",
             "catalogue.finding",
             "catalogue.fetching",
+            "catalogue.rucio",
             "catalogue.trusting",
             "catalogue.unpacking",
             "shipped",
@@ -208,7 +212,7 @@ PURE = {
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "bdsf", "casacore", "cloudpickle", "fsspec", "h5py"),
     *("bokeh", "matplotlib", "mplhep", "numcodecs", "platformdirs", "pyarrow", "pydantic"),
-    *("uproot", "xarray", "xxhash", "zarr"),
+    *("rucio", "uproot", "xarray", "xxhash", "zarr"),
 }
 DASK = {"dask", "distributed"}
 MAY_TOUCH = {

@@ -190,7 +190,7 @@ def run(
             plan = completed(plan, science, spec, place.data)
         budget = held_to(spec, plan, place, broken)
         stamps = storage.stamps_of(url for url, _ in plan.inputs)
-        stores, copied = _with_copies(spec, place), Copies()
+        stores, copied = _with_copies(spec, plan, place), Copies()
         if (sites := place.federation) is not None:
             copied = know_inputs(sites, plan, stores.copies, known=known, compare=True)
             stamps |= copied.stamps
@@ -264,14 +264,15 @@ def _limits(place: Place, plan: Plan | None = None, stages: Sequence[Stage] = ()
     return engine.Limits(workers.partition_timeout, workers.patience, forecast)
 
 
-def _with_copies(spec: Any, place: Place) -> storage.Stores:
-    """The place's stores, and where the catalogued files that the spec names lie besides."""
+def _with_copies(spec: Any, plan: Plan, place: Place) -> storage.Stores:
+    """The place's stores, and where files of the catalogue and of data sets lie besides."""
     references = domain.get(spec.workflow).references(spec)
     catalogued = sorted({name for name in references if name.startswith(catalogue.PREFIX)})
-    if not catalogued:
-        return place.stores
-    with storage.using(place.stores):
-        return replace(place.stores, copies=catalogue.copies(catalogued, place.data))
+    copies = catalogue.shared_roots(plan.replicas)
+    if catalogued:
+        with storage.using(place.stores):
+            copies += catalogue.copies(catalogued, place.data)
+    return replace(place.stores, copies=copies) if copies else place.stores
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 A spec writes ``catalogue:NAME`` in place of a file's or a data set's name.
 """
 
+from spectrum_workflows.catalogue.data_set_names import is_data_set
+from spectrum_workflows.catalogue.data_sets import DataSet, data_set, shared_roots
 from spectrum_workflows.catalogue.entries import PREFIX, Catalogue, CatalogueEntry, CatalogueFile
 from spectrum_workflows.catalogue.fetching import fetch, verify
 from spectrum_workflows.catalogue.finding import (
@@ -24,17 +26,21 @@ __all__ = [
     "Catalogue",
     "CatalogueEntry",
     "CatalogueFile",
+    "DataSet",
     "Located",
     "catalogue",
     "copies",
+    "data_set",
     "entry",
     "every_entry",
     "fetch",
+    "is_data_set",
     "located",
     "places",
     "plain_name",
     "published",
     "set_name",
+    "shared_roots",
     "stems",
     "verify",
 ]

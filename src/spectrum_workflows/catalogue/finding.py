@@ -29,11 +29,24 @@ ARCHIVES = (".tgz", ".tar.gz", ".tar")
 
 @dataclass(frozen=True)
 class Located:
-    """Place where a file of a spec is read, with its published checksum and number of events."""
+    """Place where a file of a spec is read, with what is published of it.
+
+    Attributes
+    ----------
+    url : str
+        Where it is read first.
+    checksum : str
+        As it was published, if it was.
+    events : int or None
+        Events in it, if that is published.
+    replicas : tuple of str
+        All URLs of a file of a data set, in this site's order; empty elsewhere.
+    """
 
     url: str
     checksum: str = ""
     events: int | None = None
+    replicas: tuple[str, ...] = ()
 
 
 def catalogue(data: str = "") -> dict[str, CatalogueEntry]:

@@ -12,7 +12,7 @@ from spectrum_workflows import shipped
 from spectrum_workflows.cli import screen
 from spectrum_workflows.errors import OutputError
 
-KINDS = ("*.ipynb", "*.toml", "*.json", "*.py", "*.smk")
+KINDS = ("*.ipynb", "*.toml", "*.json", "*.py", "*.smk", "*.cwl", "*.yaml")
 
 
 def notebooks(

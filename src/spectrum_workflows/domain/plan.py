@@ -111,6 +111,9 @@ class Plan:
         Size of all inputs, as stored; 0 where it is not known.
     method : str
         How it will be done, in words.
+    replicas : tuple of tuple of str
+        All URLs of each input that was found by the name of a data set, the one that is read
+        first first.
     published : tuple of str
         URLs of inputs whose identity is of all their content, by a published checksum or by one
         of their own: it is known wherever they lie.
@@ -138,6 +141,7 @@ class Plan:
     data_bytes: int = 0
     method: str = ""
     failures: tuple[Failure, ...] = ()
+    replicas: tuple[tuple[str, ...], ...] = ()
     published: tuple[str, ...] = ()
     one_site: str = ""
     read: Volume | None = field(default=None, compare=False)

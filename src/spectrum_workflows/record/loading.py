@@ -130,6 +130,7 @@ def _outcome(record: Mapping[str, Any], spec: Any, result: Any) -> Outcome:
             method=plan["method"],
             failures=tuple(f for f in failures if f.where not in known and f.size),
             entries=plan["size"],
+            replicas=tuple((url, *more) for url, more in record.get("replicas", {}).items()),
         ),
         result=result,
         metrics=Metrics(

@@ -29,6 +29,7 @@ RECORD = "record.json"
 SCHEMA = 1
 
 BEYOND_SUMMARY = {
+    "replicas",
     *("schema", "started", "spec", "spec_digest", "plan", "stages", "inputs", "copies_read"),
     *("code", "workers", "machine", "worker_machines", "objects", "notes", "lost", "accounts"),
     *("retries", "timeline"),
@@ -201,6 +202,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
         "stages": outcome.stages,
         "budget": as_table(with_facts(outcome.budget, {"bytes_out": written})),
         "inputs": dict(plan.inputs),
+        **({"replicas": {urls[0]: urls[1:] for urls in plan.replicas}} if plan.replicas else {}),
         "copies_read": list(outcome.metrics.copies),
         "code": plan.code,
         **({"traffic": outcome.traffic.as_json} if outcome.traffic else {}),

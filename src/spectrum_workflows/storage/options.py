@@ -81,9 +81,9 @@ class Stores:
         fits = [(root, roots) for roots in self.copies for root in roots if _below(url, root)]
         if not fits:
             return []
-        own, roots = max(fits, key=lambda pair: len(pair[0]))
-        others = [own, *(root for root in roots if root != own)]
-        return [(root, root + url.removeprefix(own)) for root in others]
+        own = max((root for root, _ in fits), key=len)
+        others = [root for root, roots in fits if root == own for root in roots]
+        return [(root, root + url.removeprefix(own)) for root in dict.fromkeys([own, *others])]
 
     def changed(self, url: str, **options: Any) -> Stores:
         """The same, with some options of one URL and what is below it replaced."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from spectrum_workflows import catalogue, storage
+from spectrum_workflows.display import counted
 from spectrum_workflows.domain import Failure, OnError
 from spectrum_workflows.errors import (
     AccessError,
@@ -35,6 +36,8 @@ class InputFile:
         Its events, where spec or catalogue say how many.
     typed : bool
         Whether the types of its columns are to be read: of one file, not of all.
+    replicas : tuple of str
+        All URLs of a file of a data set, in this site's order; empty elsewhere.
     """
 
     sample: str
@@ -43,6 +46,7 @@ class InputFile:
     checksum: str = ""
     counted: int | None = field(default=None, compare=False)
     typed: bool = field(default=False, compare=False)
+    replicas: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def size(self) -> int:
@@ -71,20 +75,27 @@ class Listing:
     failures : tuple of Failure
         Names for which there is no file, where a run goes on without them.
     inputs : tuple of (str, str)
-        Name and content of the lists that were read.
+        Name and content of the lists that were read, and of the data sets.
+    warnings : tuple of str
+        What data sets leave out by themselves.
     """
 
     files: tuple[InputFile, ...]
     failures: tuple[Failure, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def inputs(spec: HepSpec, data: str) -> list[str]:
-    """URLs of all files the spec names, whether they exist or not; patterns as they are."""
+    """URLs of all files the spec names, whether they exist or not; patterns as they are.
+
+    Without those of data sets that Rucio or DAS would have to be asked for.
+    """
     return [
         url
         for sample in era_samples(spec).values()
         for name in names(sample.spec, sample.name)
+        if not catalogue.is_data_set(name)
         for url in catalogue.places(name, data)
     ]
 
@@ -103,7 +114,7 @@ def names(spec: HepSpec, sample: str) -> list[str]:
 
 
 def names_to_make(spec: HepSpec, sample: str) -> list[str]:
-    """Names of files that can be made: no patterns, no entries of the catalogue.
+    """Names of files that can be made: no patterns, no entries of the catalogue, no data sets.
 
     Raises
     ------
@@ -112,7 +123,8 @@ def names_to_make(spec: HepSpec, sample: str) -> list[str]:
     """
     own = names(spec, sample)
     for name in own:
-        if name.startswith(catalogue.PREFIX) or patterns.is_pattern(name):
+        several = name.startswith(catalogue.PREFIX) or catalogue.is_data_set(name)
+        if several or patterns.is_pattern(name):
             message = f"{name!r} names no file that could be made"
             raise SpecError(message, f"samples.{sample}.files", "give the files' own names")
     return own
@@ -128,13 +140,16 @@ def list_files(
     SpecError
         A list is none, or the catalogue has no such entry, or the events are
         counted of another number of files than there are.
+    MissingExtraError
+        The client that resolves a data set's name is not installed.
     DataNotFoundError, AccessError, StoreError
-        Nothing fits a pattern, or no replica answers; unless ``on_error`` is
-        ``"keep"``.
+        Nothing fits a pattern, no replica answers, or a file of a data set has none;
+        unless ``on_error`` is ``"keep"``.
     """
     files: list[InputFile] = []
     failures: list[Failure] = []
     lists: dict[str, str] = {}
+    warnings: list[str] = []
     for sample, of in era_samples(spec).items():
         described = of.described
         places: list[catalogue.Located] = []
@@ -143,7 +158,15 @@ def list_files(
             if first and places and not described.events:
                 break
             try:
-                places += _located(name, data)
+                if catalogue.is_data_set(name):
+                    asked = catalogue.data_set(name, data)
+                    places += _of_data_set(asked, on_error)
+                    failures += _unavailable(asked, sample)
+                    lists[name] = asked.identity
+                    warnings += _left_out(asked)
+                    lost |= bool(asked.unavailable)
+                else:
+                    places += _located(name, data)
             except (AccessError, DataNotFoundError, StoreError) as error:
                 if on_error == "raise":
                     raise
@@ -151,11 +174,18 @@ def list_files(
                 failures.append(Failure(name, 0, str(error), 1, group=sample))
         counts = _counts(sample, described.events, places, lost=lost)
         own = [
-            InputFile(sample, place.url, of.spec.tree_of(of.name), place.checksum, count)
+            InputFile(
+                sample,
+                place.url,
+                of.spec.tree_of(of.name),
+                place.checksum,
+                count,
+                replicas=place.replicas,
+            )
             for place, count in zip(places, counts, strict=True)
         ]
         files += own[:1] if first else own
-    return Listing(tuple(files), tuple(failures), tuple(lists.items()))
+    return Listing(tuple(files), tuple(failures), tuple(lists.items()), tuple(warnings))
 
 
 def _counts(
@@ -208,6 +238,35 @@ def _read_list(spec: HepSpec, sample: str, name: str) -> tuple[list[str], str]:
         if not line.isprintable():
             raise SpecError("is not a list of names", where, "one name per line, in UTF-8")
     return lines, f"sha256 {hashlib.sha256(content).hexdigest()}"
+
+
+def _of_data_set(asked: catalogue.DataSet, on_error: OnError) -> list[catalogue.Located]:
+    """Where the files of a data set are read; one without a replica is an error, or left out."""
+    if on_error == "raise":
+        asked.check_available()
+    return [
+        catalogue.Located(file.replicas[0], file.checksum, file.events, file.replicas)
+        for file in asked.files
+        if file.replicas
+    ]
+
+
+def _unavailable(asked: catalogue.DataSet, sample: str) -> list[Failure]:
+    """Files of a data set that a run goes on without."""
+    return [
+        Failure(
+            file.name, file.events or 0, f"no replica on disk ({asked.reference})", 1, "", sample
+        )
+        for file in asked.unavailable
+    ]
+
+
+def _left_out(asked: catalogue.DataSet) -> list[str]:
+    """What the bookkeeping itself holds for invalid, as a warning."""
+    if not asked.left_out:
+        return []
+    number = counted(len(asked.left_out), "file")
+    return [f"{asked.reference}: without {number} that DAS holds for invalid, {asked.left_out[0]}"]
 
 
 def _located(name: str, data: str) -> list[catalogue.Located]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from spectrum_workflows import catalogue, storage
 from spectrum_workflows.display import counted
 from spectrum_workflows.domain import OnError, Plan, Report, Volume
 from spectrum_workflows.errors import DataError
@@ -78,7 +79,10 @@ def plan(
     workload = load_workload(spec)
     listing = list_files(spec, data, first=preflight, on_error=on_error)
     question = Question(spec.name, _asked(spec, workload), spec.partition.max_events)
-    survey = Surveyor(question, client, known, report, on_error).survey(listing.files)
+    replicas = tuple(file.replicas for file in listing.files if file.replicas)
+    stores = storage.current_stores()
+    with storage.using(replace(stores, copies=stores.copies + catalogue.shared_roots(replicas))):
+        survey = Surveyor(question, client, known, report, on_error).survey(listing.files)
     infos = survey.infos
     files = [file for file in listing.files if file not in survey.lost]
     lost = (replace(failure, group=file.sample) for file, failure in survey.lost.items())
@@ -86,7 +90,7 @@ def plan(
     if not files and failures and not preflight:
         raise DataError(f"no file could be planned: {failures[0].error}", spec.name)
     partitions: list[Events] = []
-    warnings = checks.counted_once(files, infos, workload.data)
+    warnings = [*listing.warnings, *checks.counted_once(files, infos, workload.data)]
     for sample, requested in workload.requested.items():
         own = [file for file in files if file.sample == sample]
         opened = [infos[file] for file in own if file in infos]
@@ -115,6 +119,7 @@ def plan(
         data_bytes=sum({p.url: p.nbytes for p in partitions}.values()) if complete else 0,
         failures=failures,
         published=tuple(sorted({file.url for file in files if file.checksum})),
+        replicas=replicas,
         method=_method(spec),
         read=_traffic(complete, user_code=bool(spec.user_code)),
         written=Volume(None, None, COLUMNS) if spec.columns_out is not None else None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, model_validator
 
+from spectrum_workflows.catalogue.data_set_names import check_name, is_data_set
 from spectrum_workflows.catalogue.entries import PREFIX
 from spectrum_workflows.hep.spec.cuts import Cut
 from spectrum_workflows.hep.spec.event_filters import Filters, Triggers
@@ -21,17 +22,23 @@ LIST = "@"
 
 def stands_for_several(file: str) -> bool:
     """Whether a name in ``files`` may stand for more, or fewer, than one file."""
-    return file.startswith((LIST, PREFIX)) or any(mark in file for mark in SEVERAL)
+    several = file.startswith((LIST, PREFIX)) or is_data_set(file)
+    return several or any(mark in file for mark in SEVERAL)
+
+
+FileName = Annotated[str, AfterValidator(check_name)]
+"""A name in ``files``; one that begins like a data set's is one."""
 
 
 class SampleSpec(FrozenModel):
     """One process: its files and, for simulation, its cross section in pb."""
 
-    files: Annotated[tuple[str, ...], Field(min_length=1)] = ()
+    files: Annotated[tuple[FileName, ...], Field(min_length=1)] = ()
     """URLs, names below the data root (as DAS prints them, too), patterns such as ``QCD/*.root``,
     ``@LIST`` for a file of names beside the spec, one per line, or ``catalogue:NAME``: all
-    files of an entry, read below the data root if fetched, else from a replica.  A sample needs
-    some; with ``[eras]`` in each of its eras."""
+    files of an entry, read below the data root if fetched, else from a replica.  Data sets that
+    their own clients resolve when a run is planned: ``rucio:SCOPE:NAME``, ``das:/A/B/NANOAOD``.
+    A sample needs some; with ``[eras]`` in each of its eras."""
     cross_section: PositiveFloat | None = None
     """In pb; times branching fractions and filter efficiency, if any."""
     events: tuple[NonNegativeInt, ...] = ()
