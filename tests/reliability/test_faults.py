@@ -15,7 +15,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,12 @@ def site(name: str = "serial", **changes: Any) -> Any:
     return load_site(name, changes={"ledger.after": 0.0, **changed})
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is being kept when a run ends is kept, however busy the machine is."""
+    monkeypatch.setattr("spectrum_workflows.engine.ledger.LAST_WORDS", 100.0)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a spec, a slow selection and data."""
@@ -150,11 +156,11 @@ def again(made: Path, results: Path) -> tuple[str, int]:
 def test_workers_that_are_ended_or_killed(made: Path, digest: str, tmp_path: Path) -> None:
     asked = site("laptop", workers__count=2)
     with connect(asked, data=str(made), results=str(tmp_path)) as place:
-
-        def harm(number: signal.Signals) -> Callable[[], None]:
-            return lambda: os.kill(sorted(place.client.run(os.getpid).values())[0], number)
-
-        harms = {4: harm(signal.SIGTERM), 14: harm(signal.SIGKILL)}
+        first, second = place.client.run(os.getpid).values()  # before: a dying one does not answer
+        harms = {
+            4: lambda: os.kill(first, signal.SIGTERM),
+            14: lambda: os.kill(second, signal.SIGKILL),
+        }
         assert disturbed(made, place, harms) == digest
 
 
@@ -171,12 +177,18 @@ def test_a_scratch_that_is_full(made: Path, digest: str, tmp_path: Path) -> None
 
 
 def test_a_results_root_that_is_full(made: Path, digest: str, tmp_path: Path) -> None:
-    """A run whose work cannot be kept is not ended for it, and says so; later it is kept."""
+    """A run whose work cannot be kept any more is not ended for it, and says so."""
     results = tmp_path / "results"
-    with small_disk(results, "4k"):
-        (results / "ballast").write_bytes(bytes(3000))
-        place = Place(site(), str(made), str(results))
-        outcome = run(load_spec(made / "faults.toml"), place, watch=False)
+
+    def watch(state: Any) -> None:
+        if state.stage == "select" and state.done >= 4:
+            with suppress(OSError), (results / f"ballast{state.done}").open("wb") as ballast:
+                ballast.write(bytes(2**18))
+
+    with small_disk(results, "128k"):
+        outcome = run(
+            load_spec(made / "faults.toml"), Place(site(), str(made), str(results)), watch=watch
+        )
         assert outcome.digest == digest
         assert any("could not be kept" in warning for warning in outcome.warnings)
     assert again(made, results) == (digest, 0)
