@@ -1,6 +1,7 @@
 """A saved run comes back with the same result; results as xarray and as records."""
 
 import json
+import shutil
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -194,9 +195,7 @@ def test_a_folder_that_is_no_run_says_so(tmp_path):
 
 def copied(folder: Path, target: Path, change) -> Path:
     """A copy of a run whose record was changed."""
-    target.mkdir()
-    for file in folder.iterdir():
-        (target / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(folder, target)
     record = json.loads((target / "record.json").read_text())
     change(record)
     (target / "record.json").write_text(json.dumps(record))

@@ -377,13 +377,13 @@ def test_late_sketches_wait_for_the_others(threads: Client) -> None:
     parts = each(one, kit.items(9), client=threads)
     tree = tree_dask.RunningTree(threads, parts, operator.add, 3, sketching(viewer))
     tree.sketches = [Sketched("finished"), Sketched("pending")]  # type: ignore[list-item]
-    tree_dask._show_sketches(tree)
+    tree_dask.show_sketches(tree)
     assert len(tree.sketches) == 2
     tree.sketches = [Sketched("finished", 2), Sketched("finished", 3)]  # type: ignore[list-item]
-    tree_dask._show_sketches(tree)
+    tree_dask.show_sketches(tree)
     assert (viewer.seen, tree.sketches) == ([("<5>", True)], [])
     tree.sketches = [Sketched("pending"), Sketched("lost")]  # type: ignore[list-item]
-    tree_dask._show_sketches(tree)
+    tree_dask.show_sketches(tree)
     assert tree.sketches == []
     assert len(viewer.seen) == 1
 

@@ -454,13 +454,13 @@ class Gone:
 @pytest.mark.parametrize("status", ["pending", "lost"])
 def test_a_merge_whose_worker_died_is_waited_for_again(threads: Client, status: str) -> None:
     run, node = tree(9, 3, threads), Gone(status)
-    assert tree_dask._grow(run, 1, 2, node) == [node]
+    assert tree_dask.grow(run, 1, 2, node) == [node]
     assert run.watched == {"k": (1, 2)}
 
 
 def test_tasks_that_the_scheduler_dropped_end_the_run(threads: Client) -> None:
     with pytest.raises(SiteError) as ended:
-        tree_dask._grow(tree(9, 3, threads), 1, 0, Gone("cancelled"))
+        tree_dask.grow(tree(9, 3, threads), 1, 0, Gone("cancelled"))
     assert ended.value.what == "the scheduler dropped the run's tasks"
     assert ended.value.remedy == "is it still running?"
     attempt = shuffle_dask._Attempt(0, None, {"k": 0})

@@ -129,7 +129,7 @@ def test_before_the_first_partition_nothing_is_late(monkeypatch: pytest.MonkeyPa
 def test_without_a_limit_the_average_of_those_before_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("spectrum_workflows.engine.limits.LONG", 1.0)
+    monkeypatch.setattr("spectrum_workflows.engine.limits.SHORT", 1.0)
     monkeypatch.setattr("spectrum_workflows.engine.limits.MANY", 2.0)
     steps = ["a", "", "b", "", "", "", "c", *[""] * 8]  # 2 and 4 seconds: 3 on average
     seen, _ = watched(monkeypatch, Limits(), *steps)
