@@ -26,6 +26,7 @@ import spectrum_workflows  # noqa: F401, I001  before NumPy, see `arithmetic`
 from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
 
+from spectrum_workflows.cli import main
 from spectrum_workflows.domain import Metrics
 
 LOADED = [HealthCheck.too_slow]
@@ -161,3 +162,19 @@ def selected_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     if not asked and HEP_RUNS in sys.modules:
         unwatched = nullcontext(Metrics)
         monkeypatch.setattr(sys.modules[HEP_RUNS], "watched", lambda *_, **__: unwatched)
+
+
+@pytest.fixture
+def spectrum(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Call the command in this process; gives exit code, stdout and stderr."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["spectrum", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, printed.err
+
+    return call

@@ -110,7 +110,7 @@ def test_an_area_without_a_figure_says_so() -> None:
 @pytest.mark.parametrize("changes", [{}, {"ratio": "a", "rows": ("a", "b")}])
 def test_a_figure_is_a_ratio_or_rows(changes) -> None:
     with pytest.raises(ValueError, match="a ratio, or a number of rows"):
-        Figure(what="what", file="a.json", **changes)
+        Figure(quantity="what", file="a.json", **changes)
 
 
 def test_the_page_is_what_the_command_prints() -> None:

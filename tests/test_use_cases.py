@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from spectrum_workflows import domain, shipped
-from spectrum_workflows.cli import main
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.projection.rates import measured
 from spectrum_workflows.specs import parse, read_toml
@@ -40,22 +38,6 @@ RECORD = {
     "plan": {"size": 300_000, "data_bytes": 90_000_000},
     "stages": [{"name": "select", "measured": {"memory": 5e8, "bytes_moved": 7e3}}],
 }
-
-
-@pytest.fixture
-def spectrum(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Call the command in this process; gives exit code, stdout and stderr."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["spectrum", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

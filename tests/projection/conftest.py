@@ -1,14 +1,11 @@
 """A record whose rates are round numbers, saved as a run."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from spectrum_workflows.cli import main
 
 
 def a_record(**changes: Any) -> dict[str, Any]:
@@ -56,19 +53,3 @@ def saved(tmp_path: Path) -> Callable[..., str]:
         return str(folder)
 
     return save
-
-
-@pytest.fixture
-def spectrum(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Call the command in this process; gives exit code, stdout and stderr."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["spectrum", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, printed.err
-
-    return call

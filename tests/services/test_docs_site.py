@@ -3,17 +3,14 @@
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 sys.path.insert(0, str(Path(__file__).parent))
-from browsing import WIDTHS, browsing, is_wide, opened
+from browsing import WIDTHS, browsing, is_wide, opened, serving
 
 pytest.importorskip("sphinx", reason="the site's packages are not installed: make docs")
 
@@ -26,13 +23,6 @@ NEEDED = (
 LOOKED_AT = ("index", "start/hep", "guide/imaging", "engine/tree", "generated/api", "keys/radio")
 
 pytestmark = [pytest.mark.xdist_group("docs"), pytest.mark.timeout(600)]
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A file server that logs nothing."""
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +42,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(site) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

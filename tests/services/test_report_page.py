@@ -1,16 +1,13 @@
 """The reports of real runs in a real browser, at the width of a desktop and of a phone."""
 
-import functools
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from browsing import WIDTHS, browsing, is_wide, opened
+from browsing import WIDTHS, browsing, is_wide, opened, serving
 from playwright.sync_api import Browser
 
 from spectrum_workflows import load_site, load_spec, make_data, run, save
@@ -27,13 +24,6 @@ LARGEST = 3_000_000
 pytestmark = [pytest.mark.xdist_group("docs"), pytest.mark.timeout(600)]
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """A file server that logs nothing."""
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of both sciences, each with its report."""
@@ -48,13 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(folder) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from spectrum_workflows.specs import FrozenModel
 class Figure(FrozenModel):
     """One measured figure, by where it stands in a file of evidence."""
 
-    what: Annotated[str, Field(min_length=4)]
+    quantity: Annotated[str, Field(min_length=4)]
     """What was measured, in words."""
     file: Annotated[str, Field(pattern=r"^[\w-]+\.json$")]
     """In ``docs/evidence``."""

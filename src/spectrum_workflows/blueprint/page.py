@@ -131,16 +131,16 @@ def shown_of(blueprint: Blueprint, evidence: Evidence) -> dict[str, dict[str, An
 def _figure(figure: Figure, evidence: Evidence) -> str:
     told = evidence.get(figure.file)
     if told is None:
-        return f"{figure.what}: {NOT_MEASURED}"
+        return f"{figure.quantity}: {NOT_MEASURED}"
     if figure.rows is not None:
         key, value = figure.rows
         rows = [row for row in told.get("rows", ()) if key in row]
         count = sum(str(row[key]) == value for row in rows)
-        return f"{figure.what}: {count} of {len(rows)} ({told['date']})"
+        return f"{figure.quantity}: {count} of {len(rows)} ({told['date']})"
     try:
         measured = digits(told["ratios"][figure.ratio])
     except KeyError:
         raise DataError(f"it has no ratio {figure.ratio!r}", figure.file) from None
     bar = told.get("bars", {}).get(figure.ratio)
     beside = f", bar {told['bars_are']} {bar:g}" if bar is not None else ""
-    return f"{figure.what}: {measured}{beside} ({told['date']})"
+    return f"{figure.quantity}: {measured}{beside} ({told['date']})"
