@@ -20,6 +20,7 @@ from spectrum_workflows.interrupts import (
     hide_stray_cancellations,
     interrupted_later,
 )
+from spectrum_workflows.sites.beginning import begin, without_collecting
 from spectrum_workflows.sites.dashboard import dashboard_link, memory_of
 from spectrum_workflows.sites.deployment import Deployment
 from spectrum_workflows.sites.federated import outline, session_stores
@@ -145,7 +146,8 @@ class Place:
         if self.watch is not None:
             from distributed.utils import silence_logging_cmgr
 
-            with interrupted_later(), silence_logging_cmgr(logging.CRITICAL):
+            quiet = silence_logging_cmgr(logging.CRITICAL)
+            with interrupted_later(), quiet, without_collecting():
                 self.watch.stop()
                 self.watch.deployment.close()
 
@@ -230,7 +232,7 @@ def _begun(site: Site, data: str, results: str, start: Callable[[Site], Deployme
     place = None
     try:
         with interrupted_later() if isinstance(site.cluster, Local) else nullcontext():
-            watch = Watch(start(site), site.workers.patience)
+            watch = Watch(begin(partial(start, site)), site.workers.patience)
             place = Place(site, data, results, watch.deployment.client, watch)
         disable_gc_diagnosis(force=True)  # a scheduler's here: Stop that meets it would be lost
         watch.start()
