@@ -2,6 +2,7 @@
 
 import operator
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -386,6 +387,30 @@ def test_late_sketches_wait_for_the_others(threads: Client) -> None:
     tree_dask.show_sketches(tree)
     assert tree.sketches == []
     assert len(viewer.seen) == 1
+
+
+def test_nothing_stays_on_workers_if_a_library_keeps_the_frames_of_its_callers(
+    threads: Client,
+) -> None:
+    """As one does that holds on to an error which it has dealt with."""
+
+    class Keeping(Viewer):
+        def see(self, snapshot: Any, *, picture: bool) -> None:
+            super().see(snapshot, picture=picture)
+            self.frame = sys._getframe()
+
+    viewer, before = Keeping(), threads.run_on_scheduler(known_tasks)
+    parts = each(one, kit.items(30), client=threads)
+    assert merged(parts, operator.add, fan_in=3, sketching=sketching(viewer))[0] == 30
+    assert viewer.frame is not None
+    end = time.monotonic() + 20
+    while (tasks := threads.run_on_scheduler(known_tasks) - before) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not tasks
+
+
+def known_tasks(dask_scheduler: Any) -> set[str]:
+    return {str(key) for key in dask_scheduler.tasks}
 
 
 def test_arrays_are_the_same_to_the_bit_whoever_watches(threads: Client) -> None:

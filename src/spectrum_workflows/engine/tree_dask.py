@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
@@ -135,6 +135,7 @@ def submitted(
             if root.status == "error":
                 raise as_merge_error(root.exception())
             value: Part[R] = root.result()
+            root.release()
             if subtrees is not None:
                 subtrees.offer(run.top, partial(_same, value))
             cost = run.lookout.cost + Metrics(retries=run.again)
@@ -148,7 +149,16 @@ def submitted(
 
 def release_shared(run: RunningTree[R]) -> None:
     """Let go of what was sent, even where the traceback of an error holds on to its names."""
-    for value in run.shared:
+    _release(run.shared)
+
+
+def _release(values: Iterable[Any]) -> None:
+    """Let go of values on the workers.
+
+    An error that a library has dealt with and keeps holds all functions that were running then,
+    with their local names, until the garbage collector finds it.
+    """
+    for value in values:
         if isinstance(value, Future):
             value.release()
 
@@ -342,6 +352,7 @@ def show_sketches(run: RunningTree[R]) -> None:
     parts, sketching, run.sketches = run.sketches, run.sketching, []
     if parts and not lost:
         sketching.observer.attempt(partial(_show, sketching, parts))
+    _release(parts)
 
 
 def _show(sketching: Sketching[R], parts: list[Future]) -> None:
