@@ -5,7 +5,8 @@ kernel's group of processes.  A press meets one of the cells below at a moment d
 the start of the workers, a run of either science, a fit, saving, or the end of the workers.  After
 each press the next run has to give the reference digest, within the bar; after the end of the
 workers no process and no scratch may be left, and nothing may have been written to stderr.  One
-press in five is a Ctrl-C of ``spectrum run`` instead, which ends with one line.
+press in five is a Ctrl-C of ``spectrum run`` instead, which ends with one line.  Presses that come
+when the cell, or the run, was over already are made again and do not count.
 
     python benchmarks/stop.py --presses 100 --json
 """
@@ -66,6 +67,7 @@ CELLS = {
 SHARES = {"connect": 1, "hep": 4, "radio": 5, "fit": 1, "save": 1, "close": 2}
 DIGEST = "outcome = run({science}, place); print(outcome.digest)"
 LEFT = "print(len(place.client.cluster.scheduler.tasks))"
+OVER = "the cell was over"
 STAGES = (
     ("shuffle", r"engine/shuffle"),
     ("map and merge", r"engine/(tree|lookout|window)"),
@@ -197,7 +199,7 @@ def stage_of(answer: Answer) -> str:
     if not answer.replied:
         return "ipykernel, before its reply"
     if not answer.error:
-        return "the cell was over"
+        return OVER
     files = re.findall(
         r"[\w/.-]+/(?:spectrum_workflows|matplotlib)/[\w/]+\.py", _plain(answer.trace)
     )
@@ -216,19 +218,22 @@ def _plain(text: str) -> str:
 def lasting(notebook: Notebook, connect: str) -> dict[str, float]:
     """How long each cell takes by itself, all libraries loaded."""
     notebook.run("place.close()")
-    taken = {}
-    for _ in range(2):  # the second time is like those that are stopped
-        for name, code in CELLS.items():
-            answer = notebook.run(connect if name == "connect" else code)
-            assert not answer.error, _plain(answer.trace)
-            taken[name] = answer.seconds
+    taken: dict[str, float] = {}
+    first, *between, last = CELLS
+    for name in (first, *between, *between, last):  # the second time is like those stopped
+        answer = notebook.run(connect if name == "connect" else CELLS[name])
+        assert not answer.error, _plain(answer.trace)
+        taken[name] = answer.seconds
     print(", ".join(f"{name} {taken[name]:.2f} s" for name in taken), file=sys.stderr)
     notebook.run(connect)
     return taken
 
 
-def press(notebook: Notebook, found: Found, cell: str, delay: float, connect: str) -> None:
-    """Run a cell, press Stop, and look at what is left and whether the next run works."""
+def press(notebook: Notebook, found: Found, cell: str, delay: float, connect: str) -> bool:
+    """Run a cell, press Stop, and look at what is left and whether the next run works.
+
+    Whether the cell was still running then.
+    """
     if cell == "connect":
         _close(notebook, found)
     if cell in {"fit", "save"}:
@@ -252,6 +257,7 @@ def press(notebook: Notebook, found: Found, cell: str, delay: float, connect: st
         found.wrong.append(f"the run after {cell}: {digest} {_plain(after.trace)[-2000:]}")
     where = f"{cell} at {delay:.2f} s, {stage_of(answer)}"
     print(f"{where}: next after {found.seconds[-1]:.1f} s", file=sys.stderr)
+    return stage_of(answer) != OVER
 
 
 REFERENCE: dict[str, str] = {}
@@ -314,12 +320,14 @@ def commands(found: Found, environment: dict[str, str], folder: Path, count: int
         code, words = ctrl_c(environment, folder, PATIENCE - 1)
         whole = time.monotonic() - began
         assert code == 0, words
-    for _ in range(count):
+    met = 0
+    while met < count:
         delay = random.uniform(STARTED, 1.0) * whole
         code, words = ctrl_c(environment, folder, delay)
         if (code, words.count("\n")) not in {(130, 1), (0, 0)}:
             found.lines.append(f"exit code {code} after {delay:.2f} s: {words[-1500:]}")
         found.stages[f"command line: exit code {code}"] += 1
+        met += code != 0  # else the run was over
 
 
 STARTED = 0.15  # of the time of a whole run: Python itself has started
@@ -343,9 +351,11 @@ def measure(presses: int, seed: int, folder: Path) -> tuple[Found, dict[str, flo
             REFERENCE[science] = answer.stdout.strip()
             print(f"first {science}: {answer.seconds:.1f} s", file=sys.stderr)
         taken = lasting(notebook, connect)
-        cells = random.choices([*SHARES], [*SHARES.values()], k=presses - presses // 5)
-        for cell in cells:
-            press(notebook, found, cell, random.uniform(0.0, 1.0) * taken[cell], connect)
+        met = 0
+        while met < presses - presses // 5:
+            [cell] = random.choices([*SHARES], [*SHARES.values()])
+            delay = random.uniform(0.0, 1.0) * taken[cell]
+            met += press(notebook, found, cell, delay, connect)
         _close(notebook, found)
     finally:
         notebook.stop()
