@@ -39,7 +39,7 @@ FOLDER = Path({folder!r})
 
 
 def select(events):
-    if len(events):  # a plan tries it with none
+    if len(events) == 200:  # it is also tried with none, and compared with halves of one
         time.sleep(0.3)
         words = repr(events["Muon_pt"].tolist()[:9])
         FOLDER.joinpath(f"{{uuid.uuid4()}}.partition").write_text(words)
