@@ -64,6 +64,7 @@ LAYERS = {
             "registration",
             "specs",
             "stages",
+            "replicas",
             "traffic",
             "unattended.states",
             "violations",

@@ -212,6 +212,7 @@ def run(
             result, metrics = (
                 compute(client=place.client) if sites is None else over_sites(sites, compute)
             )
+            record.check_replicas(metrics.replicas)
     if result is None:
         reason = metrics.failures[0].error if metrics.failures else "there was nothing to compute"
         raise PartitionError(f"no partition could be computed: {reason}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zipfile import BadZipFile
 
 from spectrum_workflows import storage
-from spectrum_workflows.engine.ledger import CONTENT, SKIMS, at_once, entries, unpacked
+from spectrum_workflows.engine.ledger import CONTENT, SKIMS, at_once, entries, entry
 from spectrum_workflows.errors import DataNotFoundError, SpectrumError
 from spectrum_workflows.resuming import FOLDER, KNOWN
 from spectrum_workflows.sites import Place
@@ -97,7 +98,7 @@ def questions(place: Place) -> list[Question]:
         The results root cannot be read.
     """
     with storage.using(place.stores):
-        return [_question(key, urls) for key, urls in _entries(place)]
+        return [_question(key, sizes) for key, sizes in _entries(place)]
 
 
 def skims(place: Place) -> list[KeptSkims]:
@@ -199,30 +200,27 @@ def _kept_skims(place: Place, key: str, urls: list[str]) -> KeptSkims:
     )
 
 
-def _entries(place: Place) -> list[tuple[str, list[str]]]:
-    """URLs of entries, by the key of their question."""
-    urls: dict[str, list[str]] = defaultdict(list)
-    for url in entries(_root(place)):
-        urls[url.split("/")[-2]].append(url)
-    return sorted(urls.items())
+def _entries(place: Place) -> list[tuple[str, dict[str, int | None]]]:
+    """URLs and sizes of entries, by the key of their question."""
+    sizes: dict[str, dict[str, int | None]] = defaultdict(dict)
+    for url, size in entries(_root(place)).items():
+        sizes[url.split("/")[-2]][url] = size
+    return sorted(sizes.items())
 
 
-def _header(url: str) -> tuple[int, dict[str, Any] | None]:
-    """Size of an entry, and what it says of itself; nothing where it is damaged."""
-    size = 0
+def _header(entry_and_size: tuple[str, int | None]) -> dict[str, Any] | None:
+    """What an entry says of itself; nothing where it is damaged."""
     try:
-        data = storage.read_bytes(url)
-        size = len(data)
-        return size, unpacked(data)[1]
-    except (SpectrumError, OSError, ValueError, KeyError):
-        return size, None
+        return entry(*entry_and_size)[1]
+    except (SpectrumError, OSError, ValueError, KeyError, TypeError, BadZipFile):
+        return None
 
 
-def _question(key: str, urls: list[str]) -> Question:
+def _question(key: str, sizes: Mapping[str, int | None]) -> Question:
     """Sum up the entries of a question; a node within another counts once."""
     damaged, headers, nbytes = [], [], 0
-    for url, (size, header) in zip(urls, at_once(_header, urls), strict=True):
-        nbytes += size
+    for (url, size), header in zip(sizes.items(), at_once(_header, [*sizes.items()]), strict=True):
+        nbytes += size or 0
         if header is None:
             damaged.append(url)
         else:
@@ -242,7 +240,7 @@ def _question(key: str, urls: list[str]) -> Question:
         last.get("name", ""),
         len(spans),
         last.get("partitions", 0),
-        len(urls),
+        len(sizes),
         nbytes,
         last.get("written", ""),
         tuple(damaged),

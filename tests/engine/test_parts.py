@@ -31,7 +31,8 @@ from spectrum_workflows.errors import (
     PartitionError,
     StoreError,
 )
-from spectrum_workflows.storage.metering import count, note_copy
+from spectrum_workflows.replicas import Replica
+from spectrum_workflows.storage.metering import count, note_copy, remark
 
 ITEM = kit.Item(4, size=30)
 
@@ -119,12 +120,15 @@ def test_bytes_and_copies_that_are_read_are_counted_once() -> None:
     def reads(_item: kit.Item) -> int:
         count(70)
         count(30)
-        note_copy("s3://copy")
+        note_copy("s3://copy", Replica("s3://f", "s3://copy", "v"))
+        remark("so it went")
         return 1
 
     with storage.metering() as around:
         metrics = computed(reads).metrics
     assert (metrics.bytes_read, metrics.copies) == (100, ("s3://copy",))
+    assert metrics.replicas == (Replica("s3://f", "s3://copy", "v"),)
+    assert (metrics.warnings, metrics.replaced) == (("so it went",), {})
     assert around.bytes_read == 100
 
 

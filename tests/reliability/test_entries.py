@@ -5,6 +5,8 @@ import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +30,7 @@ from spectrum_workflows.engine.ledger import (
 )
 from spectrum_workflows.engine.parts import Part
 from spectrum_workflows.errors import DataError, StoreError
+from spectrum_workflows.replicas import Replica
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
 import items as kit
@@ -65,6 +68,104 @@ def loaded(of: Subtrees[Any]) -> Subtrees[Any]:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*"))
+
+
+REPLICA = Replica("s3://near/f", "s3://far/f", "v1")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A partition of a file with copies."""
+
+    n: int
+    url: str = REPLICA.planned
+    size: int = 1
+    where: str = ""
+
+
+def of_copies(folder: Path, now: dict[str, str], **options: Any) -> Subtrees[Any]:
+    """Nine partitions of one file; the versions of it and of its copy as they are now."""
+    kept = Ledger(
+        str(folder),
+        {REPLICA.planned: "planned"},
+        after=0.0,
+        look=lambda urls: {url: now[url] for url in urls if url in now},
+        **options,
+    )
+    return Subtrees(kept, "select", tuple(map(Event, range(9))), 3, Codec(write, read))
+
+
+def from_copies(*replicas: Replica, partitions: int = 3) -> Callable[[], Part[Any]]:
+    return lambda: part(1.0, replicas=replicas, replaced={REPLICA.planned: partitions})
+
+
+def test_what_was_not_kept_is_told_once_and_only_if_it_is_lost(tmp_path: Path) -> None:
+    now: dict[str, str] = {}
+    of = of_copies(tmp_path, now)
+    for index in range(3):
+        of.offer(Node(1, index), lambda: part(1.0))
+    wait(of._waiting)
+    of.close()
+    [warning] = of.warnings
+    assert warning == (
+        "what is finished of 9 partitions was not kept, to go on from: s3://near/f: its store did"
+        " not say in 5 s whether it is what it was"
+    )
+    of = of_copies(tmp_path, now)
+    of.offer(Node(1, 0), lambda: part(1.0))
+    wait(of._waiting)
+    now[REPLICA.planned] = "planned"
+    of.offer(Node(2, 0), lambda: part(1.0))
+    of.close()
+    assert (of.warnings, names(tmp_path)) == ([], ["select.2.0.entry"])
+    now.clear()
+    of = of_copies(tmp_path, now)
+    of.load()
+    of.offer(Node(2, 0), lambda: part(1.0))
+    of.close()
+    assert of.warnings == []
+
+
+def test_what_is_made_of_copies_alone_is_kept_while_the_store_is_away(tmp_path: Path) -> None:
+    of = of_copies(tmp_path, {REPLICA.url: "v1"})
+    of.offer(Node(1, 0), from_copies(REPLICA))
+    of.offer(Node(1, 1), from_copies(REPLICA, partitions=2))  # of one the file was read
+    of.close()
+    assert names(tmp_path) == ["select.1.0.entry"]
+    assert "of 3 partitions was not kept" in of.warnings[0]
+
+
+@pytest.mark.parametrize("options", [{"trusting": True}, {"published": {REPLICA.planned}}, {}])
+def test_what_is_made_of_copies_serves_where_they_are_known_or_trusted(
+    tmp_path: Path, options: Any
+) -> None:
+    keeping = of_copies(tmp_path, {REPLICA.url: "v1"})
+    keeping.offer(Node(1, 0), from_copies(REPLICA))
+    keeping.close()
+    again = loaded(of_copies(tmp_path, {REPLICA.planned: "planned"}, **options))
+    assert len(again.parts) == bool(options)
+    for known in again.parts.values():
+        assert known.metrics.replicas == (Replica(REPLICA.planned, REPLICA.url),)
+        assert known.metrics.replaced == {REPLICA.planned: 3}
+
+
+@pytest.mark.parametrize("versions", [("v1", "v2"), ("v2", "v1")])
+def test_nothing_is_kept_of_a_copy_that_was_exchanged(
+    tmp_path: Path, versions: tuple[str, str]
+) -> None:
+    """Nor what is wholly of the second, whichever that is: the first may be back some day."""
+    first, second = (Replica(REPLICA.planned, REPLICA.url, version) for version in versions)
+    now = {REPLICA.url: first.version}
+    of = of_copies(tmp_path, now)
+    of.offer(Node(1, 0), from_copies(first))
+    wait(of._waiting)
+    now[REPLICA.url] = second.version
+    of.offer(Node(1, 1), from_copies(first, second))
+    of.offer(Node(1, 2), from_copies(second))
+    wait(of._waiting)
+    of.close()
+    assert names(tmp_path) == ["select.1.0.entry"]
+    assert "6 partitions was not kept, to go on from: s3://far/f was exch" in of.warnings[0]
 
 
 def test_a_node_of_input_that_was_exchanged_meanwhile_is_not_kept(tmp_path: Path) -> None:
@@ -294,7 +395,7 @@ def test_after_a_failure_nothing_more_is_offered(
         raise StoreError("does not answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "files_below", refuse)
+        patch.setattr(storage, "sizes_below", refuse)
         of = loaded(subtrees(tmp_path))
     assert len(of.warnings) == 1
     keep(of, (1, 0))
@@ -327,6 +428,7 @@ def test_an_entry_tells_what_it_is_of(tmp_path: Path) -> None:
         "node": [1, 3, 1, 3],
         "sources": {"": "1"},
         "copies": ["c"],
+        "replicas": [],
         "warnings": ["w"],
     }
     assert when.endswith("+00:00")
@@ -388,7 +490,7 @@ def test_entries_are_those_of_the_folder_in_order(tmp_path: Path) -> None:
         "a.1.0.entry",
         "b.1.0.entry",
     ]
-    assert entries(str(tmp_path / "nowhere")) == []
+    assert not entries(str(tmp_path / "nowhere"))
 
 
 class At:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataNotFoundError, OutputError, SpectrumError, StoreError
+from spectrum_workflows.replicas import Replica
 from spectrum_workflows.storage import Stores, stamps
 from spectrum_workflows.storage.metering import note_copy
 from spectrum_workflows.storage.reading import TruncatedError
@@ -350,7 +351,7 @@ def test_bytes_of_a_block_that_fails_are_counted() -> None:
     def failing() -> None:
         with storage.metering():
             storage.count(5)
-            note_copy("s3://b")
+            note_copy("s3://b", Replica("s3://a/f", "s3://b/f", "v"))
             raise ZeroDivisionError
 
     with storage.metering() as outer:
@@ -359,7 +360,7 @@ def test_bytes_of_a_block_that_fails_are_counted() -> None:
         storage.count(1)
     assert (outer.bytes_read, outer.copies) == (6, {"s3://b"})
     storage.count(5)
-    note_copy("s3://b")
+    note_copy("s3://b", Replica("s3://a/f", "s3://b/f", "v"))
     assert (outer.bytes_read, outer.copies) == (6, {"s3://b"})
 
 

@@ -167,7 +167,11 @@ def test_a_copy_stands_in_and_is_noted(error: Exception) -> None:
         Scripted.errors += [error]
         assert look()["size"] == 5
     assert counter.copies == {"scripted://far"}
-    assert Scripted.asked == ["/near/f", "/far/f"]
+    assert counter.themselves == set()
+    [replica] = counter.replicas
+    assert (replica.planned, replica.url) == ("scripted://near/f", "scripted://far/f")
+    assert storage.stamps_of([replica.url]) == {replica.url: replica.version}
+    assert Scripted.asked[:3] == ["/near/f", "/far/f", "/far/f"]
 
 
 def test_a_store_that_failed_is_asked_last_until_it_may_be_up_again(
@@ -219,7 +223,7 @@ def test_a_copy_of_another_size_is_not_read() -> None:
             look()
         Scripted.errors += []
         with pytest.raises(DataError, match=r"7 bytes, not the 5 .*; correct the catalogue"):
-            failover._check_size("scripted://near/f", storage.location_of("scripted://far/f"))
+            failover._version("scripted://near/f", storage.location_of("scripted://far/f"))
 
 
 def test_sizes_are_remembered_of_files_with_copies_only() -> None:

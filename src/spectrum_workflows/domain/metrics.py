@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from spectrum_workflows.domain.plan import Failure
 from spectrum_workflows.domain.timeline import Span, bounded
+from spectrum_workflows.replicas import Replica
 from spectrum_workflows.stages import Stage, together
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,10 @@ class Metrics:
         What was computed where and when; no two runs have the same, so it is not compared.
     between : mapping of (str, str) to int
         Bytes by where they came from and where they went, where several sites compute together.
+    replicas : tuple of Replica
+        What was read in the place of inputs when their stores failed.
+    replaced : mapping of str to int
+        Partitions of which nothing but replicas was read, by the URL of such an input.
     """
 
     cpu_seconds: float = 0.0
@@ -59,6 +67,8 @@ class Metrics:
     retries: int = 0
     timeline: tuple[Span, ...] = field(default=(), compare=False, repr=False)
     between: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    replicas: tuple[Replica, ...] = ()
+    replaced: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
@@ -76,12 +86,12 @@ class Metrics:
             self.retries + other.retries,
             bounded((*self.timeline, *other.timeline)),
             _sums(self.between, other.between),
+            tuple(sorted({*self.replicas, *other.replicas})),
+            _sums(self.replaced, other.replaced),
         )
 
 
-def _sums(
-    a: Mapping[tuple[str, str], int], b: Mapping[tuple[str, str], int]
-) -> Mapping[tuple[str, str], int]:
+def _sums(a: Mapping[K, int], b: Mapping[K, int]) -> Mapping[K, int]:
     if not (a and b):
         return a or b
-    return {pair: a.get(pair, 0) + b.get(pair, 0) for pair in {**a, **b}}
+    return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,10 +26,12 @@ from spectrum_workflows.engine.ledger import (
     Ledger,
     current_ledger,
     packed,
+    pairs_of,
     unpacked,
 )
 from spectrum_workflows.engine.parts import source_of
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.replicas import Replica
 
 R = TypeVar("R")
 
@@ -45,6 +47,7 @@ class _Kept:
     codec: Codec[Any]
     items: Sequence[Any]
     reached: str
+    replicas: tuple[Replica, ...]
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Checkpoints:
     _timer: Timer | None = None
     _lock: Any = field(default_factory=Lock)
     _broken: bool = False
+    _doubted: dict[str, str] = field(default_factory=dict)
 
     def recall(self, name: str, codec: Codec[R], items: Sequence[Any]) -> R | None:
         """What an earlier run kept under a name, if it was made of the same input.
@@ -87,7 +91,8 @@ class Checkpoints:
             if not storage.exists(url):
                 return None
             written, header = unpacked(storage.read_bytes(url))
-            if not self.ledger.accepts(header["sources"], items):
+            replaced = {planned for planned, _ in header.get("replicas", ())}
+            if not self.ledger.accepts(header["sources"], items, replaced):
                 return None
         except _DAMAGED:
             self.warnings.append(f"a damaged entry of the ledger {url}: computed again")
@@ -100,7 +105,14 @@ class Checkpoints:
         return None
 
     def keep(
-        self, name: str, value: R, codec: Codec[R], items: Sequence[Any], *, reached: str
+        self,
+        name: str,
+        value: R,
+        codec: Codec[R],
+        items: Sequence[Any],
+        *,
+        reached: str,
+        replicas: Iterable[Replica] = (),
     ) -> None:
         """Have a value written, once the run has lasted long enough; nobody waits for it.
 
@@ -115,11 +127,13 @@ class Checkpoints:
             What it is made of.
         reached : str
             What is finished with it, in words.
+        replicas : iterable of Replica
+            What was read for it in the place of inputs.
         """
         if self.ledger is None or self._broken:
             return
         with self._lock:
-            self._waiting[name] = _Kept(name, value, codec, items, reached)
+            self._waiting[name] = _Kept(name, value, codec, items, reached, tuple(replicas))
         remaining = self.ledger.remaining
         if remaining <= 0:
             self._submit(storage.current_stores())
@@ -136,6 +150,7 @@ class Checkpoints:
         with self._lock:
             self._waiting.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self.warnings += self._doubted.values()
 
     def _submit(self, stores: storage.Stores) -> None:
         self._writing = [future for future in self._writing if not future.done()]
@@ -153,7 +168,9 @@ class Checkpoints:
             try:
                 with storage.using(stores):
                     header = self._header(kept)
-                    if not self.ledger.is_current(header["sources"]):
+                    self._doubted.pop(kept.name, "")
+                    if doubt := self.ledger.doubt(header["sources"], kept.replicas):
+                        self._doubted[kept.name] = f"{kept.reached!r} was not kept: {doubt}"
                         continue
                     content = packed(kept.codec.write(kept.value, kept.items), header)
                     storage.write_bytes(self._url(kept.name), content)
@@ -176,6 +193,7 @@ class Checkpoints:
             "reached": kept.reached,
             "time": time.time(),
             "sources": {url: self.ledger.stamps.get(url, "") for url in urls},
+            "replicas": pairs_of(kept.replicas),
         }
 
     def _url(self, name: str) -> str:

@@ -14,6 +14,8 @@ import json
 import re
 import time
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
@@ -26,11 +28,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrum_workflows import storage
+from spectrum_workflows import display, storage
 from spectrum_workflows.ambient import Ambient
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.parts import Part, source_of
 from spectrum_workflows.errors import DataError, SpectrumError
+from spectrum_workflows.replicas import Replica
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -143,6 +146,8 @@ class Ledger:
         URL of the folder of all that runs have left; empty where a science leaves nothing else.
     look : callable
         Gives the versions of inputs as they are now.
+    seen : dict of str to str
+        Versions of copies that were read when a store failed; empty of those of which two were.
     """
 
     folder: str
@@ -156,23 +161,47 @@ class Ledger:
     known: str = ""
     begun: float = field(default_factory=time.monotonic)
     look: Callable[[Iterable[str]], Mapping[str, str]] = _look_again
+    seen: dict[str, str] = field(default_factory=dict)
 
     @property
     def remaining(self) -> float:
         """Seconds until the run has lasted long enough for its work to be kept."""
         return self.after - (time.monotonic() - self.begun)
 
-    def is_current(self, urls: Iterable[str]) -> bool:
-        """Whether inputs are still what they were when the run was planned; stores are asked.
+    def doubt(self, urls: Iterable[str], replicas: Iterable[Replica] = ()) -> str:
+        """Why inputs may be others than those that the run was planned with; empty if they are not.
 
-        So are copies that are read in their place.
-        What was computed of one that was exchanged since must not be taken for the other's.
+        What was computed of one that was exchanged since must not be taken for the other's. Stores
+        are asked for the versions, and for those of copies that were read in the place of inputs.
+
+        Parameters
+        ----------
+        urls : iterable of str
+            Inputs that were read.
+        replicas : iterable of Replica
+            What was read when a store failed.
         """
         read = [u for url in urls if url for u in (url, *self.copies.get(url, ()))]
-        stamps = {url: self.stamps[url] for url in read if self.stamps.get(url)}
-        return self.look(stamps) == stamps
+        before = {url: self.stamps[url] for url in read if self.stamps.get(url)}
+        for replica in replicas:
+            if replica.version:
+                before[replica.url] = replica.version
+                if self.seen.setdefault(replica.url, replica.version) != replica.version:
+                    self.seen[replica.url] = ""  # of no value can be said of which one it is
+                    return f"{storage.shown(replica.url)} was exchanged while it was read"
+        now = self.look(before)
+        for url, version in before.items():
+            if url in now and now[url] != version:
+                return f"{storage.shown(url)} is not what it was when the run began"
+        silent = next((url for url in before if url not in now), "")
+        if silent:
+            words = f"its store did not say in {storage.HASTY:.0f} s whether it is what it was"
+            return f"{storage.shown(silent)}: {words}"
+        return ""
 
-    def accepts(self, sources: Mapping[str, str], items: Sequence[Any]) -> bool:
+    def accepts(
+        self, sources: Mapping[str, str], items: Sequence[Any], replaced: Iterable[str] = ()
+    ) -> bool:
         """Whether an entry that was made of some inputs may stand for these items.
 
         Parameters
@@ -181,9 +210,13 @@ class Ledger:
             URL and version of what it was made of.
         items : sequence
             What it would stand for; they are the same by the question's hash.
+        replaced : iterable of str
+            Inputs of which it was made by copies at other URLs.
         """
-        urls = dict.fromkeys(source_of(item) for item in items)
+        urls, others = dict.fromkeys(source_of(item) for item in items), {*replaced}
         for url in urls:
+            if url in others and not (self.trusting or url in self.published):
+                return False
             if url in sources:
                 if not sources[url] or sources[url] != self.stamps.get(url):
                     return False
@@ -237,6 +270,7 @@ class Subtrees(Generic[R]):
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger")
     )
     _broken: bool = False
+    _doubted: dict[Node, str] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
 
     @property
@@ -259,17 +293,19 @@ class Subtrees(Generic[R]):
         """Look up what earlier runs had finished; the largest subtrees count."""
         damaged = 0
         try:
-            names = entries(self.ledger.folder) if self.ledger.reading else []
+            names = entries(self.ledger.folder) if self.ledger.reading else {}
         except (SpectrumError, OSError) as error:
             self._give_up(error)
             return
-        nodes = sorted(node for node in map(self._node, names) if node is not None)
+        sizes = {node: size for url, size in names.items() if (node := self._node(url))}
+        nodes = sorted(sizes)
         for _, level in groupby(reversed(nodes), lambda node: node.level):
             whole = [*level]
             covered = {node for node in whole if self.covers(node)}
             self._written |= covered
             fresh = [node for node in whole if node not in covered]
-            for node, part in zip(fresh, at_once(self._tried, fresh), strict=True):
+            tried = at_once(lambda node: self._tried(node, sizes[node]), fresh)
+            for node, part in zip(fresh, tried, strict=True):
                 damaged += isinstance(part, Exception)
                 if isinstance(part, Part):
                     self.parts[node] = part
@@ -278,10 +314,10 @@ class Subtrees(Generic[R]):
             some = f"{damaged} damaged {'entry' if damaged == 1 else 'entries'}"
             self.warnings.append(f"{some} of the ledger {self.ledger.folder}: computed again")
 
-    def _tried(self, node: Node) -> Part[R] | Exception | None:
+    def _tried(self, node: Node, size: int | None) -> Part[R] | Exception | None:
         """A node as it was kept, or why it cannot be used; nothing where it is of other input."""
         try:
-            return self._read(node)
+            return self._read(node, size)
         except _DAMAGED as error:
             return error
 
@@ -316,6 +352,26 @@ class Subtrees(Generic[R]):
         self._early.clear()
         wait(self._waiting, timeout=LAST_WORDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        undone = sum(not future.done() or future.cancelled() for future in self._waiting)
+        if undone and not self._broken:
+            few = f"{undone} {'entry' if undone == 1 else 'entries'}"
+            self.warnings.append(
+                f"{few} of the ledger could not be written in the {LAST_WORDS:.0f} s after the run"
+            )
+        if lost := self._lost():
+            reason = next(iter(self._doubted.values()))
+            self.warnings.append(
+                f"what is finished of {display.counted(lost, 'partition')} was not kept, to go on"
+                f" from: {reason}"
+            )
+
+    def _lost(self) -> int:
+        """Items of nodes that were not kept, and are in no other that was."""
+        kept = {n for node in self._written for n in self._numbers(node)}
+        return len({n for node in self._doubted for n in self._numbers(node)} - kept)
+
+    def _numbers(self, node: Node) -> range:
+        return range(*node.span(self.fan_in).indices(len(self.items)))
 
     def _keep(self, node: Node, value: Callable[[], Part[R]], stores: storage.Stores) -> None:
         try:
@@ -327,7 +383,15 @@ class Subtrees(Generic[R]):
         try:
             with storage.using(stores):
                 header = self._header(node, part)
-                if not self.ledger.is_current(header["sources"]):
+                read = self._read_themselves(node, part)
+                doubt = self.ledger.doubt(read, part.metrics.replicas)
+                self._doubted = {
+                    other: reason
+                    for other, reason in self._doubted.items()
+                    if other.level > node.level or other.above(node.level, self.fan_in) != node
+                }
+                if doubt:
+                    self._doubted[node] = doubt
                     return
                 content = packed(self.codec.write(part.value, self._of(node)), header)
                 storage.write_bytes(self._url(node), content)
@@ -356,19 +420,32 @@ class Subtrees(Generic[R]):
             "node": [node.level, node.index, len(self._of(node)), self.fan_in],
             "sources": {url: self.ledger.stamps.get(url, "") for url in urls},
             "copies": list(metrics.copies),
+            "replicas": pairs_of(metrics.replicas),
             "warnings": list(metrics.warnings),
         }
 
-    def _read(self, node: Node) -> Part[R] | None:
+    def _read_themselves(self, node: Node, part: Part[R]) -> list[str]:
+        """The inputs of a node, without those of which it was made by copies alone."""
+        replaced = part.metrics.replaced
+        partitions = Counter(source_of(item) for item in self._of(node))
+        return [url for url, count in partitions.items() if replaced.get(url, 0) < count]
+
+    def _read(self, node: Node, size: int | None) -> Part[R] | None:
         """A node as it was kept; nothing where it was made of other input."""
-        written, header = unpacked(storage.read_bytes(self._url(node)))
+        written, header = entry(self._url(node), size)
         items = self._of(node)
         if header["node"] != [node.level, node.index, len(items), self.fan_in]:
             raise DataError("an entry of another tree", self._url(node))
-        if not self.ledger.accepts(header["sources"], items):
+        replicas = tuple(Replica(*pair) for pair in header.get("replicas", ()))
+        replaced = {replica.planned for replica in replicas}
+        if not self.ledger.accepts(header["sources"], items, replaced):
             return None
         metrics = Metrics(
-            copies=tuple(header["copies"]), warnings=tuple(header["warnings"]), resumed=len(items)
+            copies=tuple(header["copies"]),
+            warnings=tuple(header["warnings"]),
+            resumed=len(items),
+            replicas=replicas,
+            replaced=Counter(url for item in items if (url := source_of(item)) in replaced),
         )
         return Part(self.codec.read(written, items), metrics)
 
@@ -403,9 +480,29 @@ def at_once(fn: Callable[[T], U], items: Sequence[T]) -> list[U]:
         return [*pool.map(called, items)]
 
 
-def entries(folder: str) -> list[str]:
-    """URLs of the entries below a folder, sorted."""
-    return [url for url in storage.files_below(folder) if url.endswith(SUFFIX)]
+def entries(folder: str) -> dict[str, int | None]:
+    """Sizes of the entries below a folder, by URL, sorted."""
+    sizes = storage.sizes_below(folder)
+    return {url: size for url, size in sizes.items() if url.endswith(SUFFIX)}
+
+
+def entry(url: str, size: int | None) -> tuple[Written, dict[str, Any]]:
+    """An entry of which a list told the size; another run may have written it again since.
+
+    Raises
+    ------
+    DataError
+        It is none, or not whole.
+    """
+    try:
+        return unpacked(storage.read_bytes(url, size=size))
+    except (*_DAMAGED, zlib.error):
+        return unpacked(storage.read_bytes(url))
+
+
+def pairs_of(replicas: Iterable[Replica]) -> list[tuple[str, str]]:
+    """Inputs, and what was read in the place of each, for an entry."""
+    return sorted({(replica.planned, replica.url) for replica in replicas})
 
 
 def packed(written: Written, header: Mapping[str, Any]) -> bytes:

@@ -140,8 +140,17 @@ def compute(
         retries=attempt - 1,
         timeline=(span,),
         between=dict(counter.between),
+        warnings=tuple(sorted(counter.remarks)),
+        replicas=tuple(sorted(counter.replicas)),
+        replaced=_replaced(source_of(item), counter),
     )
     return Part(value, spent() + read)
+
+
+def _replaced(source: str, counter: storage.Counter) -> dict[str, int]:
+    """One, of an input of which nothing but copies was read."""
+    instead = {replica.planned for replica in counter.replicas} - counter.themselves
+    return {source: 1} if source in instead else {}
 
 
 def here() -> str:

@@ -165,7 +165,14 @@ class Run(Generic[T]):
         """
         if not self.metrics.failures:
             name, reached = f"{self.part} {name}", reached or name
-            self.checkpoints.keep(name, value, codec, self.partitions, reached=reached)
+            self.checkpoints.keep(
+                name,
+                value,
+                codec,
+                self.partitions,
+                reached=reached,
+                replicas=self.metrics.replicas,
+            )
 
     def once(self, name: str, compute: Callable[[], R], codec: Codec[R]) -> R:
         """What an earlier run has kept under the name of a pass, else what is computed now."""

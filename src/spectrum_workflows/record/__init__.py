@@ -2,7 +2,7 @@
 
 from spectrum_workflows.record.comparing import Comparison, compare
 from spectrum_workflows.record.digest import digest
-from spectrum_workflows.record.inputs import check_unchanged
+from spectrum_workflows.record.inputs import check_replicas, check_unchanged
 from spectrum_workflows.record.loading import load
 from spectrum_workflows.record.machine import machine, processor
 from spectrum_workflows.record.outcome import Outcome
@@ -16,6 +16,7 @@ __all__ = [
     "Comparison",
     "Outcome",
     "Spooled",
+    "check_replicas",
     "check_spool",
     "check_unchanged",
     "compare",

@@ -9,7 +9,15 @@ tried again; what is wrong is said with the endpoint's and the bucket's name.
 from spectrum_workflows.storage.errors import missing
 from spectrum_workflows.storage.filesystems import filesystem_options, locate
 from spectrum_workflows.storage.location import Location, location_of, to_read
-from spectrum_workflows.storage.metering import Counter, count, count_stores, metering, store_of
+from spectrum_workflows.storage.metering import (
+    Counter,
+    count,
+    count_stores,
+    metering,
+    remark,
+    replicas_of,
+    store_of,
+)
 from spectrum_workflows.storage.options import (
     Stores,
     current_stores,
@@ -25,10 +33,11 @@ from spectrum_workflows.storage.reading import (
     read_bytes,
     read_ranges,
     size_below,
+    sizes_below,
 )
 from spectrum_workflows.storage.retry import persist
 from spectrum_workflows.storage.roots import below, data_roots, join
-from spectrum_workflows.storage.stamps import stamp, stamp_below, stamps_of
+from spectrum_workflows.storage.stamps import HASTY, stamp, stamp_below, stamps_of
 from spectrum_workflows.storage.urls import (
     is_local,
     local_path,
@@ -44,6 +53,7 @@ from spectrum_workflows.storage.writing import (
 )
 
 __all__ = [
+    "HASTY",
     "Counter",
     "Location",
     "Stores",
@@ -69,11 +79,14 @@ __all__ = [
     "put_file",
     "read_bytes",
     "read_ranges",
+    "remark",
     "remove",
+    "replicas_of",
     "results_root",
     "same_place",
     "shown",
     "size_below",
+    "sizes_below",
     "stamp",
     "stamp_below",
     "stamps_of",

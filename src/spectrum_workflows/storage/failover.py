@@ -13,10 +13,12 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
+from spectrum_workflows.replicas import Replica
 from spectrum_workflows.storage.location import Location, location_of
-from spectrum_workflows.storage.metering import note_copy, reading_from
+from spectrum_workflows.storage.metering import note_copy, note_itself, reading_from
 from spectrum_workflows.storage.options import current_stores
 from spectrum_workflows.storage.retry import persist
+from spectrum_workflows.storage.stamps import version_of
 from spectrum_workflows.storage.urls import shown
 
 T = TypeVar("T")
@@ -56,9 +58,10 @@ def anywhere(place: Location, action: Callable[[Any, str], T]) -> T:
     errors: dict[str, SpectrumError] = {}
     for root, url in sorted(copies, key=lambda copy: _is_down(copy[0])):
         copy = place if url == planned else location_of(url)
+        version = ""
         try:
             if url != planned:
-                _check_size(planned, copy)
+                version = _version(planned, copy)
             with reading_from(copy.url):
                 result = persist(copy, action)
         except (AccessError, DataError, DataNotFoundError, StoreError) as error:
@@ -66,8 +69,10 @@ def anywhere(place: Location, action: Callable[[Any, str], T]) -> T:
                 _failed[root] = time.monotonic()
             errors[url] = error
         else:
-            if url != planned:
-                note_copy(shown(root))
+            if url == planned:
+                note_itself(planned)
+            else:
+                note_copy(shown(root), Replica(planned, url, version))
             return result
     raise errors[planned]
 
@@ -78,14 +83,14 @@ def remember_size(url: str, size: int | None) -> None:
         _sizes[url] = size
 
 
-def _check_size(planned: str, copy: Location) -> None:
-    expected = _sizes.get(planned)
-    if expected is None:
-        return
-    size = persist(copy, lambda fs, path: fs.info(path)["size"])
-    if size != expected:
+def _version(planned: str, copy: Location) -> str:
+    """What tells the version of a copy; an error where it has another size than was planned."""
+    described: dict[str, Any] = persist(copy, lambda fs, path: fs.info(path))
+    expected, size = _sizes.get(planned), described.get("size")
+    if expected is not None and size != expected:
         message = f"has {size} bytes, not the {expected} of the replica that was planned"
         raise DataError(message, copy.shown, "correct the catalogue's replicas")
+    return version_of(described)
 
 
 def _is_down(root: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from spectrum_workflows.replicas import Replica
 from spectrum_workflows.storage.options import current_stores
 from spectrum_workflows.storage.urls import is_local, shown
 
@@ -18,7 +19,9 @@ LOCAL, UNKNOWN = "local files", "unknown store"
 class Counter:
     """Bytes read while it was the innermost counter of its thread.
 
-    ``copies`` are the roots of copies that were read in place of what was planned;
+    ``copies`` are the roots of copies that were read in place of what was planned, ``replicas``
+    what was read there, and ``themselves`` the inputs with copies that were read all the same;
+    ``remarks`` are for the record;
     ``by_store`` has the bytes of each store, which sum up to ``bytes_read``; ``between``, where
     several sites compute together, those that are counted here by the site where they lay and
     the one that read them.
@@ -27,6 +30,9 @@ class Counter:
     bytes_read: int = 0
     by_store: dict[str, int] = field(default_factory=dict)
     copies: set[str] = field(default_factory=set)
+    replicas: set[Replica] = field(default_factory=set)
+    themselves: set[str] = field(default_factory=set)
+    remarks: set[str] = field(default_factory=set)
     between: Sums[tuple[str, str]] = field(default_factory=Sums)
 
 
@@ -51,6 +57,9 @@ def metering() -> Iterator[Counter]:
         if before is not None:
             count_stores(counter.by_store.items())
             before.copies |= counter.copies
+            before.replicas |= counter.replicas
+            before.themselves |= counter.themselves
+            before.remarks |= counter.remarks
             before.between += counter.between
 
 
@@ -96,7 +105,26 @@ def count_stores(stores: Iterable[tuple[str, int]]) -> None:
             _local.counter.by_store[store] = _local.counter.by_store.get(store, 0) + nbytes
 
 
-def note_copy(root: str) -> None:
+def note_copy(root: str, replica: Replica) -> None:
     """Report that a copy below this root was read in place of what was planned."""
     if _local.counter is not None:
         _local.counter.copies.add(root)
+        _local.counter.replicas.add(replica)
+
+
+def note_itself(planned: str) -> None:
+    """Report that an input that has copies was read."""
+    if _local.counter is not None:
+        _local.counter.themselves.add(planned)
+
+
+def remark(text: str) -> None:
+    """Report what the record of a run should say of how it went."""
+    if _local.counter is not None:
+        _local.counter.remarks.add(text)
+
+
+def replicas_of(planned: str) -> tuple[Replica, ...]:
+    """What was read so far in the place of an input, as far as it is counted here."""
+    noted = _local.counter.replicas if _local.counter is not None else ()
+    return tuple(sorted(replica for replica in noted if replica.planned == planned))

@@ -56,13 +56,23 @@ def exists(url: str) -> bool:
 
 def files_below(url: str) -> list[str]:
     """URLs of all files below a folder, sorted; none where there is no folder."""
+    return [*sizes_below(url)]
+
+
+def sizes_below(url: str) -> dict[str, int | None]:
+    """Sizes of all files below a folder, by URL, sorted, as far as the store's list has them."""
     place = to_read(url)
     fs, _ = open_filesystem(place)
     try:
-        paths = persist(place, lambda fs, path: sorted(fs.find(path, **_raising(place))))
+        listed: dict[str, Any] = persist(
+            place, lambda fs, path: fs.find(path, detail=True, **_raising(place))
+        )
     except FileNotFoundError:
-        return []
-    return [path if place.is_local else fs.unstrip_protocol(path) for path in paths]
+        return {}
+    return {
+        path if place.is_local else fs.unstrip_protocol(path): listed[path].get("size")
+        for path in sorted(listed)
+    }
 
 
 def _raising(place: Location) -> dict[str, str]:
@@ -82,16 +92,25 @@ def size_below(url: str) -> int:
         return 0
 
 
-def read_bytes(url: str) -> bytes:
+def read_bytes(url: str, *, size: int | None = None) -> bytes:
     """The whole of one (small) file.
+
+    Parameters
+    ----------
+    url : str
+    size : int, optional
+        As a list told it just now: the store is not asked for it again, and so many bytes, from
+        the beginning on, are read.
 
     Raises
     ------
     DataNotFoundError, AccessError, StoreError
         As `persist`.
     """
-    data: bytes = anywhere(to_read(url), _whole)
-    return data
+    if size:
+        data: bytes = anywhere(to_read(url), lambda fs, path: _beginning(fs, path, size))
+        return data
+    return anywhere(to_read(url), _whole)
 
 
 def read_ranges(url: str | Location, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
@@ -194,6 +213,10 @@ def _whole(fs: Any, path: str) -> bytes:
     size = described["size"]
     if not size:
         return b"" if size == 0 else _counted(bytes(allow(fs, UNKNOWN).cat_file(path)))
+    return _beginning(fs, path, size)
+
+
+def _beginning(fs: Any, path: str, size: int) -> bytes:
     allow(fs, size)
     data = bytes(fs.cat_file(path, start=0, end=size))
     if len(data) < size:

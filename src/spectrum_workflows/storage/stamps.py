@@ -32,7 +32,10 @@ SILENT = 16
 Silence = dict[str, int]
 """Files that it did not tell of, by store."""
 
-HASTE = {"patience": 0.0, "timeout": 5.0}
+HASTY = 5.0
+"""Seconds in which a store has to answer at a second look."""
+
+HASTE = {"patience": 0.0, "timeout": HASTY}
 """Storage options of a second look: a store that has gone since is not waited for."""
 
 
@@ -54,10 +57,10 @@ def stamp(url: str) -> str:
         return persist(place, lambda _fs, _path: _folder(path) if path.is_dir() else _file(path))
     described: dict[str, Any] = persist(place, lambda fs, path: fs.info(path))
     if described.get("type") != "directory":
-        return _in_a_line(described)
+        return version_of(described)
     for head in _HEADS:
         try:
-            return _in_a_line(persist(to_read(join(url, head)), lambda fs, path: fs.info(path)))
+            return version_of(persist(to_read(join(url, head)), lambda fs, path: fs.info(path)))
         except DataNotFoundError:
             continue
     return "folder"
@@ -116,11 +119,12 @@ def stamp_below(url: str) -> str:
     total = hashlib.sha256()
     for name, info in sorted(listed.items()):
         if name.rpartition("/")[2] not in _NO_DATA:
-            total.update(f"{name.removeprefix(path)} {_in_a_line(info)}\n".encode(errors="replace"))
+            total.update(f"{name.removeprefix(path)} {version_of(info)}\n".encode(errors="replace"))
     return total.hexdigest() if listed else ""
 
 
-def _in_a_line(info: dict[str, Any]) -> str:
+def version_of(info: dict[str, Any]) -> str:
+    """What a store tells of a file, as a text that changes with it."""
     return " ".join([str(info.get("size")), *(f"{w} {info[w]}" for w in _VERSIONS if info.get(w))])
 
 

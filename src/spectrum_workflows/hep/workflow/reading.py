@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -97,10 +96,8 @@ def read_events(events: Events, workload: Workload) -> EventsRead:
         return EventsRead(own.seen, own.selection, file, own.left)
     skim = _skimmed(tree, events, workload, file)
     url = skims.url(events) if skims is not None else ""
-    if skims is not None and url and _is_as_planned(skims, events):
-        with suppress(SpectrumError, OSError):  # a run is not ended for it
-            about = {"name": events.sample, "file": storage.shown(events.url)}
-            storage.write_bytes(url, packed(skim, about))
+    if skims is not None and url:
+        _keep(skim, url, skims, events)
     return _as_seen(skim, events, workload, file, skim.left, fulfilling=True)
 
 
@@ -153,10 +150,34 @@ def branches_to_keep(requested: RequestedColumns, more: Sequence[str]) -> tuple[
     return tuple(dict.fromkeys((*names, *certified)))
 
 
-def _is_as_planned(skims: Skims, events: Events) -> bool:
-    """Whether the file is what it was when the run was planned, as far as its store tells."""
-    planned = skims.stamps.get(events.url, "")
-    return not planned or storage.stamps_of([events.url], hasty=True) == {events.url: planned}
+def _keep(skim: SkimmedPartition, url: str, skims: Skims, events: Events) -> None:
+    """Write a skim, if it is of what was planned; no run is ended where it cannot be."""
+    doubt = _doubt(skims, events)
+    if not doubt:
+        about = {"name": events.sample, "file": storage.shown(events.url)}
+        try:
+            storage.write_bytes(url, packed(skim, about))
+        except SpectrumError as error:
+            doubt = error.what
+        except OSError as error:
+            doubt = str(error.strerror or error)
+    if doubt:
+        storage.remark(f"not all skims were kept: {doubt}")
+
+
+def _doubt(skims: Skims, events: Events) -> str:
+    """Why what was read may not be the file that was planned, as far as its store tells."""
+    planned, store = skims.stamps.get(events.url, ""), storage.store_of(events.url)
+    if storage.replicas_of(events.url):
+        return f"copies of files in {store} were read"
+    if not planned:
+        return ""
+    now = storage.stamps_of([events.url], hasty=True)
+    if events.url not in now:
+        return f"{store} did not say in {storage.HASTY:.0f} s whether a file is what it was"
+    if now[events.url] != planned:
+        return f"a file in {store} is not what it was when the run began"
+    return ""
 
 
 def _skim(skims: Skims, events: Events, workload: Workload) -> SkimmedPartition | None:
