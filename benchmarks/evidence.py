@@ -244,6 +244,16 @@ CLAIMS = (
         ratios,
     ),
     Claim(
+        "What faults at random moments leave behind",
+        "A worker, a session, a SLURM job, a disk, the memory or a byte is spoilt in the middle of"
+        " a run, which is then given again; what was wrong or left over in all rounds together, and"
+        " partitions computed more than once over those that the death of a session may cost.",
+        "python tests/services/with_services.py slurm --"
+        " python benchmarks/chaos.py --rounds 100 --json",
+        "chaos.json",
+        ratios,
+    ),
+    Claim(
         "How it scales",
         "Wall time of one SLURM worker over twice that of two; session and scheduler share their"
         " two cores.",
