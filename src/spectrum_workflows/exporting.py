@@ -1,4 +1,7 @@
-"""Sends the figures of a run to its scheduler, whose ``/metrics`` Prometheus reads."""
+"""Sends the figures of a run to its scheduler, whose ``/metrics`` Prometheus reads.
+
+Of several sites, the first that is there tells of the whole run, and each of its own part.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.accounting import Energy, energy_of
-from spectrum_workflows.accounting.exposing import Progress, RunFigures, expose
+from spectrum_workflows.accounting.exposing import Progress, RunFigures, SiteFigures, expose
 from spectrum_workflows.domain import Metrics, Report
 from spectrum_workflows.engine import Observer
+from spectrum_workflows.engine.federation import SESSION
 from spectrum_workflows.sites.spending import terms_of
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ class Exporter:
 
     Attributes
     ----------
-    client : distributed.Client
+    place : Place
     run, workflow : str
     terms : Terms
         Of the site, for the energy while the run goes on.
@@ -40,7 +44,7 @@ class Exporter:
         Whoever watches besides.
     """
 
-    client: Client
+    place: Place
     run: str
     workflow: str
     terms: Terms
@@ -97,12 +101,20 @@ class Exporter:
             energy.method,
         )
 
-        async def send() -> None:
-            with suppress(Exception):
-                await self.client.run_on_scheduler(expose, figures)
+        whole: RunFigures | None = figures
+        for client, part in self._schedulers():
+            _send_to(client, whole, part)
+            whole = None
 
-        with suppress(Exception):
-            self.client.loop.add_callback(send)
+    def _schedulers(self) -> Iterator[tuple[Client, SiteFigures | None]]:
+        """The clients of the sites that are there, and what each site has done."""
+        sites = self.place.federation
+        if sites is None:
+            yield from ((client, None) for client in self.place.clients)
+            return
+        for member in sites.alive:
+            if member.client is not None:
+                yield member.client, part_of(self.run, member.name, self._known)
 
     def _energy(self, accounts: Accounts | None) -> Energy:
         if accounts is not None:
@@ -112,6 +124,36 @@ class Exporter:
             watts_per_core=self.terms.power,
             pue=self.terms.pue or 1.0,
         )
+
+
+def part_of(run: str, site: str, known: Metrics) -> SiteFigures:
+    """The part of one of several sites in what a run has cost.
+
+    What moved is told by the site that computes; of values that it gives, by the one that gives.
+
+    Parameters
+    ----------
+    run, site : str
+    known : Metrics
+        Of all sites.
+    """
+    flows = tuple(
+        (source, target, nbytes)
+        for (source, target), nbytes in sorted(known.between.items())
+        if site == (source if target == SESSION else target)
+    )
+    return SiteFigures(run, site, known.cpu_at.get(site, 0.0), flows)
+
+
+def _send_to(client: Client, figures: RunFigures | None, part: SiteFigures | None) -> None:
+    """Send figures to a scheduler, and do not wait."""
+
+    async def send() -> None:
+        with suppress(Exception):
+            await client.run_on_scheduler(expose, figures, part)
+
+    with suppress(Exception):
+        client.loop.add_callback(send)
 
 
 @contextmanager
@@ -130,7 +172,7 @@ def exported(place: Place, spec: Any, observer: Observer) -> Iterator[Exporter |
         yield None
         return
     run = f"{spec.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    exporter = Exporter(place.clients[0], run, spec.workflow, terms_of(place.site), observer)
+    exporter = Exporter(place, run, spec.workflow, terms_of(place.site), observer)
     try:
         yield exporter
     except BaseException:

@@ -31,6 +31,8 @@ class Finding:
         What to do about it; empty where all is well.
     where : str
         ``session``, or ``node NAME``.
+    site : str
+        Of a federation, the site that it is about; empty for all of them, and for a single site.
     """
 
     subject: str
@@ -39,13 +41,14 @@ class Finding:
     expected: str = ""
     remedy: str = ""
     where: str = SESSION
+    site: str = ""
 
     def __post_init__(self) -> None:
         for name in ("found", "expected", "remedy"):
             object.__setattr__(self, name, hidden(" ".join(getattr(self, name).split())))
 
     def __str__(self) -> str:
-        line = f"{self.subject}: {self.found}"
+        line = f"{self.site and f'{self.site}, '}{self.subject}: {self.found}"
         if self.status == "fine":
             return line
         parts = (line, self.expected and f"expected {self.expected}", self.remedy)
@@ -54,6 +57,10 @@ class Finding:
     def at(self, where: str) -> Finding:
         """The same from somewhere else."""
         return replace(self, where=where)
+
+    def of(self, site: str) -> Finding:
+        """The same of one of several sites."""
+        return replace(self, site=site)
 
 
 def fine(subject: str, found: str, expected: str = "") -> Finding:

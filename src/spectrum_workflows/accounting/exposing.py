@@ -11,7 +11,7 @@ from typing import Any
 from spectrum_workflows.stages import Stores
 
 MOST = 16
-"""Runs that are told of, the last ones of a scheduler."""
+"""Runs that are told of, the last ones of a scheduler; of parts, as many of each site."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +60,48 @@ class RunFigures:
     method: str = "modelled"
 
 
+@dataclass(frozen=True)
+class SiteFigures:
+    """The part that one of several sites has in a run, at one moment.
+
+    Attributes
+    ----------
+    run, site : str
+    cpu_seconds : float
+        Of subtrees that it has finished.
+    flows : tuple of (str, str, int)
+        From where to where how many bytes went: what it read, what it was sent, what it gave.
+    """
+
+    run: str
+    site: str
+    cpu_seconds: float = 0.0
+    flows: tuple[tuple[str, str, int], ...] = ()
+
+
 class RunCollector:
     """Tells Prometheus the figures of the last runs.
 
     Attributes
     ----------
     runs : OrderedDict of str to RunFigures
+    parts : OrderedDict of str to dict of str to SiteFigures
+        By run and site.
     """
 
     def __init__(self) -> None:
         self.runs: OrderedDict[str, RunFigures] = OrderedDict()
+        self.parts: OrderedDict[str, dict[str, SiteFigures]] = OrderedDict()
 
     def take(self, figures: RunFigures) -> None:
         """Take the newest figures of a run."""
         self.runs[figures.run] = figures
-        self.runs.move_to_end(figures.run)
-        while len(self.runs) > MOST:
-            self.runs.popitem(last=False)
+        _keep_last(self.runs, figures.run)
+
+    def take_part(self, figures: SiteFigures) -> None:
+        """Take the newest figures of a site's part of a run."""
+        self.parts.setdefault(figures.run, {})[figures.site] = figures
+        _keep_last(self.parts, figures.run)
 
     def collect(self) -> Iterator[Any]:
         """Everything that is known, as families of metrics."""
@@ -104,6 +129,22 @@ class RunCollector:
             for store, nbytes in one.stores:
                 read.add_metric([one.run, store], nbytes)
         yield from (info, seconds, done, total, failures, cpu, read, energy)
+        cpu = Counter("spectrum_site_cpu_seconds", "CPU time at a site.", labels=["run", "site"])
+        ways = ["run", "site", "source", "target"]
+        moved = Counter("spectrum_site_bytes", "Bytes that a site reads or gives.", labels=ways)
+        for part in (part for sites in self.parts.values() for part in sites.values()):
+            cpu.add_metric([part.run, part.site], part.cpu_seconds)
+            for source, target, nbytes in part.flows:
+                moved.add_metric([part.run, part.site, source, target], nbytes)
+        if self.parts:
+            yield from (cpu, moved)
+
+
+def _keep_last(kept: OrderedDict[str, Any], run: str) -> None:
+    """Note that a run is the newest, and forget the oldest."""
+    kept.move_to_end(run)
+    while len(kept) > MOST:
+        kept.popitem(last=False)
 
 
 @lru_cache(maxsize=1)
@@ -118,7 +159,19 @@ def collector() -> RunCollector | None:
     return made
 
 
-def expose(figures: RunFigures) -> None:
-    """Let the endpoint of this process tell some figures from now on."""
-    if (here := collector()) is not None:
+def expose(figures: RunFigures | None, part: SiteFigures | None = None) -> None:
+    """Let the endpoint of this process tell some figures from now on.
+
+    Parameters
+    ----------
+    figures : RunFigures or None
+        Of a whole run; ``None`` where another scheduler tells them.
+    part : SiteFigures or None
+        Of this scheduler's site, if it is one of several.
+    """
+    if (here := collector()) is None:
+        return
+    if figures is not None:
         here.take(figures)
+    if part is not None:
+        here.take_part(part)

@@ -12,6 +12,7 @@ from spectrum_workflows.replicas import Replica
 from spectrum_workflows.stages import Stage, together
 
 K = TypeVar("K")
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Metrics:
         What was read in the place of inputs when their stores failed.
     replaced : mapping of str to int
         Partitions of which nothing but replicas was read, by the URL of such an input.
+    cpu_at : mapping of str to float
+        Of the CPU time, that of subtrees which one of several sites has computed, by site.
     """
 
     cpu_seconds: float = 0.0
@@ -69,6 +72,7 @@ class Metrics:
     between: Mapping[tuple[str, str], int] = field(default_factory=dict)
     replicas: tuple[Replica, ...] = ()
     replaced: Mapping[str, int] = field(default_factory=dict)
+    cpu_at: Mapping[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
@@ -88,10 +92,12 @@ class Metrics:
             _sums(self.between, other.between),
             tuple(sorted({*self.replicas, *other.replicas})),
             _sums(self.replaced, other.replaced),
+            _sums(self.cpu_at, other.cpu_at),
         )
 
 
-def _sums(a: Mapping[K, int], b: Mapping[K, int]) -> Mapping[K, int]:
+def _sums(a: Mapping[K, N], b: Mapping[K, N]) -> Mapping[K, N]:
     if not (a and b):
         return a or b
-    return {key: a.get(key, 0) + b.get(key, 0) for key in {**a, **b}}
+    sums = {**a, **b}
+    return sums | {key: a[key] + b[key] for key in a.keys() & b.keys()}

@@ -298,10 +298,13 @@ def sent(shared: Sequence[Any], member: Member) -> Metrics:
 
 
 def travelled(part: Part[R], member: Member) -> Part[R]:
-    """A value that came from a site, with the bytes of its way."""
+    """A value that came from a site, with the bytes of its way and the CPU time of that site."""
     if member.client is None:
         return part
-    moved = Metrics(between={(member.name, SESSION): nbytes(part.value)})
+    moved = Metrics(
+        between={(member.name, SESSION): nbytes(part.value)},
+        cpu_at={member.name: part.metrics.cpu_seconds},
+    )
     return replace(part, metrics=part.metrics + moved)
 
 

@@ -14,6 +14,7 @@ from spectrum_workflows.accounting.energy import JOULES_PER_WH
 from spectrum_workflows.budget import words
 from spectrum_workflows.credentials import all_hidden
 from spectrum_workflows.record.writing import BEYOND_SUMMARY
+from spectrum_workflows.traffic import unavoidable_of
 
 REPORT = "report.html"
 MOST = 2_500_000
@@ -207,7 +208,8 @@ def _traffic(traffic: Mapping[str, Any] | None) -> str:
     ]
     crossing = traffic["crossing"]
     sums = (display.megabytes(crossing[kind]) for kind in kinds)
-    least = f"between sites; {display.megabytes(crossing['unavoidable'])} unavoidable as it is cut"
+    unavoidable = display.megabytes(unavoidable_of(crossing))
+    least = f"between sites; {unavoidable} unavoidable as it is cut"
     lost = [f"{name} was lost: {reason}" for name, reason in traffic["lost"].items()]
     table = _table("Bytes between sites", head, [*rows, (least, "", *sums)])
     return table + _notes("Where it was computed", [traffic["method"], *lost])

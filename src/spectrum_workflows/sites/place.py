@@ -100,8 +100,9 @@ class Place:
 
     @property
     def metrics(self) -> str:
-        """Address of the scheduler's figures for Prometheus; empty without a cluster."""
-        return self.dashboard.removesuffix("/status") + "/metrics" if self.dashboard else ""
+        """Address of the figures for Prometheus, of every scheduler; empty without a cluster."""
+        links = map(dashboard_link, self.clients)
+        return ", ".join(f"{link.removesuffix('/status')}/metrics" for link in links)
 
     def __repr__(self) -> str:
         return f"<Place, {self._kind}: {self._workers}>"
