@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -285,9 +286,20 @@ def test_without_slurms_commands_nothing_is_begun(monkeypatch, tmp_path: Path) -
 def test_a_killed_worker_process_comes_back() -> None:
     with connect(local(workers__patience=30)) as place:
         [pid] = place.client.run(os.getpid).values()
+        [left] = place.client.run(tempfile.mkdtemp).values()
         os.kill(pid, signal.SIGKILL)
         assert place.client.submit(int, "7").result(timeout=30) == 7
         assert place.error is None
+        assert Path(left).is_dir()
+    assert not Path(left).exists(), "it goes with the workers' scratch"
+
+
+@pytest.mark.parametrize("given", [{"TMPDIR": "/"}, {"OTHER": "1"}])
+def test_workers_may_have_other_environment_variables(given: dict[str, str]) -> None:
+    with connect(local(cluster__env=given)) as place:
+        [seen] = place.client.run(lambda: {**os.environ}).values()
+        assert {**seen, **given} == seen
+        assert ("spectrum-" in seen["TMPDIR"]) == ("TMPDIR" not in given)
 
 
 @pytest.mark.parametrize(("gigabytes", "cores", "expected"), [(2, 64, 2), (0.5, 8, 1), (64, 4, 4)])

@@ -127,7 +127,17 @@ def _options(site: Site, cluster: Local, scratch: Path, size: Size) -> dict[str,
     options |= {"n_workers": 0, "threads_per_worker": size.threads}
     options |= {"local_directory": str(scratch)}
     scheduler = {"local_directory": str(scratch), "worker_ttl": site.workers.silence}
-    return options | {"scheduler_kwargs": scheduler} | _secured(cluster, scratch)
+    options |= {"scheduler_kwargs": scheduler} | _secured(cluster, scratch)
+    if options.get("processes", True) and isinstance(own := options.get("env") or {}, dict):
+        options["env"] = {"TMPDIR": _temporary(scratch)} | own
+    return options
+
+
+def _temporary(scratch: Path) -> str:
+    """Where worker processes leave what would outlive one that is killed: it goes with the rest."""
+    folder = scratch / "tmp"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return str(folder)
 
 
 def _share(size: Size) -> Any:
