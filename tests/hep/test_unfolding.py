@@ -259,6 +259,40 @@ def test_a_systematic_changes_the_response_at_constant_truth(saved: Any) -> None
     assert "signal_outside" in effects
 
 
+def test_impacts_of_an_unfolding_are_those_of_fits_with_that_bin_of_interest(model: Any) -> None:
+    """Of each bin alone, by the impacts of a parameter of interest."""
+    ranked = hep.unfolding_impacts(model.workspace, model.truth)
+    assert "scale" in ranked.names
+    assert not {*ranked.names} & {*model.truth}
+    for k, name in enumerate(ranked.truth):
+        (measurement,) = model.workspace["measurements"]
+        own = {**measurement, "config": {**measurement["config"], "poi": name}}
+        one = hep.impacts({**model.workspace, "measurements": [own]})
+        at = [one.names.index(nuisance) for nuisance in ranked.names]
+        assert ranked.strengths[k] == pytest.approx(one.best)
+        assert ranked.errors[k] == pytest.approx(one.error, rel=1e-6)
+        np.testing.assert_allclose(ranked.up[:, k], one.up[at], atol=1e-7)
+        np.testing.assert_allclose(ranked.down[:, k], one.down[at], atol=1e-7)
+    size = np.abs([ranked.up, ranked.down] / ranked.errors).max(axis=(0, 2))
+    assert (np.diff(size) <= 1e-12).all()
+
+
+def test_regularisation_counts_in_impacts_of_an_unfolding(model: Any) -> None:
+    rough, tame = (
+        hep.unfolding_impacts(model.workspace, model.truth, regularisation=r) for r in (0.0, 50.0)
+    )
+    assert (tame.errors < rough.errors).all()
+    assert np.abs(np.diff(tame.up, 2, axis=1)).max() < np.abs(np.diff(rough.up, 2, axis=1)).max()
+
+
+def test_without_nuisance_parameters_there_are_no_impacts() -> None:
+    ranked = hep.unfolding_impacts(*templates(smeared(3), [300.0, 400.0, 300.0]))
+    assert ranked.names == ()
+    assert ranked.up.shape == (0, 3)
+    with pytest.raises(SpecError, match="no factor 'x' in the workspace"):
+        hep.unfolding_impacts(templates(smeared(3), [1, 1, 1])[0], {"x": 1.0, "t0": 1.0})
+
+
 def test_what_cannot_be_unfolded_is_refused(folder: Path, model: Any) -> None:
     spec = load_spec(folder / "spec.toml")
     fit = spec.fit
@@ -310,3 +344,6 @@ def test_the_command_prints_and_writes_the_spectrum(saved: Any, monkeypatch, cap
     assert np.shape(numbers["covariance"]) == (4, 4)
     assert numbers["closure"] < 1e-3
     assert (written.parent / "unfolded.png").stat().st_size > 10_000
+    assert (written.parent / "unfolding_impacts.png").stat().st_size > 10_000
+    assert np.shape(numbers["impacts"]["up"]) == (len(numbers["impacts"]["names"]), 4)
+    assert "impacts on each bin" in out

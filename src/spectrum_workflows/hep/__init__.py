@@ -3,8 +3,9 @@
 For a pipeline of one's own there are functions of events and histograms in memory, which
 need no spec or site: `read`, `read_corrections`, `read_model`, the selections in `hep.analyses`,
 `fill`, `fit_peak`, `workspace` and `fit_workspace`; and of any workspace in pyhf's schema `limit`,
-`significance`, `scan_likelihood`, `impacts`, `goodness_of_fit`, `throw_toys`, `unfold` and
-`unfold_toys`, and as files of other programs `combine_card` and `histfactory`.
+`significance`, `scan_likelihood`, `impacts`, `goodness_of_fit`, `throw_toys`, `unfold`,
+`unfold_toys` and `unfolding_impacts`, and as files of other programs `combine_card` and
+`histfactory`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.domain import DOMAIN
     from spectrum_workflows.hep.fit import fit_peak, fit_workspace
     from spectrum_workflows.hep.fit.goodness import goodness_of_fit
-    from spectrum_workflows.hep.fit.impacts import impacts
+    from spectrum_workflows.hep.fit.impacts import impacts, unfolding_impacts
     from spectrum_workflows.hep.fit.limits import limit, significance
     from spectrum_workflows.hep.fit.scan import scan_likelihood
     from spectrum_workflows.hep.fit.unfolding import unfold
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         Significance,
         Toys,
         Unfolded,
+        UnfoldingImpacts,
         UnfoldingToys,
     )
     from spectrum_workflows.hep.workflow.toys import throw_toys
@@ -60,6 +62,7 @@ _HOME = {
     "Significance": "types",
     "Toys": "types",
     "Unfolded": "types",
+    "UnfoldingImpacts": "types",
     "UnfoldingToys": "types",
     "combine_card": "io.exporting",
     "compile_corrections": "library",
@@ -80,6 +83,7 @@ _HOME = {
     "throw_toys": "workflow.toys",
     "unfold": "fit.unfolding",
     "unfold_toys": "workflow.unfolding",
+    "unfolding_impacts": "fit.impacts",
     "workspace": "library",
 }
 
@@ -96,6 +100,7 @@ __all__ = [
     "Significance",
     "Toys",
     "Unfolded",
+    "UnfoldingImpacts",
     "UnfoldingToys",
     "combine_card",
     "compile_corrections",
@@ -116,6 +121,7 @@ __all__ = [
     "throw_toys",
     "unfold",
     "unfold_toys",
+    "unfolding_impacts",
     "workspace",
 ]
 

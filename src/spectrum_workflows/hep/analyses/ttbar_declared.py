@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import awkward as ak
 import numpy as np
+from numba import njit
 
+from spectrum_workflows.hep.analyses.jagged import flat
 from spectrum_workflows.hep.analyses.ttbar import (
     JET_ETA,
     LEPTON_ETA,
     LEPTON_SIP3D,
     TIGHT_ELECTRON,
     TIGHT_JET_NOT_LEPTON,
+    good_electrons_before,
+    good_muons_before,
     select,
+)
+from spectrum_workflows.hep.analyses.ttbar_objects import (
+    ELECTRON_COLUMNS,
+    JET_COLUMNS,
+    MUON_COLUMNS,
+    Cuts,
+    Electrons,
+    Muons,
 )
 from spectrum_workflows.hep.analyses.ttbar_varied import select_varied
 
@@ -72,13 +83,37 @@ def may_pass(
 
     One lepton, four jets and a b-tag, whatever the momenta of the jets.
     """
-    leptons = ak.sum(good_electrons(events, electron_pt=electron_pt), axis=1)
-    leptons = leptons + ak.sum(
-        good_muons(events, muon_pt=muon_pt, muon_isolation=muon_isolation), axis=1
-    )
-    clean = _clean(events)
-    tagged = ak.any(clean & tagged_jets(events, btag=btag), axis=1)
-    return np.asarray((leptons == 1) & (ak.sum(clean, axis=1) >= 4) & tagged)
+    cuts = Cuts(*map(float, (electron_pt, muon_pt, muon_isolation, 0.0, btag)))
+    e = Electrons(*flat(events, ELECTRON_COLUMNS))
+    mu = Muons(*flat(events, MUON_COLUMNS))
+    electrons = np.diff(good_electrons_before(e, cuts)[e.first])
+    muons = np.diff(good_muons_before(mu, cuts)[mu.first])
+    jets = flat(events, {name: JET_COLUMNS[name] for name in _AT_ANY_ENERGY})
+    passed: NDArray[np.bool_] = _jets_may_pass(*jets, cuts.btag) & (electrons + muons == 1)
+    return passed
+
+
+_AT_ANY_ENERGY = ("Jet_eta", "Jet_jetId", "Jet_btagCSVV2")
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _jets_may_pass(
+    first: NDArray[np.int64],
+    eta: NDArray[np.float32],
+    identity: NDArray[np.int32],
+    tag: NDArray[np.float32],
+    btag: float,
+) -> NDArray[np.bool_]:
+    """Which events have four clean jets and a b-tag among them."""
+    out = np.empty(len(first) - 1, np.bool_)
+    for event in range(len(out)):
+        clean, tags = 0, 0
+        for i in range(first[event], first[event + 1]):
+            is_clean = (abs(eta[i]) < JET_ETA) & (identity[i] == TIGHT_JET_NOT_LEPTON)
+            clean += is_clean
+            tags += is_clean & (tag[i] > btag)
+        out[event] = (clean >= 4) & (tags > 0)
+    return out
 
 
 def _clean(events: Any) -> Any:

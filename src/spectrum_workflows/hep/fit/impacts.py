@@ -1,4 +1,4 @@
-"""Impacts of nuisance parameters on the parameter of interest, each by fits of its own."""
+"""Impacts of nuisance parameters on what is measured, each by fits of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from spectrum_workflows.hep.fit.kernel import FLAT, GAUSSIAN, HIGH, LOW, WIDTH
 from spectrum_workflows.hep.fit.minimum import covariance, found, minimum
 from spectrum_workflows.hep.fit.model import Floats, Model, compiled
-from spectrum_workflows.hep.types import Impacts
+from spectrum_workflows.hep.fit.unfolding import Question, factors, unfolding_likelihood
+from spectrum_workflows.hep.types import Impacts, UnfoldingImpacts
 
 
 def impacts(workspace: Mapping[str, Any]) -> Impacts:
@@ -52,7 +53,8 @@ def impacts(workspace: Mapping[str, Any]) -> Impacts:
     at = found(minimum(model))
     errors = np.sqrt(np.diag(covariance(model, at)))
     moved = [p for p in range(len(model.names)) if p != model.poi and errors[p] > 0]
-    shifts = np.array([_shifts(model, at.values, errors, p) for p in moved]).reshape(-1, 2)
+    shifts = np.array([_shifts(model, at.values, errors, p) for p in moved])
+    shifts = shifts.reshape(len(moved), 2, len(model.names))[:, :, model.poi]
     order = np.argsort(-np.abs(shifts).max(axis=1, initial=0.0), kind="stable")
     chosen = np.array(moved, np.int64)[order]
     pulls, pull_errors = _pulls(model, at.values, errors)
@@ -70,14 +72,79 @@ def impacts(workspace: Mapping[str, Any]) -> Impacts:
     )
 
 
-def _shifts(model: Model, best: Floats, errors: Floats, p: int) -> tuple[float, float]:
-    """Shifts of the parameter of interest with one nuisance up and down, inside its range."""
+def unfolding_impacts(
+    workspace: Mapping[str, Any], truth: Mapping[str, float], *, regularisation: float = 0.0
+) -> UnfoldingImpacts:
+    """Impacts of every nuisance parameter on the factor of every bin of the truth.
+
+    Parameters
+    ----------
+    workspace : mapping
+        In the JSON schema of pyhf, with a ``normfactor`` for every bin of the truth.
+    truth : mapping of str to float
+        As of `unfold`.
+    regularisation : float
+        As of `unfold`.
+
+    Returns
+    -------
+    UnfoldingImpacts
+        Of all parameters that are no factors of bins of the truth.
+
+    Raises
+    ------
+    SpecError, DataError
+        As of `unfold`.
+
+    Examples
+    --------
+    >>> from spectrum_workflows import hep
+    >>> def template(name, data):
+    ...     factor = {"name": name, "type": "normfactor", "data": None}
+    ...     rate = {"name": "rate", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+    ...     return {"name": name, "data": data, "modifiers": [factor, rate]}
+    >>> described = {
+    ...     "channels": [
+    ...         {"name": "pt", "samples": [template("low", [80, 20]), template("high", [10, 40])]}
+    ...     ],
+    ...     "observations": [{"name": "pt", "data": [90, 60]}],
+    ...     "measurements": [{"name": "m", "config": {"poi": "low", "parameters": []}}],
+    ...     "version": "1.0.0",
+    ... }
+    >>> ranked = hep.unfolding_impacts(described, {"low": 200.0, "high": 100.0})
+    >>> ranked.names, ranked.down.round(3).tolist()
+    (('rate',), [[0.111, 0.111]])
+    """
+    names = tuple(truth)
+    model = unfolding_likelihood(Question(workspace, names, regularisation))
+    at = found(minimum(model), "unfolding")
+    strengths, spread = factors(model, at, names)
+    errors = np.sqrt(np.diag(covariance(model, at)))
+    bins = [model.sets[name].start for name in names]
+    moved = [p for p in range(len(model.names)) if p not in bins and errors[p] > 0]
+    shifts = np.array([_shifts(model, at.values, errors, p) for p in moved])
+    shifts = shifts.reshape(len(moved), 2, len(model.names))[:, :, bins]
+    own = np.sqrt(np.diag(spread))
+    size = np.abs(shifts / own).max(axis=(1, 2), initial=0.0)
+    order = np.argsort(-size, kind="stable")
+    return UnfoldingImpacts(
+        truth=names,
+        strengths=strengths,
+        errors=own,
+        names=tuple(model.names[moved[k]] for k in order),
+        up=shifts[order, 0],
+        down=shifts[order, 1],
+    )
+
+
+def _shifts(model: Model, best: Floats, errors: Floats, p: int) -> tuple[Floats, Floats]:
+    """Shifts of all parameters with one nuisance up and down, inside its range."""
     low, high = model.arrays.parameters[[LOW, HIGH], p]
     out = []
     for sign in (1, -1):
         value = float(np.clip(best[p] + sign * errors[p], low, high))
         at = found(minimum(model, start=best, held={p: value}), f"impact of {model.names[p]}")
-        out.append(float(at.values[model.poi] - best[model.poi]))
+        out.append(at.values - best)
     return out[0], out[1]
 
 

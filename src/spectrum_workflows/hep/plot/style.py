@@ -19,8 +19,11 @@ COLOURS = (
 )
 """Petroff's sequence for stacked plots (arXiv:2107.02270)."""
 
-MOST_NUMBERS = 25
-"""Whole numbers that are written below their bins."""
+LETTERS, ROWS = 52, 25
+"""That fit below a panel, beside one another, and to the left of it, one below the other."""
+
+GAP = 2
+"""Letters between two names."""
 
 
 @contextmanager
@@ -58,14 +61,34 @@ def per_bin(label: str, width: float) -> str:
 
 
 def categories(drawn: Any, axis: Axis) -> None:
-    """Name the bins of an axis of categories, or the numbers of a short one, at their centres."""
-    if not axis.categories and not (axis.integer and axis.bins <= MOST_NUMBERS):
+    """Name the bins of an axis of categories, or the numbers of one of integers, at their centres.
+
+    Numbers are left out where they would not fit beside one another; long names are turned.
+    """
+    if not (axis.categories or axis.integer):
         return
-    numbers = axis.categories or [int(axis.start) + k for k in range(axis.bins)]
-    names = [str(number) for number in numbers]
-    centres = [axis.start + k + 0.5 for k in range(axis.bins)]
-    drawn.set_ticks(centres, names, fontsize="small", parse_math=False)
+    across = drawn.axis_name == "x"
+    start, style = int(axis.start), dict[str, Any](fontsize="small", parse_math=False)
+    if axis.categories:
+        numbers, names = list(range(start, start + axis.bins)), [str(c) for c in axis.categories]
+        if across and len(names) * (max(map(len, names)) + GAP) > LETTERS:
+            style |= {"rotation": 90}
+        if axis.bins > ROWS and (not across or "rotation" in style):
+            style |= {"fontsize": 10 * ROWS / axis.bins}
+    else:
+        every = _every(start, axis.bins, across=across)
+        numbers = list(range(start + -start % every, start + axis.bins, every))
+        names = [str(number) for number in numbers]
+    drawn.set_ticks([number + 0.5 for number in numbers], names, **style)
     drawn.set_tick_params(which="minor", length=0)
+
+
+def _every(start: int, bins: int, *, across: bool) -> int:
+    """Of whole numbers one in so many is written: 1, 2, 5, 10, 20 and so on."""
+    longest = max(len(str(start)), len(str(start + bins - 1))) + GAP
+    most = max(LETTERS // longest, 2) if across else ROWS
+    powers: list[int] = [10**power for power in range(len(str(bins)) + 1)]
+    return next(step * p for p in powers for step in (1, 2, 5) if bins <= most * step * p)
 
 
 def luminosity(spec: HepSpec) -> str:

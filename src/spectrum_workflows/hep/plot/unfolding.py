@@ -1,22 +1,29 @@
-"""Picture of an unfolding: the spectrum beside what was simulated, and the correlations."""
+"""Pictures of an unfolding: spectrum, correlations, and impacts on every bin of the truth."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from spectrum_workflows.hep.plot.style import styled
-from spectrum_workflows.hep.types import Unfolded
+from spectrum_workflows.hep.types import Unfolded, UnfoldingImpacts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 SIMULATED, GENERATED = "#3f90da", "#bd1f01"
 
 MOST_NUMBERS = 10
 """Bins up to which correlations are written, too."""
+
+
+MOST_IMPACTS = 25
+"""Of the nuisance parameters, that are drawn."""
 
 
 def unfolded(
@@ -85,3 +92,52 @@ def _correlations(fig: Figure, axes: Any, found: Unfolded) -> None:
     axes.set_xlabel("bin of the truth")
     axes.set_ylabel("bin of the truth")
     fig.colorbar(image, ax=axes, label="correlation", shrink=0.85)
+
+
+def impacts(
+    found: UnfoldingImpacts,
+    *,
+    edges: NDArray[np.float64],
+    labels: Mapping[str, str] | None = None,
+    label: str = "",
+    origin: str = "",
+    about: str = "",
+) -> Figure:
+    """Shifts of every bin by every nuisance parameter, in units of the error of the bin.
+
+    Colours are of +1 standard deviation; both are written where there is room.
+    """
+    n, bins = min(len(found.names), MOST_IMPACTS), len(found.truth)
+    given = labels or {}
+    up, down = (shifts[:n] / found.errors for shifts in (found.up, found.down))
+    reach = max(float(np.max(np.abs([up, down]), initial=0.0)), 1e-3)
+    with styled():
+        size = (5.4 + 0.85 * min(bins, 2 * MOST_NUMBERS), 2.8 + 0.36 * n)
+        fig = Figure(figsize=size, layout="constrained")
+        axes = fig.subplots()
+        colours: dict[str, Any] = {"vmin": -reach, "vmax": reach, "cmap": "RdBu_r"}
+        image = axes.imshow(up, aspect="auto", **colours)
+        if bins <= MOST_NUMBERS:
+            for (row, column), value in np.ndenumerate(up):
+                words = f"{value:+.2f}\n{down[row, column]:+.2f}"
+                colour = "white" if abs(value) > 0.7 * reach else "black"
+                style: Any = {"ha": "center", "va": "center", "fontsize": "xx-small"}
+                axes.text(column, row, words, color=colour, **style)
+        texts = [given.get(name) or name.replace("_", " ") for name in found.names[:n]]
+        axes.set_yticks(range(n), texts, fontsize="small", parse_math=False)
+        every = -(-bins // MOST_NUMBERS)
+        ranges = [f"{a:g} – {b:g}" for a, b in pairwise(edges)]
+        style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(0, bins, every), ranges[::every], fontsize="small", **style)
+        axes.minorticks_off()
+        axes.tick_params(length=0)
+        axes.set_xlabel(label or "truth")
+        if n < len(found.names):
+            axes.set_ylabel(f"the first {n} of {len(found.names)}", fontsize="small")
+        shown = r"shift of a bin / its error, $+1\sigma$ above, $-1\sigma$ below"
+        if bins > MOST_NUMBERS:
+            shown = r"shift of a bin / its error, $+1\sigma$"
+        fig.colorbar(image, ax=axes).set_label(shown, fontsize="x-small")
+        axes.set_title(about, loc="left", fontsize="small", parse_math=False)
+        axes.set_title(origin, loc="right", fontsize="small")
+    return fig

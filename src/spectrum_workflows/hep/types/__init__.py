@@ -15,7 +15,12 @@ from spectrum_workflows.hep.types.statistics import (
     Significance,
     Toys,
 )
-from spectrum_workflows.hep.types.unfolding import Unfolded, UnfoldingModel, UnfoldingToys
+from spectrum_workflows.hep.types.unfolding import (
+    Unfolded,
+    UnfoldingImpacts,
+    UnfoldingModel,
+    UnfoldingToys,
+)
 
 __all__ = [
     "Blocks",
@@ -42,6 +47,7 @@ __all__ = [
     "Templates",
     "Toys",
     "Unfolded",
+    "UnfoldingImpacts",
     "UnfoldingModel",
     "UnfoldingToys",
 ]

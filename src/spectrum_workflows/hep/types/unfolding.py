@@ -87,6 +87,31 @@ class Unfolded:
 
 
 @dataclass(frozen=True)
+class UnfoldingImpacts:
+    """Shifts of the factors of all bins of the truth as nuisance parameters are moved.
+
+    Attributes
+    ----------
+    truth : tuple of str
+        Factors of the bins.
+    strengths, errors : ndarray, shape (n_bins,)
+        Their best fit and standard deviations.
+    names : tuple of str
+        Nuisance parameters; first those with the largest shift of any bin in units of its error.
+    up, down : ndarray, shape (n_parameters, n_bins)
+        Shifts of the factors, fitted with the nuisance held one standard deviation above and
+        below its best fit.
+    """
+
+    truth: tuple[str, ...]
+    strengths: Floats
+    errors: Floats
+    names: tuple[str, ...]
+    up: Floats
+    down: Floats
+
+
+@dataclass(frozen=True)
 class UnfoldingToys:
     """Unfolded toys: how far from what they were generated from, in their own errors.
 

@@ -14,7 +14,13 @@ from spectrum_workflows.hep.workflow.statistics import about, product
 if TYPE_CHECKING:
     from distributed import Client
 
-    from spectrum_workflows.hep.types import HepResult, Unfolded, UnfoldingModel, UnfoldingToys
+    from spectrum_workflows.hep.types import (
+        HepResult,
+        Unfolded,
+        UnfoldingImpacts,
+        UnfoldingModel,
+        UnfoldingToys,
+    )
 
 
 def describe_unfolding(
@@ -25,10 +31,11 @@ def describe_unfolding(
     number: int = 0,
     seed: int | None = None,
 ) -> Product:
-    """The signal by bin of the truth, with closure and, if asked for, toys; see `unfold`."""
+    """The signal by bin of the truth, with closure, impacts and, if asked for, toys."""
+    from spectrum_workflows.hep.fit.impacts import unfolding_impacts
     from spectrum_workflows.hep.fit.response import unfolding_model
     from spectrum_workflows.hep.fit.unfolding import simulated, unfold
-    from spectrum_workflows.hep.plot.unfolding import unfolded
+    from spectrum_workflows.hep.plot.unfolding import impacts, unfolded
     from spectrum_workflows.hep.workflow.unfolding import unfold_toys
 
     given = unfolding_model(result)
@@ -40,6 +47,7 @@ def describe_unfolding(
     found = unfold(given.workspace, given.truth, edges=given.edges, **asked)
     closed = unfold(simulated(given.workspace), given.truth, **asked)
     closure = float(np.max(np.abs(closed.values - closed.truth) / closed.errors))
+    ranked = unfolding_impacts(given.workspace, given.truth, **asked)
     toys = None
     if number:
         asked |= {"toys": number, "seed": fit.seed if seed is None else seed, "client": client}
@@ -60,12 +68,17 @@ def describe_unfolding(
         numbers["toys"] = _plain(asdict(toys)) | {"failed": toys.failed}
         failed = f", {toys.failed:,} fits failed" if toys.failed else ""
         lines.append((f"pulls of {number:,} toys", f"seed {toys.seed}{failed}, below"))
+    numbers["impacts"] = _plain(asdict(ranked))
     axis = result.spec.histograms[fit.unfolding.truth].axes(fit.unfolding.truth)[0]
-    more: Any = {"generated": given.generated, "label": axis.label, **about(result)}
-    pictures = {"unfolded.png": partial(unfolded, found, **more)}
-    return product(
-        result, "Unfolded", lines, numbers, pictures, tables=(_table(found, given, toys),)
-    )
+    more: Any = {"label": axis.label, **about(result)}
+    pictures = {"unfolded.png": partial(unfolded, found, generated=given.generated, **more)}
+    tables = [_table(found, given, toys)]
+    if ranked.names:
+        labels = {name: s.label for name, s in fit.systematics.items()}
+        more |= {"edges": found.edges, "labels": labels}
+        pictures["unfolding_impacts.png"] = partial(impacts, ranked, **more)
+        tables.append(_impacts(ranked, found))
+    return product(result, "Unfolded", lines, numbers, pictures, tables=tables)
 
 
 def _plain(described: dict[str, Any]) -> dict[str, Any]:
@@ -91,3 +104,20 @@ def _table(found: Unfolded, given: UnfoldingModel, toys: UnfoldingToys | None) -
     cells = [tuple(row) for row in zip(*columns.values(), strict=True)]
     records = [dict(zip(columns, row, strict=True)) for row in cells]
     return Table("unfolded", tuple(columns), cells, records)
+
+
+def _impacts(ranked: UnfoldingImpacts, found: Unfolded) -> Table:
+    """A row for each nuisance parameter: shifts of every bin in units of its error."""
+    ranges = [f"{a:g} to {b:g}" for a, b in zip(found.edges[:-1], found.edges[1:], strict=True)]
+    up, down = ranked.up / ranked.errors, ranked.down / ranked.errors
+    cells = [
+        (name, *(f"{a:+.3f} {b:+.3f}" for a, b in zip(*both, strict=True)))
+        for name, *both in zip(ranked.names, up, down, strict=True)
+    ]
+    records: list[dict[str, Any]] = [
+        {"name": name, "up": a.tolist(), "down": b.tolist()}
+        for name, a, b in zip(ranked.names, ranked.up, ranked.down, strict=True)
+    ]
+    return Table(
+        "impacts on each bin, +1 σ and -1 σ, over its error", ("parameter", *ranges), cells, records
+    )
