@@ -7,7 +7,7 @@ be avoided by this way of placing, and against placement by chance. Once, the ce
 closed and its jobs are cancelled while it computes. The crate of every run is verified by one
 process on data of its own. Ends with 1 where a bar is missed.
 ``make continuum`` starts it with the services of the tests, of which the first store is the
-centre's and the second the cloud's.
+centre's and the second the cloud's; with ``--json`` it prints what ``docs/evidence`` keeps.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from report import finished, show
 from spectrum_workflows import check, connect, load_site, load_spec, run, save, storage
 from spectrum_workflows.crates.verifying import Verification, verify
 from spectrum_workflows.datasets import convert_data
@@ -57,13 +58,19 @@ class Row:
     outcome: Outcome
     alone: str
     traffic: Traffic
-    policy: str
+    rules: int
+    broken: int
     crate: Verification
 
     @property
     def same(self) -> bool:
         """Whether the digest is that of one process."""
         return self.outcome.digest == self.alone
+
+    @property
+    def policy(self) -> str:
+        """Rules of the sites in words."""
+        return f"{self.rules} rules of the sites, {self.broken} of them broken"
 
     @property
     def missed(self) -> list[str]:
@@ -92,6 +99,8 @@ class Row:
             "cpu_hours": self.outcome.cpu_seconds / 3600,
             "energy": accounts.line if accounts else "",
             "policy": self.policy,
+            "rules": self.rules,
+            "broken": self.broken,
             "crate": self.crate.verdict,
             **self.traffic.as_json,
             "missed": self.missed,
@@ -114,10 +123,42 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="continuum-") as folder:
         rows = list(_rows(Path(folder), read_stores(file), options))
     if options.json:
-        print(json.dumps([row.as_json for row in rows], indent=1))
+        show(evidence(rows, options, time.monotonic() - began), as_json=True)
     else:
         _print(rows, time.monotonic() - began)
     return int(any(row.missed for row in rows))
+
+
+def evidence(rows: list[Row], options: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    """What docs/evidence keeps: ratios with their bars, and every run."""
+    ratios: dict[str, float] = {
+        "runs with another digest than in one process": sum(not row.same for row in rows),
+        "crates that one process does not verify": sum(
+            row.crate.verdict != "identical" for row in rows
+        ),
+        "rules that were broken": sum(row.broken for row in rows),
+        "lost sites, more or fewer than the one that was killed": abs(
+            sum(len(row.traffic.lost) for row in rows) - 1
+        ),
+    }
+    bars: dict[str, float] = dict.fromkeys(ratios, 0.0)
+    for row in (row for row in rows if not row.traffic.lost):
+        measured = row.traffic.crossing("measured")
+        least = max(row.traffic.unavoidable, row.traffic.crossing("planned"))
+        name = f"{row.name}, bytes that crossed over those planned or unavoidable"
+        ratios[name], bars[name] = measured / max(least, 1), MOST
+        if by_chance := row.traffic.crossing("by_chance"):
+            name = f"{row.name}, bytes that crossed over those by chance"
+            ratios[name], bars[name] = measured / by_chance, 1 / LEAST
+    return finished(
+        ratios,
+        bars,
+        at_most=True,
+        benchmark="continuum",
+        conditions=f"{options.events:,} events per sample, {options.visibilities:,} visibilities.",
+        seconds=round(seconds, 1),
+        runs=[row.as_json for row in rows],
+    )
 
 
 def _rows(folder: Path, stores: list[DataStore], options: argparse.Namespace) -> Iterator[Row]:
@@ -173,11 +214,11 @@ def _profiles(folder: Path, stores: list[DataStore]) -> Path:
 
 def _row(name: str, spec: Any, place: Place, alone: str, data: str, **watching: Any) -> Row:
     seen = check(spec, place)
-    policy = f"{len(seen.rules)} rules of the sites, {len(seen.violations)} of them broken"
+    policy = len(seen.rules), len(seen.violations)
     outcome = run(spec, place, **({"watch": False} | watching))
     crate = verify(save(outcome, place), site="serial", data=data)
     assert outcome.traffic is not None
-    return Row(name, outcome, alone, outcome.traffic, policy, crate)
+    return Row(name, outcome, alone, outcome.traffic, *policy, crate)
 
 
 @contextmanager

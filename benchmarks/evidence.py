@@ -148,6 +148,30 @@ def imaging(told: Told) -> Iterable[str]:
         yield f"Peak memory from 1e7 to 1e8 visibilities: {growth}."
 
 
+def continuum(told: Told) -> Iterable[str]:
+    """Ratios with their bars, then every federated run with the bytes of each pair of sites."""
+    yield from ratios(told)
+    head = ("run", "digest", "wall s", "CPU h", "from → to: bytes planned, measured", "lost")
+    rows = []
+    for run in told["runs"]:
+        flows = [
+            f"{flow['source']} → {flow['target']}: {flow['planned']:,}, {flow['measured']:,}"
+            for flow in run["bytes"]
+        ]
+        rows.append(
+            (
+                run["run"],
+                f"{'identical' if run['same'] else 'DIFFERENT'}, {run['digest'][:12]}",
+                f"{run['seconds']:.1f}",
+                number(run["cpu_hours"]),
+                "; ".join(flows),
+                ", ".join(run["lost"]) or "–",
+            )
+        )
+    yield table(head, rows)
+    yield f"{told['seconds']:.0f} s in all, with the reference runs in one process."
+
+
 CLAIMS = (
     Claim(
         "The same result everywhere",
@@ -251,6 +275,24 @@ CLAIMS = (
         "python tests/services/with_services.py slurm --"
         " python benchmarks/chaos.py --rounds 100 --json",
         "chaos.json",
+        ratios,
+    ),
+    Claim(
+        "One run over two sites",
+        "Both sciences over a real SLURM and a real Dask Gateway on one machine, with a store each:"
+        " HEP's samples lie at one of them, the visibilities at both; and HEP once more while the"
+        " first site is killed. Digests are compared with one process, which verifies each crate.",
+        "python tests/services/with_services.py slurm gateway ceph rclone --"
+        " python benchmarks/continuum.py --json",
+        "continuum.json",
+        continuum,
+    ),
+    Claim(
+        "Plan and fact of a run",
+        "Share of the fact by which the plan of a run is off that has been run once before, as a"
+        " process of its own; wall time is shown, and needs a machine without other load.",
+        "python benchmarks/plan_vs_fact.py SHARED_DATA --json",
+        "plan_vs_fact.json",
         ratios,
     ),
     Claim(

@@ -352,6 +352,20 @@ def test_a_part_stands_for_the_whole_where_cost_follows_entries(
     assert wall.planned == pytest.approx(400 + 4 * 3600)
 
 
+def test_what_tasks_waited_for_grows_with_the_entries(
+    planted: Callable[..., tuple[Question, Place]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, place = planted()
+    whole = replace(PLAN, partitions=tuple(Piece(f"{k}", 50) for k in range(8)), stages=())
+    waited = replace(SEEN, seconds=7600.0, task_wall_seconds=7200.0)
+    monkeypatch.setattr(domain, "get", lambda name: science(linear=True))
+    for seen, planned in ((waited, 400 + 4 * 7200), (replace(SEEN, task_wall_seconds=9.0), 14_800)):
+        experience.remember(experience.key(spec, whole, SCIENCE), "serial", seen)
+        [core, wall, *_] = budget_of(spec, whole, place, ())
+        assert core.planned == pytest.approx(4 + 0.01)  # nobody computes while it waits
+        assert wall.planned == pytest.approx(planned)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 1, "of": {"a": 3}}', '{"format": 9}', ""])
 def test_a_damaged_memory_is_as_good_as_none(text: str) -> None:
     experience.experience_file().parent.mkdir(parents=True)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from spectrum_workflows import domain, policy, storage
 from spectrum_workflows.checking import completed
-from spectrum_workflows.domain import Domain, Partition, Plan
+from spectrum_workflows.domain import Domain, Metrics, Partition, Plan
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.policy import experience
 from spectrum_workflows.policy.experience import Experience
@@ -76,15 +76,16 @@ def pilot(spec: Any, place: Place) -> Pilot:
         plan = completed(science.plan(spec, place.data), science, spec, place.data)
         policy.refuse(spec.name, policy.of_files(spec, plan, place))
         part = replace(plan, partitions=_spread(plan)) if science.linear else plan
-        result, tasks = _computed(spec, part, science)
+        result, metrics = _computed(spec, part, science)
+        tasks, walls = metrics.cpu_seconds, metrics.task_wall_seconds
         nbytes_out = _size(result, science)
         session = time.thread_time() - cpu - tasks
         seconds, nbytes, start = time.perf_counter() - clock, meter.bytes_read, 0.0
         if science.linear:
-            again = min(
-                tasks, _computed(spec, part, science)[1]
-            )  # without what a process does once
+            metrics = _computed(spec, part, science)[1]  # without what a process does once
+            again = min(tasks, metrics.cpu_seconds)
             start, tasks = tasks - again, again
+            walls = min(walls, metrics.task_wall_seconds)
     took = Experience(
         size=part.size,
         partitions=len(part.partitions),
@@ -95,6 +96,7 @@ def pilot(spec: Any, place: Place) -> Pilot:
         bytes_read=nbytes,
         bytes_out=nbytes_out,
         start_seconds=start,
+        task_wall_seconds=walls,
     )
     experience.remember(experience.key(spec, plan, science), "serial", took)
     entries = (part.size, plan.size)
@@ -102,8 +104,8 @@ def pilot(spec: Any, place: Place) -> Pilot:
     return Pilot(spec.name, *counts, *entries, tasks, session + start)
 
 
-def _computed(spec: Any, part: Plan, science: Domain[Any, Any]) -> tuple[Any, float]:
-    """A result, and the CPU seconds of all tasks.
+def _computed(spec: Any, part: Plan, science: Domain[Any, Any]) -> tuple[Any, Metrics]:
+    """A result, and what its tasks took.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def _computed(spec: Any, part: Plan, science: Domain[Any, Any]) -> tuple[Any, fl
     result, metrics = science.run(spec, part, client=None, on_error="raise", report=_silent)
     if result is None or not part.size:
         raise DataError("there is nothing to compute", spec.name)
-    return result, metrics.cpu_seconds
+    return result, metrics
 
 
 def _size(result: Any, science: Domain[Any, Any]) -> int | None:

@@ -60,7 +60,7 @@ def up(folder: Path) -> dict[str, str]:
         )
     SERVERS[folder] = server
     address = f"http://127.0.0.1:{port}"
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300  # it imports much, perhaps beside other load
     while not _answers(address, password):
         if server.poll() is not None or time.monotonic() > end:
             down(folder)

@@ -73,7 +73,7 @@ def up(folder: Path) -> dict[str, str]:
     outer = os.environ | environment
     for command in (["slurmctld", "-c"], *(["slurmd", "-c", "-N", n] for n in _nodes())):
         _run([*command, "-f", environment["SLURM_CONF"]], outer)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while len(_idle(outer)) < NODES:
         if time.monotonic() > end:
             logs = "".join(p.read_text()[-2000:] for p in (folder / "log").glob("*.log"))

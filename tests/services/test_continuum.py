@@ -16,6 +16,7 @@ SIZES = ("--events", "20000", "--visibilities", "40000")
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1000)
 def test_both_sciences_over_slurm_and_gateway_with_a_store_each(
     program: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -28,7 +29,9 @@ def test_both_sciences_over_slurm_and_gateway_with_a_store_each(
         [*command, *SIZES], cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    hep, radio, killed = json.loads(done.stdout)
+    told = json.loads(done.stdout)
+    hep, radio, killed = told["runs"]
+    assert told["holds"], told["ratios"]
     assert hep["same"]
     assert radio["same"]
     assert killed["same"]

@@ -74,6 +74,11 @@ class Metrics:
     replaced: Mapping[str, int] = field(default_factory=dict)
     cpu_at: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def task_wall_seconds(self) -> float:
+        """Wall time in which partitions were computed, of all workers together."""
+        return sum(span.busy for span in self.timeline)
+
     def __add__(self, other: Metrics) -> Metrics:
         return Metrics(
             self.cpu_seconds + other.cpu_seconds,

@@ -40,6 +40,9 @@ class Experience:
         CPU time that every process takes once, where that is known apart from the others.
     at : float
         When it was, seconds since 1970.
+    task_wall_seconds : float
+        Wall time of all its tasks together, with what they waited for: bytes, or other load; 0
+        where it is not known.
     """
 
     size: int
@@ -52,6 +55,12 @@ class Experience:
     bytes_out: int | None = None
     start_seconds: float = 0.0
     at: float = 0.0
+    task_wall_seconds: float = 0.0
+
+    @property
+    def task_seconds_waited(self) -> float:
+        """Time of all tasks by the clock, at least that of their processors."""
+        return max(self.task_seconds, self.task_wall_seconds)
 
 
 def experience_file() -> Path:

@@ -141,8 +141,9 @@ def _wall(
     amount, partitions = Amount("walltime", "s", basis=cpu.basis), len(plan.partitions)
     busy = max(1, min(workers, partitions))
     if before is not None:
-        was = before.task_seconds / max(1, min(before.workers, before.partitions))
-        tasks = before.task_seconds * plan.size / before.size / busy
+        waited = before.task_seconds_waited  # more bytes are waited for longer
+        was = waited / max(1, min(before.workers, before.partitions))
+        tasks = waited * plan.size / before.size / busy
         planned = max(0.0, before.seconds - was) + tasks
         return replace(amount, planned=planned, at_most=AGAIN * planned)
     if cpu.at_most is None:
@@ -232,6 +233,7 @@ def remember_run(outcome: Outcome, place: Place, folder: str) -> None:
             workers=outcome.workers,
             bytes_read=metrics.bytes_read,
             bytes_out=sum(entry["size"] for entry in saved["objects"]),
+            task_wall_seconds=metrics.task_wall_seconds,
         )
         question = experience.key(outcome.spec, plan, outcome.domain)
         experience.remember(question, kind_of(place), took)
