@@ -296,6 +296,32 @@ CLAIMS = (
         ratios,
     ),
     Claim(
+        "How long a ledger takes to list",
+        "Entries in a real S3 store (rclone) of a run that is mostly done: all are read and"
+        " verified, as by `spectrum ledger list`, or taken up by a run that goes on; as runs leave"
+        " them that do their partitions in order, and in the worst state, in which no two can be"
+        " joined. Wall time, with other work on the machine.",
+        "python benchmarks/ledger.py --only listing --json",
+        "ledger_listing.json",
+        ratios,
+    ),
+    Claim(
+        "What a ledger costs",
+        "CPU seconds of a run of a minute that keeps what it finishes from the first second on,"
+        " over those of one that keeps nothing, less one.",
+        "python benchmarks/ledger.py --only overhead --json",
+        "ledger_overhead.json",
+        ratios,
+    ),
+    Claim(
+        "What a skim saves",
+        "CPU seconds and bytes of two million events read from files over those from the exact skim"
+        " of an earlier run; digests of 200 specs edited at random are compared besides.",
+        "python benchmarks/skim.py --json",
+        "skim.json",
+        ratios,
+    ),
+    Claim(
         "How it scales",
         "Wall time of one SLURM worker over twice that of two; session and scheduler share their"
         " two cores.",
