@@ -22,7 +22,7 @@ from pathlib import Path
 
 TREE = Path(__file__).parents[1]
 WORK = TREE / "build" / "mutants"
-COMPILED = re.compile(r"^@(?:numba\.)?njit\b.*\n", re.MULTILINE)
+COMPILED = re.compile(r"^@(?:(?:numba\.)?njit|compiled)\b.*\n", re.MULTILINE)
 COPIED = ("src", "tests", "environments", "workflows")
 
 THREADS = '''

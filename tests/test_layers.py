@@ -81,6 +81,7 @@ LAYERS = {
     ),
     "pure": (
         *(f"accounting{room}" for room in ("", ".accounts", ".energy", ".power", ".readings")),
+        "compiled",
         *("hep.analyses", "hep.analyses.*", "hep.fit", "hep.fit.*"),
         *("hep.corrections", "hep.corrections.*", "hep.objects", "hep.objects.*"),
         *("hep.models", "hep.models.*"),
@@ -138,6 +139,7 @@ LAYERS = {
             "catalogue.rucio",
             "catalogue.trusting",
             "catalogue.unpacking",
+            "rendering",
             "shipped",
             "domain",
             "domain.contract",

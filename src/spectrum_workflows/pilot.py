@@ -14,7 +14,7 @@ from spectrum_workflows.domain import Domain, Metrics, Partition, Plan
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.policy import experience
 from spectrum_workflows.policy.experience import Experience
-from spectrum_workflows.record.pictures import png
+from spectrum_workflows.rendering import png
 from spectrum_workflows.sites import Place
 
 PARTS = 6

@@ -202,7 +202,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], An
         (tmp_path / sciences.FILE).write_text(text)
         monkeypatch.syspath_prepend(tmp_path)
         points = [EntryPoint("one", "one_science:DOMAIN", "group")]
-        monkeypatch.setattr(sciences, "entry_points", lambda group: points)
+        monkeypatch.setattr(sciences, "points", lambda: points)
         return sciences.command_line()
 
     return read

@@ -109,3 +109,32 @@ def test_hands_that_are_asked_for():
         stokes.hands([9, 12], "set", "RR")
     with pytest.raises(DataError, match="there is XY"):
         stokes.hands([10], "set", "either")
+
+
+@pytest.mark.parametrize("either", [False, True])
+@pytest.mark.parametrize("nhand", [1, 2])
+@pytest.mark.parametrize("scale", [1.0, 3e38, 1e-44])
+def test_every_visibility_is_what_a_plain_loop_makes_of_it(nhand, either, scale):
+    rng = np.random.default_rng(nhand)
+    shape = (500, NCHAN, nhand)
+    with np.errstate(over="ignore", invalid="ignore"):
+        data = (rng.normal(size=(*shape, 2)) @ [1, 1j] * scale).astype(np.complex64)
+    weight, flag = rng.uniform(0.5, 2, shape).astype("f4"), rng.random(shape) < 0.2
+    for bad in (np.nan, np.inf, complex(0, -np.inf)):
+        data[rng.random(shape) < 0.03] = bad
+    for bad in (np.nan, np.inf, 0.0, -1.0):
+        weight[rng.random(shape) < 0.03] = bad
+    visibility, weights, count = combined(data, flag, weight, either=either)
+    usable = ~flag & np.isfinite(data) & (weight > 0) & (weight < np.inf)
+    enough = usable.any(axis=2) if either else usable.all(axis=2)
+    assert count == np.count_nonzero(~flag.all(axis=2) if either else ~flag.any(axis=2))
+    assert not visibility[~enough].any()
+    assert not weights[~enough].any()
+    for row, chan in np.argwhere(enough):
+        hands = np.flatnonzero(usable[row, chan])
+        values = data[row, chan, hands].astype(complex)
+        with np.errstate(over="ignore", under="ignore"):
+            expected = np.complex64(sum(values) / len(hands))
+        inverse = sum(1.0 / float(w) for w in weight[row, chan, hands])
+        assert visibility[row, chan] == expected
+        assert weights[row, chan] == np.float32(len(hands) ** 2 / inverse)

@@ -30,14 +30,14 @@ import tomllib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from spectrum_workflows.registration import GROUP, LeftOutWarning
+from spectrum_workflows.registration import LeftOutWarning, points
 
 FILE = "command_line.toml"
 
@@ -92,7 +92,7 @@ def command_line() -> CommandLine:
     """Additions of the registered sciences; a warning names one whose file cannot be used."""
     tables: list[dict[str, Any]] = []
     commands: dict[str, dict[str, Command]] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in points():
         try:
             table = _table(point)
             added = _commands(table)

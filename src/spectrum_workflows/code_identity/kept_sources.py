@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.code_identity.source import Source
 
-MOST = 2_000
-"""Entries that are kept at most: of a few versions of the package."""
+MOST = 800
+"""Entries that are kept at most, of a few versions of the package: every run reads them all."""
 
 
 def recall(parser: str) -> Mapping[str, Source]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from typing import Any
 
 from spectrum_workflows.code_identity import science_code
@@ -17,8 +17,16 @@ DIGITS = 16
 @lru_cache(maxsize=1)
 def installed() -> str:
     """Name and version of every distribution of this environment, a line each."""
-    pairs = {(str(d.metadata["Name"]), d.version) for d in distributions() if d.metadata["Name"]}
-    return "".join(f"{name}=={version}\n" for name, version in sorted(pairs))
+    pairs = {_name_and_version(distribution) for distribution in distributions()}
+    return "".join(f"{name}=={version}\n" for name, version in sorted(pairs) if name)
+
+
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    """From the first lines of its metadata, of which a mail parser would read all."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    head = text.partition("\n\n")[0].splitlines()
+    fields = dict(line.split(": ", 1) for line in reversed(head) if ": " in line)
+    return fields.get("Name", "").strip(), fields.get("Version", "").strip()
 
 
 def modules_of(spec: Any, code: str) -> dict[str, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from spectrum_workflows.domain.contract import Domain
 from spectrum_workflows.errors import MissingExtraError, SpecError, SpectrumError
-from spectrum_workflows.registration import GROUP, LeftOutWarning, names
+from spectrum_workflows.registration import LeftOutWarning, names, points
 
 
 def get(name: str) -> Domain[Any, Any]:
@@ -22,21 +22,21 @@ def get(name: str) -> Domain[Any, Any]:
     MissingExtraError
         Its libraries are not installed.
     """
-    points = list(entry_points(group=GROUP, name=name))
-    if not points:
+    point = next((point for point in points() if point.name == name), None)
+    if point is None:
         known = ", ".join(names()) or "none"
         raise SpecError(f"unknown workflow {name!r}", remedy=f"installed: {known}")
     try:
-        domain = points[0].load()
+        domain = point.load()
     except ModuleNotFoundError as error:
-        remedy = remedy_for(points[0])
+        remedy = remedy_for(point)
         raise MissingExtraError(f"the {name} workflow needs {error.name}", remedy=remedy) from error
     except SpectrumError:
         raise
     except Exception as error:  # somebody else's module, which may do anything
-        raise broken(points[0], f"{type(error).__name__}: {error}") from error
+        raise broken(point, f"{type(error).__name__}: {error}") from error
     if not isinstance(domain, Domain):
-        raise broken(points[0], f"it is a {type(domain).__name__}, not a Domain")
+        raise broken(point, f"it is a {type(domain).__name__}, not a Domain")
     return domain
 
 

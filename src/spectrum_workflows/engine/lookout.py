@@ -9,8 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from distributed import wait
-
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.engine.limits import Limits, current_limits
 from spectrum_workflows.engine.patience import describe_duration
@@ -120,6 +118,8 @@ class Lookout:
         SiteError
             The run was given up.
         """
+        from distributed import wait
+
         self._waits = True
         while True:
             self.check()

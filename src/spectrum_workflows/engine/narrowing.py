@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-import dask
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain import Partition
@@ -169,6 +168,8 @@ def answer_from(source: Any, answers: Any) -> None:
 
 
 def _on_a_worker(client: Client, call: bytes, item: Partition, within: float) -> Any:
+    import dask
+
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "16 GiB"}):
         future = client.submit(searched_elsewhere, call, item, within, pure=False, priority=100)
     try:

@@ -169,7 +169,9 @@ def files(result: ImagingResult) -> Iterator[tuple[str, bytes]]:
 def pictures(result: ImagingResult) -> Iterator[tuple[str, Figure]]:
     """Pictures beside the numbers: the image, and the images it came from."""
     yield "image.png", plot(result)
-    yield "panels.png", plot_panels(result)
+    first = result.planes[0]
+    if first.image is not None or first.residual is not None or first.psf is not None:
+        yield "panels.png", plot_panels(result)  # else it would be the same picture
     if result.plots:
         yield "histogram.png", plot_histogram(result)
         for plane in result.planes[:1]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
 from spectrum_workflows.errors import DataError
@@ -61,7 +60,10 @@ def hands(types: Sequence[int], where: str, asked: Hands = "both") -> tuple[int,
     raise DataError(f"Stokes I needs I, XX and YY, or RR and LL; there is {listed}", where, remedy)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+VISIBILITIES_AT_A_TIME = 1 << 15
+"""Visibilities whose hands are combined at a time: as many as a processor's cache holds."""
+
+
 def combine(
     correlations: tuple[NDArray[np.complex64], NDArray[np.bool_], NDArray[np.float32]],
     source: NDArray[np.int64],
@@ -95,29 +97,52 @@ def combine(
         Visibilities of which no hand is flagged (``either``: not every one), usable or not.
     """
     data, flag, given = correlations
-    nchan, nhand = data.shape[1], data.shape[2]
-    per_channel = given.shape[1] > 1
+    step = max(1, VISIBILITIES_AT_A_TIME // max(1, data.shape[1]))
     unflagged = 0
-    for k in range(source.shape[0]):
-        row, out = source[k], target[k]
-        for chan in range(nchan):
-            real, imag, variance = 0.0, 0.0, 0.0
-            usable, flags = 0, 0
-            for hand in range(nhand):
-                value = data[row, chan, hand]
-                w = given[row, chan if per_channel else 0, hand]
-                if flag[row, chan, hand]:
-                    flags += 1
-                elif w > 0.0 and w < np.inf and np.isfinite(value.real) and np.isfinite(value.imag):
-                    usable += 1
-                    real += value.real
-                    imag += value.imag
-                    variance += 1.0 / w
-            unflagged += flags < nhand if either else flags == 0
-            if usable == nhand or (either and usable > 0):
-                visibility[out, chan] = complex(real / usable, imag / usable)
-                weight[out, chan] = usable * usable / variance
-            else:
-                visibility[out, chan] = 0
-                weight[out, chan] = 0
+    for start in range(0, len(source), step):
+        rows, out = source[start : start + step], target[start : start + step]
+        pieces = (data[rows], flag[rows], given[rows])
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            visibility[out], weight[out] = _mean_of_any(*pieces) if either else _mean(*pieces)
+        flagged = pieces[1].all(axis=2) if either else _of_hands(np.logical_or, pieces[1])
+        unflagged += flagged.size - int(np.count_nonzero(flagged))
     return unflagged
+
+
+def _mean(
+    data: NDArray[np.complex64], flag: NDArray[np.bool_], given: NDArray[np.float32]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Stokes I and its weight, of all hands together."""
+    nhand = data.shape[2]
+    mean = _of_hands(np.add, data)
+    mean += 0  # which makes 0 of -0
+    mean.view(np.float32)[:] *= np.float32(1 / nhand)
+    if not np.isfinite(mean).all():  # or it is the sum that is beyond single precision
+        mean = (_of_hands(np.add, data.astype(np.complex128)) + 0) / nhand
+    weight = nhand**2 / _of_hands(np.add, 1.0 / given.astype(np.float64))
+    usable = _of_hands(np.logical_and, (given > 0) & (given < np.inf))
+    usable = usable & np.isfinite(mean) & ~_of_hands(np.logical_or, flag)
+    if usable.all():
+        return mean, weight
+    return np.where(usable, mean, 0), np.where(usable, weight, 0)
+
+
+def _mean_of_any(
+    data: NDArray[np.complex64], flag: NDArray[np.bool_], given: NDArray[np.float32]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Stokes I and its weight, of the hands that are usable."""
+    usable = np.isfinite(data) & (given > 0) & (given < np.inf) & ~flag
+    count = _of_hands(np.add, usable.astype(np.float64))
+    variance = _of_hands(np.add, np.where(usable, 1.0 / given.astype(np.float64), 0.0))
+    mean = _of_hands(np.add, np.where(usable, data, 0).astype(np.complex128))
+    mean += 0
+    mean.view(np.float64).reshape(*mean.shape, 2)[:] /= np.maximum(count, 1)[..., None]
+    return mean, np.where(count > 0, count**2 / variance, 0)
+
+
+def _of_hands(combined: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+    """What an operation makes of the one or two hands, (n, nchan, nhand); of one, a copy."""
+    if values.shape[2] == 1:
+        return values[..., 0].copy()
+    one: NDArray[Any] = combined(values[..., 0], values[..., 1])
+    return one

@@ -12,9 +12,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from spectrum_workflows.compiled import compiled
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Geometry, Visibilities
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def weighted(
     return replace(data, weight=weight)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _add_density(
     uvw: NDArray[np.float64],
     scale: NDArray[np.float64],
@@ -177,7 +177,7 @@ def _add_density(
                 grid[y, x] += w
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _divide(
     uvw: NDArray[np.float64],
     scale: NDArray[np.float64],

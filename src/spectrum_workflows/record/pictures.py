@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from spectrum_workflows.rendering import png
 
 if TYPE_CHECKING:
     from spectrum_workflows.record.outcome import Outcome
@@ -26,16 +27,6 @@ def pictures(outcome: Outcome) -> tuple[dict[str, bytes], list[str]]:
     except Exception as error:
         problems.append(f"not all pictures could be drawn: {_in_a_line(error)}")
     return drawn, problems
-
-
-def png(figure: Any, stamp: str = "") -> bytes:
-    """A figure as it is saved, with a stamp across it where the result is partial."""
-    if stamp:
-        text = stamp.replace("; ", "\n")
-        figure.text(0.5, 0.5, text, color="red", size=18, ha="center", alpha=0.7)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _in_a_line(error: Exception) -> str:

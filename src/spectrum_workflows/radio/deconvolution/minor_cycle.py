@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from spectrum_workflows.compiled import compiled
 from spectrum_workflows.radio.deconvolution.components import Components, none
 from spectrum_workflows.radio.deconvolution.search import POINTS, Search
 
@@ -135,7 +135,7 @@ def _cleaned_at_scales(
     return Components(row, column, flux[cleaned], diameters[active.scale[cleaned]]), used
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _strength(values: NDArray[np.float64], k: int, planes: int) -> float:
     """See `residual_image.strength`; of the k-th pixel."""
     if planes == 1:
@@ -146,7 +146,7 @@ def _strength(values: NDArray[np.float64], k: int, planes: int) -> float:
     return np.sqrt(total)  # type: ignore[no-any-return]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _clean_active(
     active: NDArray[np.int64],
     values: NDArray[np.float64],
@@ -184,7 +184,7 @@ def _clean_active(
     return used
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _clean_scales(
     position: NDArray[np.int64],
     values: NDArray[np.float64],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
+
+from spectrum_workflows.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def add_patches(
     image: Image,
     row: NDArray[np.int64],
@@ -31,7 +32,7 @@ def add_patches(
                 image[y, x] += flux[k] * patch[y - top, x - left]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def mark_discs(
     marked: NDArray[np.bool_],
     row: NDArray[np.int64],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from spectrum_workflows.compiled import compiled
 from spectrum_workflows.radio.gridding import invert
 from spectrum_workflows.radio.strips.one_process import invert_in_strips
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Geometry, Visibilities
@@ -140,7 +140,7 @@ def direct_sum(
     return np.asarray(_direct_sum(subset.uvw, subset.visibility, subset.weight, directions))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _direct_sum(
     uvw: NDArray[np.float64],
     visibility: NDArray[np.complex64],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.imaging.noise import robust_rms
+from spectrum_workflows.radio.plot.sky_axes import edges_of, label_edges
 from spectrum_workflows.radio.types import ARCSEC
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def _show_sky(
 
     title, image = panel
     where = place if isinstance(place, tuple) else (place,)
-    axes = figure.add_subplot(*where, projection=celestial(result))
+    edges = edges_of(result)
+    axes = figure.add_subplot(*where, projection=None if edges else celestial(result))
     rms = robust_rms(image) or float(np.abs(image).max()) or 1.0
     top = max(float(image.max()), 5 * rms)
     if title == "residual":
@@ -96,7 +98,11 @@ def _show_sky(
     else:
         scale = AsinhNorm(linear_width=3 * rms, vmin=-3 * rms, vmax=top)
         drawn = axes.imshow(image, origin="lower", norm=scale, cmap=COLOURS)
-        figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam").set_ticks(ticks(rms, top))
+        bar, values = figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam"), ticks(rms, top)
+        bar.set_ticks(values, labels=[f"{value:g}" for value in values])
+        bar.minorticks_off()
+    if edges:
+        label_edges(axes, edges)
     axes.set(xlabel="RA (J2000)", ylabel="Dec (J2000)")
     axes.set_title(title, pad=10)
     _draw_beam(axes, result, plane.beam)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from spectrum_workflows.compiled import compiled
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def covered(uvw: NDArray[np.float64], frequency: NDArray[np.float64], limit: flo
     return Coverage(limit, count, w_low, w_high, float(highest[0]), float(highest[1]))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled(nogil=True)
 def _count(
     uvw: NDArray[np.float64],
     scale: NDArray[np.float64],

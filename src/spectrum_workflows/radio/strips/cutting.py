@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
+from spectrum_workflows.compiled import compiled
 from spectrum_workflows.radio.strips.types import StripData
 from spectrum_workflows.radio.types import SPEED_OF_LIGHT, Visibilities
 
@@ -166,7 +166,7 @@ def _packed(data: Visibilities, owner: NDArray[np.int16], number: int) -> StripD
     )
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _assign(
     u: NDArray[np.float64],
     scale: NDArray[np.float64],
@@ -185,7 +185,7 @@ def _assign(
             owner[row, chan] = n if weight[row, chan] > 0 else UNUSABLE
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _pack(
     rows: NDArray[np.int64],
     channels: NDArray[np.int32],
@@ -202,7 +202,7 @@ def _pack(
             n += 1
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _unpack(
     channels: NDArray[np.int32],
     source: tuple[NDArray[np.complex64], NDArray[np.float32]],

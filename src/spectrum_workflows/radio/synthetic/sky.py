@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 
+from spectrum_workflows.compiled import compiled
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio.spec import SimulationSpec, SourceSpec
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
@@ -157,7 +157,7 @@ def ring(baseline: NDArray[np.float64], inner: float, outer: float) -> NDArray[n
     return np.asarray((disk(outer) - disk(inner)) / (outer**2 - inner**2))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled()
 def _sum(
     delay: NDArray[np.float64],
     first: float,
