@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,16 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from spectrum_workflows.errors import DataError, SpecError
-from spectrum_workflows.hep.fit.kernel import HIGH
+from spectrum_workflows.hep.fit.kernel import (
+    BEGIN,
+    BIN,
+    FACTORS,
+    GAMMAS,
+    GAUSSIAN,
+    HIGH,
+    SIZE,
+    WIDTH,
+)
 from spectrum_workflows.hep.fit.likelihood import pyhf_model, quiet
 from spectrum_workflows.hep.fit.minimum import found, minimum
 from spectrum_workflows.hep.fit.model import Model, compiled
@@ -244,11 +254,33 @@ def _end(model: Model, largest: Callable[[float], float], alpha: float) -> float
             name = model.names[model.poi]
             message = f"a limit is beyond {most:g}, the end of the range of {name}"
             remedy = "let the signal's cross section be larger, or give the range in the workspace"
+            if _farthest(model) <= (norm.isf(alpha * norm.cdf(BANDS[-1])) + BANDS[-1]) ** 2:
+                message += ": the simulation's errors in the bins of the signal take in any signal"
+                remedy = "generate more events, or merge bins (rebin)"
             raise DataError(message, "limit", remedy)
         if end >= most:
             break
         end = min(1.4 * end, most)
     return end
+
+
+def _farthest(model: Model) -> float:
+    """The most that the test statistic can reach, however large the signal.
+
+    A bin's factor of the simulation's statistics of width σ may fall to 0, which costs 1/σ², and
+    takes the signal with it; infinite where there is a bin of the signal without such a factor.
+    """
+    arrays, costs = model.arrays, dict[int, float]()
+    for template, after in pairwise(arrays.templates):
+        if model.poi not in arrays.factor_of[template[FACTORS] : after[FACTORS]]:
+            continue
+        gammas = arrays.gamma_of[template[GAMMAS] : after[GAMMAS]]
+        content = arrays.content[template[BEGIN] : template[BEGIN] + template[SIZE]]
+        for k in np.flatnonzero(content > 0):
+            own = [p for p in gammas + k if arrays.constraint[p] == GAUSSIAN and not model.fixed[p]]
+            cost = min((float(arrays.parameters[WIDTH, p]) ** -2 for p in own), default=np.inf)
+            costs[template[BIN] + k] = max(cost, costs.get(template[BIN] + k, 0.0))
+    return float(sum(costs.values()))
 
 
 def _root(excess: Callable[[float], float], end: float) -> float:
