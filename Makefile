@@ -18,8 +18,8 @@ REANA_LOCK := environments/reana.lock
 UPGRADE ?= --upgrade
 SERVICES := environments/services.txt
 # Two test processes use both cores of a small machine, and two mostly wait for the batch system
-# and the stores; PYTEST_ARGS= runs all in one.
-PYTEST_ARGS ?= -n 4 --dist loadgroup
+# and the stores; tests/conftest.py says what is begun first.  PYTEST_ARGS= runs all in one.
+PYTEST_ARGS ?= -n 4 --dist loadgroup --no-loadscope-reorder
 
 # What Python compiles is kept: where this is set, every process compiles 2,000 modules anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -38,17 +38,28 @@ settings.load_profile("house")
 
 HEP_RUNS = "spectrum_workflows.hep.workflow.histogramming"
 CASES = Path(__file__).parent / "cases"
+SERVICES = Path(__file__).parent / "services"
+BEGUN_EARLY = {"test_notebooks.py", "test_domains.py", "test_same_result.py"}
+"""Files with tests of a minute each that share nothing."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The groups that take longest, those with real services, are begun first.
+    """Real services are begun first, then other groups, then tests that take a minute each.
 
-    The shared cases carry a marker: `make cases` runs them, `make test` does not.
+    A group's tests share what takes long to make, so one process runs them all; a long test
+    that is begun last leaves the other processes idle.  The shared cases carry a marker:
+    `make cases` runs them, `make test` does not.
     """
     for item in items:
         if CASES in item.path.parents:
             item.add_marker("cases")
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("xdist_group") is None,
+            SERVICES not in item.path.parents,
+            item.path.name not in BEGUN_EARLY,
+        )
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

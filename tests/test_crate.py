@@ -22,6 +22,8 @@ from spectrum_workflows.crates.toml import catalogue_text
 from spectrum_workflows.errors import DataError, DataNotFoundError, OutputError, SpecError
 from spectrum_workflows.specs import parse, read_toml
 
+pytestmark = pytest.mark.xdist_group("crate")  # what they share is made once
+
 ROOT = Path(__file__).parents[1]
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 BIOSCHEMAS = {

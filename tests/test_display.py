@@ -12,6 +12,8 @@ from spectrum_workflows.checking import Check
 from spectrum_workflows.domain import Failure, Metrics, Plan
 from spectrum_workflows.sites.dashboard import through_proxy
 
+pytestmark = pytest.mark.xdist_group("display")  # what they share is made once
+
 LIMIT = 20_000
 
 

@@ -23,7 +23,7 @@ FINER = {
 }
 """What is changed in shipped specs for these tests: two partitions or more, and no large image."""
 
-ALIKE = {"large", "scaling", "ttbar_nanoaod_v12", "ttbar_objects", "zprime"}
+ALIKE = {"large", "scaling", "ttbar", "ttbar_nanoaod_v12", "ttbar_objects", "zprime"}
 """Specs that take long and differ from another in size, in names or in what other tests try."""
 
 SPECS = [

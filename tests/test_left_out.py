@@ -13,6 +13,8 @@ from spectrum_workflows.domain import LeftOutWarning
 from spectrum_workflows.errors import MissingExtraError, SpecError
 from spectrum_workflows.hep.synthetic import write_sample
 
+pytestmark = pytest.mark.xdist_group("left out")  # what they share is made once
+
 RADIO = ("astropy", "casacore", "ducc0", "python_casacore", "xarray", "zarr")
 """What only one of the two sciences needs."""
 

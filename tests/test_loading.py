@@ -14,6 +14,8 @@ from spectrum_workflows import connect, load, load_site, load_spec, make_data, p
 from spectrum_workflows.domain import plain_result
 from spectrum_workflows.errors import DataError, DataNotFoundError
 
+pytestmark = pytest.mark.xdist_group("loading")  # what they share is made once
+
 HEP = {"synthetic": {"events": 3_000}, "partition": {"max_events": 1_000}}
 RADIO = {
     "synthetic": {"visibilities": 20_000},

@@ -38,6 +38,8 @@ from spectrum_workflows.specs import FrozenModel, parse
 from spectrum_workflows.stages import Forecast
 from spectrum_workflows.unattended import submit
 
+pytestmark = pytest.mark.xdist_group("policy")  # what they share is made once
+
 ENTRY = {
     "title": "a set",
     "files": [{"name": "set.root"}],

@@ -12,6 +12,8 @@ from spectrum_workflows.examples import make_data
 from spectrum_workflows.radio.plot.showing import round_length
 from spectrum_workflows.varying import changed, value_of
 
+pytestmark = pytest.mark.xdist_group("showing")  # what they share is made once
+
 SMALL = {"hep/dimuon": 2000, "radio/vla_sim": 20_000}
 
 

@@ -18,6 +18,8 @@ from spectrum_workflows.sites.profile import AccountingSpec, EnergySpec
 from spectrum_workflows.sites.spending import terms_of
 from spectrum_workflows.stages import Stage
 
+pytestmark = pytest.mark.xdist_group("accounting run")  # what they share is made once
+
 ENERGY = EnergySpec(
     watts_per_core=10.0,
     watts_source="test",

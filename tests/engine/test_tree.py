@@ -19,6 +19,8 @@ from spectrum_workflows.errors import DataError, PartitionError
 sys.path.insert(0, str(Path(__file__).parent))
 import items as kit
 
+pytestmark = pytest.mark.xdist_group("engine tree")  # what they share is made once
+
 cloudpickle.register_pickle_by_value(kit)
 
 SLOW = settings(

@@ -13,6 +13,8 @@ from spectrum_workflows.examples import make_data
 from spectrum_workflows.reporting import write_report
 from spectrum_workflows.sites import Place
 
+pytestmark = pytest.mark.xdist_group("federation run")  # what they share is made once
+
 HEP = {"partition": {"max_events": 250}}
 
 

@@ -14,6 +14,8 @@ from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.record import digest
 
+pytestmark = pytest.mark.xdist_group("hep columns out")  # what they share is made once
+
 CODE = """
 import awkward as ak
 import numpy as np

@@ -15,6 +15,8 @@ from spectrum_workflows.hep.io.convert import convert
 from spectrum_workflows.hep.io.rootfile import open_tree
 from spectrum_workflows.record import digest
 
+pytestmark = pytest.mark.xdist_group("hep convert")  # what they share is made once
+
 REFERENCE = Path(__file__).parents[1] / "reference"
 COLUMNS = ["Jet_pt", "Jet_jetId", "Electron_pt", "MET_pt", "event"]
 CODECS = {"LZMA": uproot.LZMA(1), "ZLIB": uproot.ZLIB(1), "none": None}

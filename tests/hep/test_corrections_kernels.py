@@ -17,6 +17,8 @@ from spectrum_workflows.hep.corrections import evaluation
 from spectrum_workflows.hep.corrections.evaluation import compile_corrections, ulps_apart
 from spectrum_workflows.hep.corrections.lanes import side_by_side
 
+pytestmark = pytest.mark.xdist_group("hep corrections kernels")  # what they share is made once
+
 REAL = Path(__file__).parents[3] / "shared" / "data" / "hep" / "jet_jerc_Summer22_V3.json.gz"
 """CMS's jet energy corrections of 2022, from the collaboration's public repository."""
 

@@ -14,6 +14,8 @@ from spectrum_workflows.hep.fit import toys
 from spectrum_workflows.hep.fit.minimum import minimum
 from spectrum_workflows.hep.fit.model import compiled
 
+pytestmark = pytest.mark.xdist_group("hep counting experiments")  # what they share is made once
+
 
 def experiment(
     signal: list[float], background: list[float], data: list[float], luminosity: float = 0.0

@@ -14,6 +14,8 @@ from spectrum_workflows.record import digest
 
 from .conftest import WORKFLOWS
 
+pytestmark = pytest.mark.xdist_group("hep drift")  # what they share is made once
+
 V12 = "nano_tt_v12.root"
 QUIET = {"client": None, "on_error": "raise", "report": lambda *_: None}
 

@@ -26,6 +26,8 @@ from spectrum_workflows.specs import merged_tables, parse, read_toml
 
 from .declared_objects import ETA, OUT, WORD, binned, correction
 
+pytestmark = pytest.mark.xdist_group("hep eras")  # what they share is made once
+
 CODE = """
 import awkward as ak
 import numpy as np

@@ -9,6 +9,8 @@ from spectrum_workflows.record import digest
 
 from .conftest import WORKFLOWS
 
+pytestmark = pytest.mark.xdist_group("hep formats")  # what they share is made once
+
 CODECS = {
     "none": None,
     "ZLIB": uproot.ZLIB(1),

@@ -40,6 +40,8 @@ from spectrum_workflows.hep.spec.weights import GeneratorWeightSpec
 from spectrum_workflows.hep.types import Events
 from spectrum_workflows.record import digest
 
+pytestmark = pytest.mark.xdist_group("hep object weights")  # what they share is made once
+
 REAL = Path(__file__).parents[3] / "shared" / "data" / "hep" / "jet_jerc_Summer22_V3.json.gz"
 
 

@@ -24,6 +24,8 @@ from spectrum_workflows.record import digest
 
 from .conftest import WORKFLOWS
 
+pytestmark = pytest.mark.xdist_group("hep physlite")  # what they share is made once
+
 DATA = Path(__file__).parent / "data"
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "physlite.md"
 REAL = str(DATA / "physlite.root")

@@ -14,6 +14,8 @@ from spectrum_workflows.hep.select.workload import load_workload
 from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.hep.workflow.event_tasks import fill
 
+pytestmark = pytest.mark.xdist_group("hep primary datasets")  # what they share is made once
+
 CODE = """
 import numpy as np
 from spectrum_workflows import hep

@@ -26,6 +26,8 @@ from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.record import digest
 from spectrum_workflows.specs import parse
 
+pytestmark = pytest.mark.xdist_group("hep profiles")  # what they share is made once
+
 N = 500
 RNG = np.random.default_rng(23)
 WEIGHTS = RNG.uniform(0.2, 2.0, N)

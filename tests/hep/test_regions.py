@@ -10,6 +10,8 @@ from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.specs import parse, read_toml
 
+pytestmark = pytest.mark.xdist_group("hep regions")  # what they share is made once
+
 CODE = """
 import numpy as np
 from spectrum_workflows import hep

@@ -16,7 +16,10 @@ from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.record import Outcome, digest, machine, read_record, save
 from spectrum_workflows.specs import parse
 
-pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
+pytestmark = [
+    pytest.mark.xdist_group("hep resilience"),
+    pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning"),
+]
 
 FLAT = np.repeat(np.arange(4) + 0.5, 50)
 

@@ -37,6 +37,8 @@ from declared_objects import (
     spec_of,
 )
 
+pytestmark = pytest.mark.xdist_group("hep select varied")  # what they share is made once
+
 DECLARED = "spectrum_workflows.hep.analyses.ttbar_declared:select"
 WAYS = {"nodetype": "category", "input": "way"}
 SCALES = [{"key": k, "value": v} for k, v in (("nom", 1.1), ("up", 1.2), ("down", 1.0))]

@@ -13,7 +13,10 @@ from spectrum_workflows.cli.sciences import COMMAND_LINE
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.hep.synthetic import write_sample
 
-pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
+pytestmark = [
+    pytest.mark.xdist_group("hep statistics commands"),
+    pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning"),
+]
 
 FIT = {
     "signal": "wjets",

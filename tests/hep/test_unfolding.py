@@ -20,7 +20,10 @@ from spectrum_workflows.hep.fit.response import unfolding_model
 from spectrum_workflows.hep.fit.unfolding import simulated
 from spectrum_workflows.hep.workflow import histogramming
 
-pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
+pytestmark = [
+    pytest.mark.xdist_group("hep unfolding"),
+    pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning"),
+]
 
 CODE = """
 import numpy as np

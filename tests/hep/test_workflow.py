@@ -14,6 +14,8 @@ from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.record import digest
 from spectrum_workflows.specs import parse
 
+pytestmark = pytest.mark.xdist_group("hep workflow")  # what they share is made once
+
 
 def run(spec, data, client=None, on_error="raise"):
     plan = DOMAIN.plan(spec, str(data))

@@ -19,6 +19,8 @@ from spectrum_workflows.record.comparing import Comparison, with_axes
 
 from .conftest import spec_of
 
+pytestmark = pytest.mark.xdist_group("radio checksums")  # what they share is made once
+
 
 @pytest.fixture(scope="module")
 def made(small, tmp_path_factory):

@@ -15,6 +15,8 @@ from spectrum_workflows.radio.convert import convert
 
 from .written import columns_of, rounded, write_uvfits, write_uvh5
 
+pytestmark = pytest.mark.xdist_group("radio contents")  # what they share is made once
+
 
 @pytest.fixture(scope="module")
 def root(small, tmp_path_factory):

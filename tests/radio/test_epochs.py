@@ -21,6 +21,8 @@ from .conftest import SKY, spec_of
 from .windowed import parted
 from .written import columns_of, rounded, write_uvfits, write_uvh5
 
+pytestmark = pytest.mark.xdist_group("radio epochs")  # what they share is made once
+
 TIMES, NPIX, CELL = 6, 128, 8.0
 DOPPLER = (0.0, 1.0e-4, -0.6e-4)
 """Shifts of three epochs over the frequency: the Earth's motion around the Sun."""

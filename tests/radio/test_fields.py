@@ -17,6 +17,8 @@ from spectrum_workflows.record.digest import digest
 
 from .conftest import spec_of
 
+pytestmark = pytest.mark.xdist_group("radio fields")  # what they share is made once
+
 FIELDS = [
     {
         "name": name,

@@ -18,6 +18,8 @@ from spectrum_workflows.record import digest
 from .conftest import spec_of
 from .written import columns_of, rounded, write_uvfits, write_uvh5
 
+pytestmark = pytest.mark.xdist_group("radio formats")  # what they share is made once
+
 CUT = 351 * 8 * 4  # three chunks
 FORMS = ("uvfits", "uvh5")
 ARRAYS = ("uvw", "frequency", "visibility", "weight")

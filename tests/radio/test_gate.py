@@ -27,6 +27,8 @@ from spectrum_workflows.radio.write import fits
 
 from .conftest import spec_of
 
+pytestmark = pytest.mark.xdist_group("radio gate")  # what they share is made once
+
 CUT = {"max_visibilities": 351 * 8 * 4}
 CLEAN = {"threshold": 0.02, "max_major": 5}
 

@@ -17,6 +17,8 @@ from spectrum_workflows.radio.types import ARCSEC
 
 from .conftest import spec_of
 
+pytestmark = pytest.mark.xdist_group("radio library")  # what they share is made once
+
 NPIX, CELL = 128, 8.0
 IMAGED = {"npix": NPIX, "cell": CELL}
 BRIGGS = {"weighting": {"scheme": "briggs", "robust": 0.5}}

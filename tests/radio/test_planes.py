@@ -27,6 +27,8 @@ from spectrum_workflows.record.digest import digest
 
 from .conftest import spec_of
 
+pytestmark = pytest.mark.xdist_group("radio planes")  # what they share is made once
+
 LOWER = Plane(0, Channels(0.0, 1.4139e9))  # four of the eight channels
 UPPER = Plane(1, Channels(1.4139e9, 1.5e9))
 BASE = {

@@ -14,6 +14,8 @@ from spectrum_workflows.radio.read.msv2 import row_index, visibilities
 
 from .conftest import spec_of
 
+pytestmark = pytest.mark.xdist_group("radio read")  # what they share is made once
+
 NROW = 11 * 351
 
 

@@ -15,6 +15,8 @@ from spectrum_workflows.radio.types import SPEED_OF_LIGHT
 
 from .conftest import spec_of
 
+pytestmark = pytest.mark.xdist_group("radio selection")  # what they share is made once
+
 SCANS = np.repeat([1, 2, 5], [4, 4, 3])  # of the eleven times
 FIRST = np.datetime64("1858-11-17")
 

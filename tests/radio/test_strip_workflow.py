@@ -24,6 +24,8 @@ from spectrum_workflows.record.digest import digest
 
 from .conftest import put, spec_of
 
+pytestmark = pytest.mark.xdist_group("radio strip workflow")  # what they share is made once
+
 CUT = {"max_visibilities": 351 * 8 * 2}  # six chunks
 THREE = {
     "partition": CUT,

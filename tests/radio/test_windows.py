@@ -18,6 +18,8 @@ from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
 from .conftest import spec_of
 from .windowed import windowed
 
+pytestmark = pytest.mark.xdist_group("radio windows")  # what they share is made once
+
 NCHAN, NPIX, CELL = 16, 128, 8.0
 FORMS = {
     "one": [list(range(16))],

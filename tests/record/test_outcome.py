@@ -22,6 +22,8 @@ from spectrum_workflows.record.writing import folder_name, write
 from spectrum_workflows.specs import FrozenModel
 from spectrum_workflows.stages import Stage
 
+pytestmark = pytest.mark.xdist_group("record outcome")  # what they share is made once
+
 
 class Question(FrozenModel):
     workflow: str = "plain"

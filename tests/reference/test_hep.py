@@ -16,6 +16,8 @@ from spectrum_workflows import load_spec
 from spectrum_workflows.hep import DOMAIN
 from spectrum_workflows.record import digest
 
+pytestmark = pytest.mark.xdist_group("reference hep")  # what they share is made once
+
 HERE = Path(__file__).parent
 QUIET = {"report": lambda stage, done, total: None}
 

@@ -21,6 +21,8 @@ from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, Beam, Geometry
 from spectrum_workflows.specs import parse
 
+pytestmark = pytest.mark.xdist_group("reference radio reference")  # what they share is made once
+
 HERE = Path(__file__).parent
 BOX = np.s_[5:61, 400:506]  # away from all sources
 

@@ -16,6 +16,8 @@ from spectrum_workflows.hep import DOMAIN
 sys.path.insert(0, str(Path(__file__).parent))
 import zprime_numpy
 
+pytestmark = pytest.mark.xdist_group("reference zprime")  # what they share is made once
+
 HERE = Path(__file__).parent
 WORKFLOWS = HERE.parents[1] / "workflows" / "hep"
 QUIET = {"report": lambda stage, done, total: None}

@@ -25,6 +25,8 @@ from spectrum_workflows.ledgers import damaged_skims, prune, skims
 from spectrum_workflows.resuming import KNOWN
 from spectrum_workflows.sites import Place
 
+pytestmark = pytest.mark.xdist_group("reliability skims")  # what they share is made once
+
 EVENTS, PARTITION = 2000, 500
 SELECT = """
 import awkward as ak

@@ -20,6 +20,7 @@ print(evidence.outcome.fraction, evidence.partial.fraction)
 """
 
 
+@pytest.mark.long  # what tests/test_third_science.py asks on this machine
 def test_the_contract_holds_on_slurm(third_science: Path, tmp_path: Path) -> None:
     command = [third_science, "-c", PROGRAM, tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
