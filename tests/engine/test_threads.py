@@ -15,7 +15,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
-from distributed import Client, KilledWorker, SchedulerPlugin, get_worker
+from distributed import Client, KilledWorker, LocalCluster, SchedulerPlugin, get_worker
 
 sys.path.insert(0, str(Path(__file__).parent))
 import items as kit
@@ -627,8 +627,10 @@ class Alone:
         value, self.options = function(*arguments), options
 
         class Answer:
-            def result(self, timeout: float) -> Any:
-                assert timeout == elsewhere.PATIENCE
+            def done(self) -> bool:
+                return True
+
+            def result(self) -> Any:
                 return value
 
         return Answer()
@@ -645,6 +647,36 @@ def test_a_single_worker_and_this_process_make_two() -> None:
         assert client.options == {"workers": ["tcp://a"], "pure": False, "priority": 100}
         assert client.cancelled == []
     assert len(client.cancelled) == 1
+
+
+def test_a_worker_that_has_gone_is_replaced_by_another() -> None:
+    options = {"threads_per_worker": 2, "processes": False, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=2, **options) as cluster, Client(cluster) as client:
+        stays, goes = sorted(client.nthreads())
+
+        def address() -> str:
+            here = get_worker().address
+            if here == goes:
+                time.sleep(2)
+            return here
+
+        began = time.monotonic()
+        with elsewhere.in_two(address, address, client=client) as answers:
+            remove(client, goes)
+            assert answers() == (stays, stays)
+            remove(client, stays)
+        with elsewhere.in_two(address, address, client=client) as answers:
+            assert answers() is None
+        assert time.monotonic() - began < elsewhere.PATIENCE
+
+
+def remove(client: Client, address: str) -> None:
+    """Take a worker from the scheduler, as if it had died."""
+
+    async def removed(dask_scheduler: Any) -> None:
+        await dask_scheduler.remove_worker(address, stimulus_id="test", expected=False)
+
+    client.run_on_scheduler(removed)
 
 
 def process_number() -> tuple[int, str]:

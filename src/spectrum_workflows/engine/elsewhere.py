@@ -7,21 +7,26 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cloudpickle
 
 from spectrum_workflows.engine.federation import is_federation
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 R = TypeVar("R")
 
 PATIENCE = 60.0
 """Seconds that are waited for an answer when all else is done."""
+
+LOOK = 0.5
+"""Seconds after which it is looked whether the worker that was asked is still there."""
 
 _PROGRAM = """
 import os, sys
@@ -66,17 +71,59 @@ def in_two(
         yield lambda: None
         return
     alone = len(addresses) == 1
-    places = [(first, addresses[0])] + ([] if alone else [(second, addresses[-1])])
-    futures = [
-        client.submit(_called, cloudpickle.dumps(call), workers=[place], pure=False, priority=100)
-        for call, place in places
-    ]
+    asked: list[_Asked[R]] = [_Asked(client, cloudpickle.dumps(first), addresses[0])]
+    if not alone:
+        asked.append(_Asked(client, cloudpickle.dumps(second), addresses[-1]))
     here = _quiet(second) if alone else None
     try:
-        yield lambda: _both(_answer(futures[0]), here if alone else _answer(futures[-1]))
+        yield lambda: _both(asked[0].answer(), here if alone else asked[-1].answer())
     finally:
         with suppress(Exception):
-            client.cancel(futures, force=True)
+            client.cancel([each.future for each in asked], force=True)
+
+
+@dataclass
+class _Asked(Generic[R]):
+    """A call on one worker, and on another if that has gone before it has answered."""
+
+    client: Client
+    call: bytes
+    address: str
+    future: Future = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ask()
+
+    def answer(self) -> R | None:
+        """The result, or nothing if there was an error, no worker, or no answer in time."""
+        end = time.monotonic() + PATIENCE
+        try:
+            while not self.future.done():
+                if not self._waits(end):
+                    return None
+            return self.future.result()  # type: ignore[no-any-return]
+        except Exception:
+            return None
+
+    def _waits(self, end: float) -> bool:
+        """Wait for a moment; whether there is somebody left to wait for."""
+        from distributed import wait
+
+        with suppress(TimeoutError):
+            wait(self.future, timeout=LOOK)
+            return True
+        there = sorted(self.client.nthreads())
+        if not there or time.monotonic() > end:
+            return False
+        if self.address not in there:
+            self.address = there[0]
+            self._ask()
+        return True
+
+    def _ask(self) -> None:
+        self.future = self.client.submit(
+            _called, self.call, workers=[self.address], pure=False, priority=100
+        )
 
 
 def _called(text: bytes) -> Any:
@@ -91,13 +138,6 @@ def _quiet(call: Callable[[], R]) -> R | None:
     """The result in this process; errors are for others to report."""
     try:
         return call()
-    except Exception:
-        return None
-
-
-def _answer(future: Any) -> Any:
-    try:
-        return future.result(timeout=PATIENCE)
     except Exception:
         return None
 
