@@ -321,3 +321,42 @@ def test_pixels_below_the_level_change_what_a_minor_cycle_does_not(sky, psf, mon
     dirty = convolved(sky, psf)
     model, _ = minor_cycle_on(dirty, psf, gain=0.1, level=0.01, iterations=10_000)
     assert np.abs(dirty - convolved(model, psf)).max() <= 0.01
+
+
+def raised(reach):
+    """What a minor cycle down to 0.5 leaves where a component of 1 raises a pixel of 0.2."""
+    image = np.zeros((64, 64))
+    image[20, 20], image[21, 20], image[50, 10] = 1.0, 0.2, 0.3
+    psf = draw_beam(Beam(5.0, 5.0, 0.0), 64, ARCSEC)  # a main lobe alone
+    sources = minor_cycle.Sources((psf,), search.Search(reach=reach))
+    model, used = minor_cycle.minor_cycle(
+        local_residual((image,), (psf,)), sources, gain=0.9, level=0.5, iterations=100
+    )
+    return np.abs(image - convolved(model.dense(64, 64)[0], psf)), model, used
+
+
+def test_pixels_around_components_are_looked_at_again():
+    """One too weak to be cleaned is more than that once its neighbour's main lobe is taken."""
+    left, model, used = raised(0.0)
+    assert (len(model), used) == (1, 1)
+    assert left.max() > 0.6
+    left, model, used = raised(3.0)
+    assert left.max() <= 0.5
+    assert len(model) > 1
+    assert used > 1
+    assert np.hypot(model.row - 20, model.column - 20).max() <= 3
+
+
+def test_of_many_components_the_surroundings_wait_for_the_next_major_cycle(monkeypatch):
+    monkeypatch.setattr(minor_cycle, "MOST", 20)
+    _, model, used = raised(3.0)
+    assert (len(model), used) == (1, 1)
+
+
+def test_iterations_bound_what_is_looked_at_again(monkeypatch):
+    assert raised(3.0)[2] > 2
+    whole = minor_cycle.minor_cycle
+    monkeypatch.setattr(
+        minor_cycle, "minor_cycle", lambda *a, **k: whole(*a, **k | {"iterations": 2})
+    )
+    assert raised(3.0)[2] == 2

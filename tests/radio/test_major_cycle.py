@@ -8,7 +8,7 @@ import pytest
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.deconvolution import cotton_schwab, residual_image
-from spectrum_workflows.radio.deconvolution.cotton_schwab import BELOW, highest_of_noise
+from spectrum_workflows.radio.deconvolution.cotton_schwab import BELOW, highest_of_noise, main_lobe
 from spectrum_workflows.radio.deconvolution.masks import pixel_mask
 from spectrum_workflows.radio.deconvolution.scales import scales_of, shape
 from spectrum_workflows.radio.deconvolution.search import Search
@@ -212,7 +212,7 @@ def test_accuracy_is_what_the_next_minor_cycle_needs():
     assert found.stop is Stop.THRESHOLD
     accuracies = [accuracy for _, accuracy, _ in telescope.asked]
     peaks = [peak for *_, peak, _ in watched]
-    levels = [0.4 * peak for peak in peaks if peak > 0.05]
+    levels = [0.4 * peak for peak in peaks if peak > 0.1]  # the next one goes to the threshold
     assert accuracies[0] == 1
     assert accuracies[1 : len(levels) + 1] == pytest.approx([level / 0.02 for level in levels])
     assert levels[0] / 0.02 == 20
@@ -227,6 +227,32 @@ def test_the_last_minor_cycle_goes_a_little_deeper_where_accuracy_is_as_needed()
         found, _ = deconvolve(telescope, threshold=0.5, gain=0.001, mgain=0.9, accuracy=accuracy)
         [left] = found.residual.gathered()
         assert 0.998 * level < left[3, 4] <= level
+
+
+@pytest.mark.parametrize(("mgain", "major"), [(0.11, 1), (0.09, 2)])
+def test_a_minor_cycle_that_would_nearly_reach_the_threshold_does(mgain, major):
+    """From 1 to 0.89 or 0.91: it would end below, or above, twice 0.9 of the threshold."""
+    telescope = Telescope(sky_of((3, 4, 1.0)))
+    found, _ = deconvolve(telescope, threshold=0.5, gain=0.001, mgain=mgain, accuracy="as needed")
+    assert found.stop is Stop.THRESHOLD
+    assert found.major == major
+    telescope = Telescope(sky_of((3, 4, 1.0)))
+    found, _ = deconvolve(telescope, threshold=0.5, gain=0.001, mgain=mgain)
+    assert found.major > 2
+
+
+@pytest.mark.parametrize(("width", "length"), [(1.0, 1.0), (2.0, 5.0)])
+def test_the_main_lobe_is_as_wide_as_the_beam_is_long(width, length):
+    """At an angle of 45 degrees, and with a sidelobe as high that is no part of it."""
+    row, column = np.mgrid[-50:50, -50:50]
+    along, across = (row + column) / math.sqrt(2), (row - column) / math.sqrt(2)
+    psf = np.exp(-4 * math.log(2) * ((along / length) ** 2 + (across / width) ** 2))
+    psf[80, 50] = 0.9
+    assert length - 1.5 <= main_lobe(psf) <= length + 1.5
+
+
+def test_a_psf_without_a_peak_has_no_main_lobe():
+    assert main_lobe(np.zeros((8, 8))) == 0
 
 
 def test_an_end_that_was_seen_inaccurately_is_looked_at_again():

@@ -115,6 +115,16 @@ def test_planes_of_a_group_share_their_visibilities(small, strips, monkeypatch, 
     sums = both.sums()
     start, left = both.residual(none(2), 0), both.residual(model, 1)
     active = start.above(0.1, POINTS)
+    near = start.around(model, 3.0, POINTS)
+    assert sorted(map(tuple, near.position)) == sorted(
+        (row + y, column + x)
+        for row, column in zip(model.row, model.column, strict=True)
+        for y in range(-3, 4)
+        for x in range(-3, 4)
+        if y * y + x * x <= 9
+    )
+    whole = np.stack(start.gathered(), axis=-1)
+    np.testing.assert_array_equal(near.value, whole[tuple(near.position.T)])
     for number, plane in enumerate((LOWER, UPPER)):
         alone = imager_of(spec, plan, (plane,))
         [own] = alone.sums().planes.values()

@@ -223,3 +223,25 @@ def test_what_was_found_is_where_more_is_looked_for():
         np.testing.assert_array_equal(found, inside & False if expected is None else expected)
     [found] = [searching.strengths(View((np.ones((40, 8)),), 0, 1, 40), Scale(), search) > 0]
     assert np.argwhere(found).tolist() == [[5, 6]]
+
+
+def test_pixels_around_components_are_those_of_all_blocks():
+    """Values and positions, within a mask; a component's disc crosses the border of two blocks."""
+    image = np.random.default_rng(7).normal(size=(24, 24))
+    allowed = np.ones((24, 24), bool)
+    allowed[12, 11] = False
+    model = Components(np.array([12, 3]), np.array([12, 20]), np.ones((2, 1)))
+    masked = Search(mask=pixel_mask(allowed))
+    whole = searching.around(View((image,), 0, 1, 24), masked, model, 2.0)
+    row, column = np.mgrid[:24, :24]
+    near = np.minimum(np.hypot(row - 12, column - 12), np.hypot(row - 3, column - 20)) <= 2
+    np.testing.assert_array_equal(whole.position, np.argwhere(near & allowed))
+    np.testing.assert_array_equal(whole.value[:, 0], image[near & allowed])
+    first, second = (
+        searching.around(View((image[:, own],), own.start, 1, 24), masked, model, 2.0)
+        for own in (slice(0, 13), slice(13, 24))
+    )
+    both = first + second
+    order = np.lexsort(both.position.T[::-1])
+    np.testing.assert_array_equal(both.position[order], whole.position)
+    np.testing.assert_array_equal(both.value[order], whole.value)

@@ -153,7 +153,8 @@ class CleanSpec(FrozenModel):
     ``threshold``; that of the whole image if left out."""
     accuracy: Literal["full", "as needed"] = "full"
     """Accuracy of gridding in major cycles: ``epsilon``, or, except in the last one, what the next
-    minor cycle needs; minor cycles then go to 0.9 of the threshold."""
+    minor cycle needs; minor cycles then go to 0.9 of the threshold. Those of points alone also look
+    again at pixels around their components, and go there where they would end below twice that."""
 
     @model_validator(mode="before")
     @classmethod

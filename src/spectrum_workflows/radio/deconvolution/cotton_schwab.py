@@ -38,6 +38,13 @@ What a minor cycle leaves is not quite what the data say is left: another pass o
 for peaks that are just above the threshold would be as expensive as any.
 """
 
+NEARLY = 2.0
+"""A minor cycle of points that would end within this factor above its goal goes down to it, where
+accuracy is as needed: for so little another pass would be as expensive as any."""
+
+LOBE = 64
+"""Pixels from the PSF's centre at which its main lobe ends, at the latest."""
+
 
 @dataclass(frozen=True)
 class Deconvolved:
@@ -100,6 +107,8 @@ def cotton_schwab(
 
     With ``clean.accuracy = "as needed"`` the residuals between are computed no more accurately
     than the next minor cycle needs; the one that is returned is of the imager's own accuracy.
+    Minor cycles go a little below the threshold then; those of points look at what their
+    components have raised, and go down to the end from twice as high.
 
     Parameters
     ----------
@@ -124,6 +133,8 @@ def cotton_schwab(
     known = None if search.alike else responses(psfs, search.scales)
     if known is not None and search.matched:
         search = replace(search, scales=matched(search.scales, known.peaks))
+    if clean.accuracy == "as needed" and search.alike:
+        search = replace(search, reach=max(map(main_lobe, psfs)))
     cleaning = _Cleaning(imager, Sources(psfs, search, known), seen, keep)
     dirty = imager.residual(nothing, 0).at_scales(search.scales)
     now = Deconvolved(nothing, dirty, Stop.NOTHING_LEFT, 0, 0, 0.0)
@@ -213,6 +224,8 @@ def _cycles(
             return replace(now, stop=Stop.NOTHING_LEFT if peak == 0 else stop)
         goal = level.threshold if clean.accuracy == "full" else BELOW * level.threshold
         depth = max(goal, (1 - clean.mgain) * peak)
+        if sources.search.reach and depth < NEARLY * goal:
+            depth = goal
         held = level if depth == goal else None
         components, used = minor_cycle(
             now.residual,
@@ -241,6 +254,21 @@ def _recalled(found: Found, dirty: Deconvolved) -> Deconvolved:
     """What an earlier run had found; its residual is still to be computed."""
     numbers = found.major, found.iterations, found.threshold, found.peak
     return Deconvolved(found.model, dirty.residual, found.stop, *numbers, recalled=True)
+
+
+def main_lobe(psf: Image) -> float:
+    """Full width of a PSF's main lobe at half its peak, pixels, where it is widest; 0 for none."""
+    from scipy.ndimage import label
+
+    centre = psf.shape[0] // 2
+    near = slice(max(centre - LOBE, 0), centre + LOBE + 1)
+    cut = psf[near, near]
+    middle = centre - near.start
+    labels, _ = label(cut >= 0.5, np.ones((3, 3)))
+    if not labels[middle, middle]:
+        return 0.0
+    rows, columns = np.nonzero(labels == labels[middle, middle])
+    return 2 * float(np.hypot(rows - middle, columns - middle).max()) + 1
 
 
 def _accuracy(clean: CleanSpec, level: float, threshold: float) -> float:

@@ -6,13 +6,15 @@ one, of pixels at all scales, and a component is subtracted at all of them at on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectrum_workflows.compiled import compiled
 from spectrum_workflows.radio.deconvolution.components import Components, none
+from spectrum_workflows.radio.deconvolution.residual_image import MOST
 from spectrum_workflows.radio.deconvolution.search import POINTS, Search
 
 if TYPE_CHECKING:
@@ -63,6 +65,9 @@ def minor_cycle(
 
     Where pixels above the level are too many, the strongest are cleaned down to the others.
 
+    Where the search has a reach, pixels so near to the components are looked at again, whatever
+    they were before: a main lobe may have raised some that were too weak to be cleaned.
+
     Parameters
     ----------
     residual : ResidualImage
@@ -90,11 +95,44 @@ def minor_cycle(
         if not np.any(active.strength > reached):
             break
         components, count = _cleaned(active, sources, (gain, reached, iterations - used))
-        model, used = model + components, used + count
+        used += count
+        if sources.search.reach:
+            control = (gain, reached, iterations - used)
+            components, count = _with_raised(left, components, sources, control)
+            used += count
+        model = model + components
         done = used >= iterations or not active.thinned(level)
         if done or not sources.search.alike:
             break
     return model, used
+
+
+def _with_raised(
+    residual: ResidualImage,
+    components: Components,
+    sources: Sources,
+    control: tuple[float, float, int],
+) -> tuple[Components, int]:
+    """Components, and those on pixels around them that they have raised above the level.
+
+    Where components are many, the next major cycle does it.  Also how many subtractions the
+    others took.
+    """
+    gain, level, iterations = control
+    reach, used = sources.search.reach, 0
+    for _ in range(ROUNDS):
+        if used >= iterations or len(components) * math.pi * reach**2 > MOST:
+            break
+        near = residual.around(components, reach, sources.search)
+        value = near.value.copy()
+        where = components.row, components.column
+        _subtract(near.position, value, sources.psfs, *where, components.flux)
+        near = replace(near, value=value)
+        if not np.any(near.strength > level):
+            break
+        more, count = _cleaned(near, sources, (gain, level, iterations - used))
+        components, used = components + more, used + count
+    return components, used
 
 
 def _cleaned(
@@ -144,6 +182,26 @@ def _strength(values: NDArray[np.float64], k: int, planes: int) -> float:
     for plane in range(planes):
         total += values[k, plane] * values[k, plane]
     return np.sqrt(total)  # type: ignore[no-any-return]
+
+
+@compiled()
+def _subtract(
+    position: NDArray[np.int64],
+    values: NDArray[np.float64],
+    psfs: tuple[Image, ...],
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    flux: NDArray[np.float64],
+) -> None:
+    """Take components' PSFs from the values at some positions, as `_clean_active` does."""
+    npix = psfs[0].shape[0]
+    half = npix // 2
+    for k in range(values.shape[0]):
+        for n in range(flux.shape[0]):
+            y, x = position[k, 0] - row[n] + half, position[k, 1] - column[n] + half
+            if 0 <= y < npix and 0 <= x < npix:
+                for plane in range(len(psfs)):
+                    values[k, plane] -= flux[n, plane] * psfs[plane][y, x]
 
 
 @compiled()

@@ -130,6 +130,9 @@ class ResidualImage(Protocol):
     def above(self, level: float, search: Search) -> Active:
         """The pixels whose strength exceeds a level, and the strongest below it."""
 
+    def around(self, model: Components, radius: float, search: Search) -> Active:
+        """All pixels within a radius of point components on which components may lie."""
+
     def without(self, model: Components) -> ResidualImage:
         """The image after subtracting the PSF, known out to half the image, at every component.
 

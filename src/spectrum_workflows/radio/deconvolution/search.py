@@ -56,6 +56,8 @@ class Search:
         Pixels along squares whose own noise peaks are compared with; None for that of the image.
     noise : LocalNoise or None
         That of the residual that is searched, once it is known.
+    reach : float
+        Pixels around components within which a minor cycle looks for what they have raised.
     """
 
     scales: tuple[Scale, ...] = (POINT,)
@@ -64,6 +66,7 @@ class Search:
     matched: bool = False
     noise_side: int | None = None
     noise: LocalNoise | None = None
+    reach: float = 0.0
 
     @property
     def alike(self) -> bool:
@@ -181,9 +184,30 @@ def _active(view: View, number: int, scale: Scale, search: Search, level: float)
     """The same at one scale, not thinned."""
     floor = FLOOR * level
     row, place = np.nonzero(strengths(view, scale, search) > floor)
+    return _picked(view, number, search, (row, place), floor)
+
+
+def around(view: View, search: Search, model: Components, radius: float) -> Active:
+    """All positions of points within a radius of components where components may stand."""
+    within = np.zeros(view.planes[0].shape, bool)
+    mark_discs(within, model.row, model.column - view.column, radius, view.step)
+    allowed = _allowed(view, search.scales[0], search)
+    row, place = np.nonzero(within if allowed is None else within & allowed)
+    return _picked(view, 0, search, (row, place), 0.0)
+
+
+def _picked(
+    view: View,
+    number: int,
+    search: Search,
+    samples: tuple[NDArray[np.int64], NDArray[np.int64]],
+    floor: float,
+) -> Active:
+    """Samples of a view, given by their lines and places in them."""
+    row, place = samples
     value = np.stack([plane[row, place].astype(np.float64) for plane in view.planes], axis=1)
     position = np.stack([row * view.step, view.column + place * view.step], axis=1)
-    factor = np.full(len(row), scale.bias)
+    factor = np.full(len(row), search.scales[number].bias)
     if search.noise is not None:
         factor *= search.noise.factor(position[:, 0], position[:, 1])
     return Active(position, value, floor, np.full(len(row), number), factor)

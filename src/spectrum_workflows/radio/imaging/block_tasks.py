@@ -82,6 +82,26 @@ def active_of(
     return searching.active(views, search, level)
 
 
+def around_of(
+    block: Columns,
+    data: Planes,
+    removed: Planes | None,
+    smooth: Smooth | None,
+    scales: Scales,
+    search: Search,
+    model: Components,
+    radius: float,
+) -> Active:
+    """Pixels of a block around components, with their positions in the image."""
+    views = _views(block, subtracted(data, removed, scales), smooth, search)
+    return searching.around(views[0], search, model, radius)
+
+
+def beside_each_other(a: Active, b: Active) -> Active:
+    """All pixels of two neighbours."""
+    return a + b
+
+
 def _views(block: Columns, left: Planes, smooth: Smooth | None, search: Search) -> tuple[View, ...]:
     """A block at the scales that are searched."""
     at_scales = (left, *(smooth or ()))

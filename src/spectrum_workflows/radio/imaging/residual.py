@@ -104,6 +104,10 @@ class LocalResidual:
         """The pixels whose strength exceeds a level, and the strongest below it."""
         return searching.active(self._views(search), search, level)
 
+    def around(self, model: Components, radius: float, search: Search) -> Active:
+        """All pixels within a radius of point components on which components may lie."""
+        return searching.around(self._views(search)[0], search, model, radius)
+
     def without(self, model: Components) -> LocalResidual:
         """The images after subtracting the PSFs, known out to half the image, at components."""
         models = model.dense(*self.images[0].shape)
@@ -284,6 +288,11 @@ class DistributedResidual:
         """The pixels whose strength exceeds a level, and the strongest below it."""
         together = partial(tasks.both, level)
         pixels: Active = self._over(tasks.active_of, together, search, level)
+        return pixels
+
+    def around(self, model: Components, radius: float, search: Search) -> Active:
+        """All pixels within a radius of point components on which components may lie."""
+        pixels: Active = self._over(tasks.around_of, tasks.beside_each_other, search, model, radius)
         return pixels
 
     def without(self, model: Components) -> DistributedResidual:
