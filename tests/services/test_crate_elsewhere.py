@@ -79,7 +79,9 @@ def differences(verification: Any) -> set[tuple[str, str]]:
 
 def test_it_is_verified(saved: Path, elsewhere: Verify, tmp_path: Path) -> None:
     archive = Path(export(str(saved), str(tmp_path / "run.zip")))
-    assert str(elsewhere(archive, saved.parents[1] / "d")) == "identical"
+    verification = elsewhere(archive, saved.parents[1] / "d")
+    assert verification.verdict == "identical", verification
+    assert verification.differences == ()
 
 
 def test_another_byte_is_named_before_a_job_is_asked_for(copied: Path, elsewhere: Verify) -> None:
