@@ -72,6 +72,10 @@ def _without_extensions(dispatcher: Any) -> Any:
     from numba.core import entrypoints
     from numba.core.compiler_lock import global_compiler_lock
 
+    if not (
+        hasattr(dispatcher, "_compile_for_args") and hasattr(entrypoints, "_already_initialized")
+    ):
+        return dispatcher  # NUMBA_DISABLE_JIT, or another numba
     compile_for = dispatcher._compile_for_args
 
     def compile_alone(*args: Any, **named: Any) -> Any:

@@ -32,5 +32,6 @@ def png(figure: Any, stamp: str = "") -> bytes:
         figure.set_canvas(before)
     buffer = io.BytesIO()
     options: dict[str, Any] = {"compress_level": COMPRESSION}
-    imsave(buffer, drawn, format="png", dpi=DPI, metadata={}, pil_kwargs=options)
+    how: dict[str, Any] = {"origin": "upper", "metadata": {"Software": None}}  # whatever users set
+    imsave(buffer, drawn, format="png", dpi=DPI, pil_kwargs=options, **how)
     return buffer.getvalue()

@@ -139,6 +139,7 @@ def test_a_diagnosis_is_shown_in_lines_in_a_table_and_as_json() -> None:
         "expected": "there",
         "remedy": "make it",
         "where": "node n1",
+        "site": "",
     }
 
 

@@ -64,6 +64,9 @@ def run_of(client: Client, on_error: domain.OnError) -> Run[kit.Item]:
     return Run(tuple(kit.items(3)), client, on_error, lambda *_: None, "confirming")
 
 
+# Once in some whole suites two workers that were just started compute nothing for five minutes;
+# why is not known, so what stands here is asked by `make long`.
+@pytest.mark.long
 @pytest.mark.parametrize("on_error", ["raise", "keep"])
 @pytest.mark.parametrize("of", ["reduction", "shuffle"])
 def test_a_worker_with_another_version_computes_nothing(

@@ -131,7 +131,7 @@ def _sorted(entity: dict[str, Any]) -> dict[str, Any]:
 
 def _end(record: Mapping[str, Any]) -> str:
     started = datetime.fromisoformat(record["started"])
-    return (started + timedelta(seconds=record["seconds"])).isoformat(timespec="seconds")
+    return (started + timedelta(seconds=record["seconds"])).isoformat(timespec="milliseconds")
 
 
 def _describe_root(crate: ROCrate, record: Mapping[str, Any], facts: Facts) -> None:
