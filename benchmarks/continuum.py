@@ -122,11 +122,13 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="continuum-") as folder:
         rows = list(_rows(Path(folder), read_stores(file), options))
+    seconds = time.monotonic() - began
+    result = evidence(rows, options, seconds)
     if options.json:
-        show(evidence(rows, options, time.monotonic() - began), as_json=True)
+        show(result, as_json=True)
     else:
-        _print(rows, time.monotonic() - began)
-    return int(any(row.missed for row in rows))
+        _print(rows, seconds)
+    return int(not result["holds"])
 
 
 def evidence(rows: list[Row], options: argparse.Namespace, seconds: float) -> dict[str, Any]:

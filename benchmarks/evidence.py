@@ -252,6 +252,15 @@ CLAIMS = (
         ratios,
     ),
     Claim(
+        "What a small run costs as a whole",
+        "CPU of the processes of `spectrum run`, a dirty image of 1024² pixels from 1e6"
+        " visibilities, with interpreter, imports, pictures and record, over that of WSClean's"
+        " process; and CPU seconds of imports and of `--help`.",
+        "python benchmarks/startup.py --json",
+        "startup.json",
+        ratios,
+    ),
+    Claim(
         "What the live view costs",
         "CPU that a kernel takes more with a notebook's view than without it, as a share of the"
         " CPU of kernel and workers without it.",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache, wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast
+
+_making = threading.RLock()
+_this_thread = threading.local()
+_loaders: list[Callable[[], None]] = []
+"""Numba's function that loads its extensions."""
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -33,12 +39,16 @@ def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
 
     def decorate(function: Kernel) -> Kernel:
         @cache
-        def dispatcher() -> Any:
+        def made() -> Any:
             from numba import njit
 
             return _without_extensions(
                 njit(**{"cache": True} | options)(_with_compiled_names(function))
             )
+
+        def dispatcher() -> Any:
+            with _making:  # or threads that call it first at once would each compile it
+                return made()
 
         @wraps(function)
         def call(*args: Any) -> Any:
@@ -67,25 +77,31 @@ def _without_extensions(dispatcher: Any) -> Any:
     """The same dispatcher, which compiles without loading what awkward and others teach numba.
 
     That takes a CPU second, for types that do not occur here, and numba has no public way to
-    leave it out.  Whoever compiles something else in the same process has it loaded then.
+    leave it out.  Whoever compiles something else, in another thread or later, has it loaded.
     """
     from numba.core import entrypoints
-    from numba.core.compiler_lock import global_compiler_lock
 
-    if not (
-        hasattr(dispatcher, "_compile_for_args") and hasattr(entrypoints, "_already_initialized")
-    ):
+    compile_for = getattr(dispatcher, "_compile_for_args", None)
+    load = getattr(entrypoints, "init_all", None)
+    if compile_for is None or load is None:
         return dispatcher  # NUMBA_DISABLE_JIT, or another numba
-    compile_for = dispatcher._compile_for_args
+    if load is not _load_extensions:
+        _loaders[:] = [load]
+        entrypoints.init_all = _load_extensions
 
     def compile_alone(*args: Any, **named: Any) -> Any:
-        with global_compiler_lock:
-            before = entrypoints._already_initialized
-            entrypoints._already_initialized = True
-            try:
-                return compile_for(*args, **named)
-            finally:
-                entrypoints._already_initialized = before
+        before = getattr(_this_thread, "compiles_alone", False)
+        _this_thread.compiles_alone = True
+        try:
+            return compile_for(*args, **named)
+        finally:
+            _this_thread.compiles_alone = before
 
     dispatcher._compile_for_args = compile_alone
     return dispatcher
+
+
+def _load_extensions() -> None:
+    """In the place of numba's own, which it calls, but not for what is compiled here."""
+    if not getattr(_this_thread, "compiles_alone", False):
+        _loaders[0]()

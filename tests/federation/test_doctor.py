@@ -77,3 +77,14 @@ def test_a_spec_is_planned_over_all_sites(both: Site, tmp_path: Path) -> None:
     assert faults(diagnosis) == {("b", "gateway")}
     [planned] = [one for one in diagnosis.findings if one.subject == "spec"]
     assert planned.found.startswith("dimuon: ")
+
+
+def test_data_of_one_site_that_cannot_be_read_keep_work_from_starting(
+    both: Site, tmp_path: Path
+) -> None:
+    """The other site takes over the work, but has not what it is done with."""
+    (tmp_path / "d-b").rmdir()
+    diagnosis = diagnose(both, probe=False)
+    assert ("b", "data") in faults(diagnosis)
+    assert "a" not in {site for site, _ in faults(diagnosis)}
+    assert not diagnosis.starts

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from spectrum_workflows import storage
 from spectrum_workflows.engine import Checkpoints, Codec, Ledger, Written
+from spectrum_workflows.engine import checkpoints as checkpoints_module
 from spectrum_workflows.engine.ledger import entries
 from spectrum_workflows.errors import DataError, StoreError
 
@@ -85,8 +87,8 @@ def test_why_a_value_was_not_kept_is_told_unless_a_later_one_was(run: Run) -> No
     checkpoints.keep("psf", [2.0], NUMBERS, (SET,), reached="psf")
     checkpoints.close()
     assert checkpoints.warnings == [
-        "'CLEAN up to minor cycle 1' was not kept: set.zarr: its store did not say in 5 s"
-        " whether it is what it was"
+        "'CLEAN up to minor cycle 1' was not kept: set.zarr: its store has it no more,"
+        " refused, or was silent for 5 s"
     ]
 
 
@@ -159,3 +161,22 @@ def test_without_a_ledger_there_is_nothing() -> None:
     checkpoints.keep("clean", [1.0], NUMBERS, (SET,), reached="1")
     assert checkpoints.recall("clean", NUMBERS, (SET,)) is None
     checkpoints.close()
+
+
+def test_a_value_that_is_not_written_at_the_end_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints_module, "LAST_WORDS", 0.1)
+    over = Event()
+
+    def write(value: Any, items: Any) -> Written:
+        over.wait(20)
+        return NUMBERS.write(value, items)
+
+    checkpoints = run.checkpoints()
+    slow = Codec[Any](write, NUMBERS.read)
+    checkpoints.keep("clean", [1.0], slow, (SET,), reached="CLEAN")
+    checkpoints.close()
+    over.set()
+    [warning] = checkpoints.warnings
+    assert warning == "what was finished last could not be kept in the 0 s after the run"

@@ -108,8 +108,8 @@ def test_what_was_not_kept_is_told_once_and_only_if_it_is_lost(tmp_path: Path) -
     of.close()
     [warning] = of.warnings
     assert warning == (
-        "what is finished of 9 partitions was not kept, to go on from: s3://near/f: its store did"
-        " not say in 5 s whether it is what it was"
+        "what is finished of 9 partitions was not kept, to go on from: s3://near/f: its store"
+        " has it no more, refused, or was silent for 5 s"
     )
     of = of_copies(tmp_path, now)
     of.offer(Node(1, 0), lambda: part(1.0))

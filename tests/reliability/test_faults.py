@@ -21,6 +21,9 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+import muon_pairs
+
 from spectrum_workflows import connect, load_site, load_spec, make_data, run
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.ledgers import questions
@@ -37,17 +40,7 @@ def select(events):
     time.sleep(0.1)
     return dimuon.select(events)
 '''
-SPEC = """
-workflow = "hep"
-name = "faults"
-select = "mine.py:select"
-columns = ["Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge"]
-normalisation = "none"
-partition = {max_events = 100}
-synthetic = {events = 2_400, cluster_events = 100}
-samples.zmumu = {files = ["zmumu.root"], generator = "zmumu"}
-histograms.mass = {observable = "dimuon", bins = 60, start = 60.0, stop = 120.0}
-"""
+SPEC = muon_pairs.spec("faults", "mine.py:select")
 RUN = """
 import json, sys
 from spectrum_workflows import load_site, load_spec, run

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,9 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+import muon_pairs
+
 from spectrum_workflows import load_site, load_spec, make_data, run
 from spectrum_workflows.domain import Metrics
 from spectrum_workflows.errors import DataError
@@ -25,17 +29,7 @@ from spectrum_workflows.record.outcome import Outcome
 from spectrum_workflows.sites import Place
 from spectrum_workflows.storage import failover
 
-SPEC = """
-workflow = "hep"
-name = "replicas"
-select = "spectrum_workflows.hep.analyses.dimuon:select"
-columns = ["Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge"]
-normalisation = "none"
-partition = {max_events = 100}
-synthetic = {events = 2_400, cluster_events = 100}
-samples.zmumu = {files = ["zmumu.root"], generator = "zmumu"}
-histograms.mass = {observable = "dimuon", bins = 60, start = 60.0, stop = 120.0}
-"""
+SPEC = muon_pairs.spec("replicas")
 SKIM = {"require": {"pair": {"at_least": 2, "items": {"Muon": {"minimum": {"pt": 1.0}}}}}}
 
 
@@ -180,7 +174,7 @@ def test_a_run_whose_store_went_away(
     assert outcome.metrics.copies == (f"{replicas.url}/far",)
     assert outcome.metrics.replaced == {f"{replicas.url}/near/zmumu.root": 15}
     [told] = [warning for warning in outcome.warnings if "kept" in warning]
-    assert re.match("what is finished of 8 partitions was not kept.*near/.*did not say in 5", told)
+    assert re.match("what is finished of 8 partitions was not kept.*near/.*was silent for 5", told)
     [kept] = questions(replicas.place(tmp_path))
     assert (kept.finished, kept.entries, kept.damaged) == (16, 2, ())
     replicas.down.clear()

@@ -53,8 +53,9 @@ class Diagnosis:
         """Whether work would start: nothing that was looked at keeps it from it.
 
         Of a federation, one site without a fault is enough: it takes over the work of the others.
+        It does not have the others' data, though: a fault of these is one of all sites.
         """
-        faulty = {one.site for one in self.faults}
+        faulty = {"" if _is_of_data(one) else one.site for one in self.faults}
         return not faulty or ("" not in faulty and bool(self._sites - faulty))
 
     @property
@@ -105,6 +106,11 @@ class Diagnosis:
         lost = sorted({one.site for one in self.faults} - {""})
         without = f", without {' and '.join(lost)}" if self.starts and lost else ""
         return f"work would {'start' if self.starts else 'not start'}{without}: {faults}, {doubts}"
+
+
+def _is_of_data(finding: Finding) -> bool:
+    """Whether it is about data as the session sees them, which are at one site for all others."""
+    return (finding.subject, finding.where) == (stores.DATA, "session")
 
 
 def _lines(findings: tuple[Finding, ...]) -> Iterator[str]:
@@ -187,14 +193,14 @@ def _of_federation(place: Place, plan: _Planned, *, probe: bool) -> Iterator[Fin
     for name, own in members_of(place.site).items():
         member = together.member(name)
         data = own.data if own.data in member.stores.roots else place.data
-        there = Place(own, data, place.results, member.client)
+        site = Place(own, data, place.results, member.client)
         try:
-            seen = [*_of_member(there, member.stores, plan)]
+            seen = [*_of_member(site, member.stores, plan)]
         except SpectrumError as error:
             seen = [failed("profile", error, "options of the deployment library")]
         questions = Questions(member.stores, data, place.results)
         if probe:
-            seen += _of_node(there, plan, questions, faulty=_faulty([*common, *seen]))
+            seen += _of_node(site, plan, questions, faulty=_faulty([*common, *seen]))
         yield from (one.of(name) for one in seen)
 
 

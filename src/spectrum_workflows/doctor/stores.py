@@ -67,6 +67,9 @@ def _swept(url: str) -> None:
         storage.remove(url)
 
 
+DATA = "data"
+"""What a finding about the data root is called."""
+
 _REMEDY = "name another with results in the profile, or --out"
 _ASK = "ask its keepers"
 
@@ -81,7 +84,7 @@ def data(root: str, inputs: tuple[str, ...] = ()) -> Finding:
     inputs : tuple of str
         URLs of a spec's files or sets; the first is tried.
     """
-    subject, expected = "data", "there, and ranges of files can be read"
+    subject, expected = DATA, "there, and ranges of files can be read"
     remedy = "name another with data in the profile, or --data; spectrum data make makes examples"
     try:
         if inputs:

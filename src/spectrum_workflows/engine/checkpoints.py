@@ -147,10 +147,15 @@ class Checkpoints:
         if self._timer is not None:
             self._timer.cancel()
         wait(self._writing, timeout=LAST_WORDS)
+        undone = any(not future.done() for future in self._writing)
         with self._lock:
             self._waiting.clear()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self.warnings += self._doubted.values()
+        self.warnings += dict(self._doubted).values()
+        if undone and not self._broken:
+            self.warnings.append(
+                f"what was finished last could not be kept in the {LAST_WORDS:.0f} s after the run"
+            )
 
     def _submit(self, stores: storage.Stores) -> None:
         self._writing = [future for future in self._writing if not future.done()]

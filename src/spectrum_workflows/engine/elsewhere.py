@@ -25,6 +25,9 @@ R = TypeVar("R")
 PATIENCE = 60.0
 """Seconds that are waited for an answer when all else is done."""
 
+BACK_WITHIN = 10.0
+"""Seconds that are waited for another worker where the one that was asked has gone."""
+
 LOOK = 0.5
 """Seconds after which it is looked whether the worker that was asked is still there."""
 
@@ -71,9 +74,10 @@ def in_two(
         yield lambda: None
         return
     alone = len(addresses) == 1
-    asked: list[_Asked[R]] = [_Asked(client, cloudpickle.dumps(first), addresses[0])]
+    taken: set[str] = set()
+    asked: list[_Asked[R]] = [_Asked(client, cloudpickle.dumps(first), addresses[0], taken)]
     if not alone:
-        asked.append(_Asked(client, cloudpickle.dumps(second), addresses[-1]))
+        asked.append(_Asked(client, cloudpickle.dumps(second), addresses[-1], taken))
     here = _quiet(second) if alone else None
     try:
         yield lambda: _both(asked[0].answer(), here if alone else asked[-1].answer())
@@ -84,11 +88,15 @@ def in_two(
 
 @dataclass
 class _Asked(Generic[R]):
-    """A call on one worker, and on another if that has gone before it has answered."""
+    """A call on one worker, and on another if that has gone before it has answered.
+
+    ``taken`` are the workers that were asked for one of the two: none is asked twice.
+    """
 
     client: Client
     call: bytes
     address: str
+    taken: set[str]
     future: Future = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,15 +120,18 @@ class _Asked(Generic[R]):
         with suppress(TimeoutError):
             wait(self.future, timeout=LOOK)
             return True
-        there = sorted(self.client.nthreads())
-        if not there or time.monotonic() > end:
-            return False
-        if self.address not in there:
-            self.address = there[0]
+        now = time.monotonic()
+        addresses = sorted(self.client.nthreads())
+        if self.address in addresses:
+            return now < end
+        fresh = [address for address in addresses if address not in self.taken]
+        if fresh:
+            self.address = fresh[0]
             self._ask()
-        return True
+        return bool(fresh) or now < end - PATIENCE + BACK_WITHIN
 
     def _ask(self) -> None:
+        self.taken.add(self.address)
         self.future = self.client.submit(
             _called, self.call, workers=[self.address], pure=False, priority=100
         )

@@ -195,7 +195,7 @@ class Ledger:
                 return f"{storage.shown(url)} is not what it was when the run began"
         silent = next((url for url in before if url not in now), "")
         if silent:
-            words = f"its store did not say in {storage.HASTY:.0f} s whether it is what it was"
+            words = f"its store has it no more, refused, or was silent for {storage.HASTY:.0f} s"
             return f"{storage.shown(silent)}: {words}"
         return ""
 
@@ -358,17 +358,18 @@ class Subtrees(Generic[R]):
             self.warnings.append(
                 f"{few} of the ledger could not be written in the {LAST_WORDS:.0f} s after the run"
             )
-        if lost := self._lost():
-            reason = next(iter(self._doubted.values()))
+        doubted = dict(self._doubted)  # it may still be changed
+        if lost := self._lost(doubted):
+            reason = next(iter(doubted.values()))
             self.warnings.append(
                 f"what is finished of {display.counted(lost, 'partition')} was not kept, to go on"
                 f" from: {reason}"
             )
 
-    def _lost(self) -> int:
+    def _lost(self, doubted: Iterable[Node]) -> int:
         """Items of nodes that were not kept, and are in no other that was."""
-        kept = {n for node in self._written for n in self._numbers(node)}
-        return len({n for node in self._doubted for n in self._numbers(node)} - kept)
+        kept = {n for node in [*self._written] for n in self._numbers(node)}
+        return len({n for node in doubted for n in self._numbers(node)} - kept)
 
     def _numbers(self, node: Node) -> range:
         return range(*node.span(self.fan_in).indices(len(self.items)))

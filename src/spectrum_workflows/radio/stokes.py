@@ -114,7 +114,7 @@ def _mean(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Stokes I and its weight, of all hands together."""
     nhand = data.shape[2]
-    mean = _of_hands(np.add, data)
+    mean = np.ascontiguousarray(_of_hands(np.add, data))
     mean += 0  # which makes 0 of -0
     mean.view(np.float32)[:] *= np.float32(1 / nhand)
     if not np.isfinite(mean).all():  # or it is the sum that is beyond single precision

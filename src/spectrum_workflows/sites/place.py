@@ -102,7 +102,7 @@ class Place:
     def metrics(self) -> str:
         """Address of the figures for Prometheus, of every scheduler; empty without a cluster."""
         links = map(dashboard_link, self.clients)
-        return ", ".join(f"{link.removesuffix('/status')}/metrics" for link in links)
+        return ", ".join(f"{link.removesuffix('/status')}/metrics" for link in links if link)
 
     def __repr__(self) -> str:
         return f"<Place, {self._kind}: {self._workers}>"

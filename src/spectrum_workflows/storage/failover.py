@@ -18,7 +18,7 @@ from spectrum_workflows.storage.location import Location, location_of
 from spectrum_workflows.storage.metering import note_copy, note_itself, reading_from
 from spectrum_workflows.storage.options import current_stores
 from spectrum_workflows.storage.retry import persist
-from spectrum_workflows.storage.stamps import version_of
+from spectrum_workflows.storage.stamps import stamp, version_of
 from spectrum_workflows.storage.urls import shown
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ def _version(planned: str, copy: Location) -> str:
     if expected is not None and size != expected:
         message = f"has {size} bytes, not the {expected} of the replica that was planned"
         raise DataError(message, copy.shown, "correct the catalogue's replicas")
-    return version_of(described)
+    return stamp(copy.url) if copy.is_local else version_of(described)
 
 
 def _is_down(root: str) -> bool:

@@ -99,8 +99,8 @@ def read_bytes(url: str, *, size: int | None = None) -> bytes:
     ----------
     url : str
     size : int, optional
-        As a list told it just now: the store is not asked for it again, and so many bytes, from
-        the beginning on, are read.
+        As a list told it just now: the store is not asked for it again, and at most so many
+        bytes, from the beginning on, are read.  Whether that is all of it shows from its content.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def read_bytes(url: str, *, size: int | None = None) -> bytes:
         As `persist`.
     """
     if size:
-        data: bytes = anywhere(to_read(url), lambda fs, path: _beginning(fs, path, size))
+        data: bytes = anywhere(to_read(url), lambda fs, path: _at_most(fs, path, size))
         return data
     return anywhere(to_read(url), _whole)
 
@@ -217,11 +217,15 @@ def _whole(fs: Any, path: str) -> bytes:
 
 
 def _beginning(fs: Any, path: str, size: int) -> bytes:
-    allow(fs, size)
-    data = bytes(fs.cat_file(path, start=0, end=size))
+    data = _at_most(fs, path, size)
     if len(data) < size:
         raise TruncatedError(f"{len(data)} of {size} bytes came")
-    return _counted(data)
+    return data
+
+
+def _at_most(fs: Any, path: str, size: int) -> bytes:
+    allow(fs, size)
+    return _counted(bytes(fs.cat_file(path, start=0, end=size)))
 
 
 def _counted(data: bytes) -> bytes:

@@ -254,7 +254,11 @@ def _end(model: Model, largest: Callable[[float], float], alpha: float) -> float
             name = model.names[model.poi]
             message = f"a limit is beyond {most:g}, the end of the range of {name}"
             remedy = "let the signal's cross section be larger, or give the range in the workspace"
-            if _farthest(model) <= (norm.isf(alpha * norm.cdf(BANDS[-1])) + BANDS[-1]) ** 2:
+            farthest = _farthest(model)
+            if farthest == 0:
+                message += ": no bin has any signal"
+                remedy = "see which cut removes it, in the cut flow"
+            elif farthest <= (norm.isf(alpha * norm.cdf(BANDS[-1])) + BANDS[-1]) ** 2:
                 message += ": the simulation's errors in the bins of the signal take in any signal"
                 remedy = "generate more events, or merge bins (rebin)"
             raise DataError(message, "limit", remedy)
@@ -278,7 +282,8 @@ def _farthest(model: Model) -> float:
         content = arrays.content[template[BEGIN] : template[BEGIN] + template[SIZE]]
         for k in np.flatnonzero(content > 0):
             own = [p for p in gammas + k if arrays.constraint[p] == GAUSSIAN and not model.fixed[p]]
-            cost = min((float(arrays.parameters[WIDTH, p]) ** -2 for p in own), default=np.inf)
+            widths = [float(arrays.parameters[WIDTH, p]) for p in own]
+            cost = min((width**-2 for width in widths if width > 0), default=np.inf)
             costs[template[BIN] + k] = max(cost, costs.get(template[BIN] + k, 0.0))
     return float(sum(costs.values()))
 

@@ -174,7 +174,7 @@ def _doubt(skims: Skims, events: Events) -> str:
         return ""
     now = storage.stamps_of([events.url], hasty=True)
     if events.url not in now:
-        return f"{store} did not say in {storage.HASTY:.0f} s whether a file is what it was"
+        return f"{store} has a file no more, refused, or was silent for {storage.HASTY:.0f} s"
     if now[events.url] != planned:
         return f"a file in {store} is not what it was when the run began"
     return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.domain import Product, Table
+from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep.workflow.statistics import about, product
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ def describe_unfolding(
     found = unfold(given.workspace, given.truth, edges=given.edges, **asked)
     closed = unfold(simulated(given.workspace), given.truth, **asked)
     closure = float(np.max(np.abs(closed.values - closed.truth) / closed.errors))
-    ranked = unfolding_impacts(given.workspace, given.truth, **asked)
+    ranked, unranked = None, ""
+    try:
+        ranked = unfolding_impacts(given.workspace, given.truth, **asked)
+    except DataError as error:  # of one fit of many: what is unfolded is there all the same
+        unranked = " ".join(str(error).split())
     toys = None
     if number:
         asked |= {"toys": number, "seed": fit.seed if seed is None else seed, "client": client}
@@ -68,12 +73,14 @@ def describe_unfolding(
         numbers["toys"] = _plain(asdict(toys)) | {"failed": toys.failed}
         failed = f", {toys.failed:,} fits failed" if toys.failed else ""
         lines.append((f"pulls of {number:,} toys", f"seed {toys.seed}{failed}, below"))
-    numbers["impacts"] = _plain(asdict(ranked))
+    if ranked is None:
+        lines.append(("impacts", f"none: {unranked}"))
+    numbers["impacts"] = _plain(asdict(ranked)) if ranked is not None else {"missing": unranked}
     axis = result.spec.histograms[fit.unfolding.truth].axes(fit.unfolding.truth)[0]
     more: Any = {"label": axis.label, **about(result)}
     pictures = {"unfolded.png": partial(unfolded, found, generated=given.generated, **more)}
     tables = [_table(found, given, toys)]
-    if ranked.names:
+    if ranked is not None and ranked.names:
         labels = {name: s.label for name, s in fit.systematics.items()}
         more |= {"edges": found.edges, "labels": labels}
         pictures["unfolding_impacts.png"] = partial(impacts, ranked, **more)
@@ -106,9 +113,11 @@ def _table(found: Unfolded, given: UnfoldingModel, toys: UnfoldingToys | None) -
     return Table("unfolded", tuple(columns), cells, records)
 
 
-def _impacts(ranked: UnfoldingImpacts, found: Unfolded) -> Table:
+def _impacts(ranked: UnfoldingImpacts, unfolded: Unfolded) -> Table:
     """A row for each nuisance parameter: shifts of every bin in units of its error."""
-    ranges = [f"{a:g} to {b:g}" for a, b in zip(found.edges[:-1], found.edges[1:], strict=True)]
+    ranges = [
+        f"{a:g} to {b:g}" for a, b in zip(unfolded.edges[:-1], unfolded.edges[1:], strict=True)
+    ]
     up, down = ranked.up / ranked.errors, ranked.down / ranked.errors
     cells = [
         (name, *(f"{a:+.3f} {b:+.3f}" for a, b in zip(*both, strict=True)))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GROWTH = 1.2
 """CLEAN diverges when a major cycle leaves a peak larger than before by this factor."""
 
-BELOW = 0.9
+BELOW = 0.75
 """Part of the threshold to which a minor cycle goes down where accuracy is as needed.
 
 What a minor cycle leaves is not quite what the data say is left: another pass over all of them

@@ -31,6 +31,9 @@ GROWN = 10.0
 ROUNDS = 20
 """Active sets of a minor cycle, at most: what they leave is for the next major cycle."""
 
+MOST_SUBTRACTED = 200_000_000
+"""Components times pixels around them, of which one cycle takes the PSFs, at most."""
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -121,7 +124,8 @@ def _with_raised(
     gain, level, iterations = control
     reach, used = sources.search.reach, 0
     for _ in range(ROUNDS):
-        if used >= iterations or len(components) * math.pi * reach**2 > MOST:
+        pixels = len(components) * math.pi * reach**2
+        if used >= iterations or pixels > MOST or pixels * len(components) > MOST_SUBTRACTED:
             break
         near = residual.around(components, reach, sources.search)
         value = near.value.copy()

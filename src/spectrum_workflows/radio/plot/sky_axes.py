@@ -21,6 +21,7 @@ SAMPLES = 129  # positions along an edge that are computed; ticks lie between th
 MOST_TICKS = 5
 TURN = {"hours": 86_400.0, "degrees": 1_296_000.0}  # seconds of time, of arc
 WIDEST = 0.25  # of a turn, along an edge
+SLANT = 0.02  # of the image's side: how far a line of equal coordinate may be from upright
 
 STEPS = (
     *(m * 10.0**e for e in range(-7, 0) for m in (1, 2, 5)),
@@ -55,18 +56,27 @@ class Edge:
 def edges_of(result: ImagingResult) -> tuple[Edge, Edge] | None:
     """Right ascension along the lower edge and declination along the left one.
 
-    ``None`` where plain ticks would mislead: a pole in the image, or close to it, or a field
-    that is larger than the sky it projects.
+    ``None`` where plain ticks would mislead: a pole in the image, a field that is larger than the
+    sky it projects, or one so wide, or so close to a pole, that what they say of their edge is
+    wrong elsewhere by more than `SLANT`.
     """
     npix, cell = result.geometry.npix, result.geometry.cell
     pixel = np.linspace(-0.5, npix - 0.5, SAMPLES)
     offset, corner = (pixel - npix // 2) * cell, np.full(SAMPLES, (-0.5 - npix // 2) * cell)
     right, _ = _sky(-offset, corner, result)
+    above, _ = _sky(-offset, offset[-1] * np.ones(SAMPLES), result)
     _, up = _sky(-corner, offset, result)
-    if not (np.isfinite(right).all() and np.isfinite(up).all()):
+    _, middle = _sky(np.zeros(SAMPLES), offset, result)
+    if not np.isfinite([right, above, up, middle]).all():
         return None
     ra = np.unwrap(right) * TURN["hours"] / (2 * np.pi)
     dec = up * TURN["degrees"] / (2 * np.pi)
+    bent = np.angle(np.exp(1j * (above - right))), middle - up
+    if any(
+        np.max(np.abs(b)) > SLANT * np.ptp(np.unwrap(e))
+        for b, e in zip(bent, (right, up), strict=True)
+    ):
+        return None
     if np.any(np.diff(ra) >= 0) or np.any(np.diff(dec) <= 0):
         return None
     if np.ptp(ra) > WIDEST * TURN["hours"]:
@@ -91,7 +101,7 @@ def label_edges(axes: Axes, edges: tuple[Edge, Edge]) -> None:
     for edge, axis in zip(edges, (axes.xaxis, axes.yaxis), strict=True):
         at, labels = ticks_of(edge)
         axis.set_ticks(at, labels=labels)
-    axes.tick_params(direction="in", top=True, right=True, color="0.7", labelsize="small")
+    axes.tick_params(direction="in", color="0.7", labelsize="small")
 
 
 def ticks_of(edge: Edge) -> tuple[list[float], list[str]]:
