@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache, wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-_making = threading.RLock()
-_this_thread = threading.local()
+_alone = ContextVar("compiles_alone", default=False)
+"""Whether this thread compiles one of ours."""
+
 _loaders: list[Callable[[], None]] = []
 """Numba's function that loads its extensions."""
 
@@ -38,17 +39,20 @@ def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
     """
 
     def decorate(function: Kernel) -> Kernel:
+        made: list[Any] = []
+
         @cache
-        def made() -> Any:
-            from numba import njit
-
-            return _without_extensions(
-                njit(**{"cache": True} | options)(_with_compiled_names(function))
-            )
-
         def dispatcher() -> Any:
-            with _making:  # or threads that call it first at once would each compile it
-                return made()
+            from numba import njit
+            from numba.core.compiler_lock import global_compiler_lock
+
+            with (
+                global_compiler_lock
+            ):  # or threads that call it first at once would each compile it
+                if not made:
+                    kernel = njit(**{"cache": True} | options)(_with_compiled_names(function))
+                    made.append(_without_extensions(kernel))
+            return made[0]
 
         @wraps(function)
         def call(*args: Any) -> Any:
@@ -90,12 +94,11 @@ def _without_extensions(dispatcher: Any) -> Any:
         entrypoints.init_all = _load_extensions
 
     def compile_alone(*args: Any, **named: Any) -> Any:
-        before = getattr(_this_thread, "compiles_alone", False)
-        _this_thread.compiles_alone = True
+        before = _alone.set(True)
         try:
             return compile_for(*args, **named)
         finally:
-            _this_thread.compiles_alone = before
+            _alone.reset(before)
 
     dispatcher._compile_for_args = compile_alone
     return dispatcher
@@ -103,5 +106,5 @@ def _without_extensions(dispatcher: Any) -> Any:
 
 def _load_extensions() -> None:
     """In the place of numba's own, which it calls, but not for what is compiled here."""
-    if not getattr(_this_thread, "compiles_alone", False):
+    if not _alone.get():
         _loaders[0]()
