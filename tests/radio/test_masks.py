@@ -244,7 +244,8 @@ def test_accuracy_as_needed_ends_exact(vis):
         vis.assign(VISIBILITY=vis.VISIBILITY - seen), npix=NPIX, cell=CELL, epsilon=1e-7
     ).values
     assert np.abs(left - exact).max() < 1e-3 * scale
-    assert model.sum() == pytest.approx(float(full.SKY_MODEL.sum()), rel=1e-2)
+    deeper = model - full.SKY_MODEL.values  # to three quarters of the threshold, at most
+    assert np.abs(deeper).max() < 0.3 * options["threshold"]
 
 
 def write_mask(root, change=lambda header: None, shape=(128, 128)):
