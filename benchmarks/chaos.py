@@ -356,11 +356,14 @@ def cancelled(stage: Stage, _session: Session, lasts: float) -> None:
 
 
 def hanging_job(stage: Stage, session: Session, lasts: float) -> None:
-    """A job hangs while it shows as running."""
+    """A job hangs while it shows as running: a worker, and the process that would restart it."""
     stage.later(lasts)
     for pid in (session.value("workers") or [])[:1]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(pid)
+            for process in (worker.parent(), worker):
+                if process is not None:
+                    process.suspend()
 
 
 def jobs_of(_stage: Stage) -> list[str]:

@@ -4,10 +4,10 @@ Here are those that no other file has: a run is disturbed in the middle, and com
 an undisturbed one, at once or given again.
 """
 
+import ast
 import importlib.util
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -15,11 +15,13 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from distributed import Client
 
 sys.path.insert(0, str(Path(__file__).parent))
 import muon_pairs
@@ -74,9 +76,12 @@ def test_every_test_of_the_table_is_there() -> None:
         for kind, tests in kinds.items():
             assert tests, kind
             for name in tests:
-                file, _, function = name.partition("::")
-                source = (ROOT / "tests" / file).read_text()
-                assert re.search(rf"^ *def {function}\(", source, re.M), name
+                file, *inside = name.split("::")
+                tree: Any = ast.parse((ROOT / "tests" / file).read_text())
+                for part in inside:
+                    named = [node for node in tree.body if getattr(node, "name", "") == part]
+                    assert len(named) == 1, name
+                    [tree] = named
 
 
 def test_every_fault_of_the_benchmark_is_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +95,20 @@ def test_every_fault_of_the_benchmark_is_in_the_table(monkeypatch: pytest.Monkey
     known = {fault for site in chaos.FAULTS.values() for fault in site}
     assert len(known) > 15
     assert known == {*faults()["of benchmarks/chaos.py"]}
+
+
+def test_all_of_them_are_run_with_this_folder(pytestconfig: pytest.Config) -> None:
+    here = Path(__file__).parent
+    plugin: Any = pytestconfig.pluginmanager.get_plugin(str(here / "conftest.py"))
+    named = {name for kind in faults().values() for tests in kind.values() for name in tests}
+    for folder, words in ((ROOT, "tests/reliability"), (here, "."), (ROOT, f"{here}/")):
+        asked, *others = plugin.completed([words], folder)
+        assert asked == words
+        own = {name for name in named if name.startswith("reliability/")}
+        assert {*others} == {str(ROOT / "tests" / name) for name in named - own}
+        assert len(others) == len({*others}) > 10
+    for fewer in (["tests"], [], ["tests/reliability/test_faults.py"], [words, "tests/engine"]):
+        assert plugin.completed(fewer, ROOT) == fewer
 
 
 # The tests that no other file has
@@ -231,6 +250,72 @@ def test_clocks_that_go_wrong(made: Path, digest: str, tmp_path: Path) -> None:
     tomorrow = time.time() + 100_000
     os.utime(data / "zmumu.root", (tomorrow, tomorrow))
     assert again(data, results) == (digest, 0)
+
+
+@pytest.mark.filterwarnings("ignore:.*reachable without TLS")
+def test_a_nanny_and_then_the_scheduler_are_killed(made: Path, digest: str, tmp_path: Path) -> None:
+    """Another worker does the work of the first; without a scheduler it is for the next run."""
+    with ExitStack() as stack:
+        scheduler, address = stack.enter_context(a_scheduler(tmp_path))
+        nannies = [stack.enter_context(a_nanny(address, tmp_path)) for _ in range(2)]
+        with Client(address, timeout=60) as client:
+            client.wait_for_workers(2, timeout=100)
+            workers = client.run(os.getpid, nanny=False)
+        changes = {"cluster__address": address, "cluster__insecure": True, "workers__patience": 5.0}
+        asked = site("existing", **changes)
+        with connect(asked, data=str(made), results=str(tmp_path / "first")) as place:
+            assert disturbed(made, place, {3: nannies[0].kill}) == digest
+            assert [process.poll() for process in nannies] == [-signal.SIGKILL, None]
+            assert len(place.client.scheduler_info(-1)["workers"]) == 1
+        results = tmp_path / "second"
+        with connect(asked, data=str(made), results=str(results)) as place:
+
+            def watch(state: Any) -> None:
+                if state.stage == "select" and questions(Place(site(), str(made), str(results))):
+                    scheduler.kill()
+
+            with pytest.raises(SpectrumError, match="scheduler|no worker"):
+                run(load_spec(made / "faults.toml"), place, watch=watch)
+        assert scheduler.poll() == -signal.SIGKILL
+        assert until(lambda: not any(map(psutil.pid_exists, workers.values()))), "a worker is left"
+    ended, resumed = again(made, results)
+    assert ended == digest
+    assert 8 <= resumed < PARTITIONS
+
+
+@contextmanager
+def a_scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    file = folder / "scheduler.json"
+    options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    with a_process("scheduler", *options, "--scheduler-file", str(file)) as process:
+        assert until(lambda: file.exists() and file.read_text().endswith("}"))
+        yield process, json.loads(file.read_text())["address"]
+
+
+@contextmanager
+def a_nanny(address: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    options = ("--nthreads", "1", "--no-dashboard", "--death-timeout", "100")
+    with a_process("worker", address, *options, "--local-directory", str(folder)) as process:
+        yield process
+
+
+@contextmanager
+def a_process(program: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *words]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(holds: Callable[[], object], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @contextmanager

@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
+import psutil
 import pytest
 from distributed import Client, Security
 
@@ -59,7 +61,7 @@ def processes(*words: str) -> list[str]:
     return [line for line in listed.stdout.splitlines() if all(w in line for w in words)]
 
 
-def until(holds: Callable[[], bool], seconds: float) -> bool:
+def until(holds: Callable[[], object], seconds: float) -> bool:
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
@@ -116,6 +118,31 @@ def test_cancelled_jobs_are_replaced(data: Path, digest: str, victims: int) -> N
     assert outcome.metrics.failures == ()
     assert times["acted"] < finished, "the run was over before the jobs were cancelled"
     assert times["recovered"] - times["acted"] < 30
+
+
+@pytest.mark.long
+def test_a_job_that_hangs_and_shows_as_running_is_replaced(data: Path, digest: str) -> None:
+    """Its worker stands still, and so does the process that would start another one."""
+    with connect(site(workers__silence=6, workers__count=2), data=str(data)) as place:
+        place.client.wait_for_workers(2, timeout=60)
+        worker = psutil.Process(min(place.client.run(os.getpid).values()))
+        job = worker.environ()["SLURM_JOB_ID"]
+        hung = (worker.parent(), worker)
+        shown: list[str] = []
+
+        def stop(state: Any) -> None:
+            if state.stage == "select" and state.done and not shown:
+                for process in hung:
+                    process.suspend()
+                shown.extend(workload.queue("RUNNING"))
+
+        outcome = run(workload.spec(1.5), place, watch=stop)
+        assert job in shown
+        assert until(lambda: job not in workload.queue(), 60), "it was not cancelled"
+        assert until(lambda: {*workload.queue("RUNNING")} - {*shown}, 60), "none took its place"
+        assert until(lambda: not any(process.is_running() for process in hung), 60)
+    assert outcome.digest == digest
+    assert outcome.metrics.failures == ()
 
 
 def test_a_run_outlasts_its_jobs(data: Path, digest: str) -> None:
