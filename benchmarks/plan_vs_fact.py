@@ -1,10 +1,11 @@
 """Plan against fact of the reference runs: CPU-hours, wall time, bytes read, bytes out.
 
 Every run is a process of its own, as a user starts it, on the data that are shared for the
-tests.  The first run of a question teaches what it takes; the second is planned from that,
-and its record has both.  All runs are one process, so the planned wall time is also held beside
-the CPU time that the run took, which other load on the machine does not lengthen; how much longer
-the clock ran than the processor says how much load there was.
+tests.  Before, all run once for kernels to be compiled; nothing is remembered of that.  The first
+run of a question teaches what it takes; the second is planned from that, and its record has both.
+All runs are one process, so the planned wall time is also held beside the CPU time that the run
+took, which other load on the machine does not lengthen; how much longer the clock ran than the
+processor says how much load there was.
 
     python benchmarks/plan_vs_fact.py SHARED_DATA --json           # beside other load
     python benchmarks/plan_vs_fact.py SHARED_DATA --quiet --json   # on a machine without: wall
@@ -61,12 +62,17 @@ def rows(shared: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
     for archive in (shared / "radio").glob("*.ms.tar.gz"):
         with tarfile.open(archive) as tar:
             tar.extractall(folder / "radio", filter="data")
-    for name in names:
-        science = RUNS[name]
-        data = shared / "hep" if science == "hep" else folder / "radio"
+
+    def run(name: str, state: str) -> dict[str, dict[str, Any]]:
+        data = shared / "hep" if RUNS[name] == "hep" else folder / "radio"
         roots = ("--data", data, "--out", folder / "results", "--site", "serial", "--json")
-        run = ("run", REFERENCE / f"{name}.toml", *roots, "--fresh")
-        first, second = (budget(spectrum(folder / "state", *run)) for _ in range(2))
+        words = ("run", REFERENCE / f"{name}.toml", *roots, "--fresh")
+        return budget(spectrum(folder / state, *words))
+
+    for name in names:
+        run(name, "compiling")
+    for name in names:
+        first, second = (run(name, "state") for _ in range(2))
         cpu = second["core_hours"]["fact"] * 3600
         by_cpu = {"planned": second["walltime"]["planned"], "fact": cpu}
         loads[name] = second["walltime"]["fact"] / cpu

@@ -89,6 +89,8 @@ def write(outcome: Outcome, folder: str) -> None:
     omissions = {"notes": saving.notes, "lost": saving.lost}
     record = _record(outcome, saving.objects) | omissions
     _save_crate(outcome, folder, record, saving)
+    written = float(sum(entry["size"] for entry in saving.objects))
+    record["budget"] = as_table(with_facts(outcome.budget, {"bytes_out": written}))
     storage.write_bytes(storage.join(folder, RECORD), as_json(all_hidden(record)).encode())
 
 
@@ -183,7 +185,6 @@ def _is_whole(folder: str, entry: dict[str, Any]) -> bool:
 
 def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
     plan = outcome.plan
-    written = float(sum(entry["size"] for entry in objects))
     return {
         "schema": SCHEMA,
         **outcome.summary,
@@ -200,7 +201,7 @@ def _record(outcome: Outcome, objects: list[dict[str, Any]]) -> dict[str, Any]:
             "method": plan.method,
         },
         "stages": outcome.stages,
-        "budget": as_table(with_facts(outcome.budget, {"bytes_out": written})),
+        "budget": as_table(outcome.budget),
         "inputs": dict(plan.inputs),
         **({"replicas": {urls[0]: urls[1:] for urls in plan.replicas}} if plan.replicas else {}),
         "copies_read": list(outcome.metrics.copies),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.imaging.noise import robust_rms
+from spectrum_workflows.radio.plot.drawing import draw_image
 from spectrum_workflows.radio.plot.sky_axes import edges_of, label_edges
 from spectrum_workflows.radio.types import ARCSEC
 
@@ -91,13 +92,11 @@ def _show_sky(
     rms = robust_rms(image) or float(np.abs(image).max()) or 1.0
     top = max(float(image.max()), 5 * rms)
     if title == "residual":
-        drawn = axes.imshow(
-            image, origin="lower", norm=Normalize(-5 * rms, 5 * rms), cmap=DIVERGING
-        )
+        drawn = draw_image(axes, image, norm=Normalize(-5 * rms, 5 * rms), cmap=DIVERGING)
         figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam", extend="both")
     else:
         scale = AsinhNorm(linear_width=3 * rms, vmin=-3 * rms, vmax=top)
-        drawn = axes.imshow(image, origin="lower", norm=scale, cmap=COLOURS)
+        drawn = draw_image(axes, image, norm=scale, cmap=COLOURS)
         bar, values = figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam"), ticks(rms, top)
         bar.set_ticks(values, labels=[f"{value:g}" for value in values])
         bar.minorticks_off()
@@ -141,9 +140,9 @@ def _show_psf(axes: Axes, result: ImagingResult, psf: Image) -> None:
     half = max(16, int(PSF_FIELD * npix / 2))
     middle = slice(npix // 2 - half, npix // 2 + half)
     edge = (half + 0.5) * pixel
-    drawn = axes.imshow(
+    drawn = draw_image(
+        axes,
         psf[middle, middle],
-        origin="lower",
         cmap="viridis",
         extent=(edge, -edge + pixel, -edge, edge - pixel),
         norm=AsinhNorm(linear_width=0.02, vmin=min(-0.05, float(psf.min())), vmax=1.0),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.imaging.noise import robust_rms
+from spectrum_workflows.radio.plot.drawing import draw_image
 from spectrum_workflows.radio.plot.images import COLOURS, DIVERGING, celestial, ticks
 from spectrum_workflows.radio.types import ARCSEC
 
@@ -72,7 +73,7 @@ def show(
         wcs = celestial(panel.result)[window.rows, window.columns]
         axes.append(figure.add_subplot(*place, projection=wcs))
         style = _colours(kinds[number], [_pixels(p) for p in scaled])
-        drawn.append(axes[-1].imshow(_pixels(panel)[window.rows, window.columns], **style))
+        drawn.append(draw_image(axes[-1], _pixels(panel)[window.rows, window.columns], **style))
         _decorate(axes[-1], panel, window, first=number % across == 0)
     together = common and len(set(kinds)) == 1
     for number, image in enumerate(drawn):

@@ -1,0 +1,37 @@
+"""Images in pictures: as few pixels as are seen, where they belong."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from spectrum_workflows.radio.plot.drawing import SIDE, averaged, draw_image
+
+
+@pytest.mark.parametrize(
+    ("npix", "left"),
+    [(1, 1), (64, 64), (SIDE, SIDE), (1500, 1500), (2048, 1024), (3000, 1500), (3072, 1024)],
+)
+def test_a_picture_has_fewer_than_twice_its_side(npix, left):
+    image = np.arange(npix * 4.0).reshape(4, npix)
+    seen = averaged(image)
+    assert seen.shape == (4, left)
+    assert seen.mean() == pytest.approx(image.mean())
+
+
+def test_a_side_without_divisors_is_drawn_as_it_is():
+    assert averaged(np.zeros((2503, 2))).shape == (2503, 2)
+
+
+def test_a_source_is_drawn_where_it_is():
+    image = np.zeros((2048, 2048))
+    image[1500, 700] = 1.0
+    axes = Figure().add_subplot()
+    drawn = draw_image(axes, image)
+    assert axes.get_xlim() == axes.get_ylim() == (-0.5, 2047.5)
+    left, right, lower, _upper = drawn.get_extent()
+    seen = drawn.get_array()
+    row, column = np.unravel_index(seen.argmax(), seen.shape)
+    size = (right - left) / seen.shape[1]
+    assert abs(left + (column + 0.5) * size - 700) <= size / 2
+    assert abs(lower + (row + 0.5) * size - 1500) <= size / 2
+    assert seen.max() == pytest.approx(1 / size**2)
