@@ -220,19 +220,63 @@ def test_extended_scales_take_the_place_of_sidelobes(strips):
 # Memory
 
 
-def test_single_precision_takes_half_of_the_gridder():
-    single = memory.task_bytes(CHUNKS, replace(GEOMETRY, epsilon=SINGLE_EPSILON))
-    double = memory.task_bytes(CHUNKS, replace(GEOMETRY, epsilon=SINGLE_EPSILON / 2))
-    plane = 8 * 1024**2
-    assert double - single == int(1.7**2 * plane * 2) - int(1.7**2 * plane) + 24 * 3000
+MEASURED = (
+    # visibilities, chunks, pixels, accuracy, PSF, largest resident MB of one worker that did all
+    (10**6, 1, 512, 1e-4, False, 167),
+    (10**6, 1, 1024, 1e-4, False, 183),
+    (10**6, 1, 2048, 1e-4, False, 268),
+    (10**6, 1, 4096, 1e-4, False, 548),
+    (10**6, 1, 4096, 1e-4, True, 682),
+    (10**6, 1, 2048, 1e-6, True, 410),
+    (10**6, 1, 4096, 1e-6, False, 776),
+    (10**7, 1, 1024, 1e-4, False, 412),
+    (10**7, 1, 1024, 1e-4, True, 423),
+    (10**7, 1, 2048, 1e-4, False, 607),
+    (10**7, 1, 4096, 1e-4, True, 973),
+    (10**7, 1, 1024, 1e-6, False, 712),
+    (10**7, 1, 2048, 1e-6, False, 999),
+    (10**7, 4, 1024, 1e-4, False, 271),
+    (10**7, 4, 2048, 1e-4, False, 421),
+    (10**7, 4, 2048, 1e-6, True, 762),
+)
+
+
+@pytest.mark.parametrize("case", MEASURED, ids=str)
+def test_memory_of_a_task_is_foretold(case):
+    size, count, npix, epsilon, psf, measured = case
+    cut = [replace(CHUNKS[0], size=size // count)] * count
+    geometry = replace(GEOMETRY, npix=npix, epsilon=epsilon)
+    assert memory.task_bytes(cut, geometry, psf=psf) / 1e6 == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "products, npix, measured",
+    [
+        (memory.DIRTY, 512, 201),
+        (memory.DIRTY, 2048, 308),
+        (memory.DIRTY, 4096, 707),
+        (memory.WITH_PSF, 1024, 256),
+        (memory.WITH_PSF, 2048, 381),
+        (memory.WITH_PSF, 4096, 889),
+        (memory.CLEANED, 1024, 406),
+        (memory.CLEANED, 2048, 606),
+        (memory.CLEANED, 4096, 1419),
+    ],
+)
+def test_memory_of_files_and_pictures_is_foretold(products, npix, measured):
+    need = memory.products_bytes(replace(GEOMETRY, npix=npix), 1, products)
+    assert need / 1e6 == pytest.approx(measured, rel=0.15)
+    assert memory.products_bytes(replace(GEOMETRY, npix=npix), 3, products) > need
+
+
+def test_memory_goes_with_the_largest_chunk_and_accuracy():
+    one, all_of_them = memory.task_bytes(CHUNKS[:1], GEOMETRY), memory.task_bytes(CHUNKS, GEOMETRY)
+    assert all_of_them > one
+    double = replace(GEOMETRY, epsilon=SINGLE_EPSILON / 2)
+    assert memory.task_bytes(CHUNKS, double) > all_of_them
+    assert memory.task_bytes(CHUNKS * 50, GEOMETRY) == memory.task_bytes(CHUNKS * 60, GEOMETRY)
     assert working_type(SINGLE_EPSILON) == np.float32
     assert working_type(SINGLE_EPSILON / 2) == np.float64
-
-
-def test_memory_goes_with_the_largest_chunk_and_the_pixels():
-    one = memory.task_bytes(CHUNKS[:1], GEOMETRY)
-    assert memory.task_bytes(CHUNKS, GEOMETRY) - one == 2000 * 24
-    assert memory.task_bytes(CHUNKS * 5, GEOMETRY) == memory.task_bytes(CHUNKS, GEOMETRY)
     assert memory.session_bytes(GEOMETRY) == memory.PROCESS + 12 * 8 * 1024**2
 
 

@@ -233,7 +233,9 @@ def plan_planes(
         stages += _stages(spec, observation, cut, coverage, layouts[-1])
     every = tuple(chunk for cut in cuts for chunk in cut)
     in_chunks = [cut for cut, layout in zip(cuts, layouts, strict=True) if layout is None]
-    memories = [memory.task_bytes(cut, geometry) for cut in in_chunks]
+    psf, count = spec.image.psf, sum(map(len, groups))
+    memories = [memory.task_bytes(cut, geometry, psf=psf) for cut in in_chunks]
+    memories.append(memory.products_bytes(geometry, count, _products(spec)))
     memories += [stage.memory for stage in stages if any(layouts)]
     if (scales := _scales(spec, observation))[1:]:
         whole, together = bool(in_chunks), max(map(len, groups))
@@ -319,7 +321,7 @@ def _stages(
             scales=_scales(spec, observation),
         )
     else:
-        need = memory.task_bytes(cut, geometry)
+        need = memory.task_bytes(cut, geometry, psf=psf)
         stages = forecast.in_chunks(cut, geometry, coverage, psf=psf, memory=need)
     first = (forecast.weights(cut, geometry),) if weighted else ()
     cycles = set(CYCLES) if spec.clean is None else set()
@@ -385,6 +387,13 @@ def _layout(spec: RadioSpec, geometry: Geometry, coverage: Coverage) -> StripLay
 def geometry_of(spec: RadioSpec) -> Geometry:
     """The image's geometry in rad."""
     return Geometry(spec.image.npix, spec.image.cell_arcsec * ARCSEC, spec.image.epsilon)
+
+
+def _products(spec: RadioSpec) -> memory.Products:
+    """What is kept of a plane and written."""
+    if spec.clean is not None:
+        return memory.CLEANED
+    return memory.WITH_PSF if spec.image.psf else memory.DIRTY
 
 
 def _scales(spec: RadioSpec, observation: Observation) -> tuple[Scale, ...]:
