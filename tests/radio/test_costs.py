@@ -250,7 +250,7 @@ def test_memory_of_a_task_is_foretold(case):
 
 
 @pytest.mark.parametrize(
-    "products, npix, measured",
+    ("products", "npix", "measured"),
     [
         (memory.DIRTY, 512, 201),
         (memory.DIRTY, 2048, 308),

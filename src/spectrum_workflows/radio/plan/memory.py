@@ -25,6 +25,7 @@ PROCESS = 320_000_000
 IMAGING = 140_000_000
 """The same, of a worker that images chunk by chunk."""
 
+
 @dataclass(frozen=True)
 class Products:
     """What a process needs that writes files and pictures: bytes, and images at once.

@@ -64,7 +64,8 @@ def show(
     named = {p.result.whose for p in panels}
     figure.suptitle(", ".join(sorted(named)), fontsize="medium", parse_math=False)
     kinds = [_kind(panel.name) for panel in panels]
-    axes, drawn = [], []
+    axes: list[Any] = []
+    drawn: list[Any] = []
     for number, panel in enumerate(panels):
         alike = [p for p, kind in zip(panels, kinds, strict=True) if kind == kinds[number]]
         scaled = alike if common else [panel]
