@@ -238,7 +238,8 @@ def _planned(spec: Any, place: Place) -> _Planned:
     except (SpectrumError, OSError, ValueError) as error:
         return _Planned(finding=failed(subject, error, expected, "spectrum check SPEC says more"))
     line = f"{spec.name}: {display.counted(len(plan.partitions), 'partition')}"
-    return _Planned(plan.largest_memory, inputs, fine(subject, line, expected))
+    largest = max((stage.memory for stage in plan.stages), default=0) or plan.largest_memory
+    return _Planned(largest, inputs, fine(subject, line, expected))
 
 
 def _of_here() -> Iterator[Finding]:

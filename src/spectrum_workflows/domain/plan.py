@@ -96,7 +96,8 @@ class Plan:
     bytes_to_read : int
         Compressed bytes, as stored, of one pass over the data.
     largest_memory : int
-        Estimated bytes needed by the largest single task.
+        Estimated bytes needed by the largest process: a worker at its largest task, or the
+        session, where that has the result and writes it.
     warnings : tuple of str
         What the user should know before running.
     inputs : tuple of (str, str)
