@@ -86,6 +86,9 @@ LAYERS = {
         *("hep.corrections", "hep.corrections.*", "hep.objects", "hep.objects.*"),
         *("hep.models", "hep.models.*"),
         *(
+            "hep.binning",
+            "hep.bootstrap",
+            "hep.bootstrap.*",
             "hep.columns",
             "hep.completeness",
             "hep.cut_flow",

@@ -82,7 +82,7 @@ def load(read: Callable[[str], Arrays], folder: str, _spec: Any, summary: Mappin
     return make_dataclass("SavedResult", [*named], frozen=True)(**named)
 
 
-def import_xarray() -> ModuleType:
+def import_xarray(function: str = "to_xarray") -> ModuleType:
     """The module xarray, which takes a second and is not needed to compute.
 
     Raises
@@ -93,7 +93,7 @@ def import_xarray() -> ModuleType:
     try:
         return import_module("xarray")
     except ImportError as error:
-        raise MissingExtraError("to_xarray needs xarray", remedy="pip install xarray") from error
+        raise MissingExtraError(f"{function} needs xarray", remedy="pip install xarray") from error
 
 
 def dataset(arrays: Callable[[Any], Arrays], result: Any) -> Any:

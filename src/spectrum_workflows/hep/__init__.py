@@ -4,7 +4,8 @@ For a pipeline of one's own there are functions of events and histograms in memo
 need no spec or site: `read`, `read_corrections`, `read_model`, the selections in `hep.analyses`,
 `fill`, `fit_peak`, `workspace` and `fit_workspace`; and of any workspace in pyhf's schema `limit`,
 `significance`, `scan_likelihood`, `impacts`, `goodness_of_fit`, `throw_toys`, `unfold`,
-`unfold_toys` and `unfolding_impacts`, and as files of other programs `combine_card` and
+`unfold_toys` and `unfolding_impacts`; `bootstrap_weights` of any events, and `covariance` of the
+bins of a result; and as files of other programs `combine_card` and
 `histfactory`.
 """
 
@@ -14,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spectrum_workflows.hep.bootstrap.weights import bootstrap_weights
     from spectrum_workflows.hep.domain import DOMAIN
     from spectrum_workflows.hep.fit import fit_peak, fit_workspace
     from spectrum_workflows.hep.fit.goodness import goodness_of_fit
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.fit.limits import limit, significance
     from spectrum_workflows.hep.fit.scan import scan_likelihood
     from spectrum_workflows.hep.fit.unfolding import unfold
+    from spectrum_workflows.hep.io.covariance import covariance
     from spectrum_workflows.hep.io.exporting import combine_card, histfactory
     from spectrum_workflows.hep.library import (
         compile_corrections,
@@ -64,8 +67,10 @@ _HOME = {
     "Unfolded": "types",
     "UnfoldingImpacts": "types",
     "UnfoldingToys": "types",
+    "bootstrap_weights": "bootstrap.weights",
     "combine_card": "io.exporting",
     "compile_corrections": "library",
+    "covariance": "io.covariance",
     "error_of_mean": "profiles",
     "fill": "library",
     "fit_peak": "fit",
@@ -102,8 +107,10 @@ __all__ = [
     "Unfolded",
     "UnfoldingImpacts",
     "UnfoldingToys",
+    "bootstrap_weights",
     "combine_card",
     "compile_corrections",
+    "covariance",
     "error_of_mean",
     "fill",
     "fit_peak",

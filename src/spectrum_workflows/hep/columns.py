@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep.analyses.jet_id import DEFINITIONS, Definition
+from spectrum_workflows.hep.spec.bootstrap import EVENT_NUMBERS
 from spectrum_workflows.hep.spec.fallback import FallbackSpec
 from spectrum_workflows.hep.spec.formats import Format
 from spectrum_workflows.specs import closest
@@ -49,7 +50,7 @@ class RequestedColumns:
     normalisation : {"", "events", "genweight"}
         How the sample is normalised; not at all if it is empty.
     inputs : tuple of str
-        What corrections need besides, and the selection does not see.
+        What corrections and replicas need besides, and the selection does not see.
     conditions : tuple of str
         What the conditions of a skim look at.
     besides : tuple of str
@@ -296,6 +297,7 @@ def to_keep(spec: HepSpec) -> list[str]:
     of_samples = [name for sample in spec.samples.values() for name in sample.columns]
     perhaps = [*spec.simulation_columns, *of_samples, *fallbacks_used, *CERTIFICATION, GENERATED]
     perhaps += spec.object_columns
+    perhaps += EVENT_NUMBERS if spec.bootstrap is not None else ()
     if spec.skim is not None:
         perhaps += [*spec.skim.decided_by, *spec.skim.columns]
     return list(dict.fromkeys([*keep, *(f"{name}?" for name in perhaps if name not in keep)]))

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
+from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from spectrum_workflows.hep import histogram, profiles
 from spectrum_workflows.hep.spec import eras
+from spectrum_workflows.hep.spec.bootstrap import asked_histograms
 from spectrum_workflows.hep.spec.eras import era_of, name_of
 from spectrum_workflows.hep.types import (
     CutFlow,
@@ -23,6 +25,7 @@ from spectrum_workflows.hep.types import (
 
 if TYPE_CHECKING:
     import hist
+    from numpy.typing import NDArray
 
     from spectrum_workflows.hep.spec import HepSpec
 
@@ -47,6 +50,7 @@ def of_era(total: Filled, era: str) -> Filled:
         own(total.files),
         own(total.fates),
         left=own(total.left),
+        replicas=own(total.replicas),
     )
 
 
@@ -80,7 +84,16 @@ def summed(spec: HepSpec, results: Mapping[str, HepResult]) -> HepResult:
         filter_flows=dict(_filter_flows(spec, results)),
         luminosities=dict(_luminosities(spec, results)),
         eras=results,
+        replicas=dict(_replicas(spec, results)),
     )
+
+
+def _replicas(
+    spec: HepSpec, results: Mapping[str, HepResult]
+) -> Iterator[tuple[tuple[str, str], NDArray[np.float64]]]:
+    for name, sample in product(asked_histograms(spec), spec.samples):
+        own = [r.replicas[sample, name] for r in results.values() if sample in r.spec.samples]
+        yield (sample, name), reduce(np.add, own)
 
 
 def _sources(

@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import cut_flow, filter_flow, profiles
+from spectrum_workflows.hep.binning import axes_of, coordinates, numbers
+from spectrum_workflows.hep.bootstrap import replicas as bootstrap
+from spectrum_workflows.hep.bootstrap.filling import replicas_of
+from spectrum_workflows.hep.bootstrap.keys import Resampling, lowest_keys, merged_keys
 from spectrum_workflows.hep.completeness import joined, processed_weight
 from spectrum_workflows.hep.envelopes import up_and_down
 from spectrum_workflows.hep.normalisation import usable
 from spectrum_workflows.hep.select.combining import FLOW, counts_of_fates
 from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.spec.axes import AXIS_NAMES, LARGEST_INTEGER, Axis, HistogramSpec
+from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.regions import region_key
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
@@ -32,24 +36,10 @@ OF_SIGNS = tuple(f"/{name}" for name in profiles.ARRAYS[2:])
 
 def empty(name: str, spec: HistogramSpec) -> hist.Hist:
     """An empty histogram with float64 sums of weights and of their squares; or of a profile's."""
-    named = zip(spec.axes(name), AXIS_NAMES, strict=False)
-    axes = [_axis(axis, key, name) for axis, key in named]
+    axes = axes_of(name, spec)
     if spec.profile:
         return profiles.empty_sums(axes, name)
     return hist.Hist(*axes, storage=hist.storage.Weight(), name=name)
-
-
-def _axis(axis: Axis, key: str, title: str) -> Any:
-    options: dict[str, Any] = {"name": key, "label": axis.label or title}
-    if axis.categories:
-        kind = hist.axis.StrCategory if axis.of_text else hist.axis.IntCategory
-        return kind(axis.categories, overflow=True, **options)
-    if axis.edges:
-        return hist.axis.Variable(axis.edges, **options)
-    if axis.integer:
-        return hist.axis.Integer(int(axis.start), int(axis.stop), **options)
-    transform = hist.axis.transform.log if axis.log else None
-    return hist.axis.Regular(axis.bins, axis.start, axis.stop, transform=transform, **options)
 
 
 def filled(
@@ -64,6 +54,7 @@ def filled(
     cuts: Mapping[str, tuple[str, ...]] | None = None,
     generator_weights: NDArray[Any] | None = None,
     weightless: bool = False,
+    resampling: Resampling | None = None,
 ) -> Filled:
     """Histogram what ``select`` returned for one partition.
 
@@ -89,6 +80,8 @@ def filled(
         Generator weights, by which the events' own are multiplied.
     weightless : bool
         Whether these are events that may have no weights: data.
+    resampling : Resampling, optional
+        Keys of all events that ``select`` was given, where replicas are asked for.
 
     Raises
     ------
@@ -96,7 +89,8 @@ def filled(
         A histogram asks for a region that ``select`` does not return, or for
         a variation that the region lacks; or events have weights that may not.
     DataError
-        A value is not finite, or a region is not one number per event.
+        A value is not finite, or a region is not one number per event; or events of which
+        replicas are asked for have the same numbers.
     """
     observed = check_regions(observables, seen=seen, text=texts(histograms))
     if weightless:
@@ -106,15 +100,22 @@ def filled(
         (sample, title): _fill(empty(title, spec), spec, both)
         for title, spec, both in to_fill(regions, histograms, variations, titles)
     }
+    replicas, lowest = {}, {}
+    if resampling is not None:
+        lowest[sample] = lowest_keys(resampling.keys, sample)
+        own = replicas_of(regions, histograms, resampling)
+        replicas = {(sample, name): array for name, array in own.items()}
     if not cuts:
         selected = {(sample, region): len(o.values) for region, o in regions.items()}
-        return Filled(out, selected, {sample: events})
+        return Filled(out, selected, {sample: events}, replicas=replicas, lowest_keys=lowest)
     fates = {
         (sample, *name): counts_of_fates(o, len(cuts[name[0]]))
         for name, o in _fates(regions, cuts, variations)
     }
     selected = {(s, r): int(n[-1, 0, 0]) for (s, r, v), n in fates.items() if not v}
-    return Filled(out, selected, {sample: events}, fates=fates)
+    return Filled(
+        out, selected, {sample: events}, fates=fates, replicas=replicas, lowest_keys=lowest
+    )
 
 
 def _fates(
@@ -199,44 +200,11 @@ def _together(name: str, observables: Sequence[Observable]) -> tuple[Observable,
 
 def _fill(h: hist.Hist, spec: HistogramSpec, observables: Sequence[Observable]) -> hist.Hist:
     axes, weights = spec.axes(h.name or ""), observables[0].weights
-    values = [_coordinate(axis, o.values) for axis, o in zip(axes, observables, strict=False)]
+    values = coordinates(axes, observables)
     if spec.profile:
-        averaged = _numbers(observables[-1].values, spec.profile)
+        averaged = numbers(observables[-1].values, spec.profile)
         return profiles.fill_sums(h, values, averaged, weights)
     return h.fill(*values, weight=weights)
-
-
-def _coordinate(axis: Axis, values: NDArray[Any]) -> NDArray[Any]:
-    """Values as their axis takes them."""
-    if axis.of_text:
-        return np.asarray(values).astype(np.str_)
-    values = _numbers(values, axis.observable)
-    if axis.categories:
-        return _codes(axis.categories, np.asarray(values, np.float64))
-    if axis.integer:  # as wide as the library counts, whole, and outside where they were
-        whole = np.floor(np.asarray(values, np.float64))
-        return np.asarray(np.clip(whole, axis.start - 1, axis.stop), np.int32)
-    if axis.log and not axis.edges:  # what has no logarithm lies below every axis
-        return np.where(values > 0, values, np.nextafter(0, 1))
-    return values
-
-
-def _numbers(values: NDArray[Any], region: str) -> NDArray[Any]:
-    """Values as numbers, where another histogram of the region has text."""
-    if values.dtype.kind != "U":
-        return values
-    try:
-        return values.astype(np.float64)
-    except ValueError:
-        message = f"region {region!r} holds text, which is on no axis of numbers"
-        raise DataError(message, "select", "give this histogram categories, too") from None
-
-
-def _codes(categories: Sequence[Any], values: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Whole numbers as the library counts them; of what is none one that is not listed."""
-    other = next(n for n in range(len(categories) + 1) if n not in categories)
-    known = (values == np.floor(values)) & (np.abs(values) <= LARGEST_INTEGER)
-    return np.where(known, values, other).astype(np.int32)
 
 
 def merge(a: Filled, b: Filled) -> Filled:
@@ -245,7 +213,8 @@ def merge(a: Filled, b: Filled) -> Filled:
     Raises
     ------
     DataError
-        A file changed between them, or was read under two names.
+        A file changed between them, or was read under two names; or events of which replicas are
+        asked for have the same numbers.
     """
     return Filled(
         _summed(a.histograms, b.histograms),
@@ -255,6 +224,8 @@ def merge(a: Filled, b: Filled) -> Filled:
         _summed(a.fates, b.fates),
         (*a.written, *b.written),
         _summed(a.left, b.left),
+        _summed(a.replicas, b.replicas),
+        merged_keys(a.lowest_keys, b.lowest_keys),
     )
 
 
@@ -297,6 +268,7 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
         tuple(missing),
         cut_flows=flows,
         filter_flows=filter_flow.filter_flows(total.left, spec, weights),
+        replicas=bootstrap.normalised(total.replicas, spec, weights),
     )
 
 
@@ -333,7 +305,8 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
     ``sample/histogram/values`` and ``.../variances`` have shape (bins + 2,)
     with underflow first and overflow last, an axis of categories (bins + 1,),
     and several axes the shape of all; a profile has arrays of these shapes by
-    the names of `profiles.ARRAYS`.  ``sample/region/entries``, ``sample/events``
+    the names of `profiles.ARRAYS`.  ``sample/histogram/replicas`` are as in `HepResult`, where the
+    spec asks for them.  ``sample/region/entries``, ``sample/events``
     and of data ``sample/luminosity`` have shape (1,); of cut flows see
     `cut_flow.arrays` and `filter_flow.arrays`.  Those of an era begin with its name.
     """
@@ -345,6 +318,7 @@ def arrays(result: HepResult) -> dict[str, NDArray[np.float64]]:
         view = h.view(flow=True)
         out[f"{sample}/{name}/values"] = np.array(view.value, np.float64)
         out[f"{sample}/{name}/variances"] = np.array(view.variance, np.float64)
+    out |= bootstrap.arrays(result.replicas)
     for (sample, region), n in result.selected.items():
         out[f"{sample}/{region}/entries"] = np.array([n], np.float64)
     for sample, n in result.events.items():
@@ -370,7 +344,7 @@ def deviation(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Devi
     finite = np.isfinite(a) & np.isfinite(b)
     relative = np.where(alike, 0.0, np.inf)  # a number against none is as far as can be
     apart, scale = np.abs(a[finite] - b[finite]), np.maximum(np.abs(a), np.abs(b))[finite]
-    if name.endswith(OF_SIGNS):
+    if name.endswith((*OF_SIGNS, bootstrap.ENDING)):
         scale = np.full_like(scale, scale.max(initial=0.0))
     relative[finite] = np.divide(apart, scale, out=np.zeros_like(apart), where=scale > 0)
     allowed = 1e-9 if name.endswith(OF_SIGNS[-1]) else 1e-12

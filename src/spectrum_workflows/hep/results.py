@@ -55,6 +55,8 @@ def summary(result: HepResult) -> dict[str, Any]:
     out |= filter_flow.summary(result) | cut_flow.summary(result)
     if result.columns is not None:
         out["columns_out"] = dict(vars(result.columns))
+    if result.spec.bootstrap is not None:
+        out["bootstrap"] = {"replicas": result.spec.bootstrap.replicas}
     if result.skimmed:
         out["events_of_skims"] = result.skimmed
     if result.luminosities:
@@ -178,7 +180,7 @@ def plot_progress(snapshots: Sequence[PartialHistograms]) -> Any:
 
 
 def shown(result: HepResult) -> tuple[str, ...]:
-    """The names of what can be shown: histograms, and the pictures of the likelihood fit."""
+    """The names of what can be shown: histograms, the pictures of fit and replicas."""
     from spectrum_workflows.hep.plot import showing
 
     return showing.shown(result)
@@ -187,7 +189,7 @@ def shown(result: HepResult) -> tuple[str, ...]:
 def show(
     panels: Sequence[Panel[HepResult]], *, region: tuple[float, ...] | None, common: bool
 ) -> Any:
-    """Histograms side by side, or one picture of the fit."""
+    """Histograms side by side, or one other picture."""
     from spectrum_workflows.hep.plot import showing
 
     return showing.show(panels, region=region, common=common)

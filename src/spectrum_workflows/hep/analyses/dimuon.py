@@ -34,13 +34,14 @@ def select(events: Any, *, muon_pt: float = 0.0) -> dict[str, Observable]:
     >>> select(ak.Array([pair]))["dimuon"].values.round(2)
     array([91.2])
     """
-    events = events[ak.num(events.Muon_pt) == 2]
-    events = events[ak.sum(events.Muon_charge, axis=1) == 0]
-    events = events[ak.all(events.Muon_pt > muon_pt, axis=1)]
+    two = ak.num(events.Muon_pt) == 2
+    opposite = ak.sum(events.Muon_charge, axis=1) == 0
+    index = np.flatnonzero(two & opposite & ak.all(events.Muon_pt > muon_pt, axis=1))
+    events = events[index]
     columns = dict.fromkeys(("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass"), np.float64)
     pt, eta, phi, mass = (items.reshape(-1, 2) for items in flat(events, columns)[1:])
     px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
     energy = np.sqrt(px**2 + py**2 + pz**2 + mass**2)
     total = [component.sum(axis=1) for component in (energy, px, py, pz)]
     mass2 = total[0] ** 2 - total[1] ** 2 - total[2] ** 2 - total[3] ** 2
-    return {"dimuon": Observable(np.sqrt(np.maximum(mass2, 0.0)))}
+    return {"dimuon": Observable(np.sqrt(np.maximum(mass2, 0.0)), index=index)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from spectrum_workflows.domain import plain_result
 from spectrum_workflows.hep import cut_flow, filter_flow, profiles
+from spectrum_workflows.hep.bootstrap.covariance import replicated_bins
 from spectrum_workflows.hep.types import HepResult
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def dataset_of(result: HepResult) -> xr.DataTree:
         ``values`` and ``variances`` with dimensions sample and x (and y, z, u, v, w): bin centres,
         with the edges beside them, or categories.  Flow bins of one axis are ``underflow`` and
         ``overflow``.  Of a profile ``mean`` with its statistical ``error``, ``spread`` (standard
-        deviation), ``effective_entries`` and ``sum_of_weights``.
+        deviation), ``effective_entries`` and ``sum_of_weights``.  Where the spec asks for them,
+        ``replicas`` of either with one more dimension, replica.
 
     Raises
     ------
@@ -68,6 +70,8 @@ def dataset_of(result: HepResult) -> xr.DataTree:
     for (sample, title), h in result.histograms.items():
         titles.setdefault(title, {})[sample] = h
     nodes = {f"/{title}": _dataset(title, of) for title, of in titles.items()}
+    for title in dict.fromkeys(name for _, name in result.replicas):
+        nodes[f"/{title}"]["replicas"] = _replicas(title, titles[title], result)
     if result.luminosities:
         of_data = [getattr(result.luminosities.get(s), "processed", np.nan) for s in samples]
         root["luminosity"] = ("sample", of_data, {"units": "1/pb"})
@@ -104,6 +108,17 @@ def _dataset(title: str, histograms: dict[str, hist.Hist]) -> xr.Dataset:
                 flow = [float(h.values(flow=True)[place]) for h in histograms.values()]
                 variables[name] = ("sample", flow)
     return xr.Dataset(variables, coordinates, {"name": title})
+
+
+def _replicas(title: str, histograms: dict[str, hist.Hist], result: HepResult) -> xr.DataArray:
+    """Replicas of one histogram of several samples."""
+    import xarray as xr
+
+    axes = next(iter(histograms.values())).axes
+    every = [replicated_bins(result, sample, title, flow=False).values for sample in histograms]
+    shape = (len(every), *(axis.size for axis in axes), -1)
+    dims = ("sample", *(axis.name for axis in axes), "replica")
+    return xr.DataArray(np.stack(every).reshape(shape), dims=dims)
 
 
 def table_of(result: HepResult) -> list[dict[str, Any]]:

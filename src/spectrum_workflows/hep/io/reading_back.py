@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import cut_flow, filter_flow, histogram, profiles
+from spectrum_workflows.hep.bootstrap import replicas as bootstrap
 from spectrum_workflows.hep.io.write import (
     FIT_NAME,
     JSON_NAME,
@@ -99,6 +100,7 @@ def _result(
         cut_flows=cut_flow.from_arrays(arrays, spec),
         filter_flows=filter_flow.from_arrays(arrays, spec),
         luminosities=_luminosities(summary.get("luminosity", {})),
+        replicas=bootstrap.from_arrays(arrays, spec),
     )
 
 

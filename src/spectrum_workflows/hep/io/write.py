@@ -50,6 +50,7 @@ def files(result: HepResult) -> Iterator[tuple[str, bytes]]:
         ``histograms.root``: the same as TH1D, TH2D and TH3D, in a folder per sample, those of
         eras in folders of theirs; of more than three axes as TH1D of all bins one after the
         other, see `_unrolled`; profiles as TProfile, TProfile2D and TProfile3D in the same way;
+        replicas as ``histogram_replicas`` with one more axis;
         with a likelihood fit, ``workspace.json`` (pyhf's schema) and ``fit.json``, and
         ``statistics.json`` where the spec asks for more.
 
@@ -99,7 +100,7 @@ def as_table(result: HepResult) -> dict[str, Any]:
     """The result as JSON-ready values; floats keep all their digits.
 
     ``arrays`` holds ``sample/histogram/values`` and ``.../variances`` with
-    underflow first and overflow last, or sums and means of a profile,
+    underflow first and overflow last, or sums and means of a profile, ``.../replicas``,
     ``sample/region/entries`` and ``sample/events``; see `histogram.arrays`.
     """
     spec = result.spec
@@ -236,9 +237,27 @@ def _in_folders(result: HepResult) -> Iterator[tuple[str, hist.Hist]]:
     """Every histogram with its path, names made safe."""
     folders = dict(zip(result.spec.samples, file_names(result.spec.samples), strict=True))
     titles = list(dict.fromkeys(name for _, name in result.histograms))
-    keys = dict(zip(titles, file_names(titles), strict=True))
+    own = list(dict.fromkeys(name for _, name in result.replicas))
+    names = file_names([*titles, *(f"{name}_replicas" for name in own)])
+    keys = dict(zip(titles, names, strict=False))
+    replicated = dict(zip(own, names[len(titles) :], strict=True))
     for (sample, name), h in result.histograms.items():
         yield f"{folders[sample]}/{keys[name]}", h
+    for (sample, name), array in result.replicas.items():
+        h = _replicas(result.histograms[sample, name], array)
+        yield f"{folders[sample]}/{replicated[name]}", h
+
+
+def _replicas(h: hist.Hist, array: NDArray[np.float64]) -> hist.Hist:
+    """Replicas as a histogram with one more axis, without errors; of a profile its means."""
+    order = hist.axis.Integer(0, array.shape[-1], name="replica", label="replica", flow=False)
+    out: hist.Hist = hist.Hist(*h.axes, order, storage=hist.storage.Weight(), name=h.name)
+    values = array
+    if profiles.is_profile(h):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = array[..., 1, :] / array[..., 0, :]
+    out.view(flow=True)["value"] = values
+    return out
 
 
 def _as_root_has_it(h: hist.Hist) -> Any:

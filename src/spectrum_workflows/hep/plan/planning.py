@@ -16,6 +16,7 @@ from spectrum_workflows.display import counted
 from spectrum_workflows.domain import OnError, Plan, Report, Volume
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, normalisation
+from spectrum_workflows.hep.bootstrap.filling import BLOCK
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.plan import checks, partition
 from spectrum_workflows.hep.plan.cache import Question
@@ -24,7 +25,7 @@ from spectrum_workflows.hep.plan.inspection import FileInfo
 from spectrum_workflows.hep.plan.rehearsal import rehearse
 from spectrum_workflows.hep.plan.survey import Surveyor
 from spectrum_workflows.hep.select.workload import Workload, load_workload
-from spectrum_workflows.hep.spec import HepSpec
+from spectrum_workflows.hep.spec import HepSpec, bootstrap
 from spectrum_workflows.hep.types import Events
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def plan(
     return Plan(
         tuple(partitions),
         sum(info.bytes_to_read for info in complete),
-        max((info.memory for info in complete), default=0),
+        _memory(complete, spec),
         warnings=tuple(dict.fromkeys(warnings)),
         inputs=(*_identities(partitions, files).items(), *listing.inputs, *workload.inputs),
         code=workload.digest,
@@ -129,6 +130,20 @@ def plan(
 COLUMNS = "how many events are selected for columns_out is not known before"
 SELF_CHECK = 4
 """How often at most the events are read that a user's selection is tried on besides."""
+
+
+MERGED = 8
+"""Parts that are merged in one task."""
+
+
+def _memory(complete: Sequence[FileInfo], spec: HepSpec) -> int:
+    """Bytes that the largest task needs: to fill a partition, or to merge replicas."""
+    largest = max((info.memory for info in complete), default=0)
+    numbers = 8 * bootstrap.numbers_per_sample(spec)
+    if not complete or not numbers:
+        return largest
+    merging = (MERGED + 1) * numbers * len(spec.samples)
+    return max(largest + BLOCK + 2 * numbers, merging)
 
 
 def _traffic(complete: Sequence[FileInfo], *, user_code: bool) -> Volume | None:

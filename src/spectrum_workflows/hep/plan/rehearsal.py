@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import awkward as ak
+import numpy as np
 from awkward.errors import FieldNotFoundError
 
 from spectrum_workflows.errors import DataError, PartitionError, SpecError, SpectrumError
 from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep.bootstrap.filling import replicas_of
+from spectrum_workflows.hep.bootstrap.keys import Resampling
 from spectrum_workflows.hep.plan.files import InputFile
 from spectrum_workflows.hep.plan.inspection import FileInfo
 from spectrum_workflows.hep.select.observables import check_regions
@@ -83,4 +86,8 @@ def _rehearse(workload: Workload, file: InputFile, info: FileInfo) -> list[str]:
         raise located(error, file.url, selection) from error
     for _ in histogram.to_fill(observables, workload.histograms, workload.variations[file.sample]):
         pass  # it refuses what the selection does not return
+    if workload.bootstrap is not None:
+        none = np.empty(0, np.uint64)
+        resampling = Resampling(none, 0, workload.bootstrap.histograms)
+        replicas_of(observables, workload.histograms, resampling)
     return []

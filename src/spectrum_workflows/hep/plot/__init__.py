@@ -8,7 +8,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from spectrum_workflows.domain.products import make_each
-from spectrum_workflows.hep.plot import likelihood, stacks
+from spectrum_workflows.hep.plot import bootstrap, likelihood, stacks
 from spectrum_workflows.hep.types import HepResult
 from spectrum_workflows.naming import file_names
 
@@ -23,7 +23,7 @@ def figure(result: HepResult) -> Figure:
 
 
 def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
-    """A picture per histogram, of each era too, and those of the fit; no two of one name.
+    """A picture per histogram, of each era too, of the fit and of replicas; no two of one name.
 
     Raises
     ------
@@ -35,6 +35,7 @@ def pictures(result: HepResult) -> Iterator[tuple[str, Figure]]:
     ]
     if not isinstance(result.likelihood, str):
         drawings += likelihood.drawings(result)
+    drawings += bootstrap.drawings(result)
     drawings += [
         (f"{era}_{name}", partial(stacks.panel, of, name))
         for era, of in result.eras.items()

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.plot import likelihood, stacks
+from spectrum_workflows.hep.plot import bootstrap, likelihood, stacks
 from spectrum_workflows.hep.plot.style import styled
 
 if TYPE_CHECKING:
@@ -24,19 +24,21 @@ ACROSS = 3
 
 
 def shown(result: HepResult) -> tuple[str, ...]:
-    """The names of what can be shown: histograms, then the pictures of the likelihood fit."""
-    return (*result.spec.histograms, *_of_fit(result))
+    """The names of what can be shown: histograms, then the pictures of the fit and of replicas."""
+    return (*result.spec.histograms, *_alone(result))
 
 
 def show(
     panels: Sequence[Panel[HepResult]], *, region: tuple[float, ...] | None, common: bool
 ) -> Figure:
-    """Histograms side by side, or one picture of the fit; see `showing.show`."""
-    fits = [panel for panel in panels if panel.name not in panel.result.spec.histograms]
-    if fits and len(panels) > 1:
-        raise SpecError("a picture of the fit is shown alone", fits[0].name, "show one at a time")
-    if fits:
-        return _of_fit(fits[0].result)[fits[0].name]()
+    """Histograms side by side, or one other picture; see `showing.show`."""
+    others = [panel for panel in panels if panel.name not in panel.result.spec.histograms]
+    if others and len(panels) > 1:
+        kind = "replicas" if others[0].name == bootstrap.NAME else "the fit"
+        message = f"a picture of {kind} is shown alone"
+        raise SpecError(message, others[0].name, "show one at a time")
+    if others:
+        return _alone(others[0].result)[others[0].name]()
     if region is not None and (len(region) != 2 or not region[0] < region[1]):
         raise ValueError("a region is (lowest, highest) on the axis")
     drawn = [(panel, view) for panel in panels for view in stacks.views(panel.result, panel.name)]
@@ -63,8 +65,9 @@ def show(
     return figure
 
 
-def _of_fit(result: HepResult) -> dict[str, Callable[[], Figure]]:
-    if isinstance(result.likelihood, str):
-        return {}
-    names = {*result.spec.histograms}
-    return {n: draw for n, draw in likelihood.on_request(result) if n not in names}
+def _alone(result: HepResult) -> dict[str, Callable[[], Figure]]:
+    """Pictures that are no histograms."""
+    drawings = bootstrap.drawings(result)
+    if not isinstance(result.likelihood, str):
+        drawings += likelihood.on_request(result)
+    return {n: draw for n, draw in drawings if n not in result.spec.histograms}

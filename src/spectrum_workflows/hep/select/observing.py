@@ -52,7 +52,9 @@ def observe(
     declared = workload.declarations.samples.get(sample)
     options = workload.options(sample)
     if declared is None:
-        returned = selection(seen, **options)
+        columns = list(workload.requested[sample].columns)
+        own = seen if columns == seen.fields else seen[columns]
+        returned = selection(own, **options)
         return combine(returned, workload.regions, workload.histograms, seen=len(seen))
     return _Observer(selection, workload, sample, options, at_once).observe(seen, declared)
 

@@ -21,6 +21,7 @@ from spectrum_workflows.hep.select.finding import check_cuts, check_function, fi
 from spectrum_workflows.hep.select.models import Models, read_models
 from spectrum_workflows.hep.select.selection import Selection
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
+from spectrum_workflows.hep.spec.bootstrap import EVENT_NUMBERS, BootstrapSpec, asked_histograms
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 from spectrum_workflows.hep.spec.eras import EraSample, era_of, era_samples, name_of
 from spectrum_workflows.hep.spec.skim import RequirementSpec
@@ -100,6 +101,8 @@ class Workload:
     checked : frozenset of str
         First entries of partitions whose events are selected whether they fulfil the conditions
         or not, to see that none is lost.
+    bootstrap : BootstrapSpec or None
+        Replicas of histograms, all of which it names; none if left out.
     """
 
     requested: Mapping[str, RequestedColumns]
@@ -124,6 +127,7 @@ class Workload:
     skims: Mapping[str, Skims] = field(default_factory=dict)
     checked: frozenset[str] = frozenset()
     era_cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    bootstrap: BootstrapSpec | None = None
 
     @property
     def digest(self) -> str:
@@ -212,7 +216,15 @@ def load_workload(spec: HepSpec) -> Workload:
         models,
         None if spec.skim is None else dict(spec.skim.require),
         era_cuts={title: cuts for title, cuts in era_cuts.items() if cuts},
+        bootstrap=_bootstrap(spec),
     )
+
+
+def _bootstrap(spec: HepSpec) -> BootstrapSpec | None:
+    """What is asked of replicas, with the names of their histograms."""
+    if spec.bootstrap is None:
+        return None
+    return spec.bootstrap.changed(histograms=asked_histograms(spec))
 
 
 def _era_cuts(spec: HepSpec, sample: EraSample) -> dict[str, Any]:
@@ -252,6 +264,9 @@ def _requested(
     simulated = () if sample.data else spec.simulation_columns
     weight = (columns.GENERATED,) if normalisation == "genweight" else ()
     declared = declarations.samples.get(title)
+    inputs = () if declared is None else declared.columns
+    if spec.bootstrap is not None:
+        inputs = tuple(dict.fromkeys((*inputs, *EVENT_NUMBERS)))
     return RequestedColumns(
         tuple(dict.fromkeys((*spec.columns, *simulated, *sample.columns, *weight))),
         tuple(trigger.path for trigger in triggers),
@@ -261,7 +276,7 @@ def _requested(
         dict(spec.fallbacks),
         certified=bool(spec.good_runs) and sample.data,
         normalisation=normalisation,
-        inputs=() if declared is None else declared.columns,
+        inputs=inputs,
         vetoing=tuple(trigger.path for trigger in vetoing),
         filters=tuple(flag.path for flag in filters),
         format=spec.format_of(name),

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 
 from spectrum_workflows.hep.spec import (
+    bootstrap,
     eras,
     event_filters,
     fallback,
@@ -30,6 +31,7 @@ from spectrum_workflows.hep.spec import (
     veto_maps,
 )
 from spectrum_workflows.hep.spec.axes import HistogramSpec
+from spectrum_workflows.hep.spec.bootstrap import EVENT_NUMBERS, BootstrapSpec
 from spectrum_workflows.hep.spec.columns_out import ColumnsOutSpec
 from spectrum_workflows.hep.spec.cuts import Cut
 from spectrum_workflows.hep.spec.eras import EraSpec
@@ -188,6 +190,8 @@ class HepSpec(FrozenModel):
     """What is filled: one table per histogram."""
     columns_out: ColumnsOutSpec | None = None
     """Columns of selected events that are written as files."""
+    bootstrap: BootstrapSpec | None = None
+    """Replicas of the histograms, from which covariances between their bins follow."""
     skim: SkimSpec | None = None
     """The loosest selection of all variations, whose events are kept for the next run."""
     fit: FitSpec | None = None
@@ -241,12 +245,14 @@ class HepSpec(FrozenModel):
         fit_check.check(self)
         unfolding.check(self)
         skim.check(self)
+        bootstrap.check(self)
         return self
 
     @model_validator(mode="after")
     def _fallbacks_say_what_they_mean(self) -> Self:
         of_samples = (name for sample in self.samples.values() for name in sample.columns)
         known = {*self.columns, *self.simulation_columns, *of_samples, *self.object_columns}
+        known |= {*(EVENT_NUMBERS if self.bootstrap else ())}
         for name, described in self.fallbacks.items():
             fallback.check(name, described)
             if name not in known:

@@ -83,6 +83,7 @@ def make(spec: HepSpec, data: str, *, size: int | None, report: Report) -> list[
                     cluster_events=spec.synthetic.cluster_events,
                     physlite=tree,
                     precision=spec.synthetic.precision,
+                    first=before,
                     done=_progress(report, name, before, total),
                 )
             urls.append(url)

@@ -139,6 +139,7 @@ def write_sample(
     cluster_events: int = 25_000,
     physlite: str = "",
     precision: int | None = None,
+    first: int = 0,
     done: Callable[[int], None] | None = None,
 ) -> None:
     """Write one file of generated events with their sum of weights, all of it or nothing.
@@ -166,6 +167,8 @@ def write_sample(
         Significant bits of numbers with a fraction, as NanoAOD rounds its own.
     detail : str
         ``"simple"``, or ``"full"``; see `generate`.
+    first : int
+        Events before these in other files of the sample: numbers of events go on from there.
     done : callable, optional
         ``done(n)`` whenever n events in all are written.
 
@@ -179,7 +182,7 @@ def write_sample(
     recipe = f"{process} seed {seed} events {events} clusters {cluster_events}"
     recipe += f" stream {stream}" * bool(stream) + " data" * data
     recipe += f" precision {precision}" * bool(precision) + f" physlite {physlite}" * bool(physlite)
-    recipe += f" detail {detail}" * (detail != "simple")
+    recipe += f" detail {detail}" * (detail != "simple") + f" first {first}" * bool(first)
     identity = uuid.uuid5(uuid.NAMESPACE_OID, recipe)
     root = np.random.SeedSequence([zlib.crc32(process.encode()), seed, *_words(stream)])
     starts = range(0, events, cluster_events)
@@ -192,7 +195,7 @@ def write_sample(
         for start, child in zip(starts, root.spawn(len(starts)), strict=True):
             n = min(cluster_events, events - start)
             rng = np.random.default_rng(child)
-            chunk = generate(process, n, rng, first=start, detail=detail, data=data)
+            chunk = generate(process, n, rng, first=first + start, detail=detail, data=data)
             weights = np.append(weights, ak.to_numpy(chunk["genWeight"]))
             if data:
                 chunk = _without_truth(chunk)

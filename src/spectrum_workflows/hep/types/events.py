@@ -167,6 +167,11 @@ class Filled:
     left : mapping of (sample, row) to ndarray, shape (3,)
         Events that were left before the selection, where the spec counts them: their number, and
         their sums of generator weights and of squared weights.
+    replicas : mapping of (sample, histogram) to ndarray, shape (…, n_replicas)
+        Where the spec asks for them; see `bootstrap.filling.replicas_of`.
+    lowest_keys : mapping of sample to ndarray of uint64
+        Of its events, which show whether each has numbers of its own; see
+        `bootstrap.keys.lowest_keys`.
     """
 
     histograms: Mapping[tuple[str, str], hist.Hist]
@@ -176,3 +181,5 @@ class Filled:
     fates: Mapping[tuple[str, str, str], NDArray[Any]] = field(default_factory=dict)
     written: tuple[ColumnFile, ...] = ()
     left: Mapping[tuple[str, str], NDArray[Any]] = field(default_factory=dict)
+    replicas: Mapping[tuple[str, str], NDArray[Any]] = field(default_factory=dict)
+    lowest_keys: Mapping[str, NDArray[Any]] = field(default_factory=dict)

@@ -11,6 +11,8 @@ from spectrum_workflows.hep.types.statistics import Evaluation
 
 if TYPE_CHECKING:
     import hist
+    import numpy as np
+    from numpy.typing import NDArray
 
     from spectrum_workflows.hep.spec import HepSpec
     from spectrum_workflows.hep.types.columns_out import ColumnsWritten
@@ -53,6 +55,10 @@ class HepResult:
         What the spec asks of the likelihood besides.
     skimmed : int
         Events of partitions of which a skim was read, not the file.
+    replicas : mapping of (sample, histogram) to ndarray, shape (…, n_replicas)
+        Bootstrap replicas of nominal histograms, where the spec asks for them: normalised sums of
+        weights with flow bins.  Of a profile, before the last axis, sums of weights, and of
+        weights times values.
     """
 
     spec: HepSpec
@@ -71,6 +77,7 @@ class HepResult:
     eras: Mapping[str, HepResult] = field(default_factory=dict)
     evaluation: Evaluation = field(default_factory=Evaluation)
     skimmed: int = 0
+    replicas: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:

@@ -36,12 +36,18 @@ def _written(filled: Filled, items: Sequence[Events]) -> Written:
         arrays[f"h{n}"] = np.asarray(h.view(flow=True))
     for n, fates in enumerate(filled.fates.values()):
         arrays[f"f{n}"] = np.asarray(fates)
+    for n, replicas in enumerate(filled.replicas.values()):
+        arrays[f"r{n}"] = replicas
+    for n, keys in enumerate(filled.lowest_keys.values()):
+        arrays[f"k{n}"] = keys
     if filled.left:
         arrays["left"] = np.stack([*filled.left.values()])
     words: dict[str, Any] = {
         "histograms": [*map(list, filled.histograms)],
         "fates": [*map(list, filled.fates)],
         "left": [*map(list, filled.left)],
+        "replicas": [*map(list, filled.replicas)],
+        "lowest_keys": [*filled.lowest_keys],
         "selected": [[*key, int(n)] for key, n in filled.selected.items()],
         "events": [[sample, int(n)] for sample, n in filled.events.items()],
         "files": [],
@@ -86,6 +92,8 @@ def _read(
         },
         {(s, r, v): arrays[f"f{n}"] for n, (s, r, v) in enumerate(words["fates"])},
         left={(s, r): arrays["left"][n] for n, (s, r) in enumerate(words["left"])},
+        replicas={(s, t): arrays[f"r{n}"] for n, (s, t) in enumerate(words["replicas"])},
+        lowest_keys={s: arrays[f"k{n}"] for n, s in enumerate(words["lowest_keys"])},
     )
 
 

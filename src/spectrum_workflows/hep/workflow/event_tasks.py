@@ -10,6 +10,7 @@ import numpy as np
 
 from spectrum_workflows.errors import SpectrumError
 from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep.bootstrap.keys import Resampling, event_keys
 from spectrum_workflows.hep.columns import records
 from spectrum_workflows.hep.io.columns_out import Share, write_columns
 from spectrum_workflows.hep.io.rootfile import OpenTree
@@ -23,6 +24,7 @@ from spectrum_workflows.hep.select.preparing import (
 )
 from spectrum_workflows.hep.select.selection import located
 from spectrum_workflows.hep.select.workload import Workload
+from spectrum_workflows.hep.spec.bootstrap import EVENT_NUMBERS
 from spectrum_workflows.hep.spec.columns_out import WEIGHT
 from spectrum_workflows.hep.types import ColumnFile, Events, FileRead, Filled
 from spectrum_workflows.hep.workflow.reading import account, read_events
@@ -51,6 +53,7 @@ def fill(events: Events, workload: Workload) -> Filled:
         weights = generator_weights(seen)  # before the selection can change them
     own = seen[seen.fields] if workload.columns_out else seen  # which the selection cannot change
     try:
+        resampling = _resampling(seen, workload, sample)
         observed = observe(seen, selection, workload, sample)
         filled = histogram.filled(
             sample,
@@ -63,6 +66,7 @@ def fill(events: Events, workload: Workload) -> Filled:
             cuts=workload.regions,
             generator_weights=weights,
             weightless=sample in workload.weightless,
+            resampling=resampling,
         )
         columns = None
         if workload.columns_out:
@@ -72,6 +76,16 @@ def fill(events: Events, workload: Workload) -> Filled:
     written = () if columns is None else (_written(columns, events, workload, file),)
     left = {(sample, row): counts for row, counts in part.left.items()}
     return replace(filled, files={(sample, events.url): file}, written=written, left=left)
+
+
+def _resampling(seen: ak.Array, workload: Workload, sample: str) -> Resampling | None:
+    """Keys of events, before the selection can change what they follow from."""
+    asked = workload.bootstrap
+    if asked is None:
+        return None
+    numbers = {name: seen[name] for name in EVENT_NUMBERS}
+    keys = event_keys(numbers, sample=sample, seed=asked.seed)
+    return Resampling(keys, asked.replicas, asked.histograms)
 
 
 def _fill_nothing(events: Events, workload: Workload) -> Filled:

@@ -1,0 +1,65 @@
+"""Replicas of a result: normalised, and as its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrum_workflows.hep.binning import axes_of
+from spectrum_workflows.hep.spec.bootstrap import asked_histograms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spectrum_workflows.hep.spec import HepSpec
+
+    Replicas = Mapping[tuple[str, str], NDArray[np.float64]]
+    """By sample and histogram; see `HepResult`."""
+
+ENDING = "/replicas"
+"""Of the names of the arrays."""
+
+
+def normalised(
+    filled: Replicas, spec: HepSpec, weights: Mapping[str, float]
+) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """Replicas of every sample, normalised as its histograms are; of no events zeros."""
+    return {
+        (sample, name): filled.get((sample, name), np.zeros(shape(name, spec))) * weights[sample]
+        for name, sample in product(asked_histograms(spec), spec.samples)
+    }
+
+
+def shape(name: str, spec: HepSpec) -> tuple[int, ...]:
+    """Shape of the replicas of a histogram: bins with flow bins, sums of a profile, replicas."""
+    assert spec.bootstrap is not None
+    described = spec.histograms[name]
+    extents = [axis.extent for axis in axes_of(name, described)]
+    return (*extents, *((2,) if described.profile else ()), spec.bootstrap.replicas)
+
+
+def arrays(replicas: Replicas) -> dict[str, NDArray[np.float64]]:
+    """The named arrays of a result: ``sample/histogram/replicas``."""
+    return {
+        f"{sample}/{name}{ENDING}": np.array(array, np.float64)
+        for (sample, name), array in replicas.items()
+    }
+
+
+def from_arrays(
+    saved: Mapping[str, NDArray[np.float64]], spec: HepSpec
+) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """Replicas from such arrays.
+
+    Raises
+    ------
+    KeyError, ValueError
+        They are of another spec.
+    """
+    return {
+        (sample, name): saved[f"{sample}/{name}{ENDING}"].reshape(shape(name, spec))
+        for name, sample in product(asked_histograms(spec), spec.samples)
+    }
