@@ -25,7 +25,7 @@ PYTEST_ARGS ?= -n 4 --dist loadgroup --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo lab test long cases lint docs services proof evidence cluster image sbom mutants lock clean
+.PHONY: help env demo lab test compiled long cases lint docs services proof evidence cluster image sbom mutants lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,8 +41,14 @@ lab: $(READY)  ## open JupyterLab on a copy of the notebooks, in notebooks/
 	@test -d notebooks || $(BIN)/spectrum notebooks notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
-test: lint  ## check style and types, then run every test that does not take minutes
+test: $(TOOLS)  ## check style and types, then run every test that does not take minutes
+	@$(MAKE) --no-print-directory --jobs=2 lint compiled
 	@$(BIN)/python -m pytest -m "not cases and not long" $(PYTEST_ARGS)
+
+# What Python makes of libraries and tests when it first sees them is made once, on the core that
+# mypy leaves free, and not by every test process; an error in it is for the tests to tell.
+compiled: $(TOOLS)
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
 
 long: $(TOOLS)  ## run the tests that take minutes each, one after the other
 	@$(BIN)/python -m pytest -m long

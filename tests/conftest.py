@@ -1,5 +1,7 @@
 """What every test may ask for: shared data, programs, workers."""
 
+import gc
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -17,17 +19,49 @@ QUIET = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "2s",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "500ms",
 }
-"""Idle Dask processes take a fifth of what they take otherwise, here and in all that are begun."""
+"""Idle Dask processes take a tenth of what they take otherwise, here and in all that are begun."""
 
 os.environ |= QUIET | os.environ  # Dask reads it when it is imported
 
 import spectrum_workflows  # noqa: F401, I001  before NumPy, see `arithmetic`
+import distributed.nanny
+import distributed.utils
+import dask
 from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
 
 from spectrum_workflows.cli import main
 from spectrum_workflows.domain import Metrics
+
+PRELOADED = ("spectrum_workflows", "distributed.nanny", "spectrum_workflows.engine", "awkward")
+PRELOADED += ("uproot", "numba", "hist", "ducc0", "spectrum_workflows.hep.domain")
+PRELOADED += ("spectrum_workflows.radio.domain",)
+
+
+def _fork_workers() -> None:
+    """Let the workers of clusters in this process be forked from one that has imported already.
+
+    Each would import for a second or two otherwise.  They have the environment of this
+    moment, as others have.  What tests start as a process of its own starts its workers as
+    anybody's; so do tests that use the fixture `spawned`.
+    """
+    dask.config.defaults.insert(0, {"distributed": {"worker": {METHOD: "forkserver"}}})
+    dask.config.refresh()
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED])
+    distributed.utils._forkserver_preload_set = True  # or Dask would choose what is imported
+    configured = distributed.nanny._get_env_variables
+
+    def variables(key: str) -> dict[str, str]:
+        own = dict(os.environ) if key == "distributed.nanny.environ" else {}
+        return own | configured(key)
+
+    distributed.nanny._get_env_variables = variables
+
+
+METHOD = "multiprocessing-method"
+_fork_workers()
 
 LOADED = [HealthCheck.too_slow]
 """Drawing is slow where other tests take the cores; nothing is said of what is drawn."""
@@ -60,6 +94,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.path.name not in BEGUN_EARLY,
         )
     )
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: the garbage collector need not look."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -153,6 +193,13 @@ def third_science(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return python
+
+
+@pytest.fixture
+def spawned() -> Iterator[None]:
+    """Workers start as those of users do: the start is what the test is about."""
+    with dask.config.set({f"distributed.worker.{METHOD}": "spawn"}):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ FINER = {
         "synthetic": {"cluster_events": 5_000},
     },
     "radio": {"partition": {"max_visibilities": 8_000}},
+    "radio-vla_sim": {"image": {"npix": 256, "cell_arcsec": 5.0}, "clean": {"max_major": 2}},
     "radio-large": {"image": {"npix": 1024}},
 }
 """What is changed in shipped specs for these tests: two partitions or more, and no large image."""

@@ -189,8 +189,9 @@ class Census(SchedulerPlugin):
         self.futures = max(self.futures, len(self.client.futures))
 
 
-def test_neither_scheduler_nor_client_holds_all_pieces_at_once():
-    items, count = 1000, 64
+def test_neither_scheduler_nor_client_holds_all_pieces_at_once(monkeypatch):
+    items, count = 500, 32
+    monkeypatch.setattr(shuffle_dask, "BUNDLES", 1024)
     with (
         LocalCluster(n_workers=4, processes=False, **OPTIONS) as cluster,
         Client(cluster) as client,

@@ -154,7 +154,7 @@ def test_so_do_one_and_three(small: Path, serial, workers: int):
 
 @pytest.mark.parametrize(
     ("block", "when"),
-    [(1024, "minor cycle 1"), (30, "minor cycle 2")],
+    [pytest.param(1024, "minor cycle 1", marks=pytest.mark.long), (30, "minor cycle 2")],
 )
 def test_a_worker_that_is_lost_changes_nothing(small: Path, monkeypatch, block: int, when: str):
     """Its strips are cut again; in a minor cycle, its blocks and bands are made again too."""

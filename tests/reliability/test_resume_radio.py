@@ -32,7 +32,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "masks": {"clean": {"sigma": 2.0, "auto_mask": 5.0, "mgain": 0.5, "max_major": 8}},
     "as needed": {"clean": {**PLAIN, "accuracy": "as needed"}, "image": {"epsilon": 1e-6}},
 }
-
+QUICK = {"points", "strips", "scales"}
+"""The others go the way of the points, with other thresholds."""
 
 SPEC = """
 workflow = "radio"
@@ -84,7 +85,10 @@ def end_in(stage: str) -> Callable[[Any], None]:
     return watch
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(w, marks=[] if w in QUICK else [pytest.mark.long]) for w in WAYS],
+)
 def way(request: pytest.FixtureRequest, data: str, tmp_path_factory: Any) -> tuple[RadioSpec, Any]:
     """A spec, and the outcome of a run of it that was not disturbed."""
     spec, out = spec_of(**WAYS[request.param]), tmp_path_factory.mktemp("whole")

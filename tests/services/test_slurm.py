@@ -223,8 +223,8 @@ def test_the_queue_is_empty_after_the_process_ends(
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in background jobs
         "from spectrum_workflows import connect, load_site\n"
         "if __name__ == '__main__':\n"
-        "    changes = {'cluster.memory': '1 GB', 'workers.count': 10}\n"  # two of them wait
-        "    with connect(load_site('slurm', changes=changes)) as place:\n"
+        "    changes = {'cluster.memory': '1 GB', 'cluster.cores': 2, 'workers.count': 6}\n"
+        "    with connect(load_site('slurm', changes=changes)) as place:\n"  # two of them wait
         "        print('up', flush=True)\n"
         "        time.sleep(300)\n"
     )
@@ -232,7 +232,7 @@ def test_the_queue_is_empty_after_the_process_ends(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
-        assert len(workload.queue()) == 10
+        assert len(workload.queue()) == 6
         process.send_signal(number)
         process.wait(timeout=60)
     assert until(lambda: not workload.queue(), 60)
