@@ -1,6 +1,7 @@
-"""Containers and bill of materials: recipes that a linter reads, files that are valid."""
+"""Containers, bill of materials and releases: recipes that a linter reads, files that are valid."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -203,3 +204,41 @@ def test_the_bill_holds_no_time_no_random_number_and_no_path(sbom: dict[str, Any
     text = json.dumps(sbom)
     assert str(ROOT) not in text
     assert "file://" not in text
+
+
+# A release in a folder of software
+
+
+@pytest.mark.long
+def test_a_release_runs_read_only_and_elsewhere(tmp_path: Path) -> None:
+    """As on CVMFS: installed in one place, mounted read-only in another; it is not CVMFS."""
+    if os.geteuid() or shutil.which("unshare") is None:
+        pytest.skip("mounting needs root and unshare")
+    made = call(ENVIRONMENTS / "release.sh", tmp_path / "repo", env=dict(os.environ))
+    assert made.returncode == 0, made.stderr
+    release = Path(made.stdout.splitlines()[-1])
+    assert release.relative_to(tmp_path / "repo").parts[:2] == ("spectrum", __version__)
+    assert (release / ".cvmfscatalog").is_file()
+    again = call(ENVIRONMENTS / "release.sh", tmp_path / "repo", env=dict(os.environ))
+    assert again.returncode == 1
+    assert "a release does not change" in again.stderr
+
+    elsewhere = tmp_path / "cvmfs" / "repo.example.org"
+    elsewhere.mkdir(parents=True)
+    (tmp_path / "repo").rename(tmp_path / "moved")
+    program = elsewhere / release.relative_to(tmp_path / "repo") / "bin" / "spectrum"
+    data = "--site serial --data data"
+    script = (
+        f"mount --bind {tmp_path}/moved {elsewhere} && mount -o remount,ro,bind {elsewhere} && "
+        f"! touch {elsewhere}/file 2>/dev/null && {program} data make hep/quickstart {data} "
+        f"--size 2000 >&2 && exec {program} run hep/quickstart {data} --out results --json"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    done = call("unshare", "--mount", "sh", "-c", script, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    here = call(
+        *(sys.executable, "-m", "spectrum_workflows", "run", "hep/quickstart", *data.split()),
+        *("--out", "here", "--json"),
+        cwd=tmp_path,
+    )
+    assert json.loads(done.stdout)["digest"] == json.loads(here.stdout)["digest"]
