@@ -30,14 +30,15 @@ def histograms(path: str, *, varied: bool, lean: bool = False) -> Mapping[str, l
     filled: dict[str, hist.Hist] = {}
     rng = np.random.default_rng(1)
     weights = correctionlib.CorrectionSet.from_file(str(WEIGHTS))["event_weight"]
-    for events in _chunks(path):
+    for events in chunks(path):
         for name, values, weight in _observables(events, weights, rng, varied=varied, lean=lean):
             found = filled.setdefault(name, hist.Hist(axis, hist.storage.Weight()))
             found.fill(values, weight=weight)
     return {name: h.values(flow=True).tolist() for name, h in filled.items()}
 
 
-def _chunks(path: str) -> Iterator[Any]:
+def chunks(path: str) -> Iterator[Any]:
+    """Events of a file, some at a time."""
     with uproot.open(path) as file:
         n = file["Events"].num_entries
     for start in range(0, n, CHUNK):
@@ -60,14 +61,14 @@ def _observables(
         multipliers |= {"_pt_res_up": ak.unflatten(draw, ak.num(pt))}
     for suffix, multiplier in multipliers.items():
         jets = events.Jet if not suffix else ak.with_field(events.Jet, pt * multiplier, "pt")
-        one, ht, two, mass = _selected(events, jets)
+        one, ht, two, mass = selected(events, jets)
         for region, chosen, values in (("4j1b", one, ht), ("4j2b", two, mass)):
             yield f"{region}{suffix}", values, None
             if varied and lean and not suffix:
                 for systematic in WEIGHTED:
                     yield from _weighted(region, chosen, values, weights, systematic)
     for systematic in WEIGHTED if varied and not lean else ():
-        one, ht, two, mass = _selected(events, events.Jet)
+        one, ht, two, mass = selected(events, events.Jet)
         yield from _weighted("4j1b", one, ht, weights, systematic)
         yield from _weighted("4j2b", two, mass, weights, systematic)
 
@@ -83,7 +84,7 @@ def _weighted(
         yield f"{region}_{systematic}_{direction}", values, weight
 
 
-def _selected(events: ak.Array, jet: ak.Array) -> tuple[ak.Array, Any, ak.Array, Any]:
+def selected(events: ak.Array, jet: ak.Array) -> tuple[ak.Array, Any, ak.Array, Any]:
     """Jets and observables of 4j1b and 4j2b."""
     e, mu = events.Electron, events.Muon
     e = e[(e.pt > 30) & (abs(e.eta) < 2.1) & (e.cutBased == 4) & (e.sip3d < 4)]
