@@ -52,25 +52,29 @@ def browser(program: Callable[[str], str]) -> Iterator[Browser]:
         yield chromium
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_opens_without_an_error_and_fits(
-    site: Path, address: str, browser: Browser, width: int, tmp_path: Path
+    site: Path, address: str, browser: Browser, tmp_path: Path
 ) -> None:
-    page, wrong = opened(browser, width)
+    """At the width of a desktop, and then made as narrow as a phone is."""
+    page, wrong = opened(browser, max(WIDTHS))
     wide = []
     for file in sorted(site.rglob("*.html")):
         if "_static" in file.parts:
             continue
         name = str(file.relative_to(site))
         page.goto(address + name)
-        if size := is_wide(page):
-            wide.append(f"{name}: {size}")
-        if (title := name.removesuffix(".html")) in LOOKED_AT:
-            page.screenshot(path=tmp_path / f"{title.replace('/', '-')}-{width}.png")
+        title = name.removesuffix(".html")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            if size := is_wide(page):
+                wide.append(f"{name} at {width}: {size}")
+            if title in LOOKED_AT:
+                page.screenshot(path=tmp_path / f"{title.replace('/', '-')}-{width}.png")
+        page.set_viewport_size({"width": max(WIDTHS), "height": 900})
     page.close()
     assert wrong == []
     assert wide == []
-    assert len([*tmp_path.glob("*.png")]) == len(LOOKED_AT)
+    assert len([*tmp_path.glob("*.png")]) == len(LOOKED_AT) * len(WIDTHS)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
