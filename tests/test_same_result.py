@@ -53,17 +53,19 @@ def test_generated_data(generated, radio) -> None:
 
 
 def test_real_data(real) -> None:
-    [outcome] = same_digest([real])
+    [outcome] = same_digest([real], numbers=(3, 1))
     assert len(outcome.plan.partitions) == 17
     assert outcome.summary["counts"] == {"4j1b": 35, "4j2b": 73}
 
 
-def same_digest(cases: list[tuple[Any, Path]]) -> list[Outcome]:
-    """Run every case without a cluster and on three, two and one workers."""
+def same_digest(
+    cases: list[tuple[Any, Path]], numbers: tuple[int, ...] = (3, 2, 1)
+) -> list[Outcome]:
+    """Run every case without a cluster, and on these numbers of workers."""
     serial = [run(spec, at(data)) for spec, data in cases]
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=3, **options) as cluster, Client(cluster) as client:
-        for workers in (3, 2, 1):
+        for workers in numbers:
             cluster.scale(workers)
             deadline = time.monotonic() + 60
             while len(client.nthreads()) != workers:
