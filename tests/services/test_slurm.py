@@ -306,13 +306,17 @@ def test_a_stranger_is_refused_by_scheduler_and_worker(data: Path) -> None:
                 Client(address.replace("tls://", "tcp://"), timeout=3)
 
 
-def test_certificates_are_files_that_only_the_user_reads(data: Path) -> None:
+def test_only_the_user_reads_certificates_and_only_this_machine_the_dashboard(data: Path) -> None:
     runs = Path(os.environ["XDG_CACHE_HOME"], "spectrum-workflows")
-    with connect(site(workers__count=1), data=str(data)):
+    with connect(site(workers__count=1), data=str(data)) as place:
         files = [*runs.glob("*/*.pem")]
         assert len(files) == 3
         assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
         assert {stat.S_IMODE(f.parent.stat().st_mode) for f in files} == {0o700}
+        port = place.client.scheduler_info()["services"]["dashboard"]
+        shown = subprocess.run(["ss", "-ltnH"], capture_output=True, text=True, check=True).stdout
+        listening = {line.split()[3] for line in shown.splitlines()}
+        assert {a for a in listening if a.endswith(f":{port}")} == {f"127.0.0.1:{port}"}
 
 
 def test_plain_tcp_needs_leave_and_warns(data: Path) -> None:
@@ -321,14 +325,6 @@ def test_plain_tcp_needs_leave_and_warns(data: Path) -> None:
         connect(site(cluster__insecure=True, workers__count=1), data=str(data)) as place,
     ):
         assert place.client.scheduler.address.startswith("tcp://")
-
-
-def test_the_dashboard_is_on_loopback(data: Path) -> None:
-    with connect(site(workers__count=1), data=str(data)) as place:
-        port = place.client.scheduler_info()["services"]["dashboard"]
-        shown = subprocess.run(["ss", "-ltnH"], capture_output=True, text=True, check=True).stdout
-        listening = {line.split()[3] for line in shown.splitlines()}
-        assert {a for a in listening if a.endswith(f":{port}")} == {f"127.0.0.1:{port}"}
 
 
 def test_a_secret_of_the_environment_is_written_nowhere(
