@@ -18,6 +18,7 @@ from spectrum_workflows.hep.analyses.ttbar_objects import (
     MUON_COLUMNS,
 )
 from spectrum_workflows.hep.objects import blocks, views
+from spectrum_workflows.hep.types.varied import VariedBlock, VariedObjects
 from spectrum_workflows.record import digest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -118,6 +119,47 @@ def test_histograms_are_the_same_to_the_bit(spec, generated, cuts):
     shifted = one_by_one.histograms["ttbar", "4j2b_jes_b_up"]
     assert shifted != one_by_one.histograms["ttbar", "4j2b"]
     assert at_once.selected["ttbar", "4j2b"] > 0
+
+
+BAD = (np.nan, -np.nan, -5.0, np.inf, -np.inf, 0.0, -0.0, 30.0)
+
+
+@pytest.mark.parametrize("kind", ["close", "far", "alike", "bad"])
+def test_bounds_of_momenta_leave_no_triple_out(kind):
+    """Momenta that lie close and far apart, that are alike, and that are no momenta at all."""
+    lanes, rng = 24, np.random.default_rng(7)
+    counts = rng.poisson(6, 400)
+    n = counts.sum()
+    pt, phi = 20 + rng.exponential(40, n), rng.uniform(-np.pi, np.pi, n)
+    shifts = rng.normal(1.0, {"close": 0.02, "bad": 0.02}.get(kind, 0.3), (n, lanes))
+    if kind == "alike":
+        pt, phi, shifts = np.round(pt, -1), np.round(phi), np.round(shifts, 1)
+    varied = (pt[:, np.newaxis] * shifts).astype(np.float32)
+    if kind == "bad":
+        where = rng.random(varied.shape) < 0.004
+        varied[where] = rng.choice(BAD, where.sum()).astype(np.float32)
+        phi[rng.random(n) < 0.02] = np.nan
+    jets = {"pt": pt, "eta": rng.normal(0, 1.5, n), "phi": phi, "mass": pt / 8}
+    jets |= {"jetId": np.where(rng.random(n) < 0.9, 6, 2), "btagCSVV2": rng.random(n)}
+    columns = {f"Jet_{k}": ak.unflatten(v.astype(_kind(k)), counts) for k, v in jets.items()}
+    muons = {"pt": 50.0, "eta": 0.1, "tightId": True, "sip3d": 1.0, "pfRelIso04_all": 0.01}
+    columns |= {f"Muon_{k}": ak.Array([[v]] * 400) for k, v in muons.items()}
+    columns |= {name: ak.Array([[]] * 400) for name in ELECTRON_COLUMNS}
+    events = ak.zip(columns, depth_limit=1)
+    ends = np.cumsum(counts)[149]
+    parts = (VariedBlock(0, 150, {"Jet_pt": varied[:ends]}),)
+    parts += (VariedBlock(150, 400, {"Jet_pt": varied[ends:]}),)
+    found = ttbar_declared.select_varied(events, varied=VariedObjects(lanes, iter(parts)))
+    for k, regions in enumerate(found):
+        one = ak.with_field(events, ak.unflatten(varied[:, k], counts), "Jet_pt")
+        for region, expected in ttbar_declared.select(one).items():
+            np.testing.assert_array_equal(regions[region].index, expected.index)
+            np.testing.assert_array_equal(regions[region].values, expected.values)
+            assert len(expected.values) > 10
+
+
+def _kind(name):
+    return np.int32 if name == "jetId" else np.float32
 
 
 def test_weights_follow_objects_that_are_selected_at_once(generated):
