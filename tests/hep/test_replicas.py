@@ -673,3 +673,20 @@ def test_generated_files_of_a_sample_count_their_events_on(tmp_path):
             numbers = file["Events"]["event"].array(library="np")
         first = 16 if url.endswith("y.root") else 1
         assert numbers.tolist() == [*range(first, first + 15)]
+
+
+def test_files_of_another_format_give_the_same(tmp_path):
+    spec = load_spec("hep/dimuon")
+    table = spec.model_dump(exclude_unset=True)
+    table["samples"] = {"zmumu": {"files": ["zmumu.root"], "cross_section": 1.0}}
+    table["histograms"] = {"z": table["histograms"]["z"] | {"fit": ""}}
+    table |= {"bootstrap": {"replicas": 5}, "synthetic": {"events": 500, "precision": 12}}
+    found = []
+    for form in ("NanoAOD", "PHYSLITE"):
+        (tmp_path / form).mkdir()
+        own = HepSpec.model_validate(table | {"format": form})
+        make(own, str(tmp_path / form), size=500, report=lambda *_: None)
+        with connect(load_site("serial"), data=str(tmp_path / form)) as place:
+            found.append(run(own, place).result.replicas["zmumu", "z"])
+    assert found[0].sum() > 0
+    assert np.array_equal(*found)
