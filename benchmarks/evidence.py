@@ -219,6 +219,15 @@ CLAIMS = (
         ratios,
     ),
     Claim(
+        "HEP: bootstrap replicas",
+        "CPU time of the nominal tt̄ selection on 200,000 events with Poisson bootstrap replicas,"
+        " over that without, which does not read the events' numbers; and covariances between all"
+        " bins against the sums of squared weights.",
+        "python benchmarks/hep_replicas.py --json",
+        "hep_replicas.json",
+        ratios,
+    ),
+    Claim(
         "HEP: planning",
         "CPU seconds to plan 10,000 files: counted by the spec, and known from an earlier plan.",
         "python benchmarks/hep_planning.py --json",
