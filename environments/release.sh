@@ -8,11 +8,16 @@
 # PYTHON is the interpreter it uses, which must be under that path on every machine.
 set -eu
 
-root=${1:?usage: release.sh FOLDER}
+usage="usage: release.sh FOLDER"
+case ${1:-} in
+    "" | -*) echo "$usage" >&2; exit 2 ;;
+esac
+mkdir -p -- "$1"
+root=$(cd -- "$1" && pwd)
 cd "$(dirname "$0")/.."
 make --no-print-directory .venv/bin/uv
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/spectrum_workflows/__init__.py)
-platform=$(uname -m)-$(. /etc/os-release && echo "$ID${VERSION_ID:-}")
+platform=$(uname -m)-$(. /etc/os-release && v=${VERSION_ID:-} && echo "$ID${v%%.*}")
 folder=$root/spectrum/$version/$platform
 
 if [ -e "$folder" ]; then
@@ -27,6 +32,8 @@ uv venv --relocatable --python "${PYTHON:-python3}" "$unfinished"
 uv pip sync --python "$unfinished/bin/python" --link-mode copy --require-hashes \
     environments/requirements.lock
 uv pip install --python "$unfinished/bin/python" --link-mode copy --no-deps --no-build-isolation .
+rm -f "$unfinished"/lib/python*/site-packages/spectrum_workflows-*/direct_url.json # where it was built
+sed -i '/direct_url\.json/d' "$unfinished"/lib/python*/site-packages/spectrum_workflows-*/RECORD
 # Readers cannot write: what Python compiles is compiled now, and taken as it is.
 "$unfinished/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$unfinished/lib" \
     >/dev/null || true # some packages ship files for other Pythons

@@ -50,11 +50,13 @@ def _fork_workers() -> None:
     dask.config.defaults.insert(0, {"distributed": {"worker": {METHOD: "forkserver"}}})
     dask.config.refresh()
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED])
+    assert hasattr(distributed.utils, "_forkserver_preload_set"), "Dask has another name for it"
     distributed.utils._forkserver_preload_set = True  # or Dask would choose what is imported
     configured = distributed.nanny._get_env_variables
 
     def variables(key: str) -> dict[str, str]:
-        own = dict(os.environ) if key == "distributed.nanny.environ" else {}
+        early = configured("distributed.nanny.pre-spawn-environ")
+        own = os.environ | early if key == "distributed.nanny.environ" else {}
         return own | configured(key)
 
     distributed.nanny._get_env_variables = variables

@@ -103,7 +103,7 @@ class Check:
         if plan.bytes_to_read:  # else nobody looked
             lines += [
                 f"  to read, per pass   {display.megabytes(plan.bytes_to_read)}{self._share}",
-                f"  largest task needs  {display.megabytes(plan.largest_memory)} of memory",
+                f"  largest process     {display.megabytes(plan.largest_memory)} of memory",
             ]
         if plan.method:
             lines.append(f"  method              {plan.method}")
@@ -124,9 +124,7 @@ class Check:
             rows.append(
                 ("to read, per pass", f"{display.megabytes(plan.bytes_to_read)}{self._share}")
             )
-            rows.append(
-                ("largest task needs", f"{display.megabytes(plan.largest_memory)} of memory")
-            )
+            rows.append(("largest process", f"{display.megabytes(plan.largest_memory)} of memory"))
         if plan.method:
             rows.append(("method", plan.method))
         rows += [("reused", line) for line in self.reused]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from spectrum_workflows.radio.plot.drawing import SIDE, averaged, draw_image
+from spectrum_workflows.radio.plot.drawing import SIDE, averaged, draw_image, label_of, strongest
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,18 @@ def test_a_source_is_drawn_where_it_is():
     assert abs(left + (column + 0.5) * size - 700) <= size / 2
     assert abs(lower + (row + 0.5) * size - 1500) <= size / 2
     assert seen.max() == pytest.approx(1 / size**2)
+
+
+def test_of_a_model_the_strongest_pixels_are_drawn():
+    image = np.zeros((2048, 4096))
+    image[1, 5], image[3, 9] = 0.5, -0.7
+    seen = strongest(image)
+    assert seen.shape == (1024, 1024)
+    assert (seen[0, 1], seen[1, 2]) == (0.5, -0.7)
+    assert np.count_nonzero(seen) == 2
+    assert np.array_equal(strongest(image[:8, :8]), image[:8, :8])
+    drawn = draw_image(Figure().add_subplot(), image, sparse=True)
+    assert np.array_equal(drawn.get_array(), seen)
+    assert label_of("Jy / pixel", image, sparse=True) == "Jy / pixel, strongest of 2 × 4 pixels"
+    assert label_of("Jy / beam", image) == "Jy / beam, means of 2 × 4 pixels"
+    assert label_of("Jy / beam", image[:8, :8]) == "Jy / beam"

@@ -63,8 +63,9 @@ larger kernels where visibilities are many."""
 def task_bytes(chunks: Sequence[Chunk], geometry: Geometry, *, psf: bool = False) -> int:
     """Largest memory of one worker that images these chunks one after the other.
 
-    One of several workers: half of what a task of the merge tree adds lies on it.  Within 15 % of
-    what processes had at 512² to 4096² pixels and 2.5e5 to 1e7 visibilities per chunk.
+    One of several workers: half of what a task of the merge tree adds lies on it.  Fitted
+    to what processes had in November 2026 on one machine, at 512² to 4096² pixels and 2.5e5 to 1e7
+    visibilities per chunk: within 15 %.
 
     Parameters
     ----------

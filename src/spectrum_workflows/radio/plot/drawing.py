@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
@@ -11,19 +13,27 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
 SIDE = 1024
-"""Pixels of a side that a picture has at most: larger images are averaged to fewer than twice."""
+"""Pixels of a side that a picture has at most: larger images are cut into blocks of pixels."""
 
 
-def draw_image(axes: Axes, image: Image, **style: Any) -> AxesImage:
-    """The image, the first pixel at the lower left, centred on (0, 0) unless ``extent`` is given.
+def draw_image(axes: Axes, image: Image, *, sparse: bool = False, **style: Any) -> AxesImage:
+    """The image, the first pixel at the lower left and centred on (0, 0).
 
-    Flux is averaged, not its colours: a point that is smaller than a pixel of the picture stays
-    visible where colours are stretched, and an image of 4096² takes a tenth of the memory.
+    Of a block of pixels the mean is drawn, not that of its colours, and 4096² pixels take a tenth
+    of the memory; of a ``sparse`` image, such as a model of points, the strongest pixel.
     """
     rows, columns = image.shape
-    middle = (-0.5, columns - 0.5, -0.5, rows - 0.5)
-    options = {"origin": "lower", "extent": middle, "interpolation_stage": "data"} | style
-    return axes.imshow(averaged(image), **options)
+    extent = (-0.5, columns - 0.5, -0.5, rows - 0.5)
+    options = {"origin": "lower", "extent": extent, "interpolation_stage": "data"} | style
+    return axes.imshow(strongest(image) if sparse else averaged(image), **options)
+
+
+def label_of(unit: str, image: Image, *, sparse: bool = False) -> str:
+    """The unit, and what is drawn of blocks of pixels where there are any."""
+    rows, columns = (_block(length) for length in image.shape)
+    if rows == columns == 1:
+        return unit
+    return f"{unit}, {'strongest' if sparse else 'means'} of {rows} × {columns} pixels"
 
 
 def averaged(image: Image) -> Image:
@@ -31,9 +41,24 @@ def averaged(image: Image) -> Image:
     rows, columns = (_block(length) for length in image.shape)
     if rows == columns == 1:
         return image
-    down, across = image.shape[0] // rows, image.shape[1] // columns
-    mean: Image = image.reshape(down, rows, across, columns).mean(axis=(1, 3))
+    mean: Image = _blocks(image, rows, columns).mean(axis=(1, 3))
     return mean
+
+
+def strongest(image: Image) -> Image:
+    """Of every such block the pixel that is farthest from zero."""
+    rows, columns = (_block(length) for length in image.shape)
+    if rows == columns == 1:
+        return image
+    blocks = _blocks(image, rows, columns)
+    high, low = blocks.max(axis=(1, 3)), blocks.min(axis=(1, 3))
+    farthest: Image = np.where(high >= -low, high, low)
+    return farthest
+
+
+def _blocks(image: Image, rows: int, columns: int) -> Image:
+    down, across = image.shape[0] // rows, image.shape[1] // columns
+    return image.reshape(down, rows, across, columns)
 
 
 def _block(length: int) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.imaging.noise import robust_rms
-from spectrum_workflows.radio.plot.drawing import draw_image
+from spectrum_workflows.radio.plot.drawing import draw_image, label_of
 from spectrum_workflows.radio.plot.sky_axes import edges_of, label_edges
 from spectrum_workflows.radio.types import ARCSEC
 
@@ -90,14 +90,14 @@ def _show_sky(
     edges = edges_of(result)
     axes = figure.add_subplot(*where, projection=None if edges else celestial(result))
     rms = robust_rms(image) or float(np.abs(image).max()) or 1.0
-    top = max(float(image.max()), 5 * rms)
+    top, label = max(float(image.max()), 5 * rms), label_of("Jy / beam", image)
     if title == "residual":
         drawn = draw_image(axes, image, norm=Normalize(-5 * rms, 5 * rms), cmap=DIVERGING)
-        figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam", extend="both")
+        figure.colorbar(drawn, ax=axes, pad=0.02, label=label, extend="both")
     else:
         scale = AsinhNorm(linear_width=3 * rms, vmin=-3 * rms, vmax=top)
         drawn = draw_image(axes, image, norm=scale, cmap=COLOURS)
-        bar, values = figure.colorbar(drawn, ax=axes, pad=0.02, label="Jy / beam"), ticks(rms, top)
+        bar, values = figure.colorbar(drawn, ax=axes, pad=0.02, label=label), ticks(rms, top)
         bar.set_ticks(values, labels=[f"{value:g}" for value in values])
         bar.minorticks_off()
     if edges:
@@ -143,6 +143,7 @@ def _show_psf(axes: Axes, result: ImagingResult, psf: Image) -> None:
     drawn = draw_image(
         axes,
         psf[middle, middle],
+        sparse=True,
         cmap="viridis",
         extent=(edge, -edge + pixel, -edge, edge - pixel),
         norm=AsinhNorm(linear_width=0.02, vmin=min(-0.05, float(psf.min())), vmax=1.0),

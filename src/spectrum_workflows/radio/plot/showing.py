@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.imaging.noise import robust_rms
-from spectrum_workflows.radio.plot.drawing import draw_image
+from spectrum_workflows.radio.plot.drawing import draw_image, label_of
 from spectrum_workflows.radio.plot.images import COLOURS, DIVERGING, celestial, ticks
 from spectrum_workflows.radio.types import ARCSEC
 
@@ -32,6 +32,8 @@ SPREAD = 5.0
 """Times the rms to which the colours of a residual reach, on both sides of 0."""
 
 UNITS = {"model": "Jy / pixel", "psf": "of its peak", "primary_beam": "of its peak"}
+SPARSE = ("model", "psf")
+"""Of which the strongest pixels are shown where not all can be."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def show(
     kinds = [_kind(panel.name) for panel in panels]
     axes: list[Any] = []
     drawn: list[Any] = []
+    labels: list[str] = []
     for number, panel in enumerate(panels):
         alike = [p for p, kind in zip(panels, kinds, strict=True) if kind == kinds[number]]
         scaled = alike if common else [panel]
@@ -74,14 +77,16 @@ def show(
         wcs = celestial(panel.result)[window.rows, window.columns]
         axes.append(figure.add_subplot(*place, projection=wcs))
         style = _colours(kinds[number], [_pixels(p) for p in scaled])
-        drawn.append(draw_image(axes[-1], _pixels(panel)[window.rows, window.columns], **style))
+        pixels, sparse = _pixels(panel)[window.rows, window.columns], kinds[number] in SPARSE
+        drawn.append(draw_image(axes[-1], pixels, sparse=sparse, **style))
+        unit = UNITS.get(kinds[number], "Jy / beam")
+        labels.append(label_of(unit, pixels, sparse=sparse))
         _decorate(axes[-1], panel, window, first=number % across == 0)
     together = common and len(set(kinds)) == 1
     for number, image in enumerate(drawn):
         if not together or number == len(drawn) - 1:
             whose: Any = axes if together else axes[number]
-            unit = UNITS.get(kinds[number], "Jy / beam")
-            style = {"label": unit, "pad": 0.02, "shrink": 0.85, "extend": "both"}
+            style = {"label": labels[number], "pad": 0.02, "shrink": 0.85, "extend": "both"}
             bar = figure.colorbar(image, ax=whose, **style)
             if kinds[number] == "sky":
                 bar.set_ticks(ticks(-image.norm.vmin / 3, image.norm.vmax))
