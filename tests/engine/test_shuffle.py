@@ -90,7 +90,8 @@ def test_values_are_spread_over_the_workers_and_let_go(dask_client: Client):
     with closing(shuffle(parts, kit.labelled, 6)) as kept:
         where = dask_client.who_has(kept.elements)
         scatter_shared = sorted(holders[0] for holders in where.values())
-        assert [scatter_shared.count(address) for address in sorted(set(scatter_shared))] == [3, 3]
+        counts = sorted(scatter_shared.count(address) for address in set(scatter_shared))
+        assert counts in ([3, 3], [2, 4])  # one that is idle takes one from a worker that is late
         assert kept.metrics.bytes_moved >= 12 * 6 * 7 * 8
 
 
