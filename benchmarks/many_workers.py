@@ -47,7 +47,7 @@ WARM = 64
 LENGTHS = (0.25, 1.0, 4.0)
 """Seconds: below, and above, what the scheduler needs for one task of every worker."""
 CHEAPER = f"CPU time of a task with {FEW} workers over that with all"
-BARS = {CHEAPER: 0.7, "share of time with work, 4 s each": 0.8}
+BARS = {CHEAPER: 0.4, "share of time with work, 4 s each": 0.8}
 LIGHT = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1h",
