@@ -425,7 +425,8 @@ def section(claim: Claim) -> str:
         verdict = f"**Missed:** {', '.join(missed)}."
     if not told.get("bars") and "rows" not in told:
         verdict = ""
-    about = f"{told['date']}, {told['machine']}. {told.get('conditions', '')} {verdict}"
+    load = f", load {told['load']}" if "load" in told else ""
+    about = f"{told['date']}, {told['machine']}{load}. {told.get('conditions', '')} {verdict}"
     return "\n\n".join([head.rstrip(), *claim.tables(told), " ".join(about.split())]) + "\n"
 
 

@@ -23,7 +23,10 @@ def finished(
     at_most: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
-    """The object to print; a bar is the least a ratio may be, or the most."""
+    """The object to print; a bar is the least a ratio may be, or the most.
+
+    The load is that of the last 15 minutes, with our own processes.
+    """
     sign = -1 if at_most else 1
     held = all(name in ratios and sign * ratios[name] >= sign * bar for name, bar in bars.items())
     return {
@@ -33,6 +36,7 @@ def finished(
         "bars_are": "at most" if at_most else "at least",
         "holds": held,
         "machine": machine(),
+        "load": round(os.getloadavg()[2], 1),
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -47,5 +51,5 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> None:
         bar = found["bars"].get(name)
         words = f"{found['bars_are']} {bar:g}" if bar is not None else ""
         print(f"  {name:48}{ratio:>10.3f}  {words}")
-    for name in sorted(found.keys() - {"ratios", "bars", "bars_are", "machine", "date"}):
+    for name in sorted(found.keys() - {"ratios", "bars", "bars_are", "machine", "load", "date"}):
         print(f"{name}: {found[name]}")
