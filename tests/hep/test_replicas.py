@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import awkward as ak
@@ -20,6 +21,7 @@ from spectrum_workflows.hep.columns import to_keep
 from spectrum_workflows.hep.declarations import numbers
 from spectrum_workflows.hep.select.workload import load_workload
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
+from spectrum_workflows.hep.spec.eras import EraSpec
 from spectrum_workflows.hep.synthetic import make
 from spectrum_workflows.hep.types import Observable
 from spectrum_workflows.hep.workflow.codec import codec
@@ -205,6 +207,13 @@ def test_draws_are_the_same_on_every_machine():
         ({"event": [1.5, 2.5]}, "event is of type float64"),
         ({"event": [1]}, "differ in length"),
         ({"run": [[1], [1]]}, "run is of shape"),
+        ({"event": [[1], [1, 2]]}, "event is not one number per event"),
+        ({"event": ak.Array([1, None])}, "event is "),
+        ({"event": np.ma.masked_array([1, 2], [0, 1])}, "event is missing in some events"),
+        ({"event": [True, False]}, "event is of type bool"),
+        ({"sample": None}, "None is no name of a sample"),
+        ({"sample": 3}, "3 is no name of a sample"),
+        ({"replicas": 10**12}, "no whole number from 1 to 10000"),
     ],
 )
 def test_absurd_draws_are_refused(changes, words):
@@ -379,6 +388,8 @@ def test_covariance_of_what_lies_outside_and_of_several_axes(outcome):
         ({"histograms": "hig"}, "did you mean high"),
         ({"histograms": ["x", "x"]}, "there twice"),
         ({"histograms": [3]}, "no replicas of the histogram 3"),
+        ({"samples": 3}, "samples: 3 is no name"),
+        ({"histograms": 3}, "histograms: 3 is no name"),
     ],
 )
 def test_covariance_of_what_is_not_there(outcome, asked, words):
@@ -400,7 +411,7 @@ def load_spec_of(table, folder):
     return HepSpec.model_validate(table | {"folder": folder})
 
 
-def test_bits_do_not_depend_on_how_events_are_cut(spec, place, outcome):
+def test_however_events_are_cut_replicas_differ_by_rounding_alone(spec, place, outcome):
     parts = [run(spec.changed(partition={"max_events": n}), place) for n in (130, 5000)]
     for (sample, name), array in outcome.result.replicas.items():
         scale = np.abs(array).max()
@@ -522,6 +533,41 @@ def test_eras_have_their_own_and_their_sum(spec, place):
     shared = np.corrcoef(y17.sum(axis=0), y18.sum(axis=0))[0, 1]
     assert abs(shared) < 4 / math.sqrt(400)
     assert hep.covariance(result.eras["y17"]).shape == hep.covariance(result).shape
+
+
+def test_a_saved_run_of_eras_comes_back(spec, place):
+    table = with_histograms(spec, "x").model_dump(exclude_unset=True)
+    for sample in table["samples"].values():
+        sample.pop("files")
+    samples = {"one": {"files": ["a.root"]}, "data": {"files": ["c.root"]}}
+    others = samples | {"data": {"files": ["b.root"]}}
+    own = {"y17": {"samples": samples, "cuts": {"least": 1.0}}, "y18": {"samples": others}}
+    outcome = run(load_spec_of(table | {"eras": own, "cuts": {"least": 2.0}}, spec.folder), place)
+    again = load(save(outcome, place))
+    assert again.digest == outcome.digest
+    for era, of in outcome.spec.era_specs.items():
+        assert again.spec.era_specs[era].cuts == of.cuts
+    everything = EraSpec(samples=samples)
+    older = {n: getattr(everything, n) for n in EraSpec.model_fields}
+    assert EraSpec.model_validate(older).model_fields_set == {"samples"}
+    assert EraSpec(samples=samples, triggers=()).model_dump()["triggers"] == ()
+
+
+def test_bins_of_profiles_that_are_empty_in_a_replica_are_told(spec, outcome):
+    key = ("one", "mean")
+    few = outcome.result.replicas[key].copy()
+    few[1, :, 7] = 0.0
+    result = replace(outcome.result, replicas={**outcome.result.replicas, key: few})
+    with pytest.warns(UserWarning, match="1 bins of profiles are empty in some replica"):
+        matrix = hep.covariance(result, samples="one", histograms="mean")
+    assert np.isnan(matrix.values).tolist() == [[True, True], [True, False]]
+
+
+def test_only_a_matrix_has_a_limit_of_bins(outcome, monkeypatch):
+    monkeypatch.setattr("spectrum_workflows.hep.bootstrap.covariance.MOST_BINS", 4)
+    with pytest.raises(SpecError, match="would have 5 bins, at most 4"):
+        hep.covariance(outcome.result, histograms="x")
+    assert outcome.to_xarray()["x"]["replicas"].shape == (2, 5, 400)
 
 
 def test_columns_out_have_no_more_columns(spec, place):
@@ -658,10 +704,10 @@ def test_the_lowest_keys_do_not_depend_on_the_order():
     keys = event_keys(
         dict.fromkeys(("run", "luminosityBlock", "event"), np.arange(3000)), sample="s", seed=1
     )
-    few = lowest_keys(keys, "s")
+    few = lowest_keys(keys)
     assert len(few) == FEWEST
     assert np.array_equal(few, np.sort(keys)[:FEWEST])
-    assert np.array_equal(few, lowest_keys(np.random.default_rng(1).permutation(keys), "s"))
+    assert np.array_equal(few, lowest_keys(np.random.default_rng(1).permutation(keys)))
 
 
 def test_generated_files_of_a_sample_count_their_events_on(tmp_path):

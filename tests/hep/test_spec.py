@@ -46,7 +46,7 @@ def test_a_spec_knows_its_folder_and_keeps_it_when_changed(tmp_path):
         ("stop = 1.0", "stop = 1.0\nlog = true", "must start above 0"),
         ("stop = 1.0", "stop = inf", "finite number"),
         ("files", "file", r"unknown key 'samples\.a\.file'.*did you mean files"),
-        ('files = ["a.root"]', "files = []", "at least 1"),
+        ('files = ["a.root"]', "files = []", r"samples\.a needs files"),
         ("luminosity", "luminosty", r"did you mean luminosity"),
         (":select", "", "select: .*pattern"),
         ("[samples.a]", '[samples."a/b"]', "no space and no slash"),

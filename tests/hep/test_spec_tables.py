@@ -92,7 +92,6 @@ def spec(**more: Any) -> HepSpec:
         ),
         (SampleSpec, {"files": ["a", "b"], "events": [1]}, "events has 1 numbers for 2 files"),
         (SampleSpec, {"files": ["a"], "weighted": True}, "weighted is for data"),
-        (SampleSpec, {"files": []}, "files"),
     ],
 )
 def test_a_table_that_contradicts_itself(

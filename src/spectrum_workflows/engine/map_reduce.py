@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spectrum_workflows.engine.parts import each
-from spectrum_workflows.engine.tree import merged
+from spectrum_workflows.engine.tree import FAN_IN, merged
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -40,7 +40,7 @@ def map_reduce(
     merge: Callable[[R, R], R],
     *,
     client: Client | None = None,
-    fan_in: int = 8,
+    fan_in: int = FAN_IN,
 ) -> R | None:
     """Apply a function to every item and merge the values in a fixed tree, in item order.
 

@@ -22,12 +22,15 @@ from spectrum_workflows.engine.stream import Stream
 
 R = TypeVar("R")
 
+FAN_IN = 8
+"""Parts that are merged in one task, unless another number is asked for."""
+
 
 def merged(
     parts: Parts[R],
     merge: Callable[[R, R], R],
     *,
-    fan_in: int = 8,
+    fan_in: int = FAN_IN,
     done: Callable[[int], None] | None = None,
     sketching: Sketching[R] | None = None,
     subtrees: Subtrees[R] | None = None,

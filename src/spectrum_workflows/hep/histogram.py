@@ -89,8 +89,7 @@ def filled(
         A histogram asks for a region that ``select`` does not return, or for
         a variation that the region lacks; or events have weights that may not.
     DataError
-        A value is not finite, or a region is not one number per event; or events of which
-        replicas are asked for have the same numbers.
+        A value is not finite, or a region is not one number per event.
     """
     observed = check_regions(observables, seen=seen, text=texts(histograms))
     if weightless:
@@ -102,7 +101,7 @@ def filled(
     }
     replicas, lowest = {}, {}
     if resampling is not None:
-        lowest[sample] = lowest_keys(resampling.keys, sample)
+        lowest[sample] = lowest_keys(resampling.keys)
         own = replicas_of(regions, histograms, resampling)
         replicas = {(sample, name): array for name, array in own.items()}
     if not cuts:
@@ -213,8 +212,7 @@ def merge(a: Filled, b: Filled) -> Filled:
     Raises
     ------
     DataError
-        A file changed between them, or was read under two names; or events of which replicas are
-        asked for have the same numbers.
+        A file changed between them, or was read under two names.
     """
     return Filled(
         _summed(a.histograms, b.histograms),

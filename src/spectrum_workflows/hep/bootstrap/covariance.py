@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,8 +48,25 @@ class ReplicatedBins:
         return tuple(f"{name}/{','.join(map(str, place))}" for name, place in both)
 
     @property
+    def without_mean(self) -> int:
+        """Bins of profiles that have no mean in some replica."""
+        return int(np.count_nonzero(np.isnan(self.values).any(axis=1)))
+
+    @property
     def covariance(self) -> NDArray[np.float64]:
-        """Estimated without bias; shape (n_bins, n_bins)."""
+        """Estimated without bias; shape (n_bins, n_bins).
+
+        NaN where a profile has no mean in some replica, as none of its entries is drawn.
+
+        Raises
+        ------
+        SpecError
+            There are too many bins.
+        """
+        if len(self.histograms) > MOST_BINS:
+            where = ", ".join(dict.fromkeys(self.histograms))
+            message = f"the matrix would have {len(self.histograms)} bins, at most {MOST_BINS}"
+            raise SpecError(message, where, "name fewer histograms, or those with fewer bins")
         away = self.values - self.values.mean(axis=1, keepdims=True)
         matrix: NDArray[np.float64] = away @ away.T / (away.shape[1] - 1)
         return matrix
@@ -82,19 +99,9 @@ def replicated_bins(
     places: list[tuple[int, ...]] = []
     values: list[NDArray[np.float64]] = []
     for name in names:
-        described = result.spec.histograms[name]
-        total = np.sum([result.replicas[sample, name] for sample in whose], axis=0)
-        sums = total[..., 0, :] if described.profile else total
-        inside = _inside(result, name, flow=flow)
-        of_bins = sums[inside]
-        if described.profile:
-            weighted = total[..., 1, :][inside]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                of_bins = np.where(of_bins != 0, weighted / of_bins, np.nan)
+        inside = inside_of(result, name, flow=flow)
+        of_bins = bins_of(result, whose, name, inside)
         shape = of_bins.shape[:-1]
-        if len(own) + int(np.prod(shape)) > MOST_BINS:
-            remedy = "name fewer histograms"
-            raise SpecError(f"the matrix would have more than {MOST_BINS} bins", name, remedy)
         starts = [s.start for s in inside]
         traits = [axis.traits for axis in result.histograms[whose[0], name].axes]
         for place in np.ndindex(shape):
@@ -105,12 +112,25 @@ def replicated_bins(
     return ReplicatedBins(tuple(whose), tuple(own), tuple(places), np.concatenate(values))
 
 
+def bins_of(
+    result: HepResult, samples: Sequence[str], name: str, inside: tuple[slice, ...]
+) -> NDArray[np.float64]:
+    """Bins of one histogram of some samples together, the replicas last; of a profile means."""
+    total = np.sum([result.replicas[sample, name] for sample in samples], axis=0)
+    if not result.spec.histograms[name].profile:
+        of_bins: NDArray[np.float64] = total[inside]
+        return of_bins
+    sums, weighted = total[..., 0, :][inside], total[..., 1, :][inside]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(sums != 0, weighted / sums, np.nan)
+
+
 def _all_samples(result: HepResult) -> list[str]:
     """All simulated samples that vary no other; where there are none, data."""
     return list(simulated(result.spec)) or list(result.spec.samples)
 
 
-def _inside(result: HepResult, name: str, *, flow: bool) -> tuple[slice, ...]:
+def inside_of(result: HepResult, name: str, *, flow: bool) -> tuple[slice, ...]:
     """Which of the bins of a histogram are taken."""
     return tuple(
         slice(0, axis.extent)
@@ -128,11 +148,13 @@ def _chosen(
     Raises
     ------
     SpecError
-        There is no such name, it is there twice, or none is.
+        What is asked for is no name; there is no such one, it is there twice, or none is.
     """
     if asked is None:
         return default
-    names = list(_names(asked))
+    if not isinstance(asked, Iterable):
+        raise SpecError(f"{asked!r} is no name", where, closest("", known))
+    names = [asked] if isinstance(asked, str) else list(asked)
     if not names:
         raise SpecError("none is named", where, "name one, or leave it out")
     for k, name in enumerate(names):
@@ -143,10 +165,3 @@ def _chosen(
         if name in names[:k]:
             raise SpecError(f"{name!r} is there twice", where, "name it once")
     return names
-
-
-def _names(asked: str | Sequence[str]) -> Iterator[str]:
-    if isinstance(asked, str):
-        yield asked
-    else:
-        yield from asked

@@ -34,14 +34,11 @@ class _Entries:
         Event and bin of every entry; flow bins count, the last axis is fastest.
     moments : tuple of ndarray, shape (n_entries,)
         What is added up: weights, and of a profile weights times values.
-    shape : tuple of int
-        Bins along each axis.
     """
 
     events: NDArray[np.int64]
     cells: NDArray[np.int64]
     moments: tuple[NDArray[np.float64], ...]
-    shape: tuple[int, ...]
 
 
 def replicas_of(
@@ -73,35 +70,46 @@ def replicas_of(
     from spectrum_workflows.hep.bootstrap import draws  # compiled kernels come with it
 
     keys, replicas = resampling.keys, resampling.replicas
-    entries = {n: _entries(n, histograms[n], regions) for n in resampling.histograms}
     selected = np.zeros(len(keys), np.bool_)
-    for own in entries.values():
-        selected[own.events] = True
+    for name in resampling.histograms:
+        selected[_events(name, histograms[name], regions)] = True
     some, row = keys[selected], np.cumsum(selected) - 1
+    shapes = {
+        name: tuple(axis.extent for axis in axes_of(name, histograms[name]))
+        for name in resampling.histograms
+    }
     sums = {
-        name: np.zeros((len(own.moments), math.prod(own.shape), replicas))
-        for name, own in entries.items()
+        name: np.zeros((2 if histograms[name].profile else 1, math.prod(shape), replicas))
+        for name, shape in shapes.items()
     }
     at_once = max(2, BLOCK // max(len(some), 1) // 2 * 2)
     for first in range(0, replicas, at_once):
         numbers = np.empty((len(some), min(at_once, replicas - first)), np.uint8)
         draws.draw(some, first, numbers)
-        for name, own in entries.items():
+        for name in resampling.histograms:
+            own = _entries(name, histograms[name], regions)  # of one at a time, to save memory
+            rows = row[own.events]
             for moment, out in zip(own.moments, sums[name], strict=True):
-                draws.add(numbers, row[own.events], own.cells, moment, first, out)
-    return {name: _shaped(sums[name], own.shape) for name, own in entries.items()}
+                draws.add(numbers, rows, own.cells, moment, first, out)
+    return {name: _shaped(sums[name], shape) for name, shape in shapes.items()}
 
 
-def _entries(name: str, spec: HistogramSpec, regions: Mapping[str, Observable]) -> _Entries:
-    observables = [regions[region] for region in spec.filled(name)]
-    first, axes = observables[0], axes_of(name, spec)
-    if first.index is None:
+def _events(name: str, spec: HistogramSpec, regions: Mapping[str, Observable]) -> NDArray[np.int64]:
+    """The event of every entry of a histogram."""
+    index = regions[spec.filled(name)[0]].index
+    if index is None:
         raise SpecError(
             f"region {spec.filled(name)[0]!r} does not say which events it holds, which"
             f" [bootstrap] needs for {name!r}",
             "select",
             "return Observable(values, index=positions of the selected events)",
         )
+    return index
+
+
+def _entries(name: str, spec: HistogramSpec, regions: Mapping[str, Observable]) -> _Entries:
+    observables = [regions[region] for region in spec.filled(name)]
+    first, axes = observables[0], axes_of(name, spec)
     cells = np.zeros(len(first.values), np.int64)
     for axis, values in zip(axes, coordinates(spec.axes(name), observables), strict=True):
         cells = cells * axis.extent + _places(axis, values)
@@ -110,7 +118,7 @@ def _entries(name: str, spec: HistogramSpec, regions: Mapping[str, Observable]) 
     if spec.profile:
         averaged = numbers_of(observables[-1].values, spec.profile)
         moments = (weights, weights * averaged.astype(np.float64))
-    return _Entries(first.index, cells, moments, tuple(axis.extent for axis in axes))
+    return _Entries(_events(name, spec, regions), cells, moments)
 
 
 def _places(axis: Any, values: NDArray[Any]) -> NDArray[np.int64]:

@@ -56,8 +56,10 @@ def event_keys(numbers: Mapping[str, ArrayLike], *, sample: str, seed: int) -> N
     Raises
     ------
     DataError
-        They are not whole numbers, one per event.
+        They are not whole numbers, one per event; or the sample has no name.
     """
+    if not isinstance(sample, str) or not sample:
+        raise DataError(f"{sample!r} is no name of a sample", "sample", "give it as text")
     from spectrum_workflows.hep.bootstrap import draws  # compiled kernels come with it
 
     run, block, event = (_whole(name, given) for name, given in numbers.items())
@@ -70,45 +72,59 @@ def event_keys(numbers: Mapping[str, ArrayLike], *, sample: str, seed: int) -> N
 
 
 def _whole(name: str, given: Any) -> NDArray[np.uint64]:
-    array = np.asarray(given)
-    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
-        kind = f"of type {array.dtype}" if array.ndim == 1 else f"of shape {array.shape}"
-        message = f"{name} is {kind}, and [bootstrap] needs a whole number per event"
-        raise DataError(message, remedy="name the column that holds it")
-    return np.ascontiguousarray(array.astype(np.uint64))
+    try:
+        array = np.ma.asarray(given) if isinstance(given, np.ma.MaskedArray) else np.asarray(given)
+    except (TypeError, ValueError):
+        raise _not_whole(name, "not one number per event") from None
+    if array.ndim != 1:
+        raise _not_whole(name, f"of shape {array.shape}")
+    if array.dtype.kind not in "iu" and array.size:
+        raise _not_whole(name, f"of type {array.dtype}")
+    if np.ma.getmaskarray(array).any():
+        raise _not_whole(name, "missing in some events")
+    return np.ascontiguousarray(np.ma.getdata(array).astype(np.uint64))
 
 
-def lowest_keys(keys: NDArray[np.uint64], sample: str) -> NDArray[np.uint64]:
-    """The lowest keys of events, in their order: the same however the events are cut.
+def _not_whole(name: str, kind: str) -> DataError:
+    remedy = f"in a spec say which branch holds it: [formats.NAME.columns] {name}"
+    message = f"{name} is {kind}, and the bootstrap needs a whole number per event"
+    return DataError(message, remedy=remedy)
 
-    Raises
-    ------
-    DataError
-        Too many come twice: different events have the same numbers.
-    """
-    few = np.sort(keys if len(keys) <= FEWEST else np.partition(keys, FEWEST)[:FEWEST])
-    equal = int(np.count_nonzero(few[1:] == few[:-1]))
-    if equal > MOST_EQUAL:
-        raise DataError(
-            f"several events of {sample} have the same run, luminosityBlock and event:"
-            f" {equal} of {len(few)} that were looked at",
-            "bootstrap",
-            "name every file once, give events numbers of their own, or leave [bootstrap] out",
-        )
-    return few
+
+def lowest_keys(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The lowest keys of events, in their order: the same however the events are cut."""
+    return np.sort(keys if len(keys) <= FEWEST else np.partition(keys, FEWEST)[:FEWEST])
 
 
 def merged_keys(
     a: Mapping[str, NDArray[np.uint64]], b: Mapping[str, NDArray[np.uint64]]
 ) -> dict[str, NDArray[np.uint64]]:
-    """The lowest keys of every sample of both.
+    """The lowest keys of every sample of both."""
+    out = {**a, **b}
+    for sample in a.keys() & b.keys():
+        out[sample] = lowest_keys(np.concatenate([a[sample], b[sample]]))
+    return out
+
+
+def check_keys(lowest: Mapping[str, NDArray[np.uint64]]) -> None:
+    """Refuse samples of which different events have the same numbers.
+
+    Parameters
+    ----------
+    lowest : mapping of sample to ndarray of uint64
+        The lowest keys of all of its events.
 
     Raises
     ------
     DataError
-        Different events have the same numbers, and would not be drawn independently.
+        Too many come twice: such events would not be drawn independently.
     """
-    out = {**a, **b}
-    for sample in a.keys() & b.keys():
-        out[sample] = lowest_keys(np.concatenate([a[sample], b[sample]]), sample)
-    return out
+    for sample, few in lowest.items():
+        equal = int(np.count_nonzero(few[1:] == few[:-1]))
+        if equal > MOST_EQUAL:
+            raise DataError(
+                f"several events of {sample} have the same run, luminosityBlock and event:"
+                f" {equal} of {len(few)} that were looked at",
+                "bootstrap",
+                "name every file once, give events numbers of their own, or leave [bootstrap] out",
+            )

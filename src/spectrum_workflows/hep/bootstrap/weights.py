@@ -8,7 +8,7 @@ import numpy as np
 
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.bootstrap.keys import event_keys
-from spectrum_workflows.hep.spec.bootstrap import EVENT_NUMBERS, LARGEST_SEED
+from spectrum_workflows.hep.spec.bootstrap import EVENT_NUMBERS, LARGEST_SEED, MOST_REPLICAS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,7 @@ def bootstrap_weights(
     sample : str
         Whose they are; in a spec with eras ``"era/sample"``.
     replicas : int
+        At most 10,000.
     seed : int
         From 0.
 
@@ -44,9 +45,9 @@ def bootstrap_weights(
     Raises
     ------
     SpecError
-        There are less than one replica, or the seed is negative.
+        There is less than one replica, or too many, or the seed is negative.
     DataError
-        Numbers are not whole, or not one per event.
+        Numbers are not whole, or not one per event; or the sample has no name.
 
     Examples
     --------
@@ -54,10 +55,12 @@ def bootstrap_weights(
     >>> hep.bootstrap_weights([1, 1], [7, 7], [41, 42], sample="ttbar", replicas=6).tolist()
     [[1, 0, 0, 1, 1, 1], [2, 1, 1, 1, 2, 1]]
     """
-    for name, value, least in (("replicas", replicas, 1), ("seed", seed, 0)):
+    limits = (("replicas", replicas, 1, MOST_REPLICAS), ("seed", seed, 0, LARGEST_SEED))
+    for name, value, least, most in limits:
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or not least <= value <= LARGEST_SEED:
-            raise SpecError(f"{value!r} is no whole number from {least}", name, "give another")
+        if not whole or not least <= value <= most:
+            message = f"{value!r} is no whole number from {least} to {most}"
+            raise SpecError(message, name, "give another")
     from spectrum_workflows.hep.bootstrap import draws  # compiled kernels come with it
 
     numbers = dict(zip(EVENT_NUMBERS, (run, luminosity_block, event), strict=True))

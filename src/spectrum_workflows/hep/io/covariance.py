@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +45,13 @@ def covariance(
     xarray.DataArray, shape (n_bins, n_bins)
         With dimensions ``bin`` and ``other_bin``, whose labels are such as ``4j1b/3``; beside
         them ``histogram`` and ``other_histogram``.  In (events)², or of a profile in the square of
-        its unit.
+        its unit.  NaN for bins of profiles that are empty in some replica, of which a warning
+        tells how many there are.
 
     Raises
     ------
     SpecError
-        There are no replicas, or none of this sample or histogram; or too many bins.
+        There are no replicas, or none of this sample or histogram; or more than 10,000 bins.
     MissingExtraError
         xarray is not installed.
 
@@ -79,4 +81,8 @@ def covariance(
     }
     about = {"replicas": bins.values.shape[1], "samples": list(bins.samples)}
     dims = ("bin", "other_bin")
+    if bins.without_mean:
+        few = f"{bins.without_mean} bins of profiles are empty in some replica"
+        message = f"{few}: their covariance is NaN; give profiles wider bins"
+        warnings.warn(message, stacklevel=2)
     return xr.DataArray(bins.covariance, coordinates, dims, "covariance", about)

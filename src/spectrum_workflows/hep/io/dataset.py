@@ -9,7 +9,7 @@ import numpy as np
 
 from spectrum_workflows.domain import plain_result
 from spectrum_workflows.hep import cut_flow, filter_flow, profiles
-from spectrum_workflows.hep.bootstrap.covariance import replicated_bins
+from spectrum_workflows.hep.bootstrap.covariance import bins_of, inside_of
 from spectrum_workflows.hep.types import HepResult
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ def _replicas(title: str, histograms: dict[str, hist.Hist], result: HepResult) -
     import xarray as xr
 
     axes = next(iter(histograms.values())).axes
-    every = [replicated_bins(result, sample, title, flow=False).values for sample in histograms]
-    shape = (len(every), *(axis.size for axis in axes), -1)
+    inside = inside_of(result, title, flow=False)
+    every = [bins_of(result, [sample], title, inside) for sample in histograms]
     dims = ("sample", *(axis.name for axis in axes), "replica")
-    return xr.DataArray(np.stack(every).reshape(shape), dims=dims)
+    return xr.DataArray(np.stack(every), dims=dims)
 
 
 def table_of(result: HepResult) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from spectrum_workflows import catalogue, storage
 from spectrum_workflows.display import counted
 from spectrum_workflows.domain import OnError, Plan, Report, Volume
+from spectrum_workflows.engine.tree import FAN_IN
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import columns, normalisation
 from spectrum_workflows.hep.bootstrap.filling import BLOCK
@@ -132,8 +133,8 @@ SELF_CHECK = 4
 """How often at most the events are read that a user's selection is tried on besides."""
 
 
-MERGED = 8
-"""Parts that are merged in one task."""
+PER_EVENT = 64
+"""Bytes of an event while replicas are filled: its key, and its entry in one histogram."""
 
 
 def _memory(complete: Sequence[FileInfo], spec: HepSpec) -> int:
@@ -142,8 +143,9 @@ def _memory(complete: Sequence[FileInfo], spec: HepSpec) -> int:
     numbers = 8 * bootstrap.numbers_per_sample(spec)
     if not complete or not numbers:
         return largest
-    merging = (MERGED + 1) * numbers * len(spec.samples)
-    return max(largest + BLOCK + 2 * numbers, merging)
+    merging = (FAN_IN + 1) * numbers * len(spec.samples)
+    events = max((stop - start for info in complete for start, stop in info.cut), default=0)
+    return max(largest + BLOCK + PER_EVENT * events + 2 * numbers, merging)
 
 
 def _traffic(complete: Sequence[FileInfo], *, user_code: bool) -> Volume | None:

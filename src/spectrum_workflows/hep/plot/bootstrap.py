@@ -44,6 +44,9 @@ def correlations(result: HepResult) -> Figure:
         for axes, (kind, samples) in zip(every, whose.items(), strict=True):
             bins = replicated_bins(result, samples, names, flow=False)
             image = _draw(axes, bins)
+            if bins.without_mean:
+                grey = f"grey: {bins.without_mean} bins of profiles are empty in some replica"
+                axes.set_xlabel(grey, fontsize="x-small")
             axes.set_title(result.origin or kind, loc="left", fontsize="small")
             if result.origin:
                 axes.set_title(f"{kind}: {result.origin}", loc="left", fontsize="small")
@@ -71,6 +74,7 @@ def _draw(axes: Axes, bins: ReplicatedBins) -> Any:
     """The matrix, with lines between the histograms and their names beside it."""
     shown = bins.correlation
     style: Any = {"vmin": -1, "vmax": 1, "cmap": "RdBu_r", "interpolation": "nearest"}
+    axes.set_facecolor("lightgrey")  # of bins without a correlation
     image = axes.imshow(shown, origin="lower", **style)
     sizes = [(name, len(list(of))) for name, of in groupby(bins.histograms)]
     ends = np.cumsum([n for _, n in sizes])

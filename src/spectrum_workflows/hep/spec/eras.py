@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, PositiveFloat
+from pydantic import (
+    Field,
+    PositiveFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from spectrum_workflows.hep.spec.cuts import Cut
 from spectrum_workflows.hep.spec.event_filters import Filters, PrimaryDatasetSpec, Triggers
@@ -70,6 +76,22 @@ class EraSpec(FrozenModel):
     """Keys of ``[generator_weights]`` that are others."""
     veto_maps: dict[Name, Table] = Field(default_factory=dict)
     """Keys of ``[veto_maps]`` that are others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_record(cls, table: Any) -> Any:
+        """Without keys that were not said: such a record has every key, if with nothing in it."""
+        if isinstance(table, Mapping) and cls.model_fields.keys() <= table.keys():
+            return {key: value for key, value in table.items() if value not in _NOTHING}
+        return table
+
+    @model_serializer(mode="wrap")
+    def _what_is_said(self, written: SerializerFunctionWrapHandler) -> Table:
+        """An empty list takes the place of the spec's, so that what is left out stays out."""
+        return {key: of for key, of in written(self).items() if key in self.model_fields_set}
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [], (), {})
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ FileName = Annotated[str, AfterValidator(check_name)]
 class SampleSpec(FrozenModel):
     """One process: its files and, for simulation, its cross section in pb."""
 
-    files: Annotated[tuple[FileName, ...], Field(min_length=1)] = ()
+    files: tuple[FileName, ...] = ()
     """URLs, names below the data root (as DAS prints them, too), patterns such as ``QCD/*.root``,
     ``@LIST`` for a file of names beside the spec, one per line, or ``catalogue:NAME``: all
     files of an entry, read below the data root if fetched, else from a replica.  Data sets that
