@@ -101,12 +101,15 @@ def test_the_memory_of_responses_is_foretold(diameters, planes, npix, monkeypatc
     monkeypatch.setattr("spectrum_workflows.radio.deconvolution.responses.REACH", 100)
     own, psfs = scales.scales_of(diameters), [np.eye(npix)] * planes
     responses(psfs, own, 100)  # the shapes are kept from the first time on
-    tracemalloc.start()
-    try:
-        responses(psfs, own, 100)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    peaks = []
+    for _ in range(5):  # what other threads take meanwhile is not ours
+        tracemalloc.start()
+        try:
+            responses(psfs, own, 100)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    peak = min(peaks)
     assert peak < response_bytes(npix, own, planes) < 1.5 * peak
 
 

@@ -8,7 +8,11 @@ import pytest
 
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.deconvolution import cotton_schwab, residual_image
-from spectrum_workflows.radio.deconvolution.cotton_schwab import BELOW, highest_of_noise, main_lobe
+from spectrum_workflows.radio.deconvolution.cotton_schwab import (
+    BELOW_OF_POINTS,
+    highest_of_noise,
+    main_lobe,
+)
 from spectrum_workflows.radio.deconvolution.masks import pixel_mask
 from spectrum_workflows.radio.deconvolution.scales import scales_of, shape
 from spectrum_workflows.radio.deconvolution.search import Search
@@ -222,7 +226,7 @@ def test_accuracy_is_what_the_next_minor_cycle_needs():
 
 def test_the_last_minor_cycle_goes_a_little_deeper_where_accuracy_is_as_needed():
     """Else another pass would be needed for what is just above the threshold."""
-    for accuracy, level in (("full", 0.5), ("as needed", 0.5 * BELOW)):
+    for accuracy, level in (("full", 0.5), ("as needed", 0.5 * BELOW_OF_POINTS)):
         telescope = Telescope(sky_of((3, 4, 1.0)))
         found, _ = deconvolve(telescope, threshold=0.5, gain=0.001, mgain=0.9, accuracy=accuracy)
         [left] = found.residual.gathered()

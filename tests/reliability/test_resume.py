@@ -230,6 +230,7 @@ def test_a_copy_elsewhere_serves_where_it_is_trusted(copy: Path, digest: str) ->
 def test_all_of_a_fill_is_kept() -> None:
     """Who adds a field adds it to `keeping`, too; with ``written`` no ledger is kept."""
     known = {"histograms", "selected", "events", "files", "fates", "written", "left"}
+    known |= {"replicas", "lowest_keys"}
     assert {field.name for field in fields(Filled)} == known
     of_a_file = {"read", "entries", "sum_of_weights", "content", "fallbacks_used", "beginning"}
     of_a_file |= {"synthetic", "blocks", "skimmed", "unchecked"}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import dask
@@ -32,8 +33,16 @@ def until(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 def pids(place) -> list[int]:
-    assert until(lambda: place.workers == 2, 120)
-    return [*place.client.run(os.getpid).values()]
+    """Of both workers, once there are two that answer: they may be new ones still to come."""
+    answers: list[int] = []
+
+    def both() -> bool:
+        with suppress(OSError):  # one has gone since it was counted
+            answers[:] = place.client.run(os.getpid).values() if place.workers == 2 else ()
+        return len(answers) == 2
+
+    assert until(both, 120)
+    return answers
 
 
 def test_workers_that_come_back_too_slowly_for_dask_are_replaced() -> None:
