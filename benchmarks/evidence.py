@@ -441,7 +441,7 @@ def page() -> str:
         "# Evidence\n\n"
         "Every claim that the front page makes in a word, with the command that measures it and"
         " what it printed. The tables are rendered by `make evidence` from"
-        " [docs/evidence](evidence); nothing here is typed by hand. Ratios are taken side by side"
+        " [docs/evidence](evidence); no number is typed by hand. Ratios are taken side by side"
         " in one run on one machine; a bar is what we hold ourselves to.\n"
     )
     return "\n".join([opening, *(section(claim) for claim in CLAIMS)])

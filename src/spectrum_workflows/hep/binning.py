@@ -79,5 +79,5 @@ def numbers(values: NDArray[Any], region: str) -> NDArray[Any]:
 def _codes(categories: Sequence[Any], values: NDArray[np.float64]) -> NDArray[np.int32]:
     """Whole numbers as the library counts them; of what is none one that is not listed."""
     other = next(n for n in range(len(categories) + 1) if n not in categories)
-    known = (values == np.floor(values)) & (np.abs(values) <= LARGEST_INTEGER)
-    return np.where(known, values, other).astype(np.int32)
+    listable = (values == np.floor(values)) & (np.abs(values) <= LARGEST_INTEGER)
+    return np.where(listable, values, other).astype(np.int32)

@@ -93,8 +93,8 @@ def replicated_bins(
         remedy = "add [bootstrap] with replicas = 100 to the spec, and run it again"
         raise SpecError("the result has no replicas", result.spec.name, remedy)
     whose = _chosen(samples, list(result.spec.samples), "samples", _all_samples(result))
-    there = list(dict.fromkeys(name for _, name in result.replicas))
-    names = _chosen(histograms, there, "histograms", there)
+    replicated = list(dict.fromkeys(name for _, name in result.replicas))
+    names = _chosen(histograms, replicated, "histograms", replicated)
     own: list[str] = []
     places: list[tuple[int, ...]] = []
     values: list[NDArray[np.float64]] = []

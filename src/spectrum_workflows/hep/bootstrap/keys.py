@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -106,25 +106,20 @@ def merged_keys(
     return out
 
 
-def check_keys(lowest: Mapping[str, NDArray[np.uint64]]) -> None:
-    """Refuse samples of which different events have the same numbers.
+def shared_numbers(lowest: Mapping[str, NDArray[np.uint64]]) -> Iterator[str]:
+    """Warnings of samples in which different events have the same numbers.
 
     Parameters
     ----------
     lowest : mapping of sample to ndarray of uint64
         The lowest keys of all of its events.
-
-    Raises
-    ------
-    DataError
-        Too many come twice: such events would not be drawn independently.
     """
     for sample, few in lowest.items():
         equal = int(np.count_nonzero(few[1:] == few[:-1]))
         if equal > MOST_EQUAL:
-            raise DataError(
-                f"several events of {sample} have the same run, luminosityBlock and event:"
-                f" {equal} of {len(few)} that were looked at",
-                "bootstrap",
-                "name every file once, give events numbers of their own, or leave [bootstrap] out",
+            yield (
+                f"several events of {sample} have the same run, luminosityBlock and event, {equal}"
+                f" of {len(few)} that were looked at: replicas count them together, and bootstrap"
+                " covariances are too large; name every file once, or give events numbers of their"
+                " own"
             )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import awkward as ak
 import numpy as np
 
-from spectrum_workflows.errors import SpectrumError
+from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.bootstrap.keys import Resampling, event_keys
 from spectrum_workflows.hep.columns import records
@@ -78,6 +78,10 @@ def fill(events: Events, workload: Workload) -> Filled:
     return replace(filled, files={(sample, events.url): file}, written=written, left=left)
 
 
+NUMBERED = 16
+"""Events of a partition, at least, that are expected to have more than one number."""
+
+
 def _resampling(seen: ak.Array, workload: Workload, sample: str) -> Resampling | None:
     """Keys of events, before the selection can change what they follow from."""
     asked = workload.bootstrap
@@ -85,6 +89,12 @@ def _resampling(seen: ak.Array, workload: Workload, sample: str) -> Resampling |
         return None
     numbers = {name: seen[name] for name in EVENT_NUMBERS}
     keys = event_keys(numbers, sample=sample, seed=asked.seed)
+    if len(keys) >= NUMBERED and (keys == keys[0]).all():
+        raise DataError(
+            f"all {len(keys)} events have the same run, luminosityBlock and event, which"
+            " [bootstrap] tells events apart by",
+            remedy="say which branch numbers them: [formats.NAME.columns] event",
+        )
     return Resampling(keys, asked.replicas, asked.histograms)
 
 

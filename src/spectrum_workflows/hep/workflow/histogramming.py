@@ -12,7 +12,7 @@ from spectrum_workflows.domain import Metrics, OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import columns, completeness, eras, histogram, luminosity
-from spectrum_workflows.hep.bootstrap.keys import check_keys
+from spectrum_workflows.hep.bootstrap.keys import shared_numbers
 from spectrum_workflows.hep.completeness import IncompleteFile
 from spectrum_workflows.hep.select.bundle import Bundle
 from spectrum_workflows.hep.select.workload import Workload, load_workload
@@ -61,10 +61,10 @@ def run(
         check_corrections(run, workload)
         run.metrics += repeated()
     notes = (*changed, *workload.declarations.not_compiled(), *_notes(filled, spec, plan, workload))
+    notes += tuple(shared_numbers(filled.lowest_keys))
     missing = completeness.missing(filled.files, plan.partitions)
     missing += [IncompleteFile(f.group, f.where, f"nothing of {f.where}") for f in plan.failures]
     synthetic = tuple(dict.fromkeys(s for (s, _), file in filled.files.items() if file.synthetic))
-    check_keys(filled.lowest_keys)
     result = _result(filled, spec, workload, missing)
     result = replace(
         result,
