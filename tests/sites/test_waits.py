@@ -13,6 +13,7 @@ import dask
 import pytest
 
 from spectrum_workflows import connect, load_site
+from spectrum_workflows.engine import map_reduce
 from spectrum_workflows.sites.asking import asked
 
 pytestmark = pytest.mark.timeout(400)
@@ -52,8 +53,8 @@ def test_workers_that_come_back_too_slowly_for_dask_are_replaced() -> None:
         before = pids(place)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        assert place.client.submit(int, "7").result(timeout=200) == 7
-        assert not {*pids(place)} & {*before}
+        assert map_reduce(int, ["7"], max, client=place.client) == 7  # Dask alone may give it up
+        assert until(lambda: not {*pids(place)} & {*before}, 120)
         assert place.error is None
 
 
