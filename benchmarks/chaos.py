@@ -58,20 +58,19 @@ PATIENCE = 180.0  # seconds in which a session ends, whatever happened to it
 AGAIN = 3
 MARK = "SPECTRUM_CHAOS"
 WORKERS = 2
-FAN_IN, WINDOW, TRIED = 8, 3, 2
-"""Of the HEP merge tree; partitions in flight for each worker, and those on which a run tries
-whether a selection repeats."""
+FAN_IN, WINDOW, EVENTS = 8, 3, 250
+"""Of the HEP merge tree; partitions in flight for each worker; events of each partition."""
 
-HEP = """
+HEP = f"""
 workflow = "hep"
 name = "chaos"
 select = "chaos_select.py:select"
 columns = ["Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge", "event"]
 normalisation = "none"
-partition = {max_events = 250}
-synthetic = {events = 12_000, cluster_events = 250}
-samples.zmumu = {files = ["zmumu.root"], generator = "zmumu"}
-histograms.mass = {observable = "dimuon", bins = 60, start = 60.0, stop = 120.0}
+partition = {{max_events = {EVENTS}}}
+synthetic = {{events = 12_000, cluster_events = {EVENTS}}}
+samples.zmumu = {{files = ["zmumu.root"], generator = "zmumu"}}
+histograms.mass = {{observable = "dimuon", bins = 60, start = 60.0, stop = 120.0}}
 """
 RADIO = """
 workflow = "radio"
@@ -440,7 +439,7 @@ def play(each: Round, data: Path, reference: Mapping[str, Any]) -> Result:
         raise
     result.digest, result.error = session.value("digest") or "", session.value("error") or ""
     result.resumed = sum(session.value("resumed") or [0])
-    result.computed = len(stage.log.read_text().splitlines()) if stage.log.exists() else 0
+    result.computed = computed_of(stage)
     look_round(stage, result)
     result.seconds = round(time.monotonic() - began, 1)
     shutil.rmtree(folder, ignore_errors=True)
@@ -461,6 +460,12 @@ def disturb_and_finish(stage: Stage, result: Result, lasts: float) -> Session:
         session.end()
         result.runs += 1
     return session
+
+
+def computed_of(stage: Stage) -> int:
+    """Times that a whole partition was selected; a run also tries halves of the first one."""
+    lines = stage.log.read_text().splitlines() if stage.log.exists() else []
+    return sum(int(line.split()[1]) == EVENTS for line in lines)
 
 
 def kill_all(folder: Path) -> None:
@@ -526,7 +531,7 @@ def again_of(result: Result) -> float:
     ended = result.round.fault.startswith(("session", "machine"))
     if result.round.science != "hep" or result.runs != 2 or not ended:
         return 0.0
-    allowed = WORKERS * (WINDOW + FAN_IN) + TRIED * result.runs
+    allowed = WORKERS * (WINDOW + FAN_IN)
     return max(result.computed - result.partitions, 0) / allowed
 
 
