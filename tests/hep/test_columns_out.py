@@ -185,6 +185,21 @@ def test_root_files_are_input_of_a_spec(folder, place, outcome):
     assert samples["signal"]["events"] < outcome.result.columns.events
 
 
+def test_a_folder_of_ones_own_holds_every_event_once(folder, place, outcome):
+    """Partitions of another size have files of other names: those that were there go."""
+    asked = {"folder": "skims/v2", "regions": ["ht"]}
+    for most in (200, 500):
+        made = run(outcome.spec.changed(columns_out=asked, partition={"max_events": most}), place)
+    where, samples = listed(made)
+    (where / "signal" / "mine.parquet").write_bytes(b"of the user")
+    run(made.spec.changed(cuts={"jets": 4}), place)
+    assert {p.name for p in (where / "signal").iterdir()} == {"mine.parquet"} | {
+        f["name"].partition("/")[2] for f in samples["signal"]["files"]
+    }
+    events = [f.event for f in map(ak.from_parquet, sorted((where / "data").iterdir()))]
+    assert len({*ak.concatenate(events).tolist()}) == sum(map(len, events)) > 0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

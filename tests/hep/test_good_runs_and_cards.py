@@ -181,6 +181,30 @@ def test_a_sample_without_events_is_left_out_and_said() -> None:
     assert "r/none" not in card.histograms
 
 
+def test_names_that_combine_has_a_meaning_for_are_written_otherwise() -> None:
+    effects = [(n, "normsys", {"hi": 1.1, "lo": 0.9}) for n in ("r", "MH", "prop_binr_bin0")]
+    signal = sample("data_obs", [1.0, 1.0], SIGNAL, *effects, ("r 2", "normfactor", None))
+    card = card_of(workspace(("a", [signal, sample("R", [1.0, 1.0])])))
+    lines = rows(card.text)
+    assert {"theta_r", "theta_MH", "theta_prop_binr_bin0"} <= {*lines}
+    assert not {"r", "MH", "prop_binr_bin0"} & {*lines}
+    assert lines["r_2"][:3] == ["rateParam", "a", "p_data_obs"]
+    assert card.histograms["a/data_obs"].values.tolist() == [9.0, 4.0]
+    assert card.histograms["a/p_data_obs"].values.tolist() == [1.0, 1.0]
+
+
+def test_two_templates_of_one_name_are_refused() -> None:
+    shape = {"hi_data": [4.0, 1.0], "lo_data": [2.0, 3.0]}
+    samples = [
+        sample("tt", [1.0, 1.0], SIGNAL, ("had_scale", "histosys", shape)),
+        sample("tt_had", [1.0, 1.0], ("scale", "histosys", shape)),
+    ]
+    with pytest.raises(DataError, match="two histograms would be called a/tt_had_scaleUp; rename"):
+        card_of(workspace(("a", samples)))
+    with pytest.raises(DataError, match="two histograms would be called a/tt_had_scaleUp"):
+        card_of(workspace(("a", [samples[0], sample("tt_had_scaleUp", [1.0, 1.0])])))
+
+
 @pytest.mark.parametrize(
     ("channels", "says"),
     [

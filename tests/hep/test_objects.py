@@ -299,6 +299,11 @@ MET_UP = {"up": {"pt": "a", "phi": "b"}, "down": {"pt": "a"}}
         (jets(nominal="L1"), 'L1 takes rho (real), which comes from nowhere; add rho = "COLUMN"'),
         (jets(nominal="scale"), 'scale takes way (string), which comes from nowhere; add way = "W'),
         (jets(scaled=[]), "scaled is empty"),
+        (jets(scaled=["pt", "mas"]), "'Jet_mas' is no column that is read; did you mean Jet_mass"),
+        (
+            varied(inputs={"etaa": "Jet_phi"}),
+            "variations.jes.inputs: no correction here takes an input 'etaa'; did you mean eta",
+        ),
         (jets(by_sample={"ttbat": "L2"}), "did you mean ttbar"),
         (varied(object="jet"), "variations.jes.object: no 'jet' here; did you mean jets"),
         (varied(sources=["Stats"]), "did you mean U_Stat_x"),

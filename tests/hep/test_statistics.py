@@ -268,7 +268,19 @@ def test_discovery_toys_are_zero_half_of_the_time(described):
     assert found.observed == pytest.approx(hep.significance(described).z ** 2, rel=1e-4)
 
 
+def test_a_probability_of_few_toys_is_never_exact():
+    few = hep.Toys("limit", 1.0, 5.0, np.zeros(50), np.linspace(0, 10, 50))
+    assert (few.p_value, few.cls) == (0.0, 0.0)
+    assert few.p_error == pytest.approx(np.sqrt(51 / 53) / 52)  # of Beta(1, 51)
+    assert few.cls_error == pytest.approx(2 * few.p_error)
+    half = hep.Toys("goodness", np.nan, 5.0, np.repeat([0.0, 9.0], 500))
+    assert half.p_error == pytest.approx(np.sqrt(0.25 / 1000), rel=2e-3)
+
+
 def test_toys_that_cannot_be_are_refused(described):
+    for tested in (-1.0, 0.0, 1e6, np.nan):
+        with pytest.raises(SpecError, match="is no value of .* to test; choose one above 0, up to"):
+            hep.throw_toys(described, statistic="limit", tested=tested, toys=1)
     with pytest.raises(SpecError, match="'mean' is no statistic of toys"):
         hep.throw_toys(described, statistic="mean")
     with pytest.raises(SpecError, match="0 toys"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,12 +66,26 @@ def from_arrays(arrays: Mapping[str, NDArray[np.float64]], spec: HepSpec) -> dic
 
 def summary(result: HepResult) -> dict[str, Any]:
     """For a person: per row, yields of all samples that have it, with errors."""
-    out: dict[str, dict[str, float]] = {}
-    for sample, flow in result.filter_flows.items():
+    flows = result.filter_flows
+    out: dict[str, dict[str, float]] = {row: {} for row in in_order(f.rows for f in flows.values())}
+    for sample, flow in flows.items():
         for row, number, error in zip(flow.rows, flow.yields, flow.errors, strict=True):
-            cell = out.setdefault(row, {})
-            cell |= {sample: float(number), f"{sample}_error": float(error)}
+            out[row] |= {sample: float(number), f"{sample}_error": float(error)}
     return {"event_filters": out} if out else {}
+
+
+def in_order(flows: Iterable[Sequence[str]]) -> list[str]:
+    """Rows of all samples, in the order in which each has its own."""
+    out: list[str] = []
+    for rows in flows:
+        at = 0
+        for row in rows:
+            if row in out:
+                at = out.index(row) + 1
+            else:
+                out.insert(at, row)
+                at += 1
+    return out
 
 
 def table(result: HepResult) -> list[dict[str, Any]]:

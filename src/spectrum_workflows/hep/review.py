@@ -38,12 +38,19 @@ def _remarks(result: HepResult) -> Iterator[str]:
     for region, n in result.counts.items():
         if not n:
             yield f"region {region}: no event is selected in any sample"
+    for sample, n in result.events.items():
+        if n and any(result.counts.values()) and not _selected(result, sample):
+            yield f"{sample}: of {n:,} events none is selected in any region"
     for name in result.spec.histograms:
         yield from (f"histogram {name}: {line}" for line in _contents(result, name))
     for name, peak in fit_peaks(result).items():
         if isinstance(peak, str):
             yield f"histogram {name}: no peak is fitted: {peak}"
     yield from _likelihood(result)
+
+
+def _selected(result: HepResult, sample: str) -> bool:
+    return any(n for (name, _), n in result.selected.items() if name == sample)
 
 
 def _contents(result: HepResult, name: str) -> Iterator[str]:

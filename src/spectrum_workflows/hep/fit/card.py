@@ -26,6 +26,9 @@ SHAPES = "shapes.root"
 
 DATA = "data_obs"
 
+RESERVED = re.compile(rf"r|MH|{DATA}|CMS_th1x|CMS_channel|prop_bin.*", re.IGNORECASE)
+"""Names that Combine uses itself: its parameters, variables and data."""
+
 CANNOT = {
     "shapesys": "an uncertainty of single bins of a sample alone",
     "shapefactor": "a free factor for every bin",
@@ -101,7 +104,7 @@ def _card(workspace: Mapping[str, Any]) -> Card:
     regions = [channel["name"] for channel in workspace["channels"]]
     channels = dict(zip(regions, allowed(regions, "ch_"), strict=True))
     samples = dict.fromkeys(s["name"] for c in workspace["channels"] for s in c["samples"])
-    processes_of = dict(zip(samples, allowed([*samples], "p_"), strict=True))
+    processes_of = _written([*samples], "p_")
     every = [
         _process(channels[c["name"]], processes_of[s["name"]], s, config["poi"], said)
         for c in workspace["channels"]
@@ -112,21 +115,37 @@ def _card(workspace: Mapping[str, Any]) -> Card:
     _check(processes, config["poi"])
     observed = {channels[o["name"]]: o["data"] for o in workspace["observations"]}
     names = dict.fromkeys(n for p in processes for n in (*p.yields, *p.shapes))
-    systematics = dict(zip(names, allowed([*names], "theta"), strict=True))
+    factors = dict.fromkeys(n for p in processes for n in p.factors)
+    written = _written([*names, *(n for n in factors if n not in names)], "theta")
+    systematics = {name: written[name] for name in names}
     shaped = {name for p in processes for name in p.shapes}
     histograms = {
         f"{channel}/{DATA}": Contents(np.asarray(data, np.float64), np.sqrt(np.asarray(data)))
         for channel, data in observed.items()
     }
     for p in processes:
-        histograms[f"{p.channel}/{p.name}"] = Contents(p.nominal, p.errors)
+        _add(histograms, f"{p.channel}/{p.name}", Contents(p.nominal, p.errors))
         for name in [n for n in systematics if n in shaped and (n in p.yields or n in p.shapes)]:
             for side, values in zip(("Up", "Down"), p.varied(name), strict=True):
                 key = f"{p.channel}/{p.name}_{systematics[name]}{side}"
-                histograms[key] = Contents(values, np.zeros(len(values)))
-    lines = _lines(processes, [*observed], systematics, shaped, config["poi"], said)
+                _add(histograms, key, Contents(values, np.zeros(len(values))))
+    lines = _lines(processes, [*observed], systematics, shaped, config["poi"], said, written)
     left_out = (f"# {p.name} has no events in {p.channel} and is not there" for p in empty)
     return Card("\n".join([*lines, *left_out, ""]), histograms, {v: k for k, v in channels.items()})
+
+
+def _add(histograms: dict[str, Contents], key: str, contents: Contents) -> None:
+    """Combine finds templates by their names alone: no two have one."""
+    if key in histograms:
+        message = f"two histograms would be called {key}"
+        raise DataError(message, "card", "rename a sample or a systematic")
+    histograms[key] = contents
+
+
+def _written(names: list[str], before: str) -> dict[str, str]:
+    """What names are called in a card, where some have a meaning already."""
+    free = [f"{before.rstrip('_')}_{name}" if RESERVED.fullmatch(name) else name for name in names]
+    return dict(zip(names, allowed(free, before), strict=True))
 
 
 def allowed(names: list[str], before_digits: str) -> list[str]:
@@ -191,6 +210,7 @@ def _lines(
     shaped: set[str],
     poi: str,
     said: Mapping[str, Any],
+    names: Mapping[str, str],
 ) -> Iterator[str]:
     signals = [*dict.fromkeys(p.name for p in processes if p.signal)]
     others = [*dict.fromkeys(p.name for p in processes if not p.signal)]
@@ -227,7 +247,7 @@ def _lines(
         for factor in p.factors:
             low, high = _range(said, factor)
             start = said.get(factor, {}).get("inits", [1.0])[0]
-            yield f"{factor} rateParam {p.channel} {p.name} {start:g} [{low:g},{high:g}]"
+            yield f"{names[factor]} rateParam {p.channel} {p.name} {start:g} [{low:g},{high:g}]"
     for channel in channels:
         if any(p.by_bin for p in processes if p.channel == channel):
             yield f"{channel} autoMCStats 0 1"

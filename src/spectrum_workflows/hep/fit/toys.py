@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.fit.kernel import GAUSSIAN, POISSON, WIDTH
+from spectrum_workflows.hep.fit.kernel import GAUSSIAN, HIGH, LOW, POISSON, WIDTH
 from spectrum_workflows.hep.fit.minimum import Minimum, expected, found, minimum
 from spectrum_workflows.hep.fit.model import Model
 
@@ -63,6 +63,21 @@ def check(statistic: str, *, toys: int) -> None:
         raise SpecError(message, "toys", f"choose {', '.join(STATISTICS)}")
     if toys < 1:
         raise SpecError(f"{toys} toys", "toys", "throw one or more")
+
+
+def check_tested(model: Model, tested: float) -> None:
+    """Refuse a value that the parameter of interest cannot have.
+
+    Raises
+    ------
+    SpecError
+        Naming its range.
+    """
+    low, high = (float(edge) for edge in model.arrays.parameters[[LOW, HIGH], model.poi])
+    if not max(low, 0.0) < tested <= high:
+        message = f"{tested:g} is no value of {model.names[model.poi]} to test"
+        remedy = f"choose one above {max(low, 0.0):g}, up to {high:g}"
+        raise SpecError(message, "toys", remedy)
 
 
 def conditional(model: Model, value: float | None) -> Floats:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 LIST = "columns.json"
 """The list of all files, written last."""
+
+WRITTEN = re.compile(r".*-\d{10,}-[0-9a-f]{8}\.(parquet|root)")
+"""Names of the files that are written."""
 
 COMPRESSION = 3
 """Level of ZSTD."""
@@ -186,3 +190,24 @@ def write_list(
     }
     table = {"samples": described, **({"incomplete": list(missing)} if missing else {})}
     storage.write_bytes(storage.join(folder, LIST), json.dumps(table, indent=1).encode())
+
+
+def remove_others(files: Sequence[ColumnFile], folder: str, samples: Iterable[str]) -> None:
+    """Remove files of the same samples that an earlier run has left in a folder.
+
+    They hold events that the listed files may hold, too: a pattern would name both.
+
+    Parameters
+    ----------
+    files : sequence of ColumnFile
+        All that are to stay.
+    folder : str
+        URL.
+    samples : iterable of str
+    """
+    kept = {file.name for file in files}
+    for sample in samples:
+        for url in storage.files_below(storage.join(folder, sample)):
+            name = url.rpartition("/")[2]
+            if WRITTEN.fullmatch(name) and f"{sample}/{name}" not in kept:
+                storage.remove(url)

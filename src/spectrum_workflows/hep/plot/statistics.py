@@ -159,7 +159,7 @@ def toys(found: Toys, *, ndf: int = 0, origin: str = "", about: str = "") -> Fig
         axes.set_ylabel("toys")
         _titles(axes, about, origin)
         header = f"p = {found.p_value:.3g} ± {found.p_error:.1g}"
-        if found.p_error == 0:  # all toys lie on one side, of which they say only so much
+        if found.p_value in (0.0, 1.0):  # all toys lie on one side, of which they say only so much
             limit = 1 / len(values)
             header = f"p > {1 - limit:.4g}" if found.p_value > 0.5 else f"p < {limit:.2g}"
         if found.statistic == "limit":

@@ -108,7 +108,43 @@ def declare(spec: HepSpec) -> Declarations:
         for title, sample in era_samples(spec).items()
         if _declares(sample.spec)
     }
+    for own in spec.era_specs.values() if spec.eras else (spec,):
+        _refuse_unused(own, resolver)
     return Declarations(samples, resolver.texts, tuple(resolver.inputs.items()))
+
+
+def _refuse_unused(spec: HepSpec, resolver: _Resolver) -> None:
+    """Refuse other inputs that no correction takes: a misspelt one would change nothing.
+
+    Raises
+    ------
+    SpecError
+        Naming the closest.
+    """
+    for title, variation in spec.declared_variations.items():
+        if variation.object == MET:
+            continue
+        described = spec.objects[variation.object]
+        files = described.files if variation.files is None else variation.files
+        asked = [*variation.corrections(title).values()]
+        if not variation.correction:
+            files, asked = described.files, [*listed(described.nominal)]
+            if (last := described.smearing) is not None:
+                asked += [last.resolution, last.scale_factor]
+        taken = resolver.taken(asked, files)
+        for key in ("inputs", "up", "down"):
+            _all_taken(getattr(variation, key), taken, f"variations.{title}.{key}")
+    for name, weight in spec.weights.items():
+        taken = resolver.taken((weight.correction, weight.efficiency), weight.files)
+        for key in ("up", "down"):
+            _all_taken(getattr(weight, key), taken, f"weights.{name}.{key}")
+
+
+def _all_taken(given: Iterable[str], taken: set[str] | None, where: str) -> None:
+    for name in given:
+        if taken is not None and name not in taken:
+            message = f"no correction here takes an input {name!r}"
+            raise SpecError(message, where, closest(name, sorted(taken)) or "leave it out")
 
 
 def _declares(spec: HepSpec) -> bool:
@@ -131,6 +167,21 @@ class _Resolver:
         """A correction of some files, with its inputs in their order."""
         file, evaluator = self._evaluator(name, listed(files), where)
         return Call(file, name, tuple(_sources(name, evaluator.inputs, inputs, where)))
+
+    def taken(self, names: Iterable[str], files: str | tuple[str, ...]) -> set[str] | None:
+        """Inputs that some corrections take; nothing if one of them was never looked up."""
+        libraries = [self.libraries.get(file) for file in listed(files)]
+        known = {
+            name: kind[name]
+            for library in libraries
+            if library is not None
+            for kind in (library, library.compound)
+            for name in kind
+        }
+        asked = [name for name in names if name]
+        if not all(name in known for name in asked):
+            return None
+        return {given.name for name in asked for given in known[name].inputs}
 
     def _evaluator(self, name: str, files: tuple[str, ...], where: str) -> tuple[str, Any]:
         known: list[str] = []

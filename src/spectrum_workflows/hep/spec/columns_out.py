@@ -24,4 +24,5 @@ class ColumnsOutSpec(FrozenModel):
     tree ``Runs`` with the sum of weights."""
     folder: str = ""
     """Name below the results root, or URL.  If left out, the spec's name and a digest of what
-    decides the content: the same question overwrites it, and another does not."""
+    decides the content: the same question overwrites it, and another does not. In a folder of one's
+    own a run removes files of the same samples that an earlier run has written."""

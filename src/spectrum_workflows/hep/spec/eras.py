@@ -277,7 +277,8 @@ def check(spec: HepSpec) -> None:
     known = list(dict.fromkeys((*map(_base, varied), *tables)))
     for name in spec.uncorrelated:
         if name not in known:
-            raise ValueError(f"uncorrelated: no variation {name!r}; {closest(name, known)}")
+            hint = closest(name, known) or "nothing varies; leave it out"
+            raise ValueError(f"uncorrelated: no variation {name!r}; {hint}")
 
 
 def _check_names(spec: HepSpec, era: str, described: EraSpec) -> None:

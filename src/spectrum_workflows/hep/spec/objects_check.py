@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.hep.spec.objects import MET, ObjectSpec
+from spectrum_workflows.hep.spec.objects import MET, ObjectSpec, column_of
 from spectrum_workflows.hep.spec.variations import VariationSpec
 from spectrum_workflows.specs import closest
 
@@ -45,10 +45,30 @@ def _check_object(spec: HepSpec, name: str, described: ObjectSpec, owners: dict[
         raise ValueError(f"{where}: missing transverse momentum has a table of its own, [met]")
     for sample in described.by_sample:
         _known(sample, spec.samples, f"{where}.by_sample")
+    if "scaled" in described.model_fields_set:
+        _check_scaled(spec, where, described)
     for column in described.columns:
         if column in owners:
             raise ValueError(f"{where}: {owners[column]} is of the same collection")
         owners[column] = where
+
+
+def _check_scaled(spec: HepSpec, where: str, described: ObjectSpec) -> None:
+    """A column that nobody reads would be left out in silence."""
+    tables = (spec.objects, spec.declared_variations, spec.weights, spec.veto_maps)
+    read = [*spec.columns, *spec.simulation_columns]
+    read += [column for sample in spec.samples.values() for column in sample.columns]
+    read += [
+        column_of(given)
+        for table in tables
+        for entry in table.values()
+        for given in entry.inputs.values()
+        if isinstance(given, str)
+    ]
+    for column in described.columns[1:]:
+        if column not in read:
+            hint = closest(column, read)
+            raise ValueError(f"{where}.scaled: {column!r} is no column that is read; {hint}")
 
 
 def _check_variation(spec: HepSpec, where: str, variation: VariationSpec) -> None:

@@ -182,7 +182,7 @@ class Toys:
 
     @property
     def p_error(self) -> float:
-        """Standard deviation of the p-value, of the number of toys."""
+        """Standard deviation of the p-value that so many toys leave: never 0."""
         return _error(self.values, self.p_value)
 
     @property
@@ -195,10 +195,10 @@ class Toys:
     def cls_error(self) -> float:
         """Standard deviation of CLs, of the number of toys."""
         beside = _share(self.background, self.observed)
-        if not (beside > 0 and self.p_value > 0):
+        if not beside > 0:
             return float("nan")
-        relative = self.p_error / self.p_value, _error(self.background, beside) / beside
-        return self.cls * sqrt(relative[0] ** 2 + relative[1] ** 2)
+        own, other = self.p_error, self.cls * _error(self.background, beside)
+        return sqrt(own**2 + other**2) / beside
 
 
 ROUNDING = 1e-8
@@ -211,5 +211,7 @@ def _share(values: Floats, observed: float) -> float:
 
 
 def _error(values: Floats, share: float) -> float:
-    kept = int((~np.isnan(values)).sum())
-    return sqrt(share * (1 - share) / kept) if kept else float("nan")
+    """Width of the beta distribution of a probability, of which nothing was known before."""
+    n = int((~np.isnan(values)).sum())
+    out = share * n
+    return sqrt((out + 1) * (n - out + 1) / (n + 3)) / (n + 2) if n else float("nan")

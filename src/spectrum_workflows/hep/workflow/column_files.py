@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spectrum_workflows import storage
 from spectrum_workflows.errors import SpecError
 from spectrum_workflows.hep.declarations import numbers
-from spectrum_workflows.hep.io.columns_out import check_format, write_list
+from spectrum_workflows.hep.io.columns_out import check_format, remove_others, write_list
 from spectrum_workflows.hep.spec.eras import era_samples
 from spectrum_workflows.hep.types import ColumnsWritten
 
@@ -77,4 +77,6 @@ def finish(filled: Filled, result: HepResult, workload: Workload) -> ColumnsWrit
         for title, s in era_samples(result.spec).items()
     }
     write_list(files, asked.folder, samples=samples, missing=result.missing)
+    if result.spec.columns_out is not None and result.spec.columns_out.folder:
+        remove_others(files, asked.folder, samples)
     return ColumnsWritten(asked.folder, len(files), sum(file.events for file in files))

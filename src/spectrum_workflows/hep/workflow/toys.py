@@ -85,7 +85,7 @@ def throw_toys(
     Raises
     ------
     SpecError
-        There is no such statistic, or there are no toys.
+        There is no such statistic, there are no toys, or ``tested`` is out of range.
     DataError
         The workspace is not one, or the fit of the data does not converge.
 
@@ -108,6 +108,8 @@ def throw_toys(
     statistics.check(statistic, toys=toys)
     asked = cast(statistics.Statistic, statistic)
     model = compiled(workspace)
+    if statistic == "limit":
+        statistics.check_tested(model, tested)
     held = {"goodness": (None,), "limit": (tested, 0.0), "discovery": (0.0,)}[statistic]
     value = {"goodness": float("nan"), "limit": tested, "discovery": 0.0}[statistic]
     with one_thread():
