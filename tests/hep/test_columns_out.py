@@ -185,6 +185,64 @@ def test_root_files_are_input_of_a_spec(folder, place, outcome):
     assert samples["signal"]["events"] < outcome.result.columns.events
 
 
+NUMBER = {"name": "eta", "type": "real"}
+WAY = {"name": "way", "type": "string"}
+
+
+def constant(name, given, *values):
+    """A correction that is a number, or one for each word."""
+    items = [{"key": k, "value": v} for k, v in zip(("nom", "up", "down"), values, strict=False)]
+    data = {"nodetype": "category", "input": "way", "content": items}
+    out = {"name": "out", "type": "real"}
+    alone = {"name": name, "version": 1, "inputs": [given], "output": out}
+    return alone | {"data": data if given is WAY else values[0]}
+
+
+@pytest.mark.parametrize("form", ["parquet", "root"])
+def test_events_that_pass_under_a_variation_are_written_too(folder, place, outcome, form):
+    """Templates made of the columns are those of the run."""
+    corrections = [constant("half", NUMBER, 0.5), constant("scale", WAY, 1.1, 1.3, 0.8)]
+    content = {"schema_version": 2, "corrections": corrections}
+    (folder / "c.json").write_text(json.dumps(content))
+    jets = {"collection": "Jet", "files": "c.json", "scaled": ["pt"], "inputs": {"eta": "Jet_eta"}}
+    sides = {side: {"way": side} for side in ("up", "down")}
+    scale = {"files": "c.json", "correction": "scale", "inputs": {"way": "nom"}, **sides}
+    names = ["jes_up", "jes_down", "scale_up"]
+    asked = {"columns": ["event", "Jet_pt"], "regions": ["hard"], "variations": names}
+    spec = outcome.spec.changed(
+        objects={"jets": jets},
+        variations={"jes": {"object": "jets", "correction": "half"}},
+        weights={"scale": scale},
+        histograms={"hard": {"edges": [0.0, 150.0, 300.0, 2000.0]}},
+        columns_out={**asked, "format": form},
+    )
+    made = run(spec, place)
+    where, samples = listed(made)
+    files = [where / f["name"] for f in samples["signal"]["files"]]
+    tables = [
+        uproot.open(f)["Events"].arrays() if form == "root" else ak.from_parquet(f) for f in files
+    ]
+    signal = ak.concatenate([table for table in tables if len(table)])
+    assert ak.sum(signal.passed_hard) < ak.sum(signal.passed_hard_jes_up) == len(signal)
+    assert ak.all(signal.weight[~signal.passed_hard] == 0)
+    for name in ("", *names):
+        suffix = f"_{name}" if name else ""
+        pt = signal[f"Jet_pt{suffix}"] if "jes" in name else signal.Jet_pt
+        passed = np.asarray(signal[f"passed_hard{suffix}"])
+        weights = np.asarray(signal[f"weight{suffix}"])[passed] * samples["signal"]["normalisation"]
+        h = made.result.histograms["signal", f"hard{suffix}"]
+        ht = np.asarray(ak.sum(pt, axis=1))[passed]
+        values, _ = np.histogram(ht, h.axes[0].edges, weights=weights)
+        np.testing.assert_allclose(h.values(), values, rtol=1e-11)
+    assert "Jet_pt_scale_up" not in signal.fields
+    data = where / samples["data"]["files"][0]["name"]
+    own = uproot.open(data)["Events"].keys() if form == "root" else ak.from_parquet(data).fields
+    assert {"event", "Jet_pt", "weight", "passed_hard"} <= {*own}
+    assert not [column for column in own if column.endswith(("_up", "_down"))]
+    with pytest.raises(SpecError, match="no variation 'jes_u' of events; did you mean jes_up"):
+        run(spec.changed(columns_out={"variations": ["jes_u"]}), place)
+
+
 def test_a_folder_of_ones_own_holds_every_event_once(folder, place, outcome):
     """Partitions of another size have files of other names: those that were there go."""
     asked = {"folder": "skims/v2", "regions": ["ht"]}

@@ -296,6 +296,19 @@ class Declared:
     generator_weights: tuple[GeneratorWeight, ...] = ()
     vetoes: tuple[Veto, ...] = ()
 
+    def changed_by(self, template: str) -> set[str]:
+        """Columns that a variation changes; none if it only weighs events."""
+        if self.met is not None and template in {shift.name for shift in self.met_shifts}:
+            return {self.met.pt, self.met.phi}
+        of = {rerun.name: rerun.object for rerun in self.reruns}
+        of |= {f"{shift.name}_{d}": shift.object for shift in self.shifts for d in ("up", "down")}
+        name = of.get(template)
+        if name is None:
+            return set()
+        follows = self.met is not None and name in self.met.objects
+        met = {self.met.pt, self.met.phi} if self.met is not None and follows else set()
+        return {*self.chains[name].scaled} | met
+
     @property
     def calls(self) -> list[Call]:
         """All corrections that are evaluated."""

@@ -13,7 +13,7 @@ from spectrum_workflows.hep import columns
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.luminosity import LuminosityTable, luminosity_table
 from spectrum_workflows.hep.select import event_filters
-from spectrum_workflows.hep.select.columns_out import check_columns
+from spectrum_workflows.hep.select.columns_out import check_columns, check_variations
 from spectrum_workflows.hep.select.corrections import Corrections, corrections
 from spectrum_workflows.hep.select.declaring import Declarations, declare
 from spectrum_workflows.hep.select.event_filters import GoodRuns
@@ -291,6 +291,8 @@ def _columns_out(spec: HepSpec) -> ColumnsOutSpec | None:
         columns = list(dict.fromkeys((*spec.columns, *spec.simulation_columns, *of_samples)))
         root = spec.columns_out.format == "root"
         check_columns(spec.columns_out.columns, columns, root=root)
+        filled = (s.spec.filled_of(s.name) for s in era_samples(spec).values())
+        check_variations(spec.columns_out, filled)
     return spec.columns_out
 
 

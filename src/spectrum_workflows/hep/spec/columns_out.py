@@ -19,6 +19,10 @@ class ColumnsOutSpec(FrozenModel):
     """Columns as ``select`` sees them: of corrected objects where there are such."""
     regions: tuple[str, ...] = ()
     """Regions whose events are written; all if left out."""
+    variations: tuple[str, ...] = ()
+    """Systematic variations, such as ``"jes_FlavorQCD_up"``: events that pass under one of them are
+    written, too. Of each there are ``passed_REGION_VARIATION``, ``weight_VARIATION``, and those of
+    the columns that it changes, ``Jet_pt_VARIATION``; ``weight`` is 0 of what passes so only."""
     format: Literal["parquet", "root"] = "parquet"
     """Apache Parquet, or ROOT files that a spec can name as its input: a tree ``Events``, and a
     tree ``Runs`` with the sum of weights."""
