@@ -91,7 +91,10 @@ class _Passing:
 
     @property
     def any(self) -> NDArray[np.bool_]:
-        return np.any([*self.masks.values(), np.zeros(len(self.weight), np.bool_)], axis=0)
+        out: NDArray[np.bool_] = np.zeros(len(self.weight), np.bool_)
+        for mask in self.masks.values():
+            out |= mask
+        return out
 
 
 def _passing(
@@ -103,7 +106,7 @@ def _passing(
     """Events of the regions under a variation, nominally without a name."""
     masks = {name: np.zeros(seen, np.bool_) for name in regions}
     weight = np.zeros(seen)
-    for name, nominal in reversed(regions.items()):
+    for name, nominal in reversed([*regions.items()]):
         observable = nominal.variations[variation] if variation else nominal
         if observable.index is None:
             remedy = "return Observable(values, index=positions of the selected events)"
