@@ -379,3 +379,10 @@ def test_the_page_names_every_column():
         assert full or (f"`{collection}_" in table and (f"_{field}`" in table or "…" in table)), (
             name
         )
+
+
+def test_a_file_of_atlas_taken_for_nanoaod_is_told(tmp_path):
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["CollectionTree"] = {"x": np.zeros(1)}
+    with pytest.raises(DataError, match='files of ATLAS are read with format = "PHYSLITE"'):
+        open_tree(str(tmp_path / "a.root"), "Events")

@@ -315,7 +315,8 @@ def _check_whole(given: NDArray[Any], name: str, where: str) -> None:
     broken = ~(np.isfinite(given) & (np.trunc(given) == given) & (np.abs(given) < 2.0**63))
     if np.any(broken):
         value = given[np.flatnonzero(broken)[0]]
-        raise DataError(f"input {name} is {value:g}", where, "it takes whole numbers")
+        remedy = "it takes whole numbers: name another column"
+        raise DataError(f"input {name} is {value:g}", where, remedy)
 
 
 def _length(inputs: tuple[Any, ...]) -> int:
@@ -440,7 +441,8 @@ def _by_the_library(kernels: CorrectionKernels, name: str, given: list[Any]) -> 
     try:
         return kernels.evaluators[name]._base.evalv(*given)  # its wrapper refuses some types
     except (RuntimeError, IndexError, ValueError) as error:
-        raise DataError(str(error), f"correction {name} (correctionlib)") from None
+        where, remedy = f"correction {name} (correctionlib)", "leave such elements out"
+        raise DataError(str(error), where, remedy) from None
 
 
 def _check(

@@ -187,7 +187,8 @@ def _check(processes: list[_Process], poi: str) -> None:
     """Refuse what Combine would."""
     signals = {p.name for p in processes if p.signal}
     if not signals:
-        raise DataError(f"no sample with events has the parameter of interest, {poi!r}", "card")
+        message = f"no sample with events has the parameter of interest, {poi!r}"
+        raise DataError(message, "card", "fit regions that hold some of the signal")
     for p in processes:
         if p.name in signals and not p.signal:
             message = f"{p.name} is a signal in other channels, and not in {p.channel}"

@@ -131,7 +131,9 @@ def covariance(model: Model, at: Minimum) -> Floats:
         np.linalg.cholesky(symmetric)
         out[inner] = np.linalg.inv(symmetric)
     except np.linalg.LinAlgError:
-        raise DataError("the second derivatives at the best fit have no inverse", "fit") from None
+        message = "the second derivatives at the best fit have no inverse"
+        remedy = "leave out parameters that change nothing, or alike: prune them, or merge bins"
+        raise DataError(message, "fit", remedy) from None
     return out
 
 

@@ -37,7 +37,8 @@ def check_region(channel: dict[str, Any], data: list[float], edges: Floats) -> N
     for k, (observed, hoped) in enumerate(zip(data, expected, strict=True)):
         where = f"fit, region {region}, bin from {edges[k]:g} to {edges[k + 1]:g}"
         if observed < 0:
-            raise DataError(f"{observed:g} events of data; a fit needs counts", where)
+            remedy = "leave this bin out (start, stop), or mend the weights of data"
+            raise DataError(f"{observed:g} events of data; a fit needs counts", where, remedy)
         if hoped < 0:
             remedy = "merge bins (rebin), or leave this one out (start, stop)"
             raise DataError(f"{hoped:g} events are expected, fewer than none", where, remedy)
@@ -55,7 +56,8 @@ def check_finite(contents: Floats, where: str) -> None:
         Naming where they are.
     """
     if not np.isfinite(contents).all():
-        raise DataError("there are bins that are not finite", where)
+        remedy = "look for weights that are no numbers, or a sample without a positive sum of them"
+        raise DataError("there are bins that are not finite", where, remedy)
 
 
 def check_signal(channels: list[dict[str, Any]], fit: FitSpec) -> None:
@@ -73,7 +75,9 @@ def check_signal(channels: list[dict[str, Any]], fit: FitSpec) -> None:
         if sample["name"] == fit.signal
     )
     if total <= 0:
-        raise DataError(f"the signal has {total:g} events in the fitted bins", f"fit, {fit.signal}")
+        message = f"the signal has {total:g} events in the fitted bins"
+        remedy = "choose regions and bins (start, stop) that hold some, or another signal"
+        raise DataError(message, f"fit, {fit.signal}", remedy)
 
 
 def ratio(varied: Floats, total: float, where: str) -> float:
@@ -88,5 +92,7 @@ def ratio(varied: Floats, total: float, where: str) -> float:
     check_finite(varied, where)
     if events <= 0:
         fault = "is empty" if not varied.any() else f"has {events:g} events"
-        raise DataError(f"the template {fault} where the sample has {total:g} events", where)
+        message = f"the template {fault} where the sample has {total:g} events"
+        remedy = "limit the systematic's samples, or look at what varies"
+        raise DataError(message, where, remedy)
     return float(varied.sum() / total)

@@ -26,6 +26,7 @@ from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep.io.source import SEAL, StoreSource
 from spectrum_workflows.hep.io.stored import Stored, stored
 from spectrum_workflows.hep.spec.formats import Format
+from spectrum_workflows.hep.spec.physlite import SHIPPED
 from spectrum_workflows.specs import closest
 
 KEEP_OPEN = 8
@@ -198,6 +199,8 @@ def _tree(file: Any, name: str, url: str) -> Any:
         if name not in names:
             trees = [n for n, kind in names.items() if is_tree(kind)]
             remedy = closest(name, trees) or "it holds no tree at all"
+            if any(tree in SHIPPED["PHYSLITE"].trees for tree in trees):
+                remedy = f'{remedy}; files of ATLAS are read with format = "PHYSLITE"'
             raise DataError(f"no tree {name!r}", url, remedy)
         if not is_tree(names[name]):
             raise DataError(f"{name!r} is a {names[name]}, not a tree", url, "name a tree")

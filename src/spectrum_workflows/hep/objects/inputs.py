@@ -75,7 +75,8 @@ def flat(events: ak.Array, column: str) -> NDArray[Any]:
     content = layout.content if layout.is_list else layout
     text = layout.parameter("__array__") in ("string", "bytestring")
     if text or not content.is_numpy or content.data.ndim != 1:
-        raise DataError(f"{column} is not one number per event or object", "objects")
+        message = f"{column} is not one number per event or object"
+        raise DataError(message, "objects", "name another column as the input")
     values: NDArray[Any] = content.data
     return values
 
@@ -117,6 +118,7 @@ def _gathered(source: Source, events: ak.Array, offsets: NDArray[np.int64] | Non
         own = layout.offsets.data
         if offsets is None or (own is not offsets and not np.array_equal(own, offsets)):
             asked = "of events" if offsets is None else "of this collection"
-            raise DataError(f"{source.column} has other lists than the inputs {asked}", "objects")
+            message = f"{source.column} has other lists than the inputs {asked}"
+            raise DataError(message, "objects", "name a column of the same objects, or of events")
         return values
     return values if offsets is None else np.repeat(values, np.diff(offsets))

@@ -114,7 +114,7 @@ def _text(data: bytes, url: str) -> str:
         library(text)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        remedy = ""
+        remedy = "name a JSON file of schema version 2, or copy it again"
         if "schema v2" in reason:
             reason, remedy = "it has another schema version than 2", "convert it to version 2"
         raise DataError(f"not a correctionlib file ({reason})", url, remedy) from error
@@ -131,7 +131,8 @@ def _unpacked(data: bytes, url: str) -> bytes:
             out.append(member.decompress(left, LARGEST - size + 1))
             size += len(out[-1])
             if size > LARGEST:
-                raise DataError(f"unpacked, it has more than {LARGEST} bytes", url)
+                message = f"unpacked, it has more than {LARGEST} bytes"
+                raise DataError(message, url, "leave corrections out that are not used")
             if not member.eof:
                 raise DataError("the gzip file is not complete", url, "copy it again")
             left = member.unused_data.lstrip(b"\0")

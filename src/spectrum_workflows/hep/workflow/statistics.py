@@ -226,7 +226,8 @@ def workspace_of(result: HepResult) -> Workspace:
         return result.likelihood.workspace
     if result.spec.fit is None:
         raise SpecError("the spec of this run has no [fit] table", result.spec.name, "add one")
-    raise DataError(f"this run has no fit ({result.likelihood})", result.spec.name)
+    remedy = "mend that, and run it again"
+    raise DataError(f"this run has no fit ({result.likelihood})", result.spec.name, remedy)
 
 
 def about(result: HepResult) -> dict[str, str]:
