@@ -84,7 +84,7 @@ LAYERS = {
         "compiled",
         *("hep.analyses", "hep.analyses.*", "hep.fit", "hep.fit.*"),
         *("hep.corrections", "hep.corrections.*", "hep.objects", "hep.objects.*"),
-        *("hep.models", "hep.models.*"),
+        *("hep.models", "hep.models.*", "hep.exact", "hep.exact.*"),
         *(
             "hep.binning",
             "hep.bootstrap",

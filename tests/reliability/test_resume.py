@@ -18,6 +18,8 @@ from spectrum_workflows import domain, load_site, load_spec, make_data, run
 from spectrum_workflows.engine.ledger import entries, packed, unpacked
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep.exact.histograms import fill
+from spectrum_workflows.hep.exact.sums import exactly, rounded
 from spectrum_workflows.hep.types import FileRead, Filled
 from spectrum_workflows.hep.types.luminosity import Blocks
 from spectrum_workflows.hep.workflow.codec import codec
@@ -251,6 +253,7 @@ def test_a_fill_is_read_back_to_the_bit(made: Path) -> None:
         {"zmumu": 750},
         {("zmumu", events[0].url): file},
         {("zmumu", "dimuon", ""): np.arange(6.0).reshape(1, 2, 3)},
+        left={("zmumu", "all"): exactly(np.array([3.0, 0.1, 1e-9]))},
     )
     kept = codec(spec)
     written, _ = unpacked(packed(kept.write(filled, events), {}))
@@ -265,6 +268,15 @@ def test_a_fill_is_read_back_to_the_bit(made: Path) -> None:
         assert np.array_equal(getattr(other.blocks, name), getattr(blocks, name))
     [fates] = back.fates.values()
     assert np.array_equal(fates, filled.fates["zmumu", "dimuon", ""])
+    [left] = back.left.values()
+    assert rounded(left).tolist() == [3.0, 0.1, 1e-9]
+    exact = fill(h.copy().reset(), h.axes, [np.array([91.0, 70.0])], [np.array([0.1, 3e9])] * 2)
+    again = kept.read(
+        kept.write(replace(filled, histograms={("zmumu", title): exact}), events), events
+    )
+    digits = again.histograms["zmumu", title].sums
+    assert np.array_equal(digits.digits, exact.sums.digits)
+    assert digits.lowest == exact.sums.lowest
     wrong = spec.changed(histograms={title: {"bins": 7}})
     with pytest.raises(DataError, match="other bins"):
         codec(wrong).read(written, events)

@@ -81,3 +81,32 @@ def _codes(categories: Sequence[Any], values: NDArray[np.float64]) -> NDArray[np
     other = next(n for n in range(len(categories) + 1) if n not in categories)
     listable = (values == np.floor(values)) & (np.abs(values) <= LARGEST_INTEGER)
     return np.where(listable, values, other).astype(np.int32)
+
+
+def cells_of(axes: Sequence[Any], coordinates: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    """Number of the bin of every entry: flow bins count, the last axis is fastest.
+
+    Parameters
+    ----------
+    axes : sequence
+        As of `axes_of`.
+    coordinates : sequence of ndarray, shape (n,)
+        As of `coordinates`.
+    """
+    cells = np.zeros(len(coordinates[0]), np.int64)
+    for axis, values in zip(axes, coordinates, strict=True):
+        cells = cells * axis.extent + _places(axis, values)
+    return cells
+
+
+def _places(axis: Any, values: NDArray[Any]) -> NDArray[np.int64]:
+    """Where values are on an axis; 0 is the underflow, where there is one."""
+    places: NDArray[np.int64]
+    if axis.traits.ordered:
+        places = np.asarray(axis.index(values), np.int64) + int(axis.traits.underflow)
+        return places
+    listed = np.asarray(list(axis))
+    order = np.argsort(listed)
+    near = order[np.minimum(np.searchsorted(listed, values, sorter=order), len(listed) - 1)]
+    places = np.where(listed[near] == values, near, len(listed))
+    return places

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.hep.exact.sums import rounded
 from spectrum_workflows.hep.types import CutFlow
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.hep.spec import HepSpec
     from spectrum_workflows.hep.types import HepResult
+    from spectrum_workflows.hep.types.sums import Sums
 
     Key = tuple[str, str, str]
     """Sample, region, and variation; nominal without."""
@@ -25,14 +27,15 @@ SUFFIX = "/cut_flow"
 
 
 def cut_flows(
-    fates: Mapping[Key, NDArray[np.float64]], spec: HepSpec, weights: Mapping[str, float]
+    fates: Mapping[Key, Sums], spec: HepSpec, weights: Mapping[str, float]
 ) -> dict[Key, CutFlow]:
     """The cut flow of every sample, region and variation.
 
     Parameters
     ----------
-    fates : mapping of (sample, region, variation) to ndarray, shape (n_cuts + 1, 2, 3)
-        As `combining.counts_of_fates` gives them, summed; those that are not there are 0.
+    fates : mapping of (sample, region, variation) to ndarray or ExactSums
+        Of shape (n_cuts + 1, 2, 3), as of `combining.counts_of_fates`, summed; what is not there is
+        0.
     spec : HepSpec
     weights : mapping of sample to float
         Its normalisation.
@@ -40,7 +43,7 @@ def cut_flows(
     out = {}
     for sample, region, variation in _keys(spec):
         cuts = spec.combined_regions[region]
-        counts = fates.get((sample, region, variation), np.zeros((len(cuts) + 1, 2, 3)))
+        counts = rounded(fates.get((sample, region, variation), np.zeros((len(cuts) + 1, 2, 3))))
         out[sample, region, variation] = _cut_flow(cuts, counts, weights[sample])
     return out
 

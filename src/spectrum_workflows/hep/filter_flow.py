@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.hep.exact.sums import rounded
 from spectrum_workflows.hep.types import FilterFlow
 
 if TYPE_CHECKING:
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.hep.spec import HepSpec
     from spectrum_workflows.hep.types import HepResult
+    from spectrum_workflows.hep.types.sums import Sums
 
 SUFFIX = "/event_filters"
 
 
 def filter_flows(
-    left: Mapping[tuple[str, str], NDArray[np.float64]],
+    left: Mapping[tuple[str, str], Sums],
     spec: HepSpec,
     weights: Mapping[str, float],
 ) -> dict[str, FilterFlow]:
@@ -27,7 +29,7 @@ def filter_flows(
 
     Parameters
     ----------
-    left : mapping of (sample, row) to ndarray, shape (3,)
+    left : mapping of (sample, row) to ndarray or ExactSums, shape (3,)
         As of `Filled`; what is not there is 0.
     spec : HepSpec
     weights : mapping of sample to float
@@ -36,7 +38,7 @@ def filter_flows(
     out = {}
     for sample in spec.samples:
         if rows := spec.filter_rows(sample):
-            counts = np.array([left.get((sample, row), np.zeros(3)) for row in rows])
+            counts = np.array([rounded(left.get((sample, row), np.zeros(3))) for row in rows])
             out[sample] = FilterFlow(
                 rows,
                 counts[:, 0].astype(np.int64),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -20,6 +21,8 @@ from spectrum_workflows.hep.bootstrap.filling import replicas_of
 from spectrum_workflows.hep.bootstrap.keys import Resampling, lowest_keys, merged_keys
 from spectrum_workflows.hep.completeness import joined, processed_weight
 from spectrum_workflows.hep.envelopes import up_and_down
+from spectrum_workflows.hep.exact import histograms as exact
+from spectrum_workflows.hep.exact.sums import added, rounded
 from spectrum_workflows.hep.normalisation import usable
 from spectrum_workflows.hep.select.combining import FLOW, counts_of_fates
 from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
@@ -28,6 +31,7 @@ from spectrum_workflows.hep.spec.axes import HistogramSpec
 from spectrum_workflows.hep.spec.regions import region_key
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
+from spectrum_workflows.hep.types.sums import Filling
 from spectrum_workflows.specs import closest
 
 OF_SIGNS = tuple(f"/{name}" for name in profiles.ARRAYS[2:])
@@ -111,7 +115,7 @@ def filled(
         (sample, *name): counts_of_fates(o, len(cuts[name[0]]))
         for name, o in _fates(regions, cuts, variations)
     }
-    selected = {(s, r): int(n[-1, 0, 0]) for (s, r, v), n in fates.items() if not v}
+    selected = {(s, r): int(rounded(n)[-1, 0, 0]) for (s, r, v), n in fates.items() if not v}
     return Filled(
         out, selected, {sample: events}, fates=fates, replicas=replicas, lowest_keys=lowest
     )
@@ -197,17 +201,21 @@ def _together(name: str, observables: Sequence[Observable]) -> tuple[Observable,
     return tuple(observables)
 
 
-def _fill(h: hist.Hist, spec: HistogramSpec, observables: Sequence[Observable]) -> hist.Hist:
+def _fill(h: hist.Hist, spec: HistogramSpec, observables: Sequence[Observable]) -> Filling:
     axes, weights = spec.axes(h.name or ""), observables[0].weights
     values = coordinates(axes, observables)
     if spec.profile:
         averaged = numbers(observables[-1].values, spec.profile)
-        return profiles.fill_sums(h, values, averaged, weights)
-    return h.fill(*values, weight=weights)
+        moments = profiles.moments_of(averaged, weights, h.name or "")
+        return exact.fill(h, h.axes[:-1], values, moments)
+    if weights is None:
+        return h.fill(*values)
+    w = np.asarray(weights, np.float64)
+    return exact.fill(h, h.axes, values, (w, w * w))
 
 
 def merge(a: Filled, b: Filled) -> Filled:
-    """Sum two fills; associative, and exact as long as weights are 1.
+    """Sum two fills: exactly, whatever the weights, so that it is associative.
 
     Raises
     ------
@@ -215,14 +223,14 @@ def merge(a: Filled, b: Filled) -> Filled:
         A file changed between them, or was read under two names.
     """
     return Filled(
-        _summed(a.histograms, b.histograms),
+        _summed(a.histograms, b.histograms, exact.added),
         _summed(a.selected, b.selected),
         _summed(a.events, b.events),
         joined(a.files, b.files),
-        _summed(a.fates, b.fates),
+        _summed(a.fates, b.fates, added),
         (*a.written, *b.written),
-        _summed(a.left, b.left),
-        _summed(a.replicas, b.replicas),
+        _summed(a.left, b.left, added),
+        _summed(a.replicas, b.replicas, added),
         merged_keys(a.lowest_keys, b.lowest_keys),
     )
 
@@ -239,7 +247,7 @@ def normalised(total: Filled, spec: HepSpec, missing: Sequence[str] = ()) -> Hep
     Sums of profiles become means.
     """
     weights = {name: weight_of(name, total, spec) for name in spec.samples}
-    summed = {key: _with_means(h) for key, h in total.histograms.items()}
+    summed = {key: _with_means(exact.rounded(h)) for key, h in total.histograms.items()}
     summed |= _envelopes(summed, spec)
     histograms = {}
     for sample in spec.samples:
@@ -367,6 +375,8 @@ def weight_of(name: str, total: Filled, spec: HepSpec) -> float:
     return sample.cross_section * luminosity / number
 
 
-def _summed(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> dict[Any, Any]:
+def _summed(
+    a: Mapping[Any, Any], b: Mapping[Any, Any], add: Callable[[Any, Any], Any] = operator.add
+) -> dict[Any, Any]:
     both = {**a, **b}
-    return {key: a[key] + b[key] if key in a and key in b else both[key] for key in both}
+    return {key: add(a[key], b[key]) if key in a and key in b else both[key] for key in both}

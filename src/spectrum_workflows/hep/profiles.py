@@ -69,14 +69,27 @@ def fill_sums(
     DataError
         A value is so large that its square cannot be summed.
     """
+    for k, moment in enumerate(moments_of(values, weights, sums.name)):
+        sums.fill(*coordinates, np.full(len(moment), k, np.int32), weight=moment)
+    return sums
+
+
+def moments_of(
+    values: NDArray[Any], weights: NDArray[Any] | None, name: str
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """What is added up for every entry of the profile of this name; see `SUMS`.
+
+    Raises
+    ------
+    DataError
+        A value is so large that its square cannot be summed.
+    """
     v = np.asarray(values, np.float64)
     if v.size and float(np.abs(v).max()) > LARGEST_VALUE:
-        message = f"the profile {sums.name!r} is of values beyond {LARGEST_VALUE:g}"
+        message = f"the profile {name!r} is of values beyond {LARGEST_VALUE:g}"
         raise DataError(message, "select", "their squares cannot be summed")
     w = np.ones(len(v)) if weights is None else np.asarray(weights, np.float64)
-    for k, moment in enumerate((w, w * w, w * v, w * v * v)):
-        sums.fill(*coordinates, np.full(len(v), k, np.int32), weight=moment)
-    return sums
+    return w, w * w, w * v, w * v * v
 
 
 def means_of(sums: hist.Hist) -> hist.Hist:

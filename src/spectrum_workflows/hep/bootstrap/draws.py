@@ -69,21 +69,20 @@ def draw(keys: Any, first: int, out: Any) -> None:
 
 
 @compiled(nogil=True)
-def add(draws: Any, rows: Any, cells: Any, weights: Any, first: int, out: Any) -> None:
-    """Add the entries of a histogram to some of its replicas, in their order.
+def add(draws: Any, rows: Any, cells: Any, first: int, out: Any) -> None:
+    """Add the entries of a histogram to some of its replicas.
 
     Parameters
     ----------
     draws : ndarray of uint8, shape (n_events, n_replicas)
     rows, cells : ndarray of int64, shape (n_entries,)
         Event and bin of every entry.
-    weights : ndarray, shape (n_entries,)
     first : int
         The first of the replicas.
     out : ndarray, shape (n_bins, n_all_replicas)
-        Sums of weights.
+        Numbers of entries.
     """
     for e in range(len(rows)):
-        row, cell, weight = rows[e], cells[e], weights[e]
+        row, cell = rows[e], cells[e]
         for j in range(draws.shape[1]):
-            out[cell, first + j] += weight * draws[row, j]
+            out[cell, first + j] += draws[row, j]

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.binning import axes_of, coordinates
+from spectrum_workflows.hep.binning import axes_of, cells_of, coordinates
 from spectrum_workflows.hep.binning import numbers as numbers_of
+from spectrum_workflows.hep.exact import kernel
+from spectrum_workflows.hep.exact.sums import bits_of, carried, places_of, reshaped
 from spectrum_workflows.hep.types import Observable
+from spectrum_workflows.hep.types.sums import ExactSums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.hep.bootstrap.keys import Resampling
     from spectrum_workflows.hep.spec import HistogramSpec
+    from spectrum_workflows.hep.types.sums import Sums
 
 BLOCK = 1 << 24
 """Bytes of Poisson numbers that are in memory at a time."""
@@ -33,7 +37,8 @@ class _Entries:
     events, cells : ndarray of int, shape (n_entries,)
         Event and bin of every entry; flow bins count, the last axis is fastest.
     moments : tuple of ndarray, shape (n_entries,)
-        What is added up: weights, and of a profile weights times values.
+        What is added up: weights, and of a profile weights times values; none of entries that
+        count 1.
     """
 
     events: NDArray[np.int64]
@@ -41,11 +46,30 @@ class _Entries:
     moments: tuple[NDArray[np.float64], ...]
 
 
+@dataclass(frozen=True)
+class _Replicas:
+    """Replicas of one histogram, which are being filled.
+
+    Attributes
+    ----------
+    axes : tuple of int
+        Bins of each axis.
+    sums : ndarray, shape (n_bins, n_replicas), or int64 (n_moments, n_digits, n_bins, n_replicas)
+        Numbers of entries, or digits of exact sums.
+    lowest : int or None
+        Place of the first of the digits.
+    """
+
+    axes: tuple[int, ...]
+    sums: NDArray[Any]
+    lowest: int | None
+
+
 def replicas_of(
     regions: Mapping[str, Observable],
     histograms: Mapping[str, HistogramSpec],
     resampling: Resampling,
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, Sums]:
     """Fill replicas of nominal histograms: an event counts as often in all that it is in.
 
     Parameters
@@ -58,7 +82,7 @@ def replicas_of(
 
     Returns
     -------
-    dict of str to ndarray, shape (…, replicas)
+    dict of str to ndarray or ExactSums, shape (…, replicas)
         Sums of weights with flow bins.  Of a profile, before the last axis, sums of weights, and of
         weights times values.
 
@@ -74,24 +98,54 @@ def replicas_of(
     for name in resampling.histograms:
         selected[_events(name, histograms[name], regions)] = True
     some, row = keys[selected], np.cumsum(selected) - 1
-    shapes = {
-        name: tuple(axis.extent for axis in axes_of(name, histograms[name]))
-        for name in resampling.histograms
-    }
-    sums = {
-        name: np.zeros((2 if histograms[name].profile else 1, math.prod(shape), replicas))
-        for name, shape in shapes.items()
+    filling = {
+        name: _empty(name, histograms[name], regions, replicas) for name in resampling.histograms
     }
     at_once = max(2, BLOCK // max(len(some), 1) // 2 * 2)
     for first in range(0, replicas, at_once):
         numbers = np.empty((len(some), min(at_once, replicas - first)), np.uint8)
         draws.draw(some, first, numbers)
-        for name in resampling.histograms:
-            own = _entries(name, histograms[name], regions)  # of one at a time, to save memory
-            rows = row[own.events]
-            for moment, out in zip(own.moments, sums[name], strict=True):
-                draws.add(numbers, rows, own.cells, moment, first, out)
-    return {name: _shaped(sums[name], shape) for name, shape in shapes.items()}
+        for name, own in filling.items():
+            entries = _entries(name, histograms[name], regions)  # of one at a time, to save memory
+            _add(own, numbers, row[entries.events], entries, first)
+    return {name: _filled(own) for name, own in filling.items()}
+
+
+def _empty(
+    name: str, spec: HistogramSpec, regions: Mapping[str, Observable], replicas: int
+) -> _Replicas:
+    axes = tuple(axis.extent for axis in axes_of(name, spec))
+    moments = _entries(name, spec, regions).moments
+    if not moments:
+        return _Replicas(axes, np.zeros((math.prod(axes), replicas)), None)
+    lowest, n_digits = places_of([bits_of(moment) for moment in moments])
+    shape = (len(moments), n_digits, math.prod(axes), replicas)
+    return _Replicas(axes, np.zeros(shape, np.int64), lowest)
+
+
+def _add(
+    into: _Replicas, numbers: NDArray[Any], rows: NDArray[Any], entries: _Entries, first: int
+) -> None:
+    """Add entries, each as often as its event counts in the replicas from the first on."""
+    from spectrum_workflows.hep.bootstrap import draws
+
+    if into.lowest is None:
+        draws.add(numbers, rows, entries.cells, first, into.sums)
+        return
+    for moment, sums in zip(entries.moments, into.sums, strict=True):
+        bits = bits_of(moment)
+        kernel.add_drawn(numbers, rows, entries.cells, bits, into.lowest, first, sums)
+
+
+def _filled(into: _Replicas) -> Sums:
+    """Sums by bin and replica, those of a profile before the replicas."""
+    if into.lowest is None:
+        return into.sums.reshape(*into.axes, -1)
+    by_bin = np.moveaxis(into.sums, 1, -1).swapaxes(0, 1)  # bins, moments, replicas, digits
+    sums = ExactSums(carried(by_bin), into.lowest)
+    _, n_moments, replicas, _ = by_bin.shape
+    by_moment = (n_moments,) if n_moments > 1 else ()
+    return reshaped(sums, *into.axes, *by_moment, replicas)
 
 
 def _events(name: str, spec: HistogramSpec, regions: Mapping[str, Observable]) -> NDArray[np.int64]:
@@ -110,31 +164,12 @@ def _events(name: str, spec: HistogramSpec, regions: Mapping[str, Observable]) -
 def _entries(name: str, spec: HistogramSpec, regions: Mapping[str, Observable]) -> _Entries:
     observables = [regions[region] for region in spec.filled(name)]
     first, axes = observables[0], axes_of(name, spec)
-    cells = np.zeros(len(first.values), np.int64)
-    for axis, values in zip(axes, coordinates(spec.axes(name), observables), strict=True):
-        cells = cells * axis.extent + _places(axis, values)
-    weights = np.ones(len(cells)) if first.weights is None else first.weights.astype(np.float64)
-    moments: tuple[NDArray[np.float64], ...] = (weights,)
+    cells = cells_of(axes, coordinates(spec.axes(name), observables))
+    moments: tuple[NDArray[np.float64], ...] = ()
+    if first.weights is not None:
+        moments = (np.asarray(first.weights, np.float64),)
     if spec.profile:
-        averaged = numbers_of(observables[-1].values, spec.profile)
-        moments = (weights, weights * averaged.astype(np.float64))
+        averaged = numbers_of(observables[-1].values, spec.profile).astype(np.float64)
+        weights = moments[0] if moments else np.ones(len(cells))
+        moments = (weights, weights * averaged)
     return _Entries(_events(name, spec, regions), cells, moments)
-
-
-def _places(axis: Any, values: NDArray[Any]) -> NDArray[np.int64]:
-    """Where values are on an axis; 0 is the underflow, where there is one."""
-    places: NDArray[np.int64]
-    if axis.traits.ordered:
-        places = np.asarray(axis.index(values), np.int64) + int(axis.traits.underflow)
-        return places
-    listed = np.asarray(list(axis))
-    order = np.argsort(listed)
-    near = order[np.minimum(np.searchsorted(listed, values, sorter=order), len(listed) - 1)]
-    places = np.where(listed[near] == values, near, len(listed))
-    return places
-
-
-def _shaped(sums: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Sums by bin and replica, those of a profile before the replicas."""
-    every = [of.reshape(*shape, -1) for of in sums]
-    return every[0] if len(every) == 1 else np.stack(every, axis=-2)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.hep.binning import axes_of
+from spectrum_workflows.hep.exact.sums import rounded
 from spectrum_workflows.hep.spec.bootstrap import asked_histograms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.hep.spec import HepSpec
+    from spectrum_workflows.hep.types.sums import Sums
 
     Replicas = Mapping[tuple[str, str], NDArray[np.float64]]
     """By sample and histogram; see `HepResult`."""
@@ -24,13 +26,15 @@ ENDING = "/replicas"
 
 
 def normalised(
-    filled: Replicas, spec: HepSpec, weights: Mapping[str, float]
+    filled: Mapping[tuple[str, str], Sums], spec: HepSpec, weights: Mapping[str, float]
 ) -> dict[tuple[str, str], NDArray[np.float64]]:
     """Replicas of every sample, normalised as its histograms are; of no events zeros."""
-    return {
-        (sample, name): filled.get((sample, name), np.zeros(shape(name, spec))) * weights[sample]
-        for name, sample in product(asked_histograms(spec), spec.samples)
-    }
+    out = {}
+    for name, sample in product(asked_histograms(spec), spec.samples):
+        own = filled.get((sample, name))
+        sums = np.zeros(shape(name, spec)) if own is None else rounded(own)
+        out[sample, name] = sums * weights[sample]
+    return out
 
 
 def shape(name: str, spec: HepSpec) -> tuple[int, ...]:

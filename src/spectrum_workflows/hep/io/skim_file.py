@@ -11,16 +11,21 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numcodecs.zstd
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrum_workflows.hep.exact.sums import exactly
 from spectrum_workflows.hep.types import FileRead
 from spectrum_workflows.hep.types.luminosity import Blocks
+from spectrum_workflows.hep.types.sums import ExactSums
 from spectrum_workflows.storage.sealed import sealed, unsealed
+
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.types.sums import Sums
 
 LEVEL = 3
 """Of ZSTD."""
@@ -46,7 +51,7 @@ class SkimmedPartition:
         Entries of the partition.
     file : FileRead
         Account of the file, as for the whole partition.
-    left : mapping of str to ndarray, shape (3,)
+    left : mapping of str to ndarray or ExactSums, shape (3,)
         What is left of the partition by the file's filters, where that is counted.
     """
 
@@ -56,7 +61,7 @@ class SkimmedPartition:
     start: int
     stop: int
     file: FileRead
-    left: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    left: Mapping[str, Sums] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def packed(skim: SkimmedPartition, about: Mapping[str, Any]) -> bytes:
         "absent": skim.absent,
         "range": [skim.start, skim.stop],
         "file": asdict(replace(skim.file, blocks=None)),
-        "left": {row: counts.tolist() for row, counts in skim.left.items()},
+        "left": {row: _exact_words(counts) for row, counts in skim.left.items()},
         "listed": None if lumis is None else lumis.listed,
         "luminosity": None
         if lumis is None
@@ -130,6 +135,11 @@ def packed(skim: SkimmedPartition, about: Mapping[str, Any]) -> bytes:
     text = json.dumps(header).encode()
     content = b"".join([len(text).to_bytes(8, "little"), text, *blocks.pieces])
     return sealed(content)
+
+
+def _exact_words(counts: Sums) -> tuple[Any, int]:
+    sums = counts if isinstance(counts, ExactSums) else exactly(counts)
+    return sums.digits.tolist(), sums.lowest
 
 
 def opened(data: bytes) -> OpenedSkim:
@@ -174,7 +184,7 @@ def unpacked(data: bytes, columns: Collection[str], *, with_first: bool = True) 
     words = header["file"]
     file = FileRead(**{**words, "fallbacks_used": tuple(words["fallbacks_used"]), "blocks": lumis})
     start, stop = header["range"]
-    left = {row: np.array(counts) for row, counts in header["left"].items()}
+    left = {row: ExactSums(np.array(d), n) for row, (d, n) in header["left"].items()}
     return SkimmedPartition(kept, first, tuple(header["absent"]), start, stop, file, left)
 
 

@@ -137,10 +137,14 @@ PER_EVENT = 64
 """Bytes of an event while replicas are filled: its key, and its entry in one histogram."""
 
 
+PER_NUMBER = 8 * 5
+"""Bytes of a number of replicas: digits of an exact sum, of weights that are of one magnitude."""
+
+
 def _memory(complete: Sequence[FileInfo], spec: HepSpec) -> int:
     """Bytes that the largest task needs: to fill a partition, or to merge replicas."""
     largest = max((info.memory for info in complete), default=0)
-    numbers = 8 * bootstrap.numbers_per_sample(spec)
+    numbers = PER_NUMBER * bootstrap.numbers_per_sample(spec)
     if not complete or not numbers:
         return largest
     merging = (FAN_IN + 1) * numbers * len(spec.samples)

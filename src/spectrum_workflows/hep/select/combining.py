@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import DataError, SpecError
+from spectrum_workflows.hep.exact.sums import reshaped, sums_in
 from spectrum_workflows.hep.spec.regions import NOT, region_key
 from spectrum_workflows.hep.types import EventCuts, Observable
 from spectrum_workflows.specs import closest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spectrum_workflows.hep.spec.axes import HistogramSpec
+    from spectrum_workflows.hep.types.sums import ExactSums
 
 FLOW = ""
 """Observable of a region that is its cut flow; see `_fate`."""
@@ -148,7 +150,7 @@ def _per_event(given: Any, subject: str, seen: int) -> NDArray[Any]:
     return array
 
 
-def counts_of_fates(fates: Observable, n_cuts: int) -> NDArray[np.float64]:
+def counts_of_fates(fates: Observable, n_cuts: int) -> NDArray[np.float64] | ExactSums:
     """Entries, sums of weights and of squared weights of every fate.
 
     Parameters
@@ -160,13 +162,13 @@ def counts_of_fates(fates: Observable, n_cuts: int) -> NDArray[np.float64]:
 
     Returns
     -------
-    ndarray, shape (n_cuts + 1, 2, 3)
+    ndarray or ExactSums, shape (n_cuts + 1, 2, 3)
         Of events that fail this cut first, or none; those that fail others, too, and those that
         do not.
     """
-    fate = fates.values.astype(np.int64)
-    weight = np.ones(len(fate)) if fates.weights is None else np.asarray(fates.weights, np.float64)
-    n = PASSED * (n_cuts + 1)
-    entries = np.bincount(fate, minlength=n).astype(np.float64)
-    sums = [np.bincount(fate, w, minlength=n) for w in (weight, weight**2)]
-    return np.stack([entries, *sums], axis=-1).reshape(n_cuts + 1, PASSED, 3)
+    fate, n = fates.values.astype(np.int64), PASSED * (n_cuts + 1)
+    if fates.weights is None:
+        entries = np.bincount(fate, minlength=n).astype(np.float64)
+        return np.stack([entries] * 3, axis=-1).reshape(n_cuts + 1, PASSED, 3)
+    w = np.asarray(fates.weights, np.float64)
+    return reshaped(sums_in(fate, (np.ones(len(w)), w, w * w), n), n_cuts + 1, PASSED, 3)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.errors import DataError
+from spectrum_workflows.hep.exact.sums import reshaped, sums_in
+
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.types.sums import Sums
 
 BLOCKS = 1 << 32
 """More luminosity blocks than a run can have: a NanoAOD number has 32 bits."""
@@ -109,7 +113,7 @@ def all_set(events: Any, flags: Sequence[str]) -> NDArray[np.bool_]:
     return passed
 
 
-def left(weights: NDArray[Any] | None, passed: NDArray[np.bool_]) -> NDArray[np.float64]:
+def left(weights: NDArray[Any] | None, passed: NDArray[np.bool_]) -> Sums:
     """Events that pass, and their sums of weights and of squared weights; shape (3,).
 
     Parameters
@@ -118,8 +122,8 @@ def left(weights: NDArray[Any] | None, passed: NDArray[np.bool_]) -> NDArray[np.
         1 if left out.
     passed : ndarray of bool, shape (n_events,)
     """
-    number = np.count_nonzero(passed)
     if weights is None:
-        return np.full(3, float(number))
+        return np.full(3, float(np.count_nonzero(passed)))
     own = np.asarray(weights, np.float64)[passed]
-    return np.array([number, own.sum(), (own**2).sum()])
+    cell = np.zeros(len(own), np.int64)
+    return reshaped(sums_in(cell, (np.ones(len(own)), own, own * own), 1), 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
@@ -32,6 +32,9 @@ from spectrum_workflows.hep.spec.event_filters import (
 )
 from spectrum_workflows.hep.types import Events
 
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.types.sums import Sums
+
 FIRST, COLUMNS = 50, 3
 """Events, and columns of numbers with a fraction, by which a file written anew is recognised:
 numbers of runs and events begin alike in most simulated samples."""
@@ -45,13 +48,13 @@ class FilteredEvents:
     ----------
     seen : ak.Array, shape (n_events,)
         With the columns of the selection.
-    left : mapping of str to ndarray, shape (3,)
+    left : mapping of str to ndarray or ExactSums, shape (3,)
         By row, where it is asked for: events that are left, and their sums of generator weights
         and of squared weights.
     """
 
     seen: ak.Array
-    left: Mapping[str, NDArray[np.float64]]
+    left: Mapping[str, Sums]
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,13 @@ class ChosenEvents:
         By the file's filters.
     kept : ndarray of bool, shape (n_events,)
         Those of them that fulfil the conditions of the skim.
-    left : mapping of str to ndarray, shape (3,)
+    left : mapping of str to ndarray or ExactSums, shape (3,)
         As of `FilteredEvents`, by the file's filters.
     """
 
     passed: NDArray[np.bool_]
     kept: NDArray[np.bool_]
-    left: Mapping[str, NDArray[np.float64]]
+    left: Mapping[str, Sums]
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,12 @@ class _Passed:
     ----------
     mask : ndarray of bool, shape (n_events,), or None
         None if there are no filters.
-    left : mapping of str to ndarray, shape (3,)
+    left : mapping of str to ndarray or ExactSums, shape (3,)
         As of `FilteredEvents`.
     """
 
     mask: NDArray[np.bool_] | None
-    left: Mapping[str, NDArray[np.float64]]
+    left: Mapping[str, Sums]
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,13 @@ class PreparedEvents:
     seen : ak.Array, shape (n_events,)
         With the columns of the selection.
     selection : Selection
-    left : mapping of str to ndarray, shape (3,)
+    left : mapping of str to ndarray or ExactSums, shape (3,)
         As of `FilteredEvents`.
     """
 
     seen: ak.Array
     selection: Selection
-    left: Mapping[str, NDArray[np.float64]]
+    left: Mapping[str, Sums]
 
 
 def open_events(events: Events, workload: Workload) -> OpenTree:
@@ -256,7 +259,7 @@ def filter_events(
     events: Events,
     workload: Workload,
     *,
-    left: Mapping[str, NDArray[np.float64]] | None = None,
+    left: Mapping[str, Sums] | None = None,
     fulfilling: bool = False,
 ) -> FilteredEvents:
     """The events that count, with the columns of the selection.
@@ -268,7 +271,7 @@ def filter_events(
     events : Events
         The partition.
     workload : Workload
-    left : mapping of str to ndarray, shape (3,), optional
+    left : mapping of str to ndarray or ExactSums, shape (3,), optional
         What is known of those that are left by the file's filters: all of them are.
     fulfilling : bool
         Whether all of them fulfil the conditions of the skim.
@@ -327,7 +330,7 @@ def _apply_filters(
     """Apply all of the file's filters, and count what is left by each."""
     masks = dict(_masks(branches, events, workload))
     passed = np.ones(len(seen), np.bool_)
-    counted: dict[str, NDArray[np.float64]] = {}
+    counted: dict[str, Sums] = {}
     rows = workload.filter_rows.get(events.sample, ())
     for row, mask in {**({READ: passed} if rows else {}), **masks}.items():
         passed = passed & mask
@@ -359,9 +362,7 @@ def _masks(
         yield name, event_filters.all_set(branches, [name] if name in present else [])
 
 
-def _left(
-    seen: ak.Array, passed: NDArray[np.bool_], requested: RequestedColumns
-) -> NDArray[np.float64]:
+def _left(seen: ak.Array, passed: NDArray[np.bool_], requested: RequestedColumns) -> Sums:
     """Events that pass, with their generator weights where the sample has such."""
     weights = seen[columns.GENERATED] if requested.generator_weighted else None
     return event_filters.left(weights, passed)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import hist
     from numpy.typing import NDArray
 
     from spectrum_workflows.hep.types.columns_out import ColumnFile
     from spectrum_workflows.hep.types.luminosity import Blocks
+    from spectrum_workflows.hep.types.sums import Filling, Sums
 
 
 @dataclass(frozen=True)
@@ -150,36 +150,36 @@ class Filled:
 
     Attributes
     ----------
-    histograms : mapping of (sample, histogram) to hist.Hist
-        Float64 sums of weights and of squared weights, with flow bins, and of
-        profiles four sums, see `profiles.SUMS`; those of systematic variations
-        are named ``histogram_variation``.
+    histograms : mapping of (sample, histogram) to hist.Hist or ExactHistogram
+        Sums of weights and of squared weights, with flow bins, and of profiles
+        four sums, see `profiles.SUMS`; those of systematic variations are named
+        ``histogram_variation``.  Numbers of events, or exact.
     selected : mapping of (sample, region) to int
         Events selected.
     events : mapping of sample to int
         Events processed.
     files : mapping of (sample, url) to FileRead
         What was read of each file.
-    fates : mapping of (sample, region, variation) to ndarray, shape (n_cuts + 1, 2, 3)
+    fates : mapping of (sample, region, variation) to ndarray or ExactSums, shape (n_cuts + 1, 2, 3)
         What became of events, where the spec combines cuts; see `combining.counts_of_fates`.
     written : tuple of ColumnFile
         Files of columns.
-    left : mapping of (sample, row) to ndarray, shape (3,)
+    left : mapping of (sample, row) to ndarray or ExactSums, shape (3,)
         Events that were left before the selection, where the spec counts them: their number, and
         their sums of generator weights and of squared weights.
-    replicas : mapping of (sample, histogram) to ndarray, shape (…, n_replicas)
+    replicas : mapping of (sample, histogram) to ndarray or ExactSums, shape (…, n_replicas)
         Where the spec asks for them; see `bootstrap.filling.replicas_of`.
     lowest_keys : mapping of sample to ndarray of uint64
         Of its events, which show whether each has numbers of its own; see
         `bootstrap.keys.lowest_keys`.
     """
 
-    histograms: Mapping[tuple[str, str], hist.Hist]
+    histograms: Mapping[tuple[str, str], Filling]
     selected: Mapping[tuple[str, str], int]
     events: Mapping[str, int]
     files: Mapping[tuple[str, str], FileRead] = field(default_factory=dict)
-    fates: Mapping[tuple[str, str, str], NDArray[Any]] = field(default_factory=dict)
+    fates: Mapping[tuple[str, str, str], Sums] = field(default_factory=dict)
     written: tuple[ColumnFile, ...] = ()
-    left: Mapping[tuple[str, str], NDArray[Any]] = field(default_factory=dict)
-    replicas: Mapping[tuple[str, str], NDArray[Any]] = field(default_factory=dict)
+    left: Mapping[tuple[str, str], Sums] = field(default_factory=dict)
+    replicas: Mapping[tuple[str, str], Sums] = field(default_factory=dict)
     lowest_keys: Mapping[str, NDArray[Any]] = field(default_factory=dict)

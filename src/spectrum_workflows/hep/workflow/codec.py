@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import hist
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrum_workflows.engine import Codec, Written
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.hep import histogram
+from spectrum_workflows.hep.exact.histograms import shape_of
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.spec.eras import era_samples
 from spectrum_workflows.hep.types import Events, FileRead, Filled
 from spectrum_workflows.hep.types.luminosity import Blocks
+from spectrum_workflows.hep.types.sums import ExactHistogram, ExactSums
+
+if TYPE_CHECKING:
+    from spectrum_workflows.hep.types.sums import Filling, Sums
 
 
 def codec(spec: HepSpec) -> Codec[Filled]:
@@ -32,17 +38,16 @@ def _written(filled: Filled, items: Sequence[Events]) -> Written:
     """Files are kept as numbers in the order of the items: a copy has another URL."""
     numbers = {place: n for n, place in enumerate(_files(items))}
     arrays: dict[str, NDArray[Any]] = {}
-    for n, h in enumerate(filled.histograms.values()):
-        arrays[f"h{n}"] = np.asarray(h.view(flow=True))
-    for n, fates in enumerate(filled.fates.values()):
-        arrays[f"f{n}"] = np.asarray(fates)
-    for n, replicas in enumerate(filled.replicas.values()):
-        arrays[f"r{n}"] = replicas
+    lowest = {
+        "h": [_keep(arrays, f"h{n}", h) for n, h in enumerate(filled.histograms.values())],
+        "f": [_keep(arrays, f"f{n}", sums) for n, sums in enumerate(filled.fates.values())],
+        "l": [_keep(arrays, f"l{n}", sums) for n, sums in enumerate(filled.left.values())],
+        "r": [_keep(arrays, f"r{n}", sums) for n, sums in enumerate(filled.replicas.values())],
+    }
     for n, keys in enumerate(filled.lowest_keys.values()):
         arrays[f"k{n}"] = keys
-    if filled.left:
-        arrays["left"] = np.stack([*filled.left.values()])
     words: dict[str, Any] = {
+        "lowest": lowest,
         "histograms": [*map(list, filled.histograms)],
         "fates": [*map(list, filled.fates)],
         "left": [*map(list, filled.left)],
@@ -76,11 +81,12 @@ def _read(
     histograms = {}
     for n, (sample, title) in enumerate(words["histograms"]):
         h = histogram.empty(title, spec.histograms[kinds[sample, title]])
-        view, kept = h.view(flow=True), arrays[f"h{n}"]
-        if (kept.dtype, kept.shape) != (view.dtype, view.shape):
-            raise DataError(f"histogram {title!r} of the ledger has other bins")
-        view[...] = kept
-        histograms[sample, title] = h
+        histograms[sample, title] = _histogram(h, arrays[f"h{n}"], words["lowest"]["h"][n])
+
+    def sums(kind: str, n: int) -> Sums:
+        digits, lowest = arrays[f"{kind}{n}"], words["lowest"][kind][n]
+        return digits if lowest is None else ExactSums(digits, lowest)
+
     places = _files(items)
     return Filled(
         histograms,
@@ -90,11 +96,42 @@ def _read(
             places[number]: _file(file, arrays.get(f"b{n}"))
             for n, (number, file) in enumerate(words["files"])
         },
-        {(s, r, v): arrays[f"f{n}"] for n, (s, r, v) in enumerate(words["fates"])},
-        left={(s, r): arrays["left"][n] for n, (s, r) in enumerate(words["left"])},
-        replicas={(s, t): arrays[f"r{n}"] for n, (s, t) in enumerate(words["replicas"])},
+        {(s, r, v): sums("f", n) for n, (s, r, v) in enumerate(words["fates"])},
+        left={(s, r): sums("l", n) for n, (s, r) in enumerate(words["left"])},
+        replicas={(s, t): sums("r", n) for n, (s, t) in enumerate(words["replicas"])},
         lowest_keys={s: arrays[f"k{n}"] for n, s in enumerate(words["lowest_keys"])},
     )
+
+
+def _keep(arrays: dict[str, NDArray[Any]], name: str, given: Sums | Filling) -> int | None:
+    """Keep sums or a histogram as an array; place of the first digit, if they are exact."""
+    sums = given.sums if isinstance(given, ExactHistogram) else given
+    if isinstance(sums, ExactSums):
+        arrays[name] = sums.digits
+        return sums.lowest
+    arrays[name] = np.asarray(sums.view(flow=True) if isinstance(sums, hist.Hist) else sums)
+    return None
+
+
+def _histogram(empty: hist.Hist, kept: NDArray[Any], lowest: int | None) -> Filling:
+    """A histogram that was kept.
+
+    Raises
+    ------
+    DataError
+        It has other bins.
+    """
+    view = empty.view(flow=True)
+    if lowest is None:
+        alike = kept.dtype == view.dtype and kept.shape == view.shape
+    else:
+        alike = kept.dtype == np.int64 and kept.shape[:-1] == shape_of(empty)
+    if not alike:
+        raise DataError(f"histogram {empty.name!r} of the ledger has other bins")
+    if lowest is not None:
+        return ExactHistogram(empty, ExactSums(kept, lowest))
+    view[...] = kept
+    return empty
 
 
 def _file(words: Mapping[str, Any], blocks: NDArray[Any] | None) -> FileRead:

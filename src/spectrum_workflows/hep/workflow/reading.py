@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import SpectrumError
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.hep.select.workload import Workload
     from spectrum_workflows.hep.types import Events
     from spectrum_workflows.hep.types.skims import Skims
+    from spectrum_workflows.hep.types.sums import Sums
 
 FIRST = 1000
 """Events of a sample's first partition that a skim has whatever they fulfil, if they pass the
@@ -59,7 +59,7 @@ class EventsRead:
         With the cuts that belong to them.
     file : FileRead
         Account of the file, as for the whole partition.
-    left : mapping of str to ndarray, shape (3,)
+    left : mapping of str to ndarray or ExactSums, shape (3,)
         As of `FilteredEvents`.
     first : ak.Array or None
         As of `SkimmedPartition`, where the conditions of a skim are to be checked.
@@ -68,7 +68,7 @@ class EventsRead:
     seen: ak.Array
     selection: Selection
     file: FileRead
-    left: Mapping[str, NDArray[np.float64]]
+    left: Mapping[str, Sums]
     first: ak.Array | None = None
 
 
@@ -208,7 +208,7 @@ def _as_seen(
     events: Events,
     workload: Workload,
     file: FileRead,
-    left: Mapping[str, NDArray[np.float64]] | None,
+    left: Mapping[str, Sums] | None,
     *,
     fulfilling: bool,
 ) -> EventsRead:

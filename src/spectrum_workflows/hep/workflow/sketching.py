@@ -9,6 +9,7 @@ import hist
 
 from spectrum_workflows.engine import Sketch
 from spectrum_workflows.hep.eras import of_era
+from spectrum_workflows.hep.exact.histograms import rounded
 from spectrum_workflows.hep.histogram import weight_of
 from spectrum_workflows.hep.spec import HepSpec
 from spectrum_workflows.hep.types import Filled, PartialHistograms
@@ -50,6 +51,6 @@ def partial_histograms(spec: HepSpec, names: tuple[str, ...], filled: Filled) ->
             events[sample] = events.get(sample, 0) + n
         for sample, name in product(own.nominal_samples, names):
             if (sample, name) in part.histograms:
-                h = part.histograms[sample, name] * weight_of(sample, part, own)
+                h = rounded(part.histograms[sample, name]) * weight_of(sample, part, own)
                 shown[sample, name] = shown[sample, name] + h if (sample, name) in shown else h
     return PartialHistograms(spec, shown, events)

@@ -1,0 +1,1 @@
+"""Sums of weights that do not depend on how events are divided into partitions."""
