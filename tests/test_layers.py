@@ -94,6 +94,7 @@ LAYERS = {
             "hep.cut_flow",
             "hep.filter_flow",
             "hep.envelopes",
+            "hep.overlap",
             "hep.eras",
             "hep.formats",
             "hep.formats.*",

@@ -160,7 +160,7 @@ def closest(word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     if near:
         return "did you mean " + " or ".join(near) + "?"
-    return "known here: " + ", ".join(sorted(known)[:12]) if known else ""
+    return "known here: " + ", ".join(sorted(known)[:12]) if known else "there are none here"
 
 
 def _refuse_other_kinds(given: Any, parsed: Any, where: str, at: str = "") -> None:

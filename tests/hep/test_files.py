@@ -445,7 +445,8 @@ class TestKeep:
         with pytest.raises((DataError, DataNotFoundError)):
             DOMAIN.plan(of(spec, *names), str(tmp_path))
         plan, result, _ = run(of(spec, *names), tmp_path, on_error="keep")
-        assert [f.where for f in plan.failures] == [f"{tmp_path}/bad.root"]
+        uncounted = [(f"{tmp_path}/bad.root", 0)]
+        assert [(f.where, f.size) for f in plan.failures] == uncounted
         assert result.events == {"s": 10}
         assert result.missing == (f"nothing of {tmp_path}/bad.root",)
 

@@ -239,3 +239,19 @@ def test_cuts_without_regions_are_refused(folder):
     table["histograms"] = {"HT": {"bins": 2, "start": 0.0, "stop": 1.0}}
     with pytest.raises(SpecError, match="the spec has no regions"):
         plan_of(table, folder)
+
+
+def test_events_in_two_regions_of_a_fit_are_said(folder):
+    """Those in fitted bins of both, in all partitions; of disjoint regions nothing is said."""
+    fit = {"signal": "signal", "regions": ["HT_tagged", "HT_tagged_muon", "control"]}
+    spec = load_spec(folder / "spec.toml").changed(fit=fit)
+    result = run_of(spec, folder)
+    numbers = []
+    for seed in (1, 2):
+        masks, ht = cuts_of(seed), columns_of(seed)["HT"]
+        numbers.append(np.sum(np.all([masks[c] for c in (*TAGGED, "muon")], axis=0) & (ht < 500)))
+    line = "fit: HT_tagged and HT_tagged_muon share events, which count twice: "
+    expected = f"{line}{numbers[0]} of signal, {numbers[1]} of data"
+    assert [note for note in result.notes if "share events" in note] == [expected]
+    apart = spec.changed(fit={"regions": ["HT_tagged", "control"]})
+    assert not [note for note in run_of(apart, folder).notes if "share events" in note]

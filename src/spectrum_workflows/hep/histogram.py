@@ -24,6 +24,7 @@ from spectrum_workflows.hep.envelopes import up_and_down
 from spectrum_workflows.hep.exact import histograms as exact
 from spectrum_workflows.hep.exact.sums import added, rounded
 from spectrum_workflows.hep.normalisation import usable
+from spectrum_workflows.hep.overlap import FittedRegion, shared_events
 from spectrum_workflows.hep.select.combining import FLOW, counts_of_fates
 from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
 from spectrum_workflows.hep.spec import HepSpec
@@ -59,6 +60,7 @@ def filled(
     generator_weights: NDArray[Any] | None = None,
     weightless: bool = False,
     resampling: Resampling | None = None,
+    fitted: Sequence[FittedRegion] = (),
 ) -> Filled:
     """Histogram what ``select`` returned for one partition.
 
@@ -86,6 +88,8 @@ def filled(
         Whether these are events that may have no weights: data.
     resampling : Resampling, optional
         Keys of all events that ``select`` was given, where replicas are asked for.
+    fitted : sequence of FittedRegion
+        Regions of which those events are counted that are in two.
 
     Raises
     ------
@@ -108,16 +112,24 @@ def filled(
         lowest[sample] = lowest_keys(resampling.keys)
         own = replicas_of(regions, histograms, resampling)
         replicas = {(sample, name): array for name, array in own.items()}
+    both = {} if seen is None else shared_events(regions, fitted, seen)
+    shared = {(sample, *pair): n for pair, n in both.items()}
     if not cuts:
         selected = {(sample, region): len(o.values) for region, o in regions.items()}
-        return Filled(out, selected, {sample: events}, replicas=replicas, lowest_keys=lowest)
+        return Filled(
+            out, selected, {sample: events}, replicas=replicas, lowest_keys=lowest, shared=shared
+        )
     fates = {
         (sample, *name): counts_of_fates(o, len(cuts[name[0]]))
         for name, o in _fates(regions, cuts, variations)
     }
     selected = {(s, r): int(rounded(n)[-1, 0, 0]) for (s, r, v), n in fates.items() if not v}
     return Filled(
-        out, selected, {sample: events}, fates=fates, replicas=replicas, lowest_keys=lowest
+        *(out, selected, {sample: events}),
+        fates=fates,
+        replicas=replicas,
+        lowest_keys=lowest,
+        shared=shared,
     )
 
 
@@ -232,6 +244,7 @@ def merge(a: Filled, b: Filled) -> Filled:
         _summed(a.left, b.left, added),
         _summed(a.replicas, b.replicas, added),
         merged_keys(a.lowest_keys, b.lowest_keys),
+        _summed(a.shared, b.shared),
     )
 
 

@@ -198,7 +198,7 @@ def _tree(file: Any, name: str, url: str) -> Any:
         names = {key.partition(";")[0]: kind for key, kind in file.classnames().items()}
         if name not in names:
             trees = [n for n, kind in names.items() if is_tree(kind)]
-            remedy = closest(name, trees) or "it holds no tree at all"
+            remedy = closest(name, trees) if trees else "it holds no tree at all"
             if any(tree in SHIPPED["PHYSLITE"].trees for tree in trees):
                 remedy = f'{remedy}; files of ATLAS are read with format = "PHYSLITE"'
             raise DataError(f"no tree {name!r}", url, remedy)

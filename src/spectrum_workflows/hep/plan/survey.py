@@ -103,7 +103,12 @@ class Surveyor:
             storage.count_stores(run.metrics.stores)
         infos = dict(rows)
         failures = {failure.where: failure for failure in run.metrics.failures}
-        return Survey(infos, {file: failures[file.where] for file in files if file not in infos})
+        lost = {
+            file: replace(failures[file.where], size=file.counted or 0)  # events, not one file
+            for file in files
+            if file not in infos
+        }
+        return Survey(infos, lost)
 
     def _without_types(
         self, files: Sequence[InputFile], infos: Mapping[InputFile, FileInfo]

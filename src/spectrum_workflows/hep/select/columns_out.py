@@ -196,7 +196,7 @@ def check_variations(asked: ColumnsOutSpec, variations: Iterable[Iterable[str]])
     for k, name in enumerate(asked.variations):
         if name not in known:
             message = f"no variation {name!r} of events"
-            remedy = closest(name, known) or "nothing varies; leave it out"
+            remedy = closest(name, known) if known else "nothing varies; leave it out"
             raise SpecError(message, "columns_out.variations", remedy)
         if name in asked.variations[:k]:
             raise SpecError(f"{name!r} is there twice", "columns_out.variations", "name it once")

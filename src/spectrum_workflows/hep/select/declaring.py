@@ -144,7 +144,7 @@ def _all_taken(given: Iterable[str], taken: set[str] | None, where: str) -> None
     for name in given:
         if taken is not None and name not in taken:
             message = f"no correction here takes an input {name!r}"
-            raise SpecError(message, where, closest(name, sorted(taken)) or "leave it out")
+            raise SpecError(message, where, closest(name, sorted(taken)))
 
 
 def _declares(spec: HepSpec) -> bool:

@@ -12,6 +12,7 @@ from spectrum_workflows.code_identity import digest_of_all, science_code
 from spectrum_workflows.hep import columns
 from spectrum_workflows.hep.columns import RequestedColumns
 from spectrum_workflows.hep.luminosity import LuminosityTable, luminosity_table
+from spectrum_workflows.hep.overlap import FittedRegion, fitted_regions
 from spectrum_workflows.hep.select import event_filters
 from spectrum_workflows.hep.select.columns_out import check_columns, check_variations
 from spectrum_workflows.hep.select.corrections import Corrections, corrections
@@ -103,6 +104,8 @@ class Workload:
         or not, to see that none is lost.
     bootstrap : BootstrapSpec or None
         Replicas of histograms, all of which it names; none if left out.
+    fitted : tuple of FittedRegion
+        Regions of the fit.
     """
 
     requested: Mapping[str, RequestedColumns]
@@ -128,6 +131,7 @@ class Workload:
     checked: frozenset[str] = frozenset()
     era_cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     bootstrap: BootstrapSpec | None = None
+    fitted: tuple[FittedRegion, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -217,6 +221,7 @@ def load_workload(spec: HepSpec) -> Workload:
         None if spec.skim is None else dict(spec.skim.require),
         era_cuts={title: cuts for title, cuts in era_cuts.items() if cuts},
         bootstrap=_bootstrap(spec),
+        fitted=fitted_regions(spec),
     )
 
 

@@ -277,7 +277,7 @@ def check(spec: HepSpec) -> None:
     known = list(dict.fromkeys((*map(_base, varied), *tables)))
     for name in spec.uncorrelated:
         if name not in known:
-            hint = closest(name, known) or "nothing varies; leave it out"
+            hint = closest(name, known) if known else "nothing varies; leave it out"
             raise ValueError(f"uncorrelated: no variation {name!r}; {hint}")
 
 

@@ -149,7 +149,7 @@ def _check_sample(spec: HepSpec, name: str, names: list[str]) -> None:
     sample, where = spec.samples[name], f"samples.{name}"
     own = sample.primary_dataset
     if own and own not in names:
-        hint = closest(own, names) or "there are no [[primary_datasets]]"
+        hint = closest(own, names) if names else "there are no [[primary_datasets]]"
         raise ValueError(f"{where}.primary_dataset: no {own!r} here; {hint}")
     if own and not sample.data:
         raise ValueError(f"{where}: simulation is of no primary data set")

@@ -172,6 +172,8 @@ class Filled:
     lowest_keys : mapping of sample to ndarray of uint64
         Of its events, which show whether each has numbers of its own; see
         `bootstrap.keys.lowest_keys`.
+    shared : mapping of (sample, region, region) to int
+        Events that are in two regions of the fit.
     """
 
     histograms: Mapping[tuple[str, str], Filling]
@@ -183,3 +185,4 @@ class Filled:
     left: Mapping[tuple[str, str], Sums] = field(default_factory=dict)
     replicas: Mapping[tuple[str, str], Sums] = field(default_factory=dict)
     lowest_keys: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    shared: Mapping[tuple[str, str, str], int] = field(default_factory=dict)

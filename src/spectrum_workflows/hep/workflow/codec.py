@@ -53,6 +53,7 @@ def _written(filled: Filled, items: Sequence[Events]) -> Written:
         "left": [*map(list, filled.left)],
         "replicas": [*map(list, filled.replicas)],
         "lowest_keys": [*filled.lowest_keys],
+        "shared": [[*key, int(n)] for key, n in filled.shared.items()],
         "selected": [[*key, int(n)] for key, n in filled.selected.items()],
         "events": [[sample, int(n)] for sample, n in filled.events.items()],
         "files": [],
@@ -100,6 +101,7 @@ def _read(
         left={(s, r): sums("l", n) for n, (s, r) in enumerate(words["left"])},
         replicas={(s, t): sums("r", n) for n, (s, t) in enumerate(words["replicas"])},
         lowest_keys={s: arrays[f"k{n}"] for n, s in enumerate(words["lowest_keys"])},
+        shared={(s, a, b): n for s, a, b, n in words["shared"]},
     )
 
 

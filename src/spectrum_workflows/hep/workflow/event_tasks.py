@@ -67,6 +67,7 @@ def fill(events: Events, workload: Workload) -> Filled:
             generator_weights=weights,
             weightless=sample in workload.weightless,
             resampling=resampling,
+            fitted=workload.fitted,
         )
         columns = None
         if workload.columns_out:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows.domain import Metrics, OnError, Plan, Report
 from spectrum_workflows.engine import Reduction, Run, one_thread
 from spectrum_workflows.errors import DataError, SpectrumError
-from spectrum_workflows.hep import columns, completeness, eras, histogram, luminosity
+from spectrum_workflows.hep import columns, completeness, eras, histogram, luminosity, overlap
 from spectrum_workflows.hep.bootstrap.keys import shared_numbers
 from spectrum_workflows.hep.completeness import IncompleteFile
 from spectrum_workflows.hep.select.bundle import Bundle
@@ -160,6 +160,7 @@ def _notes(filled: Filled, spec: HepSpec, plan: Plan, workload: Workload) -> Ite
     yield from not_checked(filled.files)
     weighted = (s for s in samples if workload.requested[s].generator_weighted)
     yield from completeness.not_normalised(filled, weighted)
+    yield from overlap.notes(filled.shared)
 
 
 def _unforeseen(filled: Filled, plan: Plan, workload: Workload) -> Iterator[str]:
