@@ -218,3 +218,11 @@ def test_long_tracebacks_are_cut(tmp_path):
     assert lines[0] == "Traceback of the selection:"
     assert lines[-1] == "ZeroDivisionError: division by zero"
     assert len([line for line in lines if "mine.py, line 2" in line]) == 40
+
+
+def test_an_error_names_its_file_once():
+    error = DataError("no branch", "a.root", "name another")
+    for where in ("a.root", "a.root (Events entries 0 to 5)"):
+        assert str(located(error, where, None)) == f"{where}: no branch; name another"
+    assert str(located(error.at("objects"), "a.root", None)).startswith("a.root: objects: no")
+    assert str(located(error.at(""), "a.root", None)).startswith("a.root: no branch")

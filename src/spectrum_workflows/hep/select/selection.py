@@ -122,4 +122,4 @@ def located(error: SpectrumError, where: str, selection: Selection) -> SpectrumE
             own.add_note(note)
         return own
     about = f"returned by {selection.where}" if error.where == "select" else error.where
-    return error.at(f"{where}: {about}" if about else where)
+    return error.at(where if where.startswith(about) else f"{where}: {about}")
