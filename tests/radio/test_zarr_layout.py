@@ -16,7 +16,7 @@ from spectrum_workflows.radio.convert.layout import Block, blocks, chunk_keys, l
 from spectrum_workflows.radio.convert.parts import FULLEST, check_filling
 from spectrum_workflows.radio.convert.schema import _receptors
 from spectrum_workflows.radio.convert.target import NOTE, begun, converted_from
-from spectrum_workflows.radio.read.msv2.row_index import RowIndex, grouped
+from spectrum_workflows.radio.read.msv2.row_index import RowIndex, grouped, pairs_in
 
 SHAPES = st.tuples(
     st.integers(1, 40), st.integers(1, 50), st.integers(1, 30), st.sampled_from([1, 2, 4])
@@ -207,6 +207,13 @@ def test_rows_of_equal_times_are_merged(times):
     for n, value in enumerate(at.time):
         own = np.flatnonzero(time == value)
         assert (at.first[n], at.last[n], at.count[n]) == (own[0], own[-1], len(own))
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=20))
+def test_pairs_of_field_and_data_description_are_listed_once(rows):
+    field, data_description = np.array(rows, np.int32).reshape(-1, 2).T
+    assert pairs_in(field, data_description) == sorted(set(rows))
 
 
 # The target

@@ -36,7 +36,7 @@ from spectrum_workflows.radio.read.msv2.fields import Span, field_names, field_o
 from spectrum_workflows.radio.read.msv2.files import beside, stamp
 from spectrum_workflows.radio.read.msv2.identity import identity
 from spectrum_workflows.radio.read.msv2.probing import probe
-from spectrum_workflows.radio.read.msv2.row_index import ROWS, RowIndex
+from spectrum_workflows.radio.read.msv2.row_index import ROWS, RowIndex, pairs_in
 from spectrum_workflows.radio.read.msv2.tables import has_subtable, opened
 from spectrum_workflows.radio.read.msv2.visibilities import (
     index,
@@ -241,10 +241,8 @@ def _present(table: Any) -> set[tuple[int, int]]:
     pairs: set[tuple[int, int]] = set()
     for start in range(0, table.nrows(), ROWS):
         count = min(ROWS, table.nrows() - start)
-        field = np.asarray(table.getcol("FIELD_ID", start, count), np.int64)
-        description = np.asarray(table.getcol("DATA_DESC_ID", start, count), np.int64)
-        keys = np.unique((field << 32) + description)
-        pairs |= {(key >> 32, key & 0xFFFFFFFF) for key in keys.tolist()}
+        columns = (table.getcol(name, start, count) for name in ("FIELD_ID", "DATA_DESC_ID"))
+        pairs.update(pairs_in(*map(np.asarray, columns)))
     return pairs
 
 

@@ -152,11 +152,21 @@ def row_indexes(
         for start in range(0, nrow, ROWS):
             stop = min(start + ROWS, nrow)
             every = _identifiers(table, start, stop, selection, autocorrelations=False)
-            pairs = np.unique(np.stack([every.field, every.data_description], axis=1), axis=0)
-            for field, data_description in pairs.tolist():
-                chosen = (field, data_description)
+            for chosen in pairs_in(every.field, every.data_description):
                 pieces.setdefault(chosen, []).append(_piece(every.of(chosen)))
     return {chosen: _index_of(own) for chosen, own in pieces.items()}
+
+
+def pairs_in(field: NDArray[Any], data_description: NDArray[Any]) -> list[tuple[int, int]]:
+    """The pairs of field and data description that occur among some rows, in order."""
+    at = _begins(field, data_description)  # neighbours are mostly of one pair
+    return sorted(set(zip(field[at].tolist(), data_description[at].tolist(), strict=True)))
+
+
+def _begins(*columns: NDArray[Any]) -> NDArray[np.int64]:
+    """Rows in which a column has another value than in the row before; the first row."""
+    other = [column[1:] != column[:-1] for column in columns]
+    return np.flatnonzero(np.append(len(columns[0]) > 0, np.logical_or.reduce(other)))
 
 
 @dataclass(frozen=True)
@@ -249,11 +259,11 @@ def grouped(
     count: NDArray[np.int64],
 ) -> RowIndex:
     """Merge entries of equal time."""
-    times, group = np.unique(time, return_inverse=True)
-    low = np.full(len(times), np.iinfo(np.int64).max)
-    high = np.full(len(times), -1)
-    total = np.zeros(len(times), np.int64)
-    np.minimum.at(low, group, first)
-    np.maximum.at(high, group, last)
-    np.add.at(total, group, count)
-    return RowIndex(times, low, high, total)
+    if not len(time):
+        return RowIndex(time, first, last, count)
+    if not (time[1:] >= time[:-1]).all():
+        order = np.argsort(time, kind="stable")
+        time, first, last, count = time[order], first[order], last[order], count[order]
+    begin = _begins(time)
+    low, high = np.minimum.reduceat(first, begin), np.maximum.reduceat(last, begin)
+    return RowIndex(time[begin], low, high, np.add.reduceat(count, begin))
