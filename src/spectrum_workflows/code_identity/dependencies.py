@@ -207,6 +207,7 @@ class _ModuleSearch:
 
     def __init__(self, followed: set[str]) -> None:
         self.followed = followed
+        self.known = kept_sources.recall(PARSER)
         self.sources: dict[str, Source] = {}
         self.paths: dict[str, Path] = {}
         self.contents: dict[str, bytes] = {}
@@ -242,14 +243,19 @@ class _ModuleSearch:
         if path is None:
             return False
         self.contents[name], self.paths[name] = content_at(name, path), path
-        self.sources[name] = _source_of(name, self.contents[name], path)
+        self.sources[name] = self._source_of(name, path)
         return True
+
+    def _source_of(self, name: str, path: Path) -> Source:
+        """The source of a module; of ours as it was parsed before, if it is the same."""
+        content = self.contents[name]
+        known = self.known.get(sha256(content)) if is_ours(name) else None
+        return known or parsed(content, str(path))
 
     def keep_own_sources(self) -> None:
         """Let the next process find what this one has parsed of our own package."""
-        known = kept_sources.recall(PARSER)
         own = {one.content: one for name, one in self.sources.items() if is_ours(name)}
-        if own.keys() - known.keys():
+        if own.keys() - self.known.keys():
             kept_sources.keep(own, PARSER)
 
     def data_files(self) -> Iterator[tuple[Path, Path]]:
@@ -266,12 +272,6 @@ class _ModuleSearch:
                 dict.fromkeys(self.paths[name].parent for name in names),
             )
             yield from ((path, base) for path in files if path not in code)
-
-
-def _source_of(name: str, content: bytes, path: Path) -> Source:
-    """The source of a module; of ours as it was parsed before, if it is the same."""
-    known = kept_sources.recall(PARSER).get(sha256(content)) if is_ours(name) else None
-    return known or parsed(content, str(path))
 
 
 def _parser() -> str:

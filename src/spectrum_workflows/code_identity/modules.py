@@ -79,15 +79,21 @@ def is_released(top: str) -> bool:
 def _owner(folder: Path, top: str) -> Path | None:
     """What describes the distribution that a top-level module in a folder is of."""
     begin = re.compile(rf"^{re.escape(top)}[/.,]", re.MULTILINE)
-    described = list(folder.glob("*.dist-info"))
-    if folder.name in ("site-packages", "dist-packages"):
-        described += folder.glob("*.egg-info")
-    described.sort(key=lambda path: not path.name.lower().startswith(top.lower()))
-    for info in described:
+    described = _described(folder, folder.stat().st_mtime_ns)
+    for info in sorted(described, key=lambda path: not path.name.lower().startswith(top.lower())):
         listed = _text(info / "RECORD") or _text(info / "installed-files.txt")
         if begin.search(listed.replace("../", "")) or top in _text(info / "top_level.txt").split():
             return info
     return None
+
+
+@lru_cache(maxsize=16)
+def _described(folder: Path, changed: int) -> tuple[Path, ...]:  # noqa: ARG001 - part of the key
+    """What describes distributions in a folder, as it was when it was last changed."""
+    kinds = ["*.dist-info"]
+    if folder.name in ("site-packages", "dist-packages"):
+        kinds.append("*.egg-info")
+    return tuple(info for kind in kinds for info in folder.glob(kind))
 
 
 def _text(path: Path) -> str:
