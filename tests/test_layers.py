@@ -73,7 +73,7 @@ LAYERS = {
             "*.spec",
             "*.spec.*",
         ),
-        *("catalogue.data_set_names", "catalogue.entries", "jsontext", "naming"),
+        *("catalogue.data_set_names", "catalogue.entries", "jsontext", "meanings", "naming"),
         *("crates", "crates.circumstances", "crates.layout", "crates.media"),
         *("hep.declarations", "hep.io", "hep.plan", "hep.select"),
         *("blueprint", "blueprint.areas", "use_cases", "use_cases.sheet"),

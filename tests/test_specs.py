@@ -116,6 +116,31 @@ def test_digest_is_of_the_question_not_of_its_place() -> None:
     assert spec_digest(a) != spec_digest(a.changed(cut={"pt": 31}))
 
 
+class Narrow(Cut):
+    pt: float = 40.0
+    """Least transverse momentum."""
+
+    eta: float = Field(2.5, description="Largest rapidity.")
+    """Not shown: the field says it."""
+
+    tag: str = ""
+
+
+def test_a_schema_says_what_keys_mean() -> None:
+    keys = Narrow.model_json_schema()["properties"]
+    assert {name: key.get("description") for name, key in keys.items()} == {
+        "pt": "Least transverse momentum.",
+        "eta": "Largest rapidity.",
+        "tag": None,
+    }
+    spec: dict[str, object] = {"FrozenModel": FrozenModel, "__name__": "typed"}
+    exec('class Typed(FrozenModel):\n    pt: float = 1.0\n    """Lost."""', spec)
+    typed = spec["Typed"]
+    assert isinstance(typed, type)
+    assert issubclass(typed, FrozenModel)
+    assert "description" not in typed.model_json_schema()["properties"]["pt"]
+
+
 def test_closest() -> None:
     assert closest("Jet_ptt", ["Jet_pt", "Jet_eta"]).startswith("did you mean Jet_pt")
     assert "b" in closest("zzz", ["a", "b"])

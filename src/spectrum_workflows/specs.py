@@ -8,14 +8,19 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spectrum_workflows import display
 from spectrum_workflows.credentials import found_in, texts
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.meanings import meanings_of
 from spectrum_workflows.naming import Name
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 _TRIED = r"(tuple|list|dict)\[.*\]|int|float|str|bool"
 """What pydantic puts behind a key that may have several types."""
@@ -32,9 +37,19 @@ M = TypeVar("M", bound=BaseModel)
 class FrozenModel(BaseModel):
     """A model that cannot change and takes no unknown keys."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The schema with the docstrings of the keys, which are read only for it."""
+        schema = handler(core_schema)
+        keys = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, meaning in meanings_of(cls).items():
+            if name in keys:
+                keys[name].setdefault("description", meaning)
+        return schema
 
     def _repr_html_(self) -> str:
         """The keys that were given, for a notebook."""
