@@ -1,6 +1,7 @@
 """The command line: parses, calls one public function, shows what came back."""
 
 import atexit
+import gc
 import signal
 import sys
 from types import FrameType
@@ -9,9 +10,13 @@ from spectrum_workflows.interrupts import Insisting, postpone_if_deaf
 
 __all__ = ["main"]
 
+ALLOCATIONS, ROUNDS = 50_000, 20
+"""How seldom the garbage collector looks: what a command imports makes it look in vain."""
+
 
 def main() -> None:
     """Entry point of the ``spectrum`` command."""
+    gc.set_threshold(ALLOCATIONS, ROUNDS, ROUNDS)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, _interrupted)
         # Last of all: while Python takes itself down, Ctrl-C would end it without a word.
