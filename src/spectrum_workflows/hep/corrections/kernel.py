@@ -1,8 +1,8 @@
 """Evaluation of corrections of one structure: from the root to a leaf, and its formula.
 
 The way down is the same for all of them and is gone once per element; in the leaf each has a
-lane.  That is one function, since numba counts references of every array that is handed on.
-
+lane.  Some elements go down together, one node after the other, and then through each
+instruction of their formula: the processor works at several of them at once.
 
 Operations, their order and what happens at edges are those of correctionlib 2.9, but for what
 its next version mends: a value whose place within uniform bins, or wrapped into bins, is rounded
@@ -40,6 +40,12 @@ EQUAL, NOTEQUAL, GREATER, LESS, GREATEREQ, LESSEQ, MINUS, PLUS = range(22, 30)
 DIV, TIMES, POW, ATAN2, MAX, MIN, LOGICALOR, LOGICALAND = range(30, 38)
 
 DISTRIBUTIONS = {"stdflat": STDFLAT, "stdnormal": STDNORMAL, "normal": NORMAL}
+
+TOGETHER = 128
+"""Elements that are evaluated together."""
+
+COUNTED = 16
+"""Edges that are compared one by one, several in one instruction; of more half is left out."""
 
 ONCE, SPREAD = 1, 2
 """How a register is shared by corrections that are evaluated together."""
@@ -231,7 +237,22 @@ def _rounded(x: float) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def evaluate(  # noqa: C901  (one function, as above)
+def _edges_not_above(edges: NDArray[np.float64], first: int, count: int, value: float) -> int:
+    """How many of ``count`` edges, in their order from ``first`` on, a value is not below."""
+    low, left = first, count
+    while left > COUNTED:
+        half = left >> 1
+        less = value < edges[low + half]
+        low = low if less else low + half + 1
+        left = half if less else left - half - 1
+    number = low - first
+    for k in range(low, low + left):
+        number += 0 if value < edges[k] else 1
+    return number
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def evaluate(  # noqa: C901  (kinds of leaves)
     nodes: NDArray[np.int64],
     axes: NDArray[np.int64],
     children: NDArray[np.int64],
@@ -273,125 +294,214 @@ def evaluate(  # noqa: C901  (one function, as above)
     bits : int
         Its value where that was asked, of a real one its bits.
     """
-    lanes = out.shape[1]
-    row = np.empty(values.shape[1])
-    bits = row.view(np.int64)
+    inputs, root = values.shape[1], len(nodes) - 1
+    most = 1 if depth else TOGETHER
+    rows = np.empty((most, inputs))
+    bits = rows.view(np.int64)
+    at = np.empty(most, np.int64)
+    single = np.empty((len(code) + 1, most))
+    registers = np.empty((len(code) + 1, out.shape[1]))
     words = np.empty(len(keys) + 1, np.uint64)
-    registers = np.empty((len(code) + 1, lanes))
-    single = np.empty(len(code) + 1)
-    saved = np.empty((depth + 1, values.shape[1]))
+    saved = np.empty((depth + 1, inputs))
     pending = np.empty(depth + 1, np.int64)
-    for i in range(len(values)):
-        for v in range(values.shape[1]):
-            row[v] = values[i, v]
-        at, level = len(nodes) - 1, 0
+    for begin in range(0, len(values), most):
+        n, level = min(most, len(values) - begin), 0
+        for e in range(n):
+            at[e] = root
+            for v in range(inputs):
+                rows[e, v] = values[begin + e, v]
         while True:
-            kind, first, second, below = nodes[at, 0], nodes[at, 1], nodes[at, 2], nodes[at, 4]
-            flow = nodes[at, 3]
+            status, element, which = _go_down(
+                nodes, axes, children, keys, edges, integers, rows[:n], bits, at
+            )
+            if status != GOOD:
+                return status, begin + element, which, bits[element, which]
+            if nodes[at[0], 0] == TRANSFORM:  # its rule sees the inputs as they are
+                saved[level] = rows[0]
+                pending[level] = at[0]
+                level += 1
+                at[0] = children[nodes[at[0], 4]]
+                continue
+            some = out[begin : begin + n]
+            start = 0
+            while start < n:  # neighbours whose leaves are of one kind
+                kind, first = nodes[at[start], 0], nodes[at[start], 1]
+                stop = start + 1
+                while stop < n and nodes[at[stop], 0] == kind and nodes[at[stop], 1] == first:
+                    stop += 1
+                if kind == FORMULA:
+                    program = (programs[first, 0], programs[first, 0] + programs[first, 1])
+                    _formula(
+                        *(nodes, at, start, stop, code, program, literals, parameters, shared),
+                        *(rows, single, registers, some),
+                    )
+                elif kind == CONSTANT:
+                    for e in range(start, stop):
+                        leaf = nodes[at[e], 4]
+                        for s in range(out.shape[1]):
+                            some[e, s] = parameters[leaf, s]
+                else:
+                    for e in range(start, stop):
+                        hashed = nodes[at[e], 2]
+                        for k in range(hashed):
+                            words[k] = np.uint64(bits[e, keys[first + k]])
+                        some[e] = random_number(words[:hashed], nodes[at[e], 3])
+                start = stop
+            if level == 0:
+                break
+            level -= 1
+            rule = pending[level]
+            rows[0] = saved[level]
+            v = nodes[rule, 1]
+            if integers[v]:
+                bits[0, v] = _rounded(some[0, 0])
+            else:
+                rows[0, v] = some[0, 0]
+            at[0] = children[nodes[rule, 4] + 1]
+    return GOOD, 0, 0, 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _go_down(  # noqa: C901  (kinds of nodes)
+    nodes: NDArray[np.int64],
+    axes: NDArray[np.int64],
+    children: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    edges: NDArray[np.float64],
+    integers: NDArray[np.int64],
+    rows: NDArray[np.float64],
+    bits: NDArray[np.int64],
+    at: NDArray[np.int64],
+) -> tuple[int, int, int]:
+    """Move all elements from their nodes to leaves or transforms, as of `evaluate`."""
+    n, status, which, moved = len(rows), GOOD, 0, True
+    while moved:
+        moved = False
+        for e in range(n):
+            node = at[e]
+            kind, first, second = nodes[node, 0], nodes[node, 1], nodes[node, 2]
+            flow, child = nodes[node, 3], 0
             if kind == BINNING:
-                child = 0
                 for k in range(first, first + second):
                     v, edge, bins = axes[k, 0], axes[k, 2], axes[k, 3]
-                    value = np.float64(bits[v]) if integers[v] else row[v]
+                    value = np.float64(bits[e, v]) if integers[v] else rows[e, v]
                     if axes[k, 1]:
                         bin_number = _uniform_bin(edges[edge], edges[edge + 1], bins, flow, value)
                     else:
                         if flow == WRAP:
                             value = _wrapped(edges[edge], edges[edge + bins], value)
-                        low, left = edge, bins + 1
-                        while left > 0:  # how many edges are not above it
-                            half = left >> 1
-                            above = value < edges[low + half]
-                            low = low if above else low + half + 1
-                            left = half if above else left - half - 1
-                        bin_number = _free_bin(low - edge, bins, flow, value)
+                        above = _edges_not_above(edges, edge, bins + 1, value)
+                        bin_number = _free_bin(above, bins, flow, value)
                     if bin_number < 0:
-                        return -bin_number, i, v, bits[v]
+                        status, which, n = -bin_number, v, e  # those after it do not count
+                        break
                     if bin_number == bins:  # the default comes after all
                         child = axes[first, 3] * axes[first, 4]
                         break
                     child += bin_number * axes[k, 4]
-                at = children[below + child]
-                continue
-            if kind == CATEGORY:
+            elif kind == CATEGORY:
                 low, count = second + 1, keys[second]
                 high = low + count
                 while low < high:
                     middle = (low + high) >> 1
-                    if keys[middle] < bits[first]:
+                    if keys[middle] < bits[e, first]:
                         low = middle + 1
                     else:
                         high = middle
                 child = low - second - 1
-                if child == count or keys[low] != bits[first]:
-                    if not flow:
-                        return MISSING, i, first, bits[first]
+                if child == count or keys[low] != bits[e, first]:
                     child = count
-                at = children[below + child]
-                continue
-            if kind == TRANSFORM:  # its rule sees the inputs as they are
-                saved[level] = row
-                pending[level] = at
-                level += 1
-                at = children[below]
-                continue
-            last = 0
-            if kind == CONSTANT:
-                for s in range(lanes):
-                    registers[0, s] = parameters[below, s]
-            elif kind == FORMULA:
-                start, last = programs[first, 0], programs[first, 1] - 1
-                for k in range(last + 1):
-                    op, a, b = code[start + k, 0], code[start + k, 1], code[start + k, 2]
-                    if shared[start + k]:
-                        if op == PARAMETER:
-                            single[k] = parameters[below + a, 0]
-                        elif op == VARIABLE:
-                            single[k] = row[a]
-                        elif op == LITERAL:
-                            single[k] = literals[a]
-                        else:
-                            single[k] = _apply(op, single[a], single[b])
-                        if shared[start + k] == SPREAD:
-                            for s in range(lanes):
-                                registers[k, s] = single[k]
-                    elif op == PARAMETER:
-                        for s in range(lanes):
-                            registers[k, s] = parameters[below + a, s]
-                    elif op == TIMES:
-                        for s in range(lanes):
-                            registers[k, s] = registers[a, s] * registers[b, s]
-                    elif op == PLUS:
-                        for s in range(lanes):
-                            registers[k, s] = registers[a, s] + registers[b, s]
-                    elif op == MAX:
-                        for s in range(lanes):
-                            x, y = registers[a, s], registers[b, s]
-                            registers[k, s] = y if x < y else x
-                    elif op == MIN:
-                        for s in range(lanes):
-                            x, y = registers[a, s], registers[b, s]
-                            registers[k, s] = y if y < x else x
-                    else:
-                        for s in range(lanes):
-                            registers[k, s] = _apply(op, registers[a, s], registers[b, s])
+                    if not flow:
+                        status, which, n = MISSING, first, e
             else:
-                for k in range(second):
-                    words[k] = np.uint64(bits[keys[first + k]])
-                number = random_number(words[:second], flow)
-                for s in range(lanes):
-                    registers[0, s] = number
-            if level == 0:
-                for s in range(lanes):
-                    out[i, s] = registers[last, s]
+                continue
+            if n == e:
                 break
-            level -= 1
-            rule = pending[level]
-            row[:] = saved[level]
-            v = nodes[rule, 1]
-            if integers[v]:
-                bits[v] = _rounded(registers[last, 0])
+            at[e] = children[nodes[node, 4] + child]
+            moved = True
+    return status, n, which
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _formula(  # noqa: C901  (a list)
+    nodes: NDArray[np.int64],
+    at: NDArray[np.int64],
+    start: int,
+    stop: int,
+    code: NDArray[np.int64],
+    program: tuple[int, int],
+    literals: NDArray[np.float64],
+    parameters: NDArray[np.float64],
+    shared: NDArray[np.int64],
+    rows: NDArray[np.float64],
+    single: NDArray[np.float64],
+    registers: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Values of some elements whose leaves have one formula, as of `evaluate`.
+
+    ``single`` has room for what all corrections share, of all of them, and ``registers`` for
+    what they do not, of one element.
+    """
+    first, last = program[0], program[1] - program[0] - 1
+    for k in range(last + 1):
+        op, a, b = code[first + k, 0], code[first + k, 1], code[first + k, 2]
+        if not shared[first + k]:
+            continue
+        if op == PARAMETER:
+            for e in range(start, stop):
+                single[k, e] = parameters[nodes[at[e], 4] + a, 0]
+        elif op == VARIABLE:
+            for e in range(start, stop):
+                single[k, e] = rows[e, a]
+        elif op == LITERAL:
+            for e in range(start, stop):
+                single[k, e] = literals[a]
+        elif op == TIMES:
+            for e in range(start, stop):
+                single[k, e] = single[a, e] * single[b, e]
+        elif op == PLUS:
+            for e in range(start, stop):
+                single[k, e] = single[a, e] + single[b, e]
+        else:
+            for e in range(start, stop):
+                single[k, e] = _apply(op, single[a, e], single[b, e])
+    lanes = out.shape[1]
+    if shared[first + last]:
+        for e in range(start, stop):
+            number = single[last, e]
+            for s in range(lanes):
+                out[e, s] = number
+        return
+    for e in range(start, stop):
+        leaf = nodes[at[e], 4]
+        for k in range(last + 1):
+            op, a, b = code[first + k, 0], code[first + k, 1], code[first + k, 2]
+            if shared[first + k] == ONCE:
+                continue
+            if shared[first + k] == SPREAD:
+                number = single[k, e]
+                for s in range(lanes):
+                    registers[k, s] = number
+            elif op == PARAMETER:
+                for s in range(lanes):
+                    registers[k, s] = parameters[leaf + a, s]
+            elif op == TIMES:
+                for s in range(lanes):
+                    registers[k, s] = registers[a, s] * registers[b, s]
+            elif op == PLUS:
+                for s in range(lanes):
+                    registers[k, s] = registers[a, s] + registers[b, s]
+            elif op == MAX:
+                for s in range(lanes):
+                    x, y = registers[a, s], registers[b, s]
+                    registers[k, s] = y if x < y else x
+            elif op == MIN:
+                for s in range(lanes):
+                    x, y = registers[a, s], registers[b, s]
+                    registers[k, s] = y if y < x else x
             else:
-                row[v] = registers[last, 0]
-            at = children[nodes[rule, 4] + 1]
-    return GOOD, 0, 0, 0
+                for s in range(lanes):
+                    registers[k, s] = _apply(op, registers[a, s], registers[b, s])
+        for s in range(lanes):
+            out[e, s] = registers[last, s]
