@@ -398,6 +398,44 @@ def test_corrections_of_one_structure_are_evaluated_together(monkeypatch):
         assert ulps_apart(together[:, k], kernels.library[name].evaluate(NUMBERS)).max() <= ULP
 
 
+def ways(**more):
+    """A correction whose words choose numbers in bins that are the same for all of them."""
+    edges, uniform = [-2.0, 0.0, 1.0, 3.0], {"n": 3, "low": -4.0, "high": 4.0}
+
+    def leaf(k):
+        chosen = {"nom": k, "up": formula("[0]*x", "x", parameters=[k + 0.5])}
+        return category("s", chosen | {"down": binning(uniform, [k, 2.0, 0.1], "clamp")}, **more)
+
+    return correction(binning(edges, [leaf(0.1), leaf(1.1), leaf(0.3)], "clamp"), X, S)
+
+
+@pytest.mark.parametrize("words", [("nom", "up", "down"), ("up",), ("down", "down", "nom")])
+def test_words_are_evaluated_together(words):
+    kernels = compiled(ways(), check=64)
+    together = kernels.evaluate_under("c", *((NUMBERS[:11], word) for word in words))
+    for word, values in zip(words, together, strict=True):
+        np.testing.assert_array_equal(values, kernels.evaluate("c", NUMBERS[:11], word))
+
+
+def test_words_of_one_structure_are_one_call(monkeypatch):
+    kinds = category("s", {"nom": 1.5, "up": 2.5, "down": 0.5})
+    kernels = compiled(correction(binning([-2.0, 0.0, 3.0], [kinds, kinds], "clamp"), X, S))
+    calls, walk = [], evaluation.kernel.evaluate
+    monkeypatch.setattr(
+        evaluation.kernel, "evaluate", lambda *a: calls.append(a[-1].shape) or walk(*a)
+    )
+    found = kernels.evaluate_under("c", *((np.zeros(4), word) for word in ("up", "nom", "down")))
+    assert calls == [(4, 3)]
+    assert found.tolist() == [[2.5] * 4, [1.5] * 4, [0.5] * 4]
+
+
+def test_a_word_that_is_missing_is_an_error_or_the_default():
+    sets = [(np.zeros(2), "nom"), (np.zeros(2), "odd")]
+    with pytest.raises(DataError, match="s is 'odd' in element 0, which is not among"):
+        compiled(ways()).evaluate_under("c", *sets)
+    assert compiled(ways(default=7.5), check=8).evaluate_under("c", *sets)[1].tolist() == [7.5] * 2
+
+
 def test_what_is_the_same_for_all_is_computed_once():
     edges = [-2.0, 0.0, 1.0, 3.0]
     tables = compiled(*(referring(f"n{k}", 1.5 + k, edges) for k in range(3))).tables

@@ -16,6 +16,7 @@ from spectrum_workflows.hep.corrections.formula import CannotCompileError
 from spectrum_workflows.hep.corrections.lanes import Lanes, side_by_side
 from spectrum_workflows.hep.corrections.reading import read_content
 from spectrum_workflows.hep.corrections.tree import Input, Table, compile_correction
+from spectrum_workflows.hep.corrections.words import with_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -185,6 +186,45 @@ class CorrectionKernels:
         _check(self, names, inputs, out.T)
         return out
 
+    def evaluate_under(self, name: str, *sets: tuple[Any, ...]) -> NDArray[np.float64]:
+        """One correction for several sets of inputs that differ in their words alone.
+
+        Parameters
+        ----------
+        name : str
+        *sets : tuple
+            Inputs as of `evaluate_lanes`; their numbers are the same.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_sets, n)
+
+        Raises
+        ------
+        DataError, SpecError
+            As of `evaluate`.
+        """
+        table = self.tables.get(name)
+        if not isinstance(table, Table) or table.structure.depth:
+            return np.stack([self.evaluate_lanes((name,), *inputs)[0] for inputs in sets])
+        for inputs in sets:
+            _check_inputs(name, table.inputs, inputs)
+        known = [with_words(table, _words(inputs)) for inputs in sets]
+        alike: dict[str, list[int]] = {}
+        for k, of in enumerate(known):
+            alike.setdefault(of.shape, []).append(k)
+        n = _length(sets[0])
+        out = np.empty((len(sets), n))
+        for group in alike.values():
+            lanes = side_by_side(tuple(known[k] for k in group))
+            first = group[0]
+            some = np.empty((n, len(group)))
+            _walk(name, known[first], lanes, sets[first], 0, some)
+            out[group] = some.T
+        for inputs, values in zip(sets, out, strict=True):
+            _check(self, (name,), inputs, values[:, np.newaxis])
+        return out
+
     def rows(self, names: tuple[str, ...], *inputs: Any) -> Rows:
         """The same of some elements after the other, in memory that is used again.
 
@@ -317,6 +357,11 @@ def _check_whole(given: NDArray[Any], name: str, where: str) -> None:
         value = given[np.flatnonzero(broken)[0]]
         remedy = "it takes whole numbers: name another column"
         raise DataError(f"input {name} is {value:g}", where, remedy)
+
+
+def _words(inputs: tuple[Any, ...]) -> tuple[str | None, ...]:
+    """Of every input its word; None of numbers."""
+    return tuple(given if isinstance(given, str) else None for given in inputs)
 
 
 def _length(inputs: tuple[Any, ...]) -> int:

@@ -187,13 +187,23 @@ def _finished(b: _Building) -> Table:
         b.depth,
     )
     parameters = np.array(b.parameters, np.float64)
-    return Table(b.inputs, b.words, structure, parameters, _shape(b, structure))
+    return Table(
+        b.inputs,
+        b.words,
+        structure,
+        parameters,
+        shape_of(b.inputs, b.words, len(parameters), structure),
+    )
 
 
-def _shape(b: _Building, structure: Structure) -> str:
-    told = (b.inputs, b.words, len(b.parameters), b.depth, [a.shape for a in structure.arrays])
+def shape_of(
+    inputs: tuple[Input, ...], words: tuple[str, ...], parameters: int, structure: Structure
+) -> str:
+    """Equal for tables that differ in the values of their parameters alone."""
+    arrays = structure.arrays
+    told = (inputs, words, parameters, structure.depth, [a.shape for a in arrays])
     digest = hashlib.sha256(repr(told).encode())
-    for array in structure.arrays:
+    for array in arrays:
         digest.update(array.tobytes())
     return digest.hexdigest()
 

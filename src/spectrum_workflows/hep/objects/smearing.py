@@ -20,6 +20,8 @@ from spectrum_workflows.hep.analyses.smearing import event_key, mixed, normal
 from spectrum_workflows.hep.objects.inputs import flat, gathered, offsets_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import awkward as ak
     from numpy.typing import NDArray
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     Smeared = dict[Call | str, NDArray[np.float64]]
     """Corrections of objects, and the random numbers that are drawn so far."""
 
-RANDOM = "random numbers"
+RANDOM, LEAST_FACTOR = "random numbers", "least factor"
 
 LEAST = 1e-2
 """GeV of momentum that an object keeps."""
@@ -71,10 +73,8 @@ def smearing_factors(
     described = chain.smearing
     assert described is not None
     offsets = offsets_of(events, chain.pt)
-    for call in (described.resolution, described.scale_factor):
-        if call not in known:
-            inputs = gathered(call.inputs, events, offsets)
-            known[call] = kernels(call.file).evaluate_lanes((call.name,), *inputs)[0]
+    calls = [described.resolution, described.scale_factor]
+    known |= _looked_up([c for c in calls if c not in known], events, offsets, kernels)
     resolution, scale = known[described.resolution], known[described.scale_factor]
     if len(scale) != len(pt):  # of words alone
         scale = np.full(len(pt), scale[0])
@@ -82,15 +82,60 @@ def smearing_factors(
     match = _generated(events, described, len(pt))
     eta, phi = (flat(events, chain.beside(name)).astype(np.float64) for name in ("eta", "phi"))
     run, block, event = (flat(events, name).astype(np.uint64) for name in described.numbers)
+    if LEAST_FACTOR not in known:
+        known[LEAST_FACTOR] = np.empty(len(pt))
+        _least_factor(pt, eta, known[LEAST_FACTOR])
     salt = np.uint64(zlib.crc32(chain.pt.encode()))
     limits = (described.cone, described.widths)
     out = np.empty(len(pt))
     _smear(
         *(offsets, pt, eta, phi, resolution, scale),
         *(match.index, match.offsets, match.pt, match.eta, match.phi),
-        *(run, block, event, salt, *limits, random, out),
+        *(run, block, event, salt, *limits, known[LEAST_FACTOR], random, out),
     )
     return out
+
+
+def scale_factors(
+    events: ak.Array, chains: Sequence[Chain], kernels: Any
+) -> dict[Call | str, NDArray[np.float64]]:
+    """Scale factors of the resolution that several corrections of the same objects take.
+
+    Parameters
+    ----------
+    events, kernels
+        As of `smearing_factors`.
+    chains : sequence of Chain
+        Equal but for their smearing.
+    """
+    calls = [chain.smearing.scale_factor for chain in chains if chain.smearing is not None]
+    if not calls:
+        return {}
+    return _looked_up(list(dict.fromkeys(calls)), events, offsets_of(events, chains[0].pt), kernels)
+
+
+def _looked_up(
+    calls: Sequence[Call], events: ak.Array, offsets: NDArray[np.int64], kernels: Any
+) -> dict[Call | str, NDArray[np.float64]]:
+    """Some corrections; those that differ in words alone together."""
+    alike: dict[object, list[Call]] = {}
+    for call in calls:
+        numbers = tuple(s if not isinstance(s.value, str) else None for s in call.inputs)
+        alike.setdefault((call.file, call.name, numbers), []).append(call)
+    known: dict[Call | str, NDArray[np.float64]] = {}
+    for group in alike.values():
+        first = group[0]
+        inputs = gathered(first.inputs, events, offsets)
+        sets = [
+            tuple(
+                s.value if isinstance(s.value, str) else x
+                for s, x in zip(c.inputs, inputs, strict=True)
+            )
+            for c in group
+        ]
+        values = kernels(first.file).evaluate_under(first.name, *sets)
+        known |= dict(zip(group, values, strict=True))
+    return known
 
 
 def _generated(events: ak.Array, described: Smearing, n: int) -> _Generated:
@@ -123,6 +168,7 @@ def _smear(
     salt: Any,
     cone: float,
     widths: float,
+    least_factor: Any,
     random: Any,
     out: Any,
 ) -> None:
@@ -146,4 +192,11 @@ def _smear(
                 if width > 0 and np.isnan(random[i]):
                     random[i] = normal(key, place)
                 by = random[i] * resolution[i] * width if width > 0 else 0.0
-            out[i] = max(1.0 + by, LEAST / (pt[i] * cosh(eta[i])))
+            out[i] = max(1.0 + by, least_factor[i])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _least_factor(pt: Any, eta: Any, out: Any) -> None:
+    """The factor that leaves an object its least momentum."""
+    for i in range(len(pt)):
+        out[i] = LEAST / (pt[i] * cosh(eta[i]))

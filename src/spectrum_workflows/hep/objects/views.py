@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spectrum_workflows.hep.objects.chain import corrected, scaled, shifted
 from spectrum_workflows.hep.objects.inputs import packed, with_columns
 from spectrum_workflows.hep.objects.met import Recoil, follow, instead, recoil
+from spectrum_workflows.hep.objects.smearing import scale_factors
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -50,10 +51,14 @@ class Nominal:
     def again(self, name: str, chain: Chain, declared: Declared, kernels: Kernels) -> Changed:
         """Columns of the objects of one kind, corrected in another way."""
         usual = declared.chains[name]
-        if (chain.raw, chain.steps) == (usual.raw, usual.steps):
+        if _same_before_smearing(chain, usual):
             before = self.scaled[name]
             return corrected(self.file, chain, kernels, before, self.smeared[name])
         return corrected(self.file, chain, kernels, scaled(self.file, chain, kernels), {})
+
+
+def _same_before_smearing(a: Chain, b: Chain) -> bool:
+    return (a.raw, a.steps) == (b.raw, b.steps)
 
 
 def nominal(events: ak.Array, declared: Declared, kernels: Kernels) -> Nominal:
@@ -75,7 +80,11 @@ def nominal(events: ak.Array, declared: Declared, kernels: Kernels) -> Nominal:
     file, met = packed(events), declared.met
     changed: Changed = {}
     before = {name: scaled(file, chain, kernels) for name, chain in declared.chains.items()}
-    smeared: dict[str, Smeared] = {name: {} for name in declared.chains}
+    smeared: dict[str, Smeared] = {}
+    for name, chain in declared.chains.items():
+        reruns = [r.chain for r in declared.reruns if r.object == name]
+        alike = [chain, *(c for c in reruns if _same_before_smearing(c, chain))]
+        smeared[name] = scale_factors(with_columns(file, before[name]), alike, kernels)
     for name, chain in declared.chains.items():
         changed |= corrected(file, chain, kernels, before[name], smeared[name])
     recoils, changes = {}, {}
