@@ -252,6 +252,14 @@ CLAIMS = (
         imaging,
     ),
     Claim(
+        "Radio: memory and windows",
+        "Peak memory of a process that images 1e8 visibilities over that with 1e7, 2048² pixels,"
+        " by the number of spectral windows that they lie in.",
+        "python benchmarks/radio_memory.py --json",
+        "radio_memory.json",
+        ratios,
+    ),
+    Claim(
         "Radio: CLEAN as accurate as needed",
         'CLEAN of 4096² pixels to 1e-4 of the peak, and again with `accuracy = "as needed"` and'
         " mgain 0.9, each beside WSClean.",

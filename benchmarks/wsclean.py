@@ -25,6 +25,7 @@ def run_process(command: list[str], folder: Path) -> tuple[float, int]:
     itself chooses.
     """
     environment = {**os.environ, **ONE_THREAD}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its byte code
     launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, *command]
     ended = subprocess.run(launcher, cwd=folder, env=environment, capture_output=True, check=True)
     code, cpu, peak = json.loads(ended.stdout)
