@@ -348,3 +348,19 @@ def test_a_file_without_an_input_is_refused_before_the_run(folder, generated):
     spec = spec_of(folder, objects={"jets": TOY["jets"] | {"raw": "Jet_rawFactor"}})
     with pytest.raises(DataError, match="no branch 'Jet_rawFactor'"):
         DOMAIN.plan(spec, str(generated))
+
+
+def test_chosen_events_are_packed_as_the_library_packs_them():
+    from spectrum_workflows.hep.objects.inputs import packed
+
+    lists = ak.Array([[1.0, 2.0], [], [3.0], [4.0, 5.0, 6.0]])
+    columns = {"Jet_pt": lists, "Jet_tag": lists > 2.5, "Jet_words": ak.Array([["a"], [], [], []])}
+    events = ak.zip(columns | {"Mu_pt": lists[::-1], "run": [1, 2, 3, 4]}, depth_limit=1)
+    for mask in ([True, False, True, True], [False] * 4):
+        chosen = events[np.array(mask)]
+        ours = packed(chosen)
+        assert ours.to_list() == chosen.to_list()
+        assert ours.type == ak.to_packed(chosen).type
+        offsets = [ours[name].layout.offsets.data for name in ("Jet_pt", "Jet_tag", "Mu_pt")]
+        assert offsets[0] is offsets[1]
+        assert not any(mask) or offsets[0] is not offsets[2]

@@ -92,7 +92,7 @@ def select_varied(
         scope = (block.start, block.stop)
         _select_block(jets, leptons, scope, pt, mass, cuts, index, value, counts)
     return [
-        {"4j1b": _front(index, value, v, int(one)), "4j2b": _back(index, value, v, int(two))}
+        {"4j1b": _back(index, value, v, int(one)), "4j2b": _front(index, value, v, int(two))}
         for v, (one, two) in enumerate(counts.T)
     ]
 
@@ -122,7 +122,7 @@ def _select_block(  # noqa: C901  (the whole definition, in one loop)
     value: NDArray[np.float64],
     counts: NDArray[np.int64],
 ) -> None:
-    """Events of a block in both regions: one b-tag from the front, two from the end."""
+    """Events of a block in both regions: two b-tags from the front, one from the end."""
     start, stop = scope
     lanes = index.shape[0]
     most = 0
@@ -293,13 +293,13 @@ def _write(
     for s in range(index.shape[0]):
         one, two = counts[0, s], counts[1, s]
         for k in range(held):
-            if regions[k, s] == 1:
-                index[s, one], value[s, one] = events[k], results[k, s]
-                one += 1
-            elif regions[k, s] == 2:
+            if regions[k, s] == 2:
+                index[s, two], value[s, two] = events[k], results[k, s]
                 two += 1
-                index[s, n_events - two] = events[k]
-                value[s, n_events - two] = results[k, s]
+            elif regions[k, s] == 1:
+                one += 1
+                index[s, n_events - one] = events[k]
+                value[s, n_events - one] = results[k, s]
         counts[0, s], counts[1, s] = one, two
 
 

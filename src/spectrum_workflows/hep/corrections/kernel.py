@@ -463,6 +463,20 @@ def _formula(  # noqa: C901  (a list)
         elif op == PLUS:
             for e in range(start, stop):
                 single[k, e] = single[a, e] + single[b, e]
+        elif op == DIV:
+            for e in range(start, stop):
+                single[k, e] = single[a, e] / single[b, e]
+        elif op == MAX:
+            for e in range(start, stop):
+                x, y = single[a, e], single[b, e]
+                single[k, e] = y if x < y else x
+        elif op == MIN:
+            for e in range(start, stop):
+                x, y = single[a, e], single[b, e]
+                single[k, e] = y if y < x else x
+        elif op == SQRT:
+            for e in range(start, stop):
+                single[k, e] = math.sqrt(single[a, e])
         else:
             for e in range(start, stop):
                 single[k, e] = _apply(op, single[a, e], single[b, e])

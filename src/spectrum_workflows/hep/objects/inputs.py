@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import awkward as ak
@@ -18,9 +19,23 @@ if TYPE_CHECKING:
 Lists = ak.contents.ListOffsetArray
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """Lists of some events: where they were, where they are now, and which items they hold."""
+
+    before: NDArray[np.int64]
+    offsets: ak.index.Index64
+    items: NDArray[np.int64]
+
+
 def packed(events: ak.Array) -> ak.Array:
     """The same events in memory without gaps; columns of one collection share their offsets."""
-    record = ak.to_packed(events, highlevel=False)
+    layout = ak.to_layout(events)
+    if isinstance(layout, ak.contents.IndexedArray) and layout.content.is_record:
+        taken = _chosen(layout.content, np.asarray(layout.index.data))
+        record = ak.to_packed(taken, highlevel=False)
+    else:
+        record = ak.to_packed(events, highlevel=False)
     known: list[Any] = []
     contents = []
     for layout in record.contents:
@@ -34,6 +49,35 @@ def packed(events: ak.Array) -> ak.Array:
             known.append(offsets)
         contents.append(Lists(offsets, lists.content, parameters=lists.parameters))
     return ak.Array(ak.contents.RecordArray(contents, record.fields, length=len(events)))
+
+
+def _chosen(record: Any, rows: NDArray[np.int64]) -> Any:
+    """Some rows of a record; columns of one collection are gathered with the same positions."""
+    known: list[_Taken] = []
+    contents = []
+    for layout in record.contents:
+        if not (isinstance(layout, Lists) and layout.content.is_numpy):
+            contents.append(layout[rows])
+            continue
+        before = layout.offsets.data
+        same = (k for k in known if k.before is before or np.array_equal(k.before, before))
+        taken = next(same, None)
+        if taken is None:
+            taken = _taken(before, rows)
+            known.append(taken)
+        content = layout.content
+        values = ak.contents.NumpyArray(content.data[taken.items], parameters=content.parameters)
+        contents.append(Lists(taken.offsets, values, parameters=layout.parameters))
+    return ak.contents.RecordArray(contents, record.fields, length=len(rows))
+
+
+def _taken(before: NDArray[Any], rows: NDArray[np.int64]) -> _Taken:
+    starts = before[rows].astype(np.int64)
+    counts = before[rows + 1] - starts
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    items = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
+    return _Taken(before, ak.index.Index64(offsets), items)
 
 
 def with_columns(events: ak.Array, changed: Mapping[str, NDArray[Any]]) -> ak.Array:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Smeared = dict[Call | str, NDArray[np.float64]]
     """Corrections of objects, and the random numbers that are drawn so far."""
 
-RANDOM, LEAST_FACTOR = "random numbers", "least factor"
+RANDOM = "random numbers"
 
 LEAST = 1e-2
 """GeV of momentum that an object keeps."""
@@ -82,16 +82,13 @@ def smearing_factors(
     match = _generated(events, described, len(pt))
     eta, phi = (flat(events, chain.beside(name)).astype(np.float64) for name in ("eta", "phi"))
     run, block, event = (flat(events, name).astype(np.uint64) for name in described.numbers)
-    if LEAST_FACTOR not in known:
-        known[LEAST_FACTOR] = np.empty(len(pt))
-        _least_factor(pt, eta, known[LEAST_FACTOR])
     salt = np.uint64(zlib.crc32(chain.pt.encode()))
     limits = (described.cone, described.widths)
     out = np.empty(len(pt))
     _smear(
         *(offsets, pt, eta, phi, resolution, scale),
         *(match.index, match.offsets, match.pt, match.eta, match.phi),
-        *(run, block, event, salt, *limits, known[LEAST_FACTOR], random, out),
+        *(run, block, event, salt, *limits, random, out),
     )
     return out
 
@@ -168,7 +165,6 @@ def _smear(
     salt: Any,
     cone: float,
     widths: float,
-    least_factor: Any,
     random: Any,
     out: Any,
 ) -> None:
@@ -192,11 +188,8 @@ def _smear(
                 if width > 0 and np.isnan(random[i]):
                     random[i] = normal(key, place)
                 by = random[i] * resolution[i] * width if width > 0 else 0.0
-            out[i] = max(1.0 + by, least_factor[i])
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _least_factor(pt: Any, eta: Any, out: Any) -> None:
-    """The factor that leaves an object its least momentum."""
-    for i in range(len(pt)):
-        out[i] = LEAST / (pt[i] * cosh(eta[i]))
+            out[i] = 1.0 + by
+            if not (
+                pt[i] > 0 and out[i] >= LEAST / pt[i]
+            ):  # a momentum is no less than its transverse
+                out[i] = max(1.0 + by, LEAST / (pt[i] * cosh(eta[i])))
