@@ -92,6 +92,23 @@ def test_an_image_of_nothing_is_refused_with_its_cause() -> None:
             workflow.check_weight(nothing, 5, OBSERVATION)
 
 
+@pytest.mark.parametrize(("weight_sum", "refused"), [(70 * 2.0**-126, True), (1e-30, False)])
+def test_a_taper_that_leaves_the_least_weights_alone_is_refused(weight_sum, refused) -> None:
+    image = np.zeros((2, 2))
+    planes = {
+        0: PlaneSums(image, image, 1.0, 70, None),
+        1: PlaneSums(image, image, weight_sum, 70, None),
+    }
+    sums = replace(SUMS, planes=planes)
+    workflow.check_taper(spec_of(), sums, OBSERVATION)
+    wide = spec_of(weighting={"taper_arcsec": 3000.0})
+    if not refused:
+        workflow.check_taper(wide, sums, OBSERVATION)
+        return
+    with pytest.raises(DataError, match=r"a taper of 3000 arcsec leaves .*lower weighting\.taper"):
+        workflow.check_taper(wide, sums, OBSERVATION)
+
+
 def test_a_density_of_no_visibility_on_the_grid_is_refused() -> None:
     spec = spec_of(weighting={"scheme": "uniform", "taper_arcsec": 2.0})
     grid = np.zeros((2, 4))

@@ -269,6 +269,37 @@ def test_a_fits_mask_beside_the_set(small, strips):
     assert not model.any()
 
 
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        ({"CTYPE1": "GLON-SIN"}, "CTYPE1 is GLON-SIN, the image's RA---SIN"),
+        ({"CTYPE2": "RA---SIN"}, "CTYPE2 is RA---SIN, the image's DEC--SIN"),
+        ({"CTYPE1": "RA---CAR"}, "CTYPE1 is RA---CAR"),
+        ({"CROTA2": 30.0}, "CROTA2 is 30, the image's 0"),
+        ({"PC1_2": 0.5}, "PC1_2 is 0.5, the image's 0"),
+        ({"CD2_2": -8 / 3600}, "CD2_2 is -0.00222222"),
+    ],
+)
+def test_a_mask_of_other_axes_is_refused(small, card, words):
+    write_mask(small, lambda header: header.update(card))
+    spec = spec_of(clean={"threshold": 0.05, "mask": "mask.fits"})
+    with pytest.raises(DataError, match=words):
+        DOMAIN.plan(spec, str(small), preflight=True)
+
+
+def test_a_mask_may_say_that_it_is_straight_and_where_it_is_as_good_be_of_another_projection(small):
+    spec = spec_of(clean={"threshold": 0.05, "mask": "mask.fits"})
+    straight = {
+        "CTYPE1": "RA---TAN",
+        "CTYPE2": "DEC--TAN",
+        "CROTA2": 0.0,
+        "PC1_1": 1.0,
+        "PC2_1": 0.0,
+    }
+    write_mask(small, lambda header: header.update(straight))
+    DOMAIN.plan(spec, str(small), preflight=True)
+
+
 def test_a_mask_of_other_pixels_is_refused(small):
     spec = spec_of(clean={"threshold": 0.05, "mask": "mask.fits"})
     write_mask(small)

@@ -453,6 +453,7 @@ def image(
     with one_thread(), closing(_InMemory(data, geometry_of(spec), outputs)) as imager:
         sums = imager.sums()
         workflow.check_weight(sums.weight_sum, sums.unflagged, observation)
+        workflow.check_taper(spec, sums, observation)
         use = workflow.count_use(run, sums, weights)
         planes = (workflow.before_clean(spec, group, Plane(), sums),)
         images = workflow.with_beams(spec, GroupImages(planes, use=use))

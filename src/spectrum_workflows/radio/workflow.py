@@ -42,7 +42,7 @@ from spectrum_workflows.radio.types import (
     Stop,
     Use,
 )
-from spectrum_workflows.radio.weights import UvDensity, Weighting, robustness
+from spectrum_workflows.radio.weights import TINY, UvDensity, Weighting, robustness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +63,9 @@ if TYPE_CHECKING:
 
 FAN_IN = 4
 """Partial images merged at a time: the order of every sum follows from it."""
+
+FADED = 1e3
+"""Times the least weight a taper leaves: a mean below it is the floor, not the taper."""
 
 
 def run(
@@ -148,6 +151,7 @@ def image(
     with closing(make_imager(spec, group, run, weighting, check_of)) as imager:
         sums = imager.sums()
         check_weight(sums.weight_sum, sums.unflagged, observation, outside=sums.outside)
+        check_taper(spec, sums, observation)
         planes = (before_clean(spec, group, plane, sums) for plane in group.planes)
         images = GroupImages(tuple(planes), use=count_use(run, sums, weighting))
         images = with_beams(spec, images)
@@ -418,6 +422,22 @@ def check_weight(
             f"no unflagged visibility has a positive weight ({column}), a finite value and UVW"
         )
         raise DataError(message, url, f"look at {column}, {observation.column} and UVW")
+
+
+def check_taper(spec: RadioSpec, sums: Sums, observation: Observation) -> None:
+    """Refuse a taper that leaves a plane no weights but the least.
+
+    Raises
+    ------
+    DataError
+        It is far wider than what the shortest baseline sees.
+    """
+    width = spec.weighting.taper_arcsec
+    least = min((own.weight_sum / own.used for own in sums.planes.values() if own.used), default=1)
+    if width and least < FADED * TINY:
+        message = f"a taper of {width:g} arcsec leaves no visibility a weight"
+        remedy = "no baseline is that short: lower weighting.taper_arcsec"
+        raise DataError(message, observation.url, remedy)
 
 
 def name_of_weights(spec: RadioSpec) -> str:

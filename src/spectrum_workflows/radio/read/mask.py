@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 OFF = 0.1
 """Pixels by which a mask's coordinates may differ from the image's anywhere in it."""
 
+SHIFTED = {"SIN": 0.0, "TAN": 1 / 2, "ARC": 1 / 6, "STG": 1 / 4, "ZEA": 1 / 8}
+"""How far from where it is in SIN a projection draws a direction at r rad, over r³."""
+
 SAME = "make the mask from an image of the same pixels: the dirty image of a run without CLEAN"
 
 
@@ -121,3 +124,46 @@ def _check_place(
         if not abs(apart) * pixels <= OFF:
             message = f"the mask's {key} is {own:g}, the image's {value:g}"
             raise DataError(message, url, SAME)
+    _check_axes(header, geometry, url)
+    _check_turn(header, geometry, url)
+
+
+def _check_axes(header: dict[str, object], geometry: Geometry, url: str) -> None:
+    """Compare the axes that a mask names, and their projection, with the image's.
+
+    Raises
+    ------
+    DataError
+        They are other ones.
+    """
+    corner = geometry.cell * geometry.npix / np.sqrt(2)
+    for key, axis in (("CTYPE1", "RA"), ("CTYPE2", "DEC")):
+        own = str(header.get(key) or "").strip().upper()
+        if not own:
+            continue
+        name, _, projection = own.partition("-")
+        shift = SHIFTED.get(projection.strip("-") or "SIN", np.inf)
+        off = shift * corner**3 / geometry.cell if shift else 0.0
+        if name != axis or not off <= OFF:
+            message = f"the mask's {key} is {own}, the image's {axis.ljust(4, '-')}-SIN"
+            raise DataError(message, url, SAME)
+
+
+def _check_turn(header: dict[str, object], geometry: Geometry, url: str) -> None:
+    """Compare the directions of a mask's axes, where it gives them, with the image's.
+
+    Raises
+    ------
+    DataError
+        They are turned, mirrored or stretched.
+    """
+    half, cell = geometry.npix // 2, np.degrees(geometry.cell)
+    straight = {"PC1_1": 1.0, "PC2_2": 1.0, "PC1_2": 0.0, "PC2_1": 0.0}
+    expected = {key: (value, float(half)) for key, value in straight.items()}
+    expected |= {"CROTA1": (0.0, np.radians(half)), "CROTA2": (0.0, np.radians(half))}
+    matrix = {"CD1_1": -cell, "CD2_2": cell, "CD1_2": 0.0, "CD2_1": 0.0}
+    expected |= {key: (value, half / cell) for key, value in matrix.items()}
+    for key, (value, pixels) in expected.items():
+        own = header.get(key)
+        if isinstance(own, int | float) and not abs(float(own) - value) * pixels <= OFF:
+            raise DataError(f"the mask's {key} is {own:g}, the image's {value:g}", url, SAME)
