@@ -313,7 +313,7 @@ def test_a_mask_of_other_pixels_is_refused(small):
     with pytest.raises(DataError, match="CDELT1"):
         DOMAIN.run(spec, plan)
     (small / "mask.fits").write_bytes(b"no image")
-    with pytest.raises(DataError, match="not a FITS image"):
+    with pytest.raises(DataError, match="not a FITS image; regions are not read"):
         DOMAIN.run(spec, plan)
 
 

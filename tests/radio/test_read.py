@@ -278,3 +278,9 @@ def test_a_frequency_that_nobody_observes(altered, tmp_path):
         table.putcell("CHAN_FREQ", 0, np.full(8, 1e300))
     with pytest.raises(DataError, match="no frequency"):
         everything(root)
+
+
+def test_a_packed_set_is_to_be_unpacked(tmp_path):
+    (tmp_path / "x.ms.tar.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(DataError, match=r"x\.ms\.tar\.gz: it is there, but .*; unpack it"):
+        find(spec_of(data_set="x.ms.tar.gz"), str(tmp_path))

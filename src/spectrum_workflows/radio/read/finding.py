@@ -77,7 +77,8 @@ def _missing(stem: str) -> DataError | DataNotFoundError:
         message = (
             "it is there, but neither a Measurement Set (table.dat) nor a Zarr set (zarr.json)"
         )
-        return DataError(message, stem, "check data_set")
+        packed = stem.endswith((".tar", ".tgz", ".gz", ".zip", ".bz2", ".xz"))
+        return DataError(message, stem, "unpack it" if packed else "check data_set")
     remedy = "check data_set, or say where the data is: --data, or connect(site, data=...)"
     if storage.exists(url):
         message = "it is there, but no Zarr set (it has no zarr.json)"

@@ -69,6 +69,9 @@ def read_mask(name: str, observation: Observation, geometry: Geometry) -> PixelM
         with fits.open(io.BytesIO(data)) as hdus:
             pixels, header = np.asarray(hdus[0].data), dict(hdus[0].header)
     except (OSError, TypeError, ValueError) as error:
+        if not data.startswith(b"SIMPLE"):
+            remedy = "regions are not read: give clean.mask a FITS image of the same pixels"
+            raise DataError("not a FITS image", url, remedy) from None
         raise DataError(f"not a FITS image ({error})", url, "check clean.mask") from None
     while pixels.ndim > 2 and pixels.shape[0] == 1:
         pixels = pixels[0]
