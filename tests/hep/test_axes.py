@@ -17,6 +17,8 @@ from spectrum_workflows.hep.types import Observable
 from spectrum_workflows.record import digest
 from spectrum_workflows.specs import parse
 
+from . import fills
+
 N = 500
 RNG = np.random.default_rng(5)
 X, Y = RNG.uniform(-1, 6, N), RNG.normal(0, 1, N)
@@ -71,7 +73,7 @@ def spec(**histograms) -> HepSpec:
 
 def filled(sample: str, part: slice):
     found = {"x": X[part], "y": Observable(Y[part]), "w": ak.Array(WORDS[part].tolist())}
-    return histogram.filled(sample, found, spec().histograms, events=len(X[part]))
+    return fills.filled(sample, found, spec().histograms, events=len(X[part]))
 
 
 @pytest.fixture(scope="module")
@@ -193,13 +195,13 @@ def test_axes_that_make_no_sense_are_refused_in_one_line(changes, said):
 )
 def test_two_axes_take_the_same_events(y, said):
     with pytest.raises(DataError, match=said):
-        histogram.filled("a", {"x": X, "y": y}, {"m": HistogramSpec(**KINDS["map"])}, events=N)
+        fills.filled("a", {"x": X, "y": y}, {"m": HistogramSpec(**KINDS["map"])}, events=N)
 
 
 def test_small_and_large_whole_numbers_stay_what_they_are():
     axis = HistogramSpec(observable="n", integer=True, start=-1.0, stop=300.0)
     for values in (np.array([255, 0], np.uint8), np.array([-1, 2**40], np.int64), [-5.5, 299.9]):
-        found = histogram.filled("a", {"n": np.array(values)}, {"h": axis}, events=2)
+        found = fills.filled("a", {"n": np.array(values)}, {"h": axis}, events=2)
         expected = np.histogram(np.array(values, float), [-np.inf, *range(-1, 301), np.inf])[0]
         assert found.histograms["a", "h"].view(flow=True).value.tolist() == expected.tolist()
 
@@ -207,10 +209,10 @@ def test_small_and_large_whole_numbers_stay_what_they_are():
 def test_numbers_are_no_categories_and_text_is_no_number():
     axis = {"h": HistogramSpec(observable="w", categories=("a", "1"))}
     with pytest.raises(DataError, match="float64.*one text per selected event"):
-        histogram.filled("a", {"w": np.ones(2)}, axis, events=2)
-    found = histogram.filled("a", {"w": np.array([1, 2])}, axis, events=2)
+        fills.filled("a", {"w": np.ones(2)}, axis, events=2)
+    found = fills.filled("a", {"w": np.array([1, 2])}, axis, events=2)
     assert found.histograms["a", "h"].view(flow=True).value.tolist() == [0, 1, 1]
-    nothing = histogram.filled("a", {"w": []}, axis, events=2)
+    nothing = fills.filled("a", {"w": []}, axis, events=2)
     assert nothing.histograms["a", "h"].sum(flow=True).value == 0
 
 
@@ -219,11 +221,11 @@ def test_a_region_of_whole_numbers_is_on_axes_of_both_kinds():
         "words": HistogramSpec(observable="n", categories=("1", "2")),
         "numbers": HistogramSpec(observable="n", bins=3, start=0.0, stop=3.0),
     }
-    found = histogram.filled("a", {"n": np.array([1, 2, 2])}, both, events=3).histograms
+    found = fills.filled("a", {"n": np.array([1, 2, 2])}, both, events=3).histograms
     assert found["a", "words"].values().tolist() == [1, 2]
     assert found["a", "numbers"].values().tolist() == [0, 1, 2]
     with pytest.raises(DataError, match="holds text, which is on no axis of numbers"):
-        histogram.filled("a", {"n": np.array(["1", "x"])}, both, events=2)
+        fills.filled("a", {"n": np.array(["1", "x"])}, both, events=2)
 
 
 def test_not_a_number_in_one_place_of_both_is_no_deviation():

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from spectrum_workflows import connect, load_site, run
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.hep import binning, histogram
+from spectrum_workflows.hep import binning
 from spectrum_workflows.hep.exact import histograms as exact
 from spectrum_workflows.hep.exact.sums import added, exactly, reshaped, rounded, sums_in
 from spectrum_workflows.hep.spec import HistogramSpec
 from spectrum_workflows.hep.types import Observable
 from spectrum_workflows.hep.types.sums import ExactSums
+
+from . import fills
 
 NUMBERS = st.lists(
     st.one_of(
@@ -92,7 +94,7 @@ def test_entries_are_in_the_bins_where_the_library_has_them(name: str) -> None:
     values = {"text": rng.choice(["a", "b", "c"], 500), "codes": rng.integers(-2, 5, 500)}
     plain = np.concatenate([rng.normal(0, 1, 490), [-1.0, 0.0, 1.0, 3.0, -2.0, 2.0, 0.25, 9, 9, 9]])
     seen = Observable(values.get(name, plain), weights)
-    ours = histogram.filled("s", {spec.observable or name: seen}, {name: spec}, events=500)
+    ours = fills.filled("s", {spec.observable or name: seen}, {name: spec}, events=500)
     theirs = hist.Hist(*binning.axes_of(name, spec), storage=hist.storage.Weight())
     theirs.fill(*binning.coordinates(spec.axes(name), [seen]), weight=weights)
     view = exact.rounded(ours.histograms["s", name]).view(flow=True)

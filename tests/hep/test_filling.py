@@ -12,6 +12,8 @@ from spectrum_workflows.hep.exact.histograms import rounded
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 from spectrum_workflows.hep.types import FileRead, Filled, Observable, ProcessedLuminosity
 
+from . import fills
+
 TABLE = {
     "workflow": "hep",
     "name": "test",
@@ -46,7 +48,7 @@ def filled_with_cuts() -> Filled:
     flow = fates([4, 0, 4, 3, 4], [1.0, 2.0, 3.0, 4.0, 5.0])
     flow = Observable(flow.values, flow.weights, flow.index, {"up": fates([4, 0, 1, 2, 4])})
     inside = passing([0.5, 0.5, 1.5], [1, 3, 5], up=passing([1.5, 1.5], [1, 5]))
-    return histogram.filled(
+    return fills.filled(
         "a",
         {"r/": flow, "r/h": inside},
         CUTS.histograms,
@@ -86,14 +88,14 @@ def test_cuts_of_two_parts_add_up_and_make_a_flow() -> None:
 
 
 def test_without_cuts_there_are_no_fates() -> None:
-    part = histogram.filled("a", {"h": np.array([1.0])}, SPEC.histograms, events=1)
+    part = fills.filled("a", {"h": np.array([1.0])}, SPEC.histograms, events=1)
     assert part.fates == {}
     assert histogram.normalised(part, SPEC).cut_flows == {}
 
 
 def test_a_variation_of_cuts_that_is_not_there_is_named() -> None:
     with pytest.raises(SpecError, match=r"no variation 'down' of 'r'"):
-        histogram.filled(
+        fills.filled(
             "a",
             {"r/": fates([4])},
             {},
@@ -127,7 +129,7 @@ def with_sets() -> Filled:
         }
         asked = [name for name in members if name in SET_SPEC.filled_of(sample)]
         varied = {name: Observable(values, scale * np.array(members[name])) for name in asked}
-        part = histogram.filled(
+        part = fills.filled(
             sample,
             {"h": Observable(values, scale * np.ones(2), variations=varied)},
             SET_SPEC.histograms,
@@ -171,7 +173,7 @@ TWO = HistogramSpec(observable=("x", "y"), bins=(2, 2), start=(0.0, 0.0), stop=(
 
 
 def fill_two(x: Observable, y: Observable, **options: object) -> Filled:
-    return histogram.filled("a", {"x": x, "y": y}, {"map": TWO}, events=3, **options)
+    return fills.filled("a", {"x": x, "y": y}, {"map": TWO}, events=3, **options)
 
 
 def test_two_axes_are_filled_with_the_pairs_of_their_regions() -> None:
@@ -211,7 +213,7 @@ def test_two_axes_need_the_same_events_under_a_variation_too() -> None:
 
 def test_a_region_that_is_not_there_is_named_where_it_is_asked_for() -> None:
     with pytest.raises(SpecError) as refused:
-        histogram.filled("a", {"hx": np.ones(2)}, SPEC.histograms, events=2)
+        fills.filled("a", {"hx": np.ones(2)}, SPEC.histograms, events=2)
     assert refused.value.what == "select returns no region 'h'"
     assert refused.value.where == "histograms.h"
     assert refused.value.remedy == "did you mean hx?"
@@ -221,7 +223,7 @@ def test_text_is_on_no_axis_of_numbers() -> None:
     words = HistogramSpec(observable="w", categories=("ee", "mm"))
     numbers = HistogramSpec(observable="w", bins=2, start=0.0, stop=2.0)
     with pytest.raises(DataError) as refused:
-        histogram.filled("a", {"w": np.array(["ee", "x"])}, {"h": words, "n": numbers}, events=2)
+        fills.filled("a", {"w": np.array(["ee", "x"])}, {"h": words, "n": numbers}, events=2)
     assert refused.value.what == "region 'w' holds text, which is on no axis of numbers"
     assert refused.value.where == "select"
     assert refused.value.remedy == "give this histogram categories, too"
@@ -230,21 +232,21 @@ def test_text_is_on_no_axis_of_numbers() -> None:
 def test_text_that_is_a_number_is_on_both_kinds_of_axes() -> None:
     words = HistogramSpec(observable="w", categories=("1", "2"))
     numbers = HistogramSpec(observable="w", bins=2, start=1.0, stop=3.0)
-    part = histogram.filled("a", {"w": np.array([1, 2, 2])}, {"h": words, "n": numbers}, events=3)
+    part = fills.filled("a", {"w": np.array([1, 2, 2])}, {"h": words, "n": numbers}, events=3)
     assert part.histograms["a", "h"].values().tolist() == [1, 2]
     assert part.histograms["a", "n"].values().tolist() == [1, 2]
 
 
 def test_categories_that_are_not_declared_are_overflow() -> None:
     words = HistogramSpec(observable="w", categories=("ee", "mm"))
-    part = histogram.filled("a", {"w": np.array(["mm", "em", "mm"])}, {"h": words}, events=3)
+    part = fills.filled("a", {"w": np.array(["mm", "em", "mm"])}, {"h": words}, events=3)
     assert part.histograms["a", "h"].view(flow=True).value.tolist() == [0, 2, 1]
 
 
 def test_whole_numbers_stay_outside_their_axis_however_large() -> None:
     whole = HistogramSpec(observable="n", integer=True, start=0, stop=3)
     values = np.array([-1e12, -1.0, -0.5, 0.0, 2.0, 2.9, 3.0, 1e12])
-    view = histogram.filled("a", {"n": values}, {"h": whole}, events=8).histograms["a", "h"]
+    view = fills.filled("a", {"n": values}, {"h": whole}, events=8).histograms["a", "h"]
     assert view.view(flow=True).value.tolist() == [3, 1, 0, 2, 2]
 
 
@@ -261,7 +263,7 @@ def test_axes_of_every_kind_are_called_as_the_spec_says() -> None:
 
 
 def test_a_luminosity_is_an_array_of_data() -> None:
-    part = histogram.filled("d", {"h": np.array([0.5])}, SPEC.histograms, events=1)
+    part = fills.filled("d", {"h": np.array([0.5])}, SPEC.histograms, events=1)
     result = replace(
         histogram.normalised(part, SPEC),
         luminosities={"d": ProcessedLuminosity(12.5, 20.0, 3)},
@@ -271,18 +273,18 @@ def test_a_luminosity_is_an_array_of_data() -> None:
 
 def test_uneven_logarithmic_bins_take_what_they_hold() -> None:
     uneven = HistogramSpec(observable="n", edges=(-1.0, 1.0, 10.0))
-    view = histogram.filled("a", {"n": np.array([-0.5, 5.0])}, {"h": uneven}, events=2)
+    view = fills.filled("a", {"n": np.array([-0.5, 5.0])}, {"h": uneven}, events=2)
     assert view.histograms["a", "h"].values().tolist() == [1, 1]
 
 
 def test_an_index_must_be_of_an_event_that_was_seen() -> None:
     outside = {"h": Observable(np.array([1.0]), index=np.array([3]))}
     with pytest.raises(DataError, match="index"):
-        histogram.filled("a", outside, SPEC.histograms, events=3, seen=3)
+        fills.filled("a", outside, SPEC.histograms, events=3, seen=3)
 
 
 def test_a_weight_of_one_changes_nothing() -> None:
-    part = histogram.filled("d", {"h": np.array([0.5])}, SPEC.histograms, events=1)
+    part = fills.filled("d", {"h": np.array([0.5])}, SPEC.histograms, events=1)
     result = histogram.normalised(part, SPEC)
     assert result.histograms["d", "h"] is part.histograms["d", "h"]
 

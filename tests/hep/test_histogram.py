@@ -13,6 +13,8 @@ from spectrum_workflows.hep.exact.histograms import rounded
 from spectrum_workflows.hep.spec import HepSpec, HistogramSpec
 from spectrum_workflows.hep.types import FileRead, Observable
 
+from . import fills
+
 AXIS = HistogramSpec(bins=5, start=0.0, stop=10.0)
 SPEC = HepSpec(
     workflow="hep",
@@ -28,7 +30,7 @@ numbers = st.lists(st.floats(-5, 15, width=32), max_size=40).map(lambda x: np.ar
 
 def fill(values, sample="a", weights=None):
     found = {"h": Observable(values, weights)}
-    return histogram.filled(sample, found, SPEC.histograms, events=len(values) + 3)
+    return fills.filled(sample, found, SPEC.histograms, events=len(values) + 3)
 
 
 @given(numbers)
@@ -103,7 +105,7 @@ def test_one_number_per_event_is_asked_for():
 
 def test_an_unknown_region_is_named_with_the_closest():
     with pytest.raises(SpecError, match=r"no region 'h'.*did you mean hh"):
-        histogram.filled("a", {"hh": np.ones(2)}, SPEC.histograms, events=2)
+        fills.filled("a", {"hh": np.ones(2)}, SPEC.histograms, events=2)
 
 
 def test_deviation_allows_rounding_of_sums_but_not_of_counts():
@@ -118,7 +120,7 @@ def test_deviation_allows_rounding_of_sums_but_not_of_counts():
 def test_what_has_no_logarithm_is_underflow() -> None:
     spec = HistogramSpec(bins=4, start=1.0, stop=100.0, log=True)
     values = np.array([-5.0, 0.0, 0.5, 10.0, 200.0])
-    found = histogram.filled("a", {"x": Observable(values)}, {"x": spec}, events=5)
+    found = fills.filled("a", {"x": Observable(values)}, {"x": spec}, events=5)
     view = found.histograms["a", "x"].view(flow=True)
     assert (view.value[0], view.value[1:-1].sum(), view.value[-1]) == (3, 1, 1)
 
@@ -156,7 +158,7 @@ def test_an_empty_histogram_is_called_as_the_spec_says() -> None:
 def test_generator_weights_multiply_those_of_the_events_that_were_chosen() -> None:
     chosen = Observable(np.array([1.0, 3.0]), np.array([2.0, 0.5]), index=np.array([2, 0]))
     generated = np.array([10.0, 99.0, -1.0])
-    part = histogram.filled(
+    part = fills.filled(
         "a", {"h": chosen}, SPEC.histograms, events=3, seen=3, generator_weights=generated
     )
     view = rounded(part.histograms["a", "h"]).view()
@@ -167,16 +169,16 @@ def test_generator_weights_multiply_those_of_the_events_that_were_chosen() -> No
 def test_data_have_no_weights_where_they_may_not() -> None:
     weighted = {"h": Observable(np.array([1.0]), np.array([1.0]))}
     with pytest.raises(SpecError, match="weight"):
-        histogram.filled("d", weighted, SPEC.histograms, events=1, weightless=True)
+        fills.filled("d", weighted, SPEC.histograms, events=1, weightless=True)
     plain = {"h": np.array([1.0])}
-    part = histogram.filled("d", plain, SPEC.histograms, events=1, weightless=True)
+    part = fills.filled("d", plain, SPEC.histograms, events=1, weightless=True)
     assert part.selected == {("d", "h"): 1}
 
 
 def test_every_variation_is_filled_under_its_own_title() -> None:
     varied = Observable(np.array([1.0]), variations={"up": Observable(np.array([3.0, 3.5]))})
     titles = {("h", ""): "nominal", ("h", "up"): "raised"}
-    part = histogram.filled(
+    part = fills.filled(
         "a", {"h": varied}, SPEC.histograms, events=2, variations=["up"], titles=titles
     )
     assert {name: h.sum().value for (_, name), h in part.histograms.items()} == {
@@ -187,13 +189,13 @@ def test_every_variation_is_filled_under_its_own_title() -> None:
     assert part.histograms["a", "raised"].name == "raised"
     assert part.selected == {("a", "h"): 1}
     with pytest.raises(SpecError, match=r"no variation 'upp' of 'h'.*did you mean up") as refused:
-        histogram.filled("a", {"h": varied}, SPEC.histograms, events=2, variations=["upp"])
+        fills.filled("a", {"h": varied}, SPEC.histograms, events=2, variations=["upp"])
     assert refused.value.where == "variations"
 
 
 def test_regions_that_one_sample_lacks_have_no_entries_there() -> None:
     both = {"h": np.array([1.0]), "other": np.array([1.0, 2.0])}
-    part = histogram.filled("a", both, SPEC.histograms, events=2)
+    part = fills.filled("a", both, SPEC.histograms, events=2)
     result = histogram.normalised(part, SPEC, ["lost.root"])
     assert result.selected == {
         ("a", "h"): 1,

@@ -24,6 +24,8 @@ from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.record import digest
 from spectrum_workflows.specs import parse
 
+from . import fills
+
 N = 400
 RNG = np.random.default_rng(11)
 WEIGHTS = RNG.normal(1.0, 0.5, N)
@@ -110,7 +112,7 @@ def filled(sample: str, part: slice, *, weights: bool = True) -> Filled:
         up = Observable(moved.get(name, COLUMNS[name])[part], None if w is None else 2 * w)
         return Observable(values, w, variations={"up": up})
 
-    return histogram.filled(
+    return fills.filled(
         sample,
         {name: observed(name) for name in COLUMNS},
         spec().histograms,
@@ -274,7 +276,7 @@ def test_whole_numbers_of_any_type_are_categories_and_others_lie_outside() -> No
         np.array([1.0, 1.0, -7.0, 0.5], np.float32),
     ):
         asked = both if values.dtype.kind == "i" else {"codes": both["codes"]}
-        found = histogram.filled("a", {"n": values}, asked, events=4).histograms
+        found = fills.filled("a", {"n": values}, asked, events=4).histograms
         assert found["a", "codes"].values(flow=True).tolist() == [0, 2, 1, 1]
         if "text" in asked:
             assert found["a", "text"].values(flow=True).tolist() == [2, 1, 1]
@@ -293,4 +295,4 @@ def test_all_axes_take_the_same_events() -> None:
     asked = {"cube": spec().histograms["cube"]}
     for other in (Observable(COLUMNS["n"][1:], WEIGHTS[1:]), Observable(COLUMNS["n"], 2 * WEIGHTS)):
         with pytest.raises(DataError, match="regions of histogram 'cube' differ in their"):
-            histogram.filled("a", observed | {"n": other}, asked, events=N)
+            fills.filled("a", observed | {"n": other}, asked, events=N)

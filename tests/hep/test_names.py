@@ -18,6 +18,8 @@ from spectrum_workflows.naming import LONGEST, file_names
 from spectrum_workflows.record import digest
 from spectrum_workflows.specs import parse
 
+from . import fills
+
 AXIS = {"observable": "x", "bins": 2, "start": 0.0, "stop": 2.0}
 
 
@@ -44,7 +46,7 @@ def result(described: HepSpec):
         variations = {
             v: Observable(values, np.full(k + 1, 10.0 * (j + 1))) for j, v in enumerate(varied)
         }
-        found = histogram.filled(
+        found = fills.filled(
             sample,
             {"x": Observable(values, variations=variations)},
             described.histograms,
@@ -171,7 +173,7 @@ def test_names_that_cannot_be_are_refused_in_one_line(name, what):
 def test_warnings_stand_in_every_product():
     described = spec(["s"], ["h"])
     values = Observable(np.array([5.0, 7.0]))
-    total = histogram.filled("s", {"x": values}, described.histograms, events=2)
+    total = fills.filled("s", {"x": values}, described.histograms, events=2)
     saved = dict(write.files(histogram.normalised(total, described)))
     said = ["histogram h: all events lie outside the axis"]
     assert json.loads(saved["histograms.json"])["warnings"] == said

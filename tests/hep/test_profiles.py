@@ -27,6 +27,8 @@ from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.record import digest
 from spectrum_workflows.specs import parse
 
+from . import fills
+
 pytestmark = pytest.mark.xdist_group("hep profiles")  # what they share is made once
 
 N = 500
@@ -99,7 +101,7 @@ def filled(sample: str, part: slice, weights: np.ndarray = WEIGHTS) -> Filled:
         }
         return Observable(values, None if sample == "d" else w, variations=varied)
 
-    return histogram.filled(
+    return fills.filled(
         sample,
         {name: observed(name) for name in COLUMNS},
         spec().histograms,
@@ -341,9 +343,9 @@ def test_the_quantity_is_of_the_same_events_and_finite() -> None:
         (Observable(np.full(N, np.nan)), "not finite"),
     ):
         with pytest.raises(DataError, match=message):
-            histogram.filled("a", {"x": x, "pt": pt}, asked, events=N)
+            fills.filled("a", {"x": x, "pt": pt}, asked, events=N)
     with pytest.raises(SpecError, match="no region 'pt'"):
-        histogram.filled("a", {"x": x}, asked, events=N)
+        fills.filled("a", {"x": x}, asked, events=N)
 
 
 def test_a_spread_that_rounding_makes_is_said() -> None:
@@ -351,7 +353,7 @@ def test_a_spread_that_rounding_makes_is_said() -> None:
     small = spec(histograms={"line": KINDS["line"]}, variations=[])
     for offset, n in ((0.0, 0), (3e7, 1)):
         observed = {"x": COLUMNS["x"], "pt": COLUMNS["pt"] + offset}
-        total = histogram.filled("a", observed, asked, events=N)
+        total = fills.filled("a", observed, asked, events=N)
         lines = [w for w in review.warnings(histogram.normalised(total, small)) if "digits" in w]
         assert len(lines) == n
 

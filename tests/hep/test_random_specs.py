@@ -19,6 +19,8 @@ from spectrum_workflows.hep.workflow.histogramming import fit
 from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.specs import parse
 
+from . import fills
+
 CATEGORIES = ("ee", "µµ", "e µ", "NaN")
 NAMES = st.one_of(
     st.sampled_from(["h", "h_up", "h_up_up", "H", "up", "data", "con", "..", "a;1", "a:b", "$x"]),
@@ -164,7 +166,7 @@ def test_a_random_spec_is_refused_in_a_line_or_gives_numpys_numbers(table, x, ra
             for region, v in columns.items()
             if region != "w" or histogram.texts(spec.histograms)
         }
-        part = histogram.filled(
+        part = fills.filled(
             sample, found, spec.histograms, events=9, variations=varied, titles=spec.titles
         )
         total = part if total is None else histogram.merge(total, part)

@@ -16,6 +16,8 @@ from spectrum_workflows.jsontext import as_json
 from spectrum_workflows.record import Outcome, digest, machine, read_record, save
 from spectrum_workflows.specs import parse
 
+from . import fills
+
 pytestmark = [
     pytest.mark.xdist_group("hep resilience"),
     pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning"),
@@ -52,7 +54,7 @@ def result(of=None, **contents):
         values, weights, varied = given if isinstance(given, tuple) else (given, None, {})
         variations = {v: Observable(values, weights) for v in of.variations_of(sample)} | varied
         found = {"h": Observable(np.asarray(values), weights, variations=variations)}
-        filled = histogram.filled(
+        filled = fills.filled(
             sample,
             found,
             of.histograms,

@@ -4,12 +4,13 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from spectrum_workflows.hep import histogram
 from spectrum_workflows.hep.analyses import adl, dimuon
 from spectrum_workflows.hep.analyses.jet_id import run3
 from spectrum_workflows.hep.exact.histograms import rounded
 from spectrum_workflows.hep.spec import HistogramSpec
 from spectrum_workflows.hep.types import Observable
+
+from . import fills
 
 FRACTIONS = {
     "Jet_eta": 0.5,
@@ -64,5 +65,5 @@ def test_weights_and_values_of_any_width_are_summed_in_float64(kind):
     weights = np.full(300, 100, kind)
     axis = {"h": HistogramSpec(observable="x", bins=2, start=0.0, stop=200.0)}
     found = {"x": Observable(weights, weights)}
-    view = rounded(histogram.filled("s", found, axis, events=300).histograms["s", "h"]).view()
+    view = rounded(fills.filled("s", found, axis, events=300).histograms["s", "h"]).view()
     assert (view.value[1], view.variance[1]) == (30_000.0, 3_000_000.0)

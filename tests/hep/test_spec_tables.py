@@ -30,6 +30,8 @@ from spectrum_workflows.hep.types.luminosity import Blocks
 from spectrum_workflows.hep.workflow.codec import codec
 from spectrum_workflows.specs import parse
 
+from . import fills
+
 AXIS = {"bins": 4, "start": 0.0, "stop": 8.0}
 TABLE: dict[str, Any] = {
     "workflow": "hep",
@@ -381,7 +383,7 @@ def made(values: dict[str, list[float]], weights: float | None = None) -> Any:
     found, total = spec(), Filled({}, {}, {})
     for sample, own in values.items():
         w = None if weights is None else np.full(len(own), weights)
-        part = histogram.filled(
+        part = fills.filled(
             sample, {"h": Observable(np.array(own), w)}, found.histograms, events=10
         )
         total = histogram.merge(total, part)
@@ -421,7 +423,7 @@ def test_a_region_in_which_nothing_is_selected_is_said() -> None:
 def test_fills_come_back_to_the_bit() -> None:
     found = spec()
     items = [Events(s, f"{s}.root", "Events", 0, 5, "", 0) for s in "ab"]
-    part = histogram.filled(
+    part = fills.filled(
         "a",
         {"h": Observable(np.array([1.0, 9.0]), np.array([0.1, 0.3]))},
         found.histograms,

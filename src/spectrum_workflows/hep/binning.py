@@ -16,8 +16,12 @@ from spectrum_workflows.hep.types import Observable
 
 def axes_of(name: str, spec: HistogramSpec) -> list[Any]:
     """The axes of the histogram of this name, as the library has them."""
-    named = zip(spec.axes(name), AXIS_NAMES, strict=False)
-    return [_axis(axis, key, name) for axis, key in named]
+    return library_axes(spec.axes(name), name)
+
+
+def library_axes(axes: Sequence[Axis], title: str) -> list[Any]:
+    """Axes as the library has them, of a histogram with this title."""
+    return [_axis(axis, key, title) for axis, key in zip(axes, AXIS_NAMES, strict=False)]
 
 
 def _axis(axis: Axis, key: str, title: str) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spectrum_workflows.domain.deviation import Deviation
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.hep import cut_flow, filter_flow, profiles
-from spectrum_workflows.hep.binning import axes_of, coordinates, numbers
+from spectrum_workflows.hep.binning import coordinates, library_axes, numbers
 from spectrum_workflows.hep.bootstrap import replicas as bootstrap
 from spectrum_workflows.hep.bootstrap.filling import replicas_of
 from spectrum_workflows.hep.bootstrap.keys import Resampling, lowest_keys, merged_keys
@@ -26,9 +26,9 @@ from spectrum_workflows.hep.exact.sums import added, rounded
 from spectrum_workflows.hep.normalisation import usable
 from spectrum_workflows.hep.overlap import FittedRegion, shared_events
 from spectrum_workflows.hep.select.combining import FLOW, counts_of_fates
-from spectrum_workflows.hep.select.observables import check_regions, refuse_weights, weighted
+from spectrum_workflows.hep.select.observables import refuse_weights, weighted
 from spectrum_workflows.hep.spec import HepSpec
-from spectrum_workflows.hep.spec.axes import HistogramSpec
+from spectrum_workflows.hep.spec.axes import Axis, HistogramSpec
 from spectrum_workflows.hep.spec.regions import region_key
 from spectrum_workflows.hep.spec.titles import titles_of
 from spectrum_workflows.hep.types import Filled, HepResult, Observable
@@ -41,15 +41,19 @@ OF_SIGNS = tuple(f"/{name}" for name in profiles.ARRAYS[2:])
 
 def empty(name: str, spec: HistogramSpec) -> hist.Hist:
     """An empty histogram with float64 sums of weights and of their squares; or of a profile's."""
-    axes = axes_of(name, spec)
-    if spec.profile:
-        return profiles.empty_sums(axes, name)
-    return hist.Hist(*axes, storage=hist.storage.Weight(), name=name)
+    return _empty_on(spec.axes(name), name, profile=bool(spec.profile))
+
+
+def _empty_on(axes: Sequence[Axis], title: str, *, profile: bool) -> hist.Hist:
+    own = library_axes(axes, title)
+    if profile:
+        return profiles.empty_sums(own, title)
+    return hist.Hist(*own, storage=hist.storage.Weight(), name=title)
 
 
 def filled(
     sample: str,
-    observables: Any,
+    observables: Mapping[str, Observable],
     histograms: Mapping[str, HistogramSpec],
     *,
     events: int,
@@ -68,14 +72,14 @@ def filled(
     ----------
     sample : str
         Whose events these are.
-    observables : mapping of region to Observable or array, shape (n_selected,)
-        From ``select``.
+    observables : mapping of region to Observable
+        From ``select``, checked; see `check_regions`.
     histograms : mapping of name to HistogramSpec
         What to fill.
     events : int
         Events that were looked at.
     seen : int, optional
-        Those that ``select`` was given.
+        Those that ``select`` was given, where it is counted which are in two fitted regions.
     variations : sequence of str
         Systematic variations that every region must hold.
     titles : mapping of (histogram, variation) to str, optional
@@ -99,13 +103,13 @@ def filled(
     DataError
         A value is not finite, or a region is not one number per event.
     """
-    observed = check_regions(observables, seen=seen, text=texts(histograms))
     if weightless:
-        refuse_weights(observed, sample)
-    regions = {r: weighted(r, o, generator_weights) for r, o in observed.items()}
+        refuse_weights(observables, sample)
+    regions = {r: weighted(r, o, generator_weights) for r, o in observables.items()}
+    axes = {name: spec.axes(name) for name, spec in histograms.items()}
     out = {
-        (sample, title): _fill(empty(title, spec), spec, both)
-        for title, spec, both in to_fill(regions, histograms, variations, titles)
+        (sample, title): _fill(title, axes[name], histograms[name].profile, both)
+        for title, name, both in to_fill(regions, histograms, variations, titles)
     }
     replicas, lowest = {}, {}
     if resampling is not None:
@@ -157,8 +161,8 @@ def to_fill(
     histograms: Mapping[str, HistogramSpec],
     variations: Sequence[str],
     titles: Mapping[tuple[str, str], str] | None = None,
-) -> Iterator[tuple[str, HistogramSpec, tuple[Observable, ...]]]:
-    """Title of every histogram, what it is like, and what to fill into it: see its `filled`.
+) -> Iterator[tuple[str, str, tuple[Observable, ...]]]:
+    """Title of every histogram, its name, and what to fill into it: see `HistogramSpec.filled`.
 
     Raises
     ------
@@ -171,10 +175,10 @@ def to_fill(
     for name, spec in histograms.items():
         names = spec.filled(name)
         observables = [_region(regions, region, name) for region in names]
-        yield named[name, ""], spec, _together(name, observables)
+        yield named[name, ""], name, _together(name, observables)
         for variation in variations:
             varied = [_varied(o, r, variation) for o, r in zip(observables, names, strict=True)]
-            yield named[name, variation], spec, _together(name, varied)
+            yield named[name, variation], name, _together(name, varied)
 
 
 def _region(regions: Mapping[str, Observable], region: str, name: str) -> Observable:
@@ -213,12 +217,14 @@ def _together(name: str, observables: Sequence[Observable]) -> tuple[Observable,
     return tuple(observables)
 
 
-def _fill(h: hist.Hist, spec: HistogramSpec, observables: Sequence[Observable]) -> Filling:
-    axes, weights = spec.axes(h.name or ""), observables[0].weights
+def _fill(
+    title: str, axes: Sequence[Axis], profile: str, observables: Sequence[Observable]
+) -> Filling:
+    h, weights = _empty_on(axes, title, profile=bool(profile)), observables[0].weights
     values = coordinates(axes, observables)
-    if spec.profile:
-        averaged = numbers(observables[-1].values, spec.profile)
-        moments = profiles.moments_of(averaged, weights, h.name or "")
+    if profile:
+        averaged = numbers(observables[-1].values, profile)
+        moments = profiles.moments_of(averaged, weights, title)
         return exact.fill(h, h.axes[:-1], values, moments)
     if weights is None:
         return h.fill(*values)

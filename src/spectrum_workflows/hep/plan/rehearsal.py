@@ -16,7 +16,6 @@ from spectrum_workflows.hep.bootstrap.filling import replicas_of
 from spectrum_workflows.hep.bootstrap.keys import Resampling
 from spectrum_workflows.hep.plan.files import InputFile
 from spectrum_workflows.hep.plan.inspection import FileInfo
-from spectrum_workflows.hep.select.observables import check_regions
 from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import filter_events, selection_for
 from spectrum_workflows.hep.select.selection import located
@@ -69,7 +68,7 @@ def _rehearse(workload: Workload, file: InputFile, info: FileInfo) -> list[str]:
     selection = selection_for(events, workload)
     try:
         seen = filter_events(nothing, events, workload).seen
-        observables = check_regions(observe(seen, selection, workload, file.sample), seen=0)
+        observables = observe(seen, selection, workload, file.sample)
     except PartitionError as error:
         if isinstance(error.__cause__, FieldNotFoundError) or "no field named" in error.what:
             raise DataError(

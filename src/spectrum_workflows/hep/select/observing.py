@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def observe(
     seen: ak.Array, selection: Selection, workload: Workload, sample: str, *, at_once: bool = True
-) -> Any:
+) -> dict[str, Observable]:
     """What a selection returns of some events, with all variations that are declared.
 
     Parameters
@@ -41,8 +41,8 @@ def observe(
 
     Returns
     -------
-    mapping of region to Observable or array, shape (n_selected,)
-        As ``select`` returned it if nothing is declared.
+    dict of region to Observable
+        As `check_regions` gives them.
 
     Raises
     ------
@@ -55,7 +55,8 @@ def observe(
         columns = list(workload.requested[sample].columns)
         own = seen if columns == seen.fields else seen[columns]
         returned = selection(own, **options)
-        return combine(returned, workload.regions, workload.histograms, seen=len(seen))
+        regions = combine(returned, workload.regions, workload.histograms, seen=len(seen))
+        return check_regions(regions, seen=len(seen), text=texts(workload.histograms))
     return _Observer(selection, workload, sample, options, at_once).observe(seen, declared)
 
 
@@ -90,7 +91,10 @@ class _Observer:
         for name in weigh.variations:
             for region, variations in varied.items():
                 variations[name] = weigh(regions[region], name)
-        return {r: replace(weigh(o), variations=varied[r]) for r, o in regions.items()}
+        weighed = {r: replace(weigh(o), variations=varied[r]) for r, o in regions.items()}
+        if not (declared.weights or declared.generator_weights):
+            return weighed
+        return check_regions(weighed, seen=len(seen), text=self.text)
 
     def _varied(
         self, nominal: Nominal, declared: Declared

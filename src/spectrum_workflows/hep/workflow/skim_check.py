@@ -17,7 +17,6 @@ import awkward as ak
 
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.hep import histogram
-from spectrum_workflows.hep.select.observables import check_regions
 from spectrum_workflows.hep.select.observing import observe
 from spectrum_workflows.hep.select.preparing import (
     choose_events,
@@ -143,9 +142,7 @@ def _select(some: ak.Array, events: Events, workload: Workload) -> _Selected:
     filled: Counter[str] = Counter()
     try:
         seen = filter_events(ak.to_packed(some), events, workload).seen
-        observed = observe(seen, selection_for(events, workload), workload, sample)
-        text = histogram.texts(workload.histograms)
-        regions = check_regions(observed, seen=len(seen), text=text)
+        regions = observe(seen, selection_for(events, workload), workload, sample)
         own = workload.variations[sample], workload.titles[sample]
         for title, _, axes in histogram.to_fill(regions, workload.histograms, *own):
             filled[title] = len(axes[0].values)
