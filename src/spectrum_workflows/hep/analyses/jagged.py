@@ -51,6 +51,21 @@ def flat(events: ak.Array, columns: Mapping[str, DTypeLike]) -> list[NDArray[Any
     return [offsets, *(a.astype(t, copy=False) for a, t in zip(items, types, strict=True))]
 
 
+def chosen_offsets(offsets: NDArray[np.int64], items: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Offsets of the lists that are left of some items; shape (n_events + 1,).
+
+    Parameters
+    ----------
+    offsets : ndarray, shape (n_events + 1,)
+        Of all items.
+    items : ndarray of bool, shape (n_items,)
+        Those that are left.
+    """
+    before = np.zeros(len(items) + 1, np.int64)
+    np.cumsum(items, out=before[1:])
+    return before[offsets]
+
+
 def _list_layout(lists: ak.Array) -> ak.contents.ListOffsetArray:
     layout = ak.to_layout(lists)
     if not isinstance(layout, ak.contents.ListOffsetArray):

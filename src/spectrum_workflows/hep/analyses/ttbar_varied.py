@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spectrum_workflows.hep.analyses.jagged import flat
+from spectrum_workflows.hep.analyses.jagged import chosen_offsets, flat
 from spectrum_workflows.hep.analyses.ttbar import (
     JET_ETA,
     TIGHT_JET_NOT_LEPTON,
@@ -77,12 +77,14 @@ def select_varied(
     first_e, first_mu = (offsets for offsets, _ in firsts)
     leptons = np.diff(electrons[first_e]) + np.diff(muons[first_mu])
     jets = Jets(*flat(events, JET_COLUMNS))
+    seen = (np.abs(jets.eta) <= np.float32(JET_ETA)) & (jets.identity == TIGHT_JET_NOT_LEPTON)
+    jets = Jets(chosen_offsets(jets.first, seen), *(column[seen] for column in jets[1:]))
 
     n = len(events)
     index = np.empty((varied.number, n), np.int64)
     value = np.empty((varied.number, n))
     counts = np.zeros((2, varied.number), np.int64)
-    for block in varied.blocks:
+    for block in varied.blocks(items=seen):
         first = jets.first[block.start]
         mass = block.changed.get(MASS)
         if mass is None:

@@ -5,13 +5,15 @@ A block stays in cache from the correction to the selection, and its memory is u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
 
+from spectrum_workflows.errors import DataError
+from spectrum_workflows.hep.analyses.jagged import chosen_offsets
 from spectrum_workflows.hep.objects.inputs import flat, gathered, offsets_of
 from spectrum_workflows.hep.objects.met import follow, instead
 from spectrum_workflows.hep.types.varied import VariedBlock
@@ -48,7 +50,11 @@ def names(declared: Declared) -> list[str]:
 
 
 def blocks(
-    nominal: Nominal, declared: Declared, kernels: Kernels, columns: Collection[str]
+    nominal: Nominal,
+    declared: Declared,
+    kernels: Kernels,
+    columns: Collection[str],
+    items: NDArray[np.bool_] | None = None,
 ) -> Iterator[VariedBlock]:
     """The objects of a chain under all of its variations; the bits are those of `views.varied`.
 
@@ -58,11 +64,14 @@ def blocks(
         As of `views.varied`; of one chain.
     columns : collection of str
         Columns that are asked for.
+    items : ndarray of bool, shape (n_items,), optional
+        Objects that are looked at.
 
     Raises
     ------
     DataError
-        A correction has no value for an object.
+        A correction has no value for an object that is looked at; or not all are, and the missing
+        momentum follows them.
     """
     ((name, chain),) = declared.chains.items()
     events, offsets = nominal.events, offsets_of(nominal.events, chain.pt)
@@ -70,7 +79,11 @@ def blocks(
     asked = {*columns, chain.pt} if follows else {*columns}
     usual = {c: flat(events, c) for c in chain.scaled if c in asked}
     again = [nominal.again(name, rerun.chain, declared, kernels) for rerun in declared.reruns]
-    groups = [_rows(nominal, group, kernels, offsets) for group in _groups(declared.shifts)]
+    if items is not None:
+        _check_items(items, int(offsets[-1]), follows=bool(follows))
+        usual, again = _chosen(usual, items), [_chosen(own, items) for own in again]
+    groups = [_rows(nominal, group, kernels, offsets, items) for group in _groups(declared.shifts)]
+    offsets = offsets if items is None else chosen_offsets(offsets, items)
     met = _FollowingMet(nominal, declared) if follows else None
     first, number = 2 * len(declared.shifts), len(names(declared))
     last = first + len(again)
@@ -78,19 +91,19 @@ def blocks(
     most = max((int(offsets[b] - offsets[a]) for a, b in _pairs(ends)), default=0)
     buffers = {c: np.empty((most, number), values.dtype) for c, values in usual.items()}
     for start, stop in _pairs(ends):
-        items = slice(int(offsets[start]), int(offsets[stop]))
-        changed = {c: buffer[: items.stop - items.start] for c, buffer in buffers.items()}
+        here = slice(int(offsets[start]), int(offsets[stop]))
+        changed = {c: buffer[: here.stop - here.start] for c, buffer in buffers.items()}
         at = 0
         for rows in groups:
-            relative = rows(items)
+            relative = rows(here)
             for c, values in usual.items():
-                _spread(values[items], relative, at, changed[c])
+                _spread(values[here], relative, at, changed[c])
             at += 2 * relative.shape[1]
         for k, columns_again in enumerate(again):
             for c in usual:
-                changed[c][:, first + k] = columns_again[c][items]
+                changed[c][:, first + k] = columns_again[c][here]
         for c, values in usual.items():  # where only the missing momentum is another
-            changed[c][:, last:] = values[items, np.newaxis]
+            changed[c][:, last:] = values[here, np.newaxis]
         if met is not None:
             changed |= met.of(start, stop, changed[chain.pt], last)
         yield VariedBlock(start, stop, changed)
@@ -142,11 +155,30 @@ def _groups(shifts: Sequence[Shift]) -> list[list[Shift]]:
     return list(alike.values())
 
 
+def _check_items(items: NDArray[np.bool_], number: int, *, follows: bool) -> None:
+    if items.shape != (number,) or items.dtype != np.bool_:
+        message = f"blocks are asked for with items of shape {items.shape} and type {items.dtype}"
+        raise DataError(message, "select_varied", f"give a true or false for {number} objects")
+    if follows:
+        message = "the missing momentum follows all objects, and blocks are asked for of some"
+        raise DataError(message, "select_varied", "leave items out")
+
+
+def _chosen(columns: Mapping[str, NDArray[Any]], items: NDArray[np.bool_]) -> dict[str, Any]:
+    return {name: values[items] for name, values in columns.items()}
+
+
 def _rows(
-    nominal: Nominal, group: Sequence[Shift], kernels: Kernels, offsets: NDArray[np.int64]
+    nominal: Nominal,
+    group: Sequence[Shift],
+    kernels: Kernels,
+    offsets: NDArray[np.int64],
+    items: NDArray[np.bool_] | None,
 ) -> Rows:
     call = group[0].call
     inputs = gathered(call.inputs, nominal.events, offsets)
+    if items is not None:
+        inputs = [given if isinstance(given, str) else given[items] for given in inputs]
     return kernels(call.file).rows(tuple(shift.call.name for shift in group), *inputs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import DataError, SpecError
@@ -119,7 +120,7 @@ class _Observer:
 
         names, seen = blocks.names(declared), len(nominal.events)
         kernels = self.workload.declarations.kernels
-        some = blocks.blocks(nominal, declared, kernels, self.columns)
+        some = partial(blocks.blocks, nominal, declared, kernels, self.columns)
         varied = VariedObjects(len(names), some)
         function = self.workload.select_varied
         returned = self.selection.beside(function, nominal.events[self.columns], varied=varied)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +37,12 @@ class VariedObjects:
     ----------
     number : int
         Of variations.
-    blocks : iterator of VariedBlock
-        In the order of events, without gap; to be taken once.
+    blocks : callable
+        ``blocks(items=None)``: an iterator of VariedBlock, in the order of events, without gap.
+        ``items``, a mask of shape (n_items,), says which of all objects are looked at: the others
+        are in no block, as if their events did not have them.  Not where the missing momentum
+        follows the objects.
     """
 
     number: int
-    blocks: Iterator[VariedBlock]
+    blocks: Callable[..., Iterator[VariedBlock]]
