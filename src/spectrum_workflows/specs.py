@@ -20,7 +20,6 @@ from spectrum_workflows.naming import Name
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
-    from pydantic_core import CoreSchema
 
 _TRIED = r"(tuple|list|dict)\[.*\]|int|float|str|bool"
 """What pydantic puts behind a key that may have several types."""
@@ -41,7 +40,7 @@ class FrozenModel(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+        cls, core_schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """The schema with the docstrings of the keys, which are read only for it."""
         schema = handler(core_schema)

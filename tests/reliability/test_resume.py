@@ -232,7 +232,7 @@ def test_a_copy_elsewhere_serves_where_it_is_trusted(copy: Path, digest: str) ->
 def test_all_of_a_fill_is_kept() -> None:
     """Who adds a field adds it to `keeping`, too; with ``written`` no ledger is kept."""
     known = {"histograms", "selected", "events", "files", "fates", "written", "left"}
-    known |= {"replicas", "lowest_keys"}
+    known |= {"replicas", "lowest_keys", "shared"}
     assert {field.name for field in fields(Filled)} == known
     of_a_file = {"read", "entries", "sum_of_weights", "content", "fallbacks_used", "beginning"}
     of_a_file |= {"synthetic", "blocks", "skimmed", "unchecked"}
@@ -254,6 +254,7 @@ def test_a_fill_is_read_back_to_the_bit(made: Path) -> None:
         {("zmumu", events[0].url): file},
         {("zmumu", "dimuon", ""): np.arange(6.0).reshape(1, 2, 3)},
         left={("zmumu", "all"): exactly(np.array([3.0, 0.1, 1e-9]))},
+        shared={("zmumu", "dimuon", "other"): 2},
     )
     kept = codec(spec)
     written, _ = unpacked(packed(kept.write(filled, events), {}))
@@ -268,6 +269,7 @@ def test_a_fill_is_read_back_to_the_bit(made: Path) -> None:
         assert np.array_equal(getattr(other.blocks, name), getattr(blocks, name))
     [fates] = back.fates.values()
     assert np.array_equal(fates, filled.fates["zmumu", "dimuon", ""])
+    assert back.shared == filled.shared
     [left] = back.left.values()
     assert rounded(left).tolist() == [3.0, 0.1, 1e-9]
     exact = fill(h.copy().reset(), h.axes, [np.array([91.0, 70.0])], [np.array([0.1, 3e9])] * 2)
