@@ -101,7 +101,7 @@ def filled(
         A histogram asks for a region that ``select`` does not return, or for
         a variation that the region lacks; or events have weights that may not.
     DataError
-        A value is not finite, or a region is not one number per event.
+        The axes of a histogram are of different events, or a sum would be infinite.
     """
     if weightless:
         refuse_weights(observables, sample)

@@ -209,17 +209,17 @@ class CorrectionKernels:
             return np.stack([self.evaluate_lanes((name,), *inputs)[0] for inputs in sets])
         for inputs in sets:
             _check_inputs(name, table.inputs, inputs)
-        known = [with_words(table, _words(inputs)) for inputs in sets]
+        tables = [with_words(table, _words(inputs)) for inputs in sets]
         alike: dict[str, list[int]] = {}
-        for k, of in enumerate(known):
+        for k, of in enumerate(tables):
             alike.setdefault(of.shape, []).append(k)
         n = _length(sets[0])
         out = np.empty((len(sets), n))
         for group in alike.values():
-            lanes = side_by_side(tuple(known[k] for k in group))
+            lanes = side_by_side(tuple(tables[k] for k in group))
             first = group[0]
             some = np.empty((n, len(group)))
-            _walk(name, known[first], lanes, sets[first], 0, some)
+            _walk(name, tables[first], lanes, sets[first], 0, some)
             out[group] = some.T
         for inputs, values in zip(sets, out, strict=True):
             _check(self, (name,), inputs, values[:, np.newaxis])

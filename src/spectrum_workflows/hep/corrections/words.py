@@ -1,4 +1,4 @@
-"""A correction for words that are known: a table in which no category asks for them any more.
+"""A correction for given words: a table in which no category asks for them any more.
 
 Corrections that differ in a word alone, as those of a nominal and of a varied scale factor do,
 become tables of one structure where their bins are the same, and are evaluated together.
@@ -43,7 +43,7 @@ class _Building:
 
 @lru_cache(maxsize=256)
 def with_words(table: Table, words: tuple[str | None, ...]) -> Table:
-    """The table of a correction of which some words are known.
+    """The table of a correction of which some words are given.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def with_words(table: Table, words: tuple[str | None, ...]) -> Table:
     Table
         With the same inputs; a category that lacks a word stays, for the error that it makes.
     """
-    known = {k: table.words.index(w) for k, w in enumerate(words) if w in table.words}
-    b = _Building(table, known)
+    numbers = {k: table.words.index(w) for k, w in enumerate(words) if w in table.words}
+    b = _Building(table, numbers)
     _add(b, len(table.structure.nodes) - 1)
     structure = replace(
         table.structure,

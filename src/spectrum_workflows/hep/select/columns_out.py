@@ -192,11 +192,11 @@ def check_variations(asked: ColumnsOutSpec, variations: Iterable[Iterable[str]])
     SpecError
         Naming the closest.
     """
-    known = list(dict.fromkeys(name for names in variations for name in names))
+    declared = list(dict.fromkeys(name for names in variations for name in names))
     for k, name in enumerate(asked.variations):
-        if name not in known:
+        if name not in declared:
             message = f"no variation {name!r} of events"
-            remedy = closest(name, known) if known else "nothing varies; leave it out"
+            remedy = closest(name, declared) if declared else "nothing varies; leave it out"
             raise SpecError(message, "columns_out.variations", remedy)
         if name in asked.variations[:k]:
             raise SpecError(f"{name!r} is there twice", "columns_out.variations", "name it once")
