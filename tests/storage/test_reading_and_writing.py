@@ -3,8 +3,12 @@
 import errno
 import io
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +22,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataNotFoundError, OutputError, SpectrumError, StoreError
 from spectrum_workflows.replicas import Replica
 from spectrum_workflows.storage import Stores, stamps
+from spectrum_workflows.storage.appearing import appearing
 from spectrum_workflows.storage.metering import note_copy
 from spectrum_workflows.storage.reading import TruncatedError
 
@@ -420,3 +425,61 @@ def test_a_scheme_that_nobody_knows_is_told_without_its_query() -> None:
     with pytest.raises(SpectrumError, match="cannot open this kind of URL") as caught:
         storage.locate("gopher://h/x?a=b")
     assert caught.value.where == "gopher://h/x"
+
+
+WRITES_FOR_EVER = """
+import sys
+from spectrum_workflows import storage
+
+print("begun", flush=True)
+while True:
+    for n in range(100):
+        storage.write_bytes(f"{sys.argv[1]}/new{n}", bytes(1 << 22))
+    storage.remove(sys.argv[1])
+"""
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_nothing(tmp_path: Path) -> None:
+    if appearing_in(tmp_path) == [".part"]:
+        pytest.skip("this file system has no files without a name")
+    for rounds in range(4):
+        folder = tmp_path / str(rounds)
+        command = [sys.executable, "-c", WRITES_FOR_EVER, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.05 + 0.03 * rounds)
+            writer.kill()
+        assert all(path.stat().st_size == 1 << 22 for path in folder.glob("*"))
+        assert not list(folder.glob("*.part"))
+
+
+def appearing_in(folder: Path) -> list[str]:
+    """The suffixes of what is seen in a folder while a file is written there."""
+    with appearing(str(folder / "x")) as part:
+        part.write_bytes(b"1")
+        seen = [path.suffix for path in folder.iterdir()]
+    (folder / "x").unlink()
+    return seen
+
+
+def test_without_files_that_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    assert appearing_in(tmp_path) == [".part"]
+    for data in (b"1", b"23"):
+        storage.write_bytes(str(tmp_path / "x"), data)
+        assert (tmp_path / "x").read_bytes() == data
+    with suppress(ZeroDivisionError), appearing(str(tmp_path / "y")) as part:
+        part.write_bytes(b"4")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_file_takes_the_place_of_another_and_none_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match=r"cannot write \(Is a directory\)"):
+        storage.write_bytes(str(tmp_path / "folder"), b"1")
+    for data in (b"1", b"23"):
+        storage.write_bytes(str(tmp_path / "x"), data)
+        assert (tmp_path / "x").read_bytes() == data
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "x"]

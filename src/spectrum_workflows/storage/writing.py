@@ -18,6 +18,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
+from spectrum_workflows.storage.appearing import appearing
 from spectrum_workflows.storage.filesystems import open_filesystem
 from spectrum_workflows.storage.limits import allow
 from spectrum_workflows.storage.location import Location, location_of
@@ -33,9 +34,9 @@ BLOCK = 1 << 16  # bytes written to see whether a place has room: a full disk ta
 def write_bytes(url: str, data: bytes) -> None:
     """Write one object so that readers see all of it or nothing.
 
-    On a local file system and over XRootD the data is written beside its
-    place and renamed; on an object store it is one PUT, or one multipart
-    completion.
+    On a local file system the data is written to a file that has no name
+    until it is complete, over XRootD beside its place and renamed; on an
+    object store it is one PUT, or one multipart completion.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def _write(place: Location, action: Callable[[Any, str], None]) -> None:
 
 def _put_bytes(place: Location, fs: Any, path: str, data: bytes) -> None:
     if place.is_local:
-        with _beside(path) as part:
+        with appearing(path) as part:
             part.write_bytes(data)
     elif place.scheme == "root":
         _send(fs, path, io.BytesIO(data))
@@ -129,25 +130,13 @@ def _put_bytes(place: Location, fs: Any, path: str, data: bytes) -> None:
 
 def _put_file(place: Location, fs: Any, path: str, source: Path) -> None:
     if place.is_local:
-        with _beside(path) as part:
+        with appearing(path) as part:
             shutil.copyfile(source, part)
     elif place.scheme == "root":
         with source.open("rb") as file:
             _send(fs, path, file)
     else:
         allow(fs, source.stat().st_size).put_file(str(source), path)
-
-
-@contextmanager
-def _beside(path: str) -> Iterator[Path]:
-    """A local file that takes its place, all of it at once, if the block succeeds."""
-    part = Path(f"{path}.{uuid.uuid4().hex[:8]}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _send(fs: Any, path: str, source: IO[bytes]) -> None:
