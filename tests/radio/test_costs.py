@@ -24,6 +24,7 @@ from spectrum_workflows.radio.types import (
     Plane,
     Selection,
     Window,
+    grouped,
 )
 from spectrum_workflows.radio.weights import density_side
 
@@ -247,6 +248,12 @@ def test_memory_of_a_task_is_foretold(case):
     cut = [replace(CHUNKS[0], size=size // count)] * count
     geometry = replace(GEOMETRY, npix=npix, epsilon=epsilon)
     assert memory.task_bytes(cut, geometry, psf=psf) / 1e6 == pytest.approx(measured, rel=0.15)
+
+
+def test_memory_of_windows_that_are_gridded_together_is_foretold():
+    each = (replace(CHUNKS[0], size=10**7 // 4),) * 4
+    need = memory.task_bytes([grouped(each)], replace(GEOMETRY, npix=2048))
+    assert need / 1e6 == pytest.approx(631, rel=0.15)
 
 
 @pytest.mark.parametrize(

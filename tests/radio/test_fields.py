@@ -96,7 +96,7 @@ def test_the_plan_is_that_of_all_fields(root):
     assert plan.size == sum(one.size for one in alone)
     assert plan.partitions == tuple(chunk for one in alone for chunk in one.partitions)
     assert len(plan.inputs) == 1
-    assert [plan.chunks_of(group) for group in plan.groups] == [one.partitions for one in alone]
+    assert [plan.parts_of(group) for group in plan.groups] == [one.partitions for one in alone]
     cell = {"cell_arcsec": 60.0}
     [line, *_] = DOMAIN.plan(SPEC.changed(field="all", image=cell), str(root)).warnings
     assert line.startswith("first: cell_arcsec = 60 undersamples")

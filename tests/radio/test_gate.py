@@ -155,18 +155,18 @@ def test_not_finite_is_an_error_with_the_chunk(small, monkeypatch):
     """Left out where failures are kept."""
     honest = chunk_tasks.invert
 
-    def spoilt(data, geometry):
-        return honest(data, geometry) * (np.nan if len(data.uvw) == 351 * 4 else 1)
+    def spoilt(windows, geometry):
+        return honest(windows, geometry) * (np.nan if len(windows[0].uvw) == 351 * 4 else 1)
 
     monkeypatch.setattr(chunk_tasks, "invert", spoilt)
     spec = spec_of(partition=CUT)
     with pytest.raises(DataError, match=r"small\.ms \(.*times 0:4.*not finite"):
         run(spec, small)
-    monkeypatch.setattr(
-        chunk_tasks,
-        "invert",
-        lambda data, geometry: honest(data, geometry) * (1 if len(data.uvw) == 351 * 4 else np.nan),
-    )
+
+    def spoilt_but_one(windows, geometry):
+        return honest(windows, geometry) * (1 if len(windows[0].uvw) == 351 * 4 else np.nan)
+
+    monkeypatch.setattr(chunk_tasks, "invert", spoilt_but_one)
     result, metrics = run(spec, small, on_error="keep")
     assert len(metrics.failures) == 1
     assert np.isfinite(result.planes[0].dirty).all()

@@ -272,6 +272,34 @@ def test_several_windows_are_one_call_of_the_gridder(windows, monkeypatch):
 
 
 @pytest.mark.usefixtures("calls")
+def test_images_of_several_windows_are_the_sums_of_theirs(windows):
+    geometry, model = Geometry(64, CELL, 1e-7), np.zeros((64, 64))
+    model[20, 40] = 2.0
+    for made in (invert, invert_psf, lambda data, own: gridding.invert_residual(data, model, own)):
+        expected = sum(made(own, geometry) for own in windows)
+        assert np.abs(made(windows, geometry) - expected).max() < 1e-6 * np.abs(expected).max()
+
+
+def test_what_lies_together_is_not_copied():
+    whole = np.arange(10, dtype=np.complex64)
+    parts = [whole[:4].reshape(2, 2), whole[4:].reshape(2, 3)]
+    assert gridding._flat(parts, np.complex64) is whole
+    for others in (parts[:1], parts[::-1], [parts[0].T, parts[1]], [parts[0], parts[1].copy()]):
+        joined = gridding._flat(others, np.complex64)
+        assert joined.base is not whole
+        assert joined.tolist() == [value for array in others for value in array.ravel()]
+    assert gridding._flat(parts, np.complex128).tolist() == whole.tolist()
+
+
+def test_ones_take_no_memory():
+    ones = [np.broadcast_to(np.complex64(1), shape) for shape in ((2, 3), (1, 4))]
+    assert gridding._flat(ones, np.complex64).strides == (0,)
+    assert gridding._flat(ones, np.complex128).tolist() == [1] * 10
+    twos = np.broadcast_to(np.complex64(2), (1, 2))
+    assert gridding._flat([*ones, twos], np.complex64).tolist() == [1] * 10 + [2] * 2
+
+
+@pytest.mark.usefixtures("calls")
 def test_visibilities_of_every_window_are_needed(windows):
     pixels = Pixels(32, 32, CELL, CELL, 1e-4)
     with pytest.raises((ValueError, RuntimeError)):

@@ -81,6 +81,18 @@ def test_windows_change_nothing(sets, count, scheme):
         same(imaged(sets / form, count, **weights), one)
 
 
+def test_small_windows_are_gridded_together(sets):
+    """And apart, where two are larger than a partition; the self-check's sample is of all."""
+    plots = {"products": {"plots": True}}
+    whole = imaged(sets / "four", **plots)
+    cut = imaged(sets / "four", partition={"max_visibilities": 6_000}, **plots)
+    assert [len(part.chunks) for part in whole[0].partitions] == [4]
+    assert [len(part.chunks) for part in cut[0].partitions] == [1] * 4
+    same(cut, whole)
+    checks = [result.planes[0].self_check for _, result, _ in (whole, cut)]
+    assert checks[0].visibilities == checks[1].visibilities == whole[0].size
+
+
 def test_windows_of_chunks_of_any_size(sets):
     """Channels of each window are cut, too: into pieces that other windows' lie between."""
     one = imaged(sets / "one", 3)

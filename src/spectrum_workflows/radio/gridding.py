@@ -9,7 +9,6 @@ not divided by n: so that images equal WSClean's.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.types import Image
 
 
-def invert(data: Visibilities, geometry: Geometry) -> Image:
-    """Weighted dirty image of one chunk, not normalised.
+def invert(data: Visibilities | Sequence[Visibilities], geometry: Geometry) -> Image:
+    """Weighted dirty image of one chunk, or of several together, not normalised.
 
     Parameters
     ----------
-    data : Visibilities
-        With imaging weights.
+    data : Visibilities or sequence of Visibilities
+        With imaging weights; of each window, if there are several.
     geometry : Geometry
 
     Returns
@@ -47,13 +46,15 @@ def invert(data: Visibilities, geometry: Geometry) -> Image:
         Σ w Re(V exp(-2πi …)) at every pixel, in FITS orientation; to be divided
         by the sum of weights.
     """
-    return _square(data, data.visibility, geometry)
+    windows = _windows(data)
+    return _square(windows, [own.visibility for own in windows], geometry)
 
 
-def invert_psf(data: Visibilities, geometry: Geometry) -> Image:
+def invert_psf(data: Visibilities | Sequence[Visibilities], geometry: Geometry) -> Image:
     """The same for a point source of 1 Jy at the phase centre: the PSF."""
-    ones = np.broadcast_to(np.complex64(1), data.visibility.shape)
-    return _square(data, ones, geometry)
+    windows = _windows(data)
+    ones = [np.broadcast_to(np.complex64(1), own.visibility.shape) for own in windows]
+    return _square(windows, ones, geometry)
 
 
 def predict(model: Image, data: Visibilities, geometry: Geometry) -> NDArray[np.complex64]:
@@ -76,11 +77,15 @@ def predict(model: Image, data: Visibilities, geometry: Geometry) -> NDArray[np.
     return dirty2vis(model.T.astype(working_type(geometry.epsilon)), data, _pixels(geometry))
 
 
-def invert_residual(data: Visibilities, model: Image, geometry: Geometry) -> Image:
-    """Weighted dirty image of one chunk minus a model (Jy/pixel), not normalised; see `invert`."""
-    left = predict(model, data, geometry)
-    np.subtract(data.visibility, left, out=left)
-    return invert(replace(data, visibility=left), geometry)
+def invert_residual(
+    data: Visibilities | Sequence[Visibilities], model: Image, geometry: Geometry
+) -> Image:
+    """Weighted dirty image of the data minus a model (Jy/pixel), not normalised; see `invert`."""
+    windows, image = _windows(data), model.T.astype(working_type(geometry.epsilon))
+    left = dirty2windows(image, windows, _pixels(geometry))
+    for own, seen in zip(windows, left, strict=True):
+        np.subtract(own.visibility, seen, out=seen)
+    return _square(windows, left, geometry)
 
 
 def vis2dirty(data: Visibilities, vis: NDArray[np.complex64], pixels: Pixels) -> NDArray[Any]:
@@ -219,8 +224,27 @@ def _packed_options(parts: Sequence[Visibilities], pixels: Pixels) -> dict[str, 
 
 
 def _flat(arrays: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
-    """Arrays of several windows, row after row."""
+    """Arrays of several windows, row after row; not copied where they lie so, or are constant."""
+    first = arrays[0].flat[0]
+    if all(not any(array.strides) and array.flat[0] == first for array in arrays):
+        return np.broadcast_to(np.asarray(first, kind), sum(array.size for array in arrays))
+    whole = arrays[0].base
+    if isinstance(whole, np.ndarray) and whole.dtype == kind and _fill(arrays, whole):
+        return whole
     return np.concatenate([array.ravel() for array in arrays], dtype=kind, casting="unsafe")
+
+
+def _fill(arrays: Sequence[NDArray[Any]], whole: NDArray[Any]) -> bool:
+    """Whether arrays are views of a flat one that fill it in their order."""
+    starts = whole.ctypes.data + np.cumsum([0, *(array.nbytes for array in arrays)])
+    return (
+        whole.ndim == 1
+        and whole.ctypes.data + whole.nbytes == starts[-1]
+        and all(
+            array.dtype == whole.dtype and array.flags.c_contiguous and array.ctypes.data == start
+            for array, start in zip(arrays, starts[:-1].tolist(), strict=True)
+        )
+    )
 
 
 @contextmanager
@@ -247,8 +271,14 @@ def working_type(epsilon: float) -> type[np.float32 | np.float64]:
     return np.float32 if epsilon >= SINGLE_EPSILON else np.float64
 
 
-def _square(data: Visibilities, vis: NDArray[np.complex64], geometry: Geometry) -> Image:
-    image = vis2dirty(data, vis, _pixels(geometry))
+def _windows(data: Visibilities | Sequence[Visibilities]) -> Sequence[Visibilities]:
+    return (data,) if isinstance(data, Visibilities) else data
+
+
+def _square(
+    windows: Sequence[Visibilities], vis: Sequence[NDArray[np.complex64]], geometry: Geometry
+) -> Image:
+    image = windows2dirty(windows, vis, _pixels(geometry))
     return np.ascontiguousarray(image.T, dtype=np.float64)
 
 

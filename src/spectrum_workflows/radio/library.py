@@ -35,6 +35,7 @@ from spectrum_workflows.radio.types import (
     ARCSEC,
     Beam,
     Chunk,
+    ChunkOrGroup,
     Geometry,
     GroupImages,
     ImagingResult,
@@ -297,9 +298,9 @@ def clean(
     iterations : int
         Most components.
     gain : float
-        Part of the peak that one component takes.
+        ChunkOrGroup of the peak that one component takes.
     mgain : float
-        Part of the peak by which one major cycle lowers the residual.
+        ChunkOrGroup of the peak by which one major cycle lowers the residual.
     threshold : float, optional
         Stop where the residual's peak is below it, Jy/beam.
     sigma : float, optional
@@ -654,7 +655,7 @@ def _weighted(
     return (prepared(data, geometry, weights) if weights else data), weights
 
 
-def _one_run(data: Visibilities) -> Run[Chunk]:
+def _one_run(data: Visibilities) -> Run[ChunkOrGroup]:
     """A run whose only partition is what is in memory."""
     nrow, nchan = data.weight.shape
     chunk = Chunk(HERE, "VISIBILITY", 0, 0, 0, nrow, 0, nchan, nrow * nchan)
@@ -674,7 +675,8 @@ class _InMemory:
     def sums(self) -> Sums:
         """Dirty image and PSF, in Jy/beam unless no visibility has a weight."""
         [chunk] = _one_run(self.data).partitions
-        sums = normalised(tasks.sums_of(self.data, chunk, (Plane(),), self.geometry, self.outputs))
+        shared = ((Plane(),), self.geometry, self.outputs)
+        sums = normalised(tasks.sums_of([self.data], chunk, *shared))
         plane = sums.planes[0]
         self._weight_sum = plane.weight_sum
         if plane.psf is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import operator
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,10 +17,20 @@ from spectrum_workflows.radio.read import read
 from spectrum_workflows.radio.weights import density, prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.imaging.imager import Outputs
-    from spectrum_workflows.radio.types import Chunk, Geometry, Image, Plane, Visibilities
+    from spectrum_workflows.radio.imaging.self_check import Sample
+    from spectrum_workflows.radio.types import (
+        Chunk,
+        ChunkOrGroup,
+        Geometry,
+        Image,
+        Plane,
+        Visibilities,
+    )
     from spectrum_workflows.radio.weights import Weighting
 
 
@@ -39,9 +51,9 @@ class Density:
     outside: int = 0
 
 
-def density_of(chunk: Chunk, geometry: Geometry) -> Density:
+def density_of(part: ChunkOrGroup, geometry: Geometry) -> Density:
     """First pass, for uniform and Briggs weights only."""
-    return density_in(read(chunk), geometry)
+    return reduce(add_density, (density_in(read(chunk), geometry) for chunk in part.chunks))
 
 
 def density_in(data: Visibilities, geometry: Geometry) -> Density:
@@ -63,48 +75,59 @@ def add_density(a: Density, b: Density) -> Density:
 
 
 def imaged(
-    chunk: Chunk,
+    part: ChunkOrGroup,
     planes: tuple[Plane, ...],
     geometry: Geometry,
     weighting: Weighting | None,
     outputs: Outputs,
 ) -> Sums:
     """Imaging pass: dirty image, PSF, sum of weights and the self-check's sample of each plane."""
-    return sums_of(read_weighted(chunk, geometry, weighting), chunk, planes, geometry, outputs)
+    return sums_of(read_together(part, geometry, weighting), part, planes, geometry, outputs)
 
 
 def sums_of(
-    data: Visibilities,
-    chunk: Chunk,
+    windows: Sequence[Visibilities],
+    part: ChunkOrGroup,
     planes: tuple[Plane, ...],
     geometry: Geometry,
     outputs: Outputs,
 ) -> Sums:
-    """The same of a chunk's visibilities with their imaging weights."""
-    fed = [plane for plane in planes if plane.number in chunk.planes]
+    """The same of the visibilities of each of a partition's chunks, with their imaging weights."""
+    fed = [plane for plane in planes if plane.number in part.planes]
     return Sums(
-        planes={plane.number: _imaged(plane, data, chunk, geometry, outputs) for plane in fed},
-        used=int(np.count_nonzero(data.weight)),
-        unflagged=data.unflagged,
-        outside=data.outside,
+        planes={plane.number: _imaged(plane, windows, part, geometry, outputs) for plane in fed},
+        used=sum(int(np.count_nonzero(data.weight)) for data in windows),
+        unflagged=sum(data.unflagged for data in windows),
+        outside=sum(data.outside for data in windows),
     )
 
 
 def _imaged(
-    plane: Plane, data: Visibilities, chunk: Chunk, geometry: Geometry, outputs: Outputs
+    plane: Plane,
+    windows: Sequence[Visibilities],
+    part: ChunkOrGroup,
+    geometry: Geometry,
+    outputs: Outputs,
 ) -> PlaneSums:
     """The same of one plane."""
-    own = visibilities_of(plane, data)
-    share = VISIBILITIES * chunk.size // max(outputs.check_of, chunk.size)
-    seed = (chunk.time_start, chunk.chan_start)
-    psf = finite(invert_psf(own, geometry), "the PSF", chunk.where) if outputs.psf else None
+    own = [visibilities_of(plane, data) for data in windows]
+    psf = finite(invert_psf(own, geometry), "the PSF", part.where) if outputs.psf else None
     return PlaneSums(
-        dirty=finite(invert(own, geometry), "the dirty image", chunk.where),
+        dirty=finite(invert(own, geometry), "the dirty image", part.where),
         psf=psf,
-        weight_sum=float(own.weight.sum(dtype=np.float64)),
-        used=int(np.count_nonzero(own.weight)),
-        sample=sample(own, max(share, 1), seed) if outputs.check_of else None,
+        weight_sum=sum(float(data.weight.sum(dtype=np.float64)) for data in own),
+        used=sum(int(np.count_nonzero(data.weight)) for data in own),
+        sample=_sampled(own, part, outputs.check_of) if outputs.check_of else None,
     )
+
+
+def _sampled(windows: Sequence[Visibilities], part: ChunkOrGroup, check_of: int) -> Sample:
+    """The share of the self-check's sample that is drawn from each chunk."""
+    samples = []
+    for chunk, data in zip(part.chunks, windows, strict=True):
+        share = VISIBILITIES * chunk.size // max(check_of, chunk.size)
+        samples.append(sample(data, max(share, 1), (chunk.time_start, chunk.chan_start)))
+    return reduce(operator.add, samples)
 
 
 def add_sums(a: Sums, b: Sums) -> Sums:
@@ -118,20 +141,20 @@ def add_sums(a: Sums, b: Sums) -> Sums:
 
 
 def residual(
-    chunk: Chunk,
+    part: ChunkOrGroup,
     planes: tuple[Plane, ...],
     geometry: Geometry,
     weighting: Weighting | None,
     models: tuple[Image, ...],
 ) -> dict[int, Image]:
     """Major cycle: predict each plane's model, subtract it, grid what is left; not normalised."""
-    data = read_weighted(chunk, geometry, weighting)
+    windows = read_together(part, geometry, weighting)
     images = {}
     for plane, model in zip(planes, models, strict=True):
-        if plane.number in chunk.planes:
-            own = visibilities_of(plane, data)
+        if plane.number in part.planes:
+            own = [visibilities_of(plane, data) for data in windows]
             image = invert_residual(own, model, geometry)
-            images[plane.number] = finite(image, "the residual", chunk.where)
+            images[plane.number] = finite(image, "the residual", part.where)
     return images
 
 
@@ -152,3 +175,28 @@ def read_weighted(chunk: Chunk, geometry: Geometry, weighting: Weighting | None)
     if weighting is None:
         return data
     return prepared(data, geometry, weighting)
+
+
+def read_together(
+    part: ChunkOrGroup, geometry: Geometry, weighting: Weighting | None
+) -> tuple[Visibilities, ...]:
+    """A partition's chunks with their imaging weights, one behind the other in memory.
+
+    So the gridder takes them all without another copy.
+    """
+    if len(part.chunks) == 1:
+        return (read_weighted(part.chunks[0], geometry, weighting),)
+    visibility, weight = np.empty(part.size, np.complex64), np.empty(part.size, np.float32)
+    windows, begin = [], 0
+    for chunk in part.chunks:
+        data = read_weighted(chunk, geometry, weighting)
+        here = slice(begin, begin := begin + data.weight.size)
+        if begin <= part.size:  # sizes of parts of a chunk are estimates
+            visibility[here], weight[here] = data.visibility.ravel(), data.weight.ravel()
+            data = replace(
+                data,
+                visibility=visibility[here].reshape(data.visibility.shape),
+                weight=weight[here].reshape(data.weight.shape),
+            )
+        windows.append(data)
+    return tuple(windows)

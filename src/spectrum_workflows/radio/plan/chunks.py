@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.radio.types import Chunk, Observation, Plane, Window
+from spectrum_workflows.radio.types import Chunk, ChunkOrGroup, Observation, Plane, Window, grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,6 +45,30 @@ def chunks(
         _of_window(observation, window, max_visibilities, planes) for window in observation.windows
     )
     return tuple(chunk for window in pieces for chunk in window)
+
+
+def grouped_chunks(cut: Sequence[Chunk], max_visibilities: int) -> tuple[ChunkOrGroup, ...]:
+    """The same, neighbours that feed the same planes together as long as they are small.
+
+    So a partition is no smaller where a set has many windows, or channels that do not follow
+    one another, and its image is transformed once.
+
+    Parameters
+    ----------
+    cut : sequence of Chunk
+        As `chunks` gives them.
+    max_visibilities : int
+        Most in one partition.
+    """
+    groups: list[list[Chunk]] = []
+    for chunk in cut:
+        own = groups[-1] if groups else []
+        together = chunk.size + sum(other.size for other in own)
+        if own and own[0].planes == chunk.planes and together <= max_visibilities:
+            own.append(chunk)
+        else:
+            groups.append([chunk])
+    return tuple(grouped(tuple(group)) for group in groups)
 
 
 def _of_window(

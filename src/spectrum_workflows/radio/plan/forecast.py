@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.strips.coverage import Coverage
     from spectrum_workflows.radio.strips.types import StripLayout
-    from spectrum_workflows.radio.types import Chunk, Geometry
+    from spectrum_workflows.radio.types import ChunkOrGroup, Geometry
 
 Work = tuple[tuple[str, float], ...]
 
@@ -49,7 +49,7 @@ ROW = 24 + 8
 """Bytes of a row: uvw and its range of channels."""
 
 
-def weights(chunks: Sequence[Chunk], geometry: Geometry) -> Forecast:
+def weights(chunks: Sequence[ChunkOrGroup], geometry: Geometry) -> Forecast:
     """The pass that uniform and Briggs weights need."""
     size, grid = sum(chunk.size for chunk in chunks), 4 * density_side(geometry.npix) ** 2
     memory = PROCESS + max(chunk.size for chunk in chunks) * 24 + 2 * grid
@@ -59,7 +59,12 @@ def weights(chunks: Sequence[Chunk], geometry: Geometry) -> Forecast:
 
 
 def in_chunks(
-    chunks: Sequence[Chunk], geometry: Geometry, coverage: Coverage, *, psf: bool, memory: int
+    chunks: Sequence[ChunkOrGroup],
+    geometry: Geometry,
+    coverage: Coverage,
+    *,
+    psf: bool,
+    memory: int,
 ) -> tuple[Forecast, Forecast]:
     """The imaging pass and one major cycle, a call of the gridder per chunk."""
     size, plane = sum(chunk.size for chunk in chunks), 8 * geometry.npix**2
@@ -76,7 +81,7 @@ def in_chunks(
 
 
 def in_strips(
-    chunks: Sequence[Chunk],
+    chunks: Sequence[ChunkOrGroup],
     layout: StripLayout,
     *,
     rows: int,
@@ -90,7 +95,7 @@ def in_strips(
 
     Parameters
     ----------
-    chunks : sequence of Chunk
+    chunks : sequence of ChunkOrGroup
     layout : StripLayout
     rows : int
         Of all chunks; a row is in a strip for every strip that its channels touch.
@@ -106,7 +111,7 @@ def in_strips(
     work = sum(strip.x.count * layout.y.count * strip.planes for strip in strips)
     call = _gridding(layout.geometry.epsilon, size, work)
     filtering = ("filter", cost.filtering(layout))
-    several = len({chunk.data_description for chunk in chunks}) > 1
+    several = len({own.data_description for part in chunks for own in part.chunks}) > 1
     task = _strip_memory(layout, item, several=several)
     piece = PROCESS + max(chunk.size for chunk in chunks) * (24 + PACKED)
     shuffle: Work = (("read", size), ("cut", size), *((("weigh", size),) if weighted else ()))
@@ -169,7 +174,7 @@ def _times(work: Work, factor: int) -> Work:
     return tuple((kind, factor * amount) for kind, amount in work)
 
 
-def _merged(chunks: Sequence[Chunk], nbytes: int) -> int:
+def _merged(chunks: Sequence[ChunkOrGroup], nbytes: int) -> int:
     """Bytes that a merge tree hands on: every value but the one that stays."""
     return (len(chunks) - 1) * nbytes
 

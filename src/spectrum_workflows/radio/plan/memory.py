@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spectrum_workflows.radio.deconvolution.scales import Scale
-    from spectrum_workflows.radio.types import Chunk, Geometry
+    from spectrum_workflows.radio.types import ChunkOrGroup, Geometry
 
 PROCESS = 320_000_000
 """A Python process with the libraries and compiled kernels loaded, bytes."""
@@ -51,6 +51,9 @@ DIRTY, WITH_PSF, CLEANED = (
     Products(335_000_000, 9.0, 4),
 )
 
+TOGETHER = 5
+"""Bytes per visibility more where chunks are gridded together: their coordinates once more."""
+
 FAN_IN = 8
 """Images that a task of the merge tree adds."""
 
@@ -60,7 +63,7 @@ DENSE_DOUBLE = (0.06, 0.24, 0.6, 2.4), (1.65, 2.15, 3.2, 5.0)
 larger kernels where visibilities are many."""
 
 
-def task_bytes(chunks: Sequence[Chunk], geometry: Geometry, *, psf: bool = False) -> int:
+def task_bytes(chunks: Sequence[ChunkOrGroup], geometry: Geometry, *, psf: bool = False) -> int:
     """Largest memory of one worker that images these chunks one after the other.
 
     One of several workers: half of what a task of the merge tree adds lies on it.  Fitted
@@ -69,14 +72,15 @@ def task_bytes(chunks: Sequence[Chunk], geometry: Geometry, *, psf: bool = False
 
     Parameters
     ----------
-    chunks : sequence of Chunk
+    chunks : sequence of ChunkOrGroup
     geometry : Geometry
     psf : bool
         Whether it is made beside the dirty image.
     """
     single = geometry.epsilon >= SINGLE_EPSILON
     plane, largest = 8 * geometry.npix**2, max(chunk.size for chunk in chunks)
-    data = largest * (22 if single else 48)
+    together = max((part.size for part in chunks if len(part.chunks) > 1), default=0)
+    data = largest * (22 if single else 48) + together * TOGETHER
     made = (1 + psf) * max(len(chunk.planes) for chunk in chunks)
     waiting = math.ceil((min(len(chunks), FAN_IN) - 1) / 2)
     density = math.log(max(largest, 1) / geometry.npix**2)

@@ -15,7 +15,7 @@ from spectrum_workflows.errors import SpecError
 from spectrum_workflows.radio import products
 from spectrum_workflows.radio.deconvolution.search import expected_scales
 from spectrum_workflows.radio.plan import forecast, memory
-from spectrum_workflows.radio.plan.chunks import chunks
+from spectrum_workflows.radio.plan.chunks import chunks, grouped_chunks
 from spectrum_workflows.radio.read import coordinates, describe_all, find
 from spectrum_workflows.radio.read.mask import mask_identity, read_mask
 from spectrum_workflows.radio.strips.coverage import Coverage, covered
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.spec import RadioSpec
-    from spectrum_workflows.radio.types import Chunk, Observation
+    from spectrum_workflows.radio.types import Chunk, ChunkOrGroup, Observation
 
 
 STRIPS_NEED_ONE = "workers exchange strips of the uv plane, which needs one scheduler"
@@ -82,10 +82,10 @@ class PlaneGroup:
     field: int | None = None
     called: str = ""
 
-    def feeds(self, chunk: Chunk) -> bool:
-        """Whether a chunk is one of this group's."""
-        own = self.field is None or chunk.field == self.field
-        return own and any(plane.number in chunk.planes for plane in self.planes)
+    def feeds(self, part: ChunkOrGroup) -> bool:
+        """Whether a partition is one of this group's."""
+        own = self.field is None or part.field == self.field
+        return own and any(plane.number in part.planes for plane in self.planes)
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class ImagingPlan(Plan):
 
     Attributes
     ----------
-    partitions : tuple of Chunk
+    partitions : tuple of ChunkOrGroup
     observations : tuple of Observation
         What they are chunks of: one of every field that is imaged.
     groups : tuple of PlaneGroup
     """
 
-    partitions: tuple[Chunk, ...]
+    partitions: tuple[ChunkOrGroup, ...]
     observations: tuple[Observation, ...] = field(kw_only=True, compare=False, repr=False)
     groups: tuple[PlaneGroup, ...] = ()
 
@@ -114,9 +114,9 @@ class ImagingPlan(Plan):
         own = self.observations[number].field
         return tuple(group for group in self.groups if group.field in (None, own))
 
-    def chunks_of(self, group: PlaneGroup) -> tuple[Chunk, ...]:
-        """The chunks that feed a group."""
-        return tuple(chunk for chunk in self.partitions if group.feeds(chunk))
+    def parts_of(self, group: PlaneGroup) -> tuple[ChunkOrGroup, ...]:
+        """The partitions that feed a group."""
+        return tuple(part for part in self.partitions if group.feeds(part))
 
 
 def plan(
@@ -221,17 +221,19 @@ def plan_planes(
 
     Every group has chunks and strips of its own.
     """
-    geometry = geometry_of(spec)
-    cuts = [chunks(observation, spec.partition.max_visibilities, planes) for planes in groups]
+    geometry, most = geometry_of(spec), spec.partition.max_visibilities
+    cuts: list[tuple[ChunkOrGroup, ...]] = []
     layouts: list[StripLayout | None] = []
     stages: list[Forecast] = []
-    for cut in cuts:
+    for planes in groups:
+        cut = chunks(observation, most, planes)
         sampled = _sampled_chunks(spec, observation, cut, few=preflight)
         run = Run(tuple(sampled), client, on_error, report, "radio")
         coverage = _coverage(run, observation) if sampled else None
         layouts.append(None if coverage is None else _layout(spec, geometry, coverage))
-        stages += _stages(spec, observation, cut, coverage, layouts[-1])
-    every = tuple(chunk for cut in cuts for chunk in cut)
+        cuts.append(cut if layouts[-1] else grouped_chunks(cut, most))
+        stages += _stages(spec, observation, cuts[-1], coverage, layouts[-1])
+    every = tuple(part for cut in cuts for part in cut)
     in_chunks = [cut for cut, layout in zip(cuts, layouts, strict=True) if layout is None]
     psf, count = spec.image.psf, sum(map(len, groups))
     memories = [memory.task_bytes(cut, geometry, psf=psf) for cut in in_chunks]
@@ -284,10 +286,10 @@ def _inputs(spec: RadioSpec, observation: Observation) -> tuple[tuple[str, str],
     return (*inputs, mask_identity(spec.clean.mask, observation))
 
 
-def _bytes(observation: Observation, every: Sequence[Chunk]) -> int:
-    """Bytes, as stored, of one pass over some chunks."""
+def _bytes(observation: Observation, every: Sequence[ChunkOrGroup]) -> int:
+    """Bytes, as stored, of one pass over some partitions."""
     each = {window.number: window.visibility_bytes for window in observation.windows}
-    return sum(chunk.size * each[chunk.data_description] for chunk in every)
+    return sum(chunk.size * each[chunk.data_description] for part in every for chunk in part.chunks)
 
 
 def _method(layout: StripLayout | None) -> str:
@@ -302,7 +304,7 @@ def _method(layout: StripLayout | None) -> str:
 def _stages(
     spec: RadioSpec,
     observation: Observation,
-    cut: Sequence[Chunk],
+    cut: Sequence[ChunkOrGroup],
     coverage: Coverage | None,
     layout: StripLayout | None,
 ) -> tuple[Forecast, ...]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from spectrum_workflows.radio.types.chunks import Chunk, ChunkGroup, ChunkOrGroup, grouped
 from spectrum_workflows.radio.types.geometry import (
     ARCSEC,
     SINGLE_EPSILON,
@@ -16,7 +17,6 @@ from spectrum_workflows.radio.types.model import ComponentList
 from spectrum_workflows.radio.types.observation import (
     SIMULATED,
     Antennas,
-    Chunk,
     Observation,
     Responsible,
     Window,
@@ -51,6 +51,8 @@ __all__ = [
     "Beam",
     "Channels",
     "Chunk",
+    "ChunkGroup",
+    "ChunkOrGroup",
     "ComponentList",
     "FieldResults",
     "Geometry",
@@ -75,5 +77,6 @@ __all__ = [
     "Visibilities",
     "Window",
     "folders",
+    "grouped",
     "sky_position",
 ]

@@ -1,11 +1,11 @@
-"""A data set, and the pieces of it that are read: small frozen values with their units."""
+"""What a data set says of itself: small frozen values with their units."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,64 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A partition: a range of time steps × a range of channels of one window of a data set.
-
-    Attributes
-    ----------
-    url, column : str
-        The data set and the column of it that is imaged.
-    field, data_description : int
-        Rows of the FIELD and DATA_DESCRIPTION subtables.
-    time_start, time_stop : int
-        Half-open range among the window's times.
-    chan_start, chan_stop : int
-        Half-open range of channels.
-    size : int
-        Number of visibilities: cross-correlation rows × channels.
-    planes : tuple of int
-        Numbers of the planes that it feeds.
-    selection : Selection
-        Rows, hands and uv range that were chosen.
-    """
-
-    url: str
-    column: str
-    field: int
-    data_description: int
-    time_start: int
-    time_stop: int
-    chan_start: int
-    chan_stop: int
-    size: int
-    planes: tuple[int, ...] = (0,)
-    selection: Selection = EVERYTHING
-
-    @property
-    def where(self) -> str:
-        """The chunk in words."""
-        times = f"times {self.time_start}:{self.time_stop}"
-        channels = f"channels {self.chan_start}:{self.chan_stop}"
-        part = f"field {self.field}, data description {self.data_description}"
-        return f"{self.url} ({part}, {times}, {channels})"
-
-    def halves(self) -> tuple[Chunk, ...]:
-        """Its first times and the others; of a single time its channels; none of one of them."""
-        for axis in ("time", "chan"):
-            start, stop = getattr(self, f"{axis}_start"), getattr(self, f"{axis}_stop")
-            if stop - start > 1:
-                return self._cut(axis, start, (start + stop) // 2, stop)
-        return ()
-
-    def _cut(self, axis: str, start: int, middle: int, stop: int) -> tuple[Chunk, Chunk]:
-        """Both sides of a time or channel, with their shares of the visibilities."""
-        first = self.size * (middle - start) // (stop - start)
-        left: dict[str, Any] = {f"{axis}_stop": middle, "size": first}
-        right: dict[str, Any] = {f"{axis}_start": middle, "size": self.size - first}
-        return replace(self, **left), replace(self, **right)
 
 
 CONTENT, CHECKSUMS = PORTABLE = "content ", "checksums "

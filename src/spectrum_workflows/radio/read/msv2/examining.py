@@ -33,7 +33,7 @@ TOGETHER = 1 << 24
 
 @dataclass(frozen=True)
 class Asked:
-    """Part of a set that is looked at.
+    """ChunkOrGroup of a set that is looked at.
 
     Attributes
     ----------
