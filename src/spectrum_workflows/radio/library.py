@@ -298,9 +298,9 @@ def clean(
     iterations : int
         Most components.
     gain : float
-        ChunkOrGroup of the peak that one component takes.
+        Part of the peak that one component takes.
     mgain : float
-        ChunkOrGroup of the peak by which one major cycle lowers the residual.
+        Part of the peak by which one major cycle lowers the residual.
     threshold : float, optional
         Stop where the residual's peak is below it, Jy/beam.
     sigma : float, optional

@@ -126,9 +126,9 @@ class CleanSpec(FrozenModel):
     iterations: int = Field(50_000, gt=0)
     """Most components."""
     gain: float = Field(0.1, gt=0, le=1)
-    """ChunkOrGroup of the peak that one component takes."""
+    """Part of the peak that one component takes."""
     mgain: float = Field(0.8, gt=0, lt=1)
-    """ChunkOrGroup of the peak by which one major cycle lowers the residual."""
+    """Part of the peak by which one major cycle lowers the residual."""
     threshold: float | None = Field(None, gt=0)
     """Stop where the residual's peak is below it, in Jy per beam."""
     sigma: float | None = Field(None, gt=0)

@@ -77,7 +77,7 @@ def minor_cycle(
         Jy/beam, at the scales that are searched; not changed.
     sources : Sources
     gain : float
-        ChunkOrGroup of the peak that becomes a component.
+        Part of the peak that becomes a component.
     level : float
         Jy/beam.
     iterations : int

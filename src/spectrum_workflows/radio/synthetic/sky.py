@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIELD_FRACTION = 0.84
-"""ChunkOrGroup of the image side over which random sources are scattered."""
+"""Part of the image side over which random sources are scattered."""
 
 
 def sources(

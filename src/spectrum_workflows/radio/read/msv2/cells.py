@@ -72,7 +72,7 @@ def defined(view: Any, column: str) -> NDArray[np.bool_]:
 
 
 def cut(view: Any, column: str, window: Window, rows: tuple[int, int]) -> NDArray[Any]:
-    """ChunkOrGroup of the cells of some consecutive rows, in the column's own type."""
+    """Part of the cells of some consecutive rows, in the column's own type."""
     start, count = rows
     (a, b), (c, d), (e, f) = window
     shape = (count, (c - a) // e + 1, (d - b) // f + 1)

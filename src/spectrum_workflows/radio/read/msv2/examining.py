@@ -33,7 +33,7 @@ TOGETHER = 1 << 24
 
 @dataclass(frozen=True)
 class Asked:
-    """ChunkOrGroup of a set that is looked at.
+    """Part of a set that is looked at.
 
     Attributes
     ----------
