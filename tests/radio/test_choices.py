@@ -317,6 +317,14 @@ def test_what_had_no_weight_is_not_counted_as_outside():
 # Remarks
 
 
+def test_remarks_tell_of_channels_that_no_window_has():
+    one, two = window(0, [1, 2, 3, 4]), window(1, [1, 2])
+    asked = Chosen(select=select(channels=[[0, 2], [1, 4], [3, 5], [8, 9]]))
+    assert remarks(asked, (), (one, two)) == (
+        "select.channels 3 to 5, 8 to 9: no window has more than 4",
+    )
+
+
 def test_remarks_tell_of_lost_windows_frames_and_hands():
     one = replace(window(0, [1]), spectral_frame="LSRK", correlations=("XX", "XY", "YY"))
     two = replace(window(1, [1]), spectral_frame="", correlations=("RR",))

@@ -84,6 +84,9 @@ def test_times_have_no_zone_and_rise():
     assert len(SelectSpec(times=(ends,)).times) == 1
     refused(SelectSpec, "a range ends where it begins", times=[ends[::-1]])
     refused(SelectSpec, "should not have timezone info", times=[(f"{ends[0]}Z", f"{ends[1]}Z")])
+    for numbers in ((3, 7), (4.9e9, ends[1])):
+        refused(SelectSpec, "a time is a date in UTC, such as", times=[numbers])
+    refused(SelectSpec, "valid tuple", times=ends)
 
 
 # CLEAN and restoring
@@ -103,6 +106,7 @@ def test_times_have_no_zone_and_rise():
         ({"gain": 1.1}, "less than or equal to 1"),
         ({"mgain": 1.0}, "less than 1"),
         ({"scale_bias": 0.0}, "greater than 0"),
+        ({"scale_bias": 0.6}, "scale_bias is between scales, and there are none"),
     ],
     ids=str,
 )
@@ -118,6 +122,7 @@ def test_cleaning_that_makes_no_sense(keys, words):
         {"local_rms": 5.0, "sigma": 3.0},
         {"residual": "exact"},
         {"scales": "auto"},
+        {"scales": "auto", "scale_bias": 0.6},
         {"gain": 1.0},
     ],
     ids=str,

@@ -179,6 +179,14 @@ def test_a_cell_that_undersamples_is_a_warning(small):
     assert "undersamples the longest baseline: use 2" in plan.warnings[0]
 
 
+@pytest.mark.parametrize(("scheme", "said"), [("natural", 1), ("uniform", 1), ("briggs", 0)])
+def test_robust_without_briggs_is_a_warning(small, scheme, said):
+    spec = spec_of(weighting={"scheme": scheme, "robust": 0.5})
+    warnings = DOMAIN.plan(spec, str(small)).warnings
+    assert len(warnings) == said
+    assert all(f"robust = 0.5 changes nothing: weights are {scheme}" in line for line in warnings)
+
+
 def test_a_cell_beyond_all_baselines(small):
     spec = spec_of(image={"cell_arcsec": 3000.0, "npix": 32}, weighting={"scheme": "uniform"})
     with pytest.raises(DataError, match="all visibilities lie beyond the uv grid"):

@@ -104,6 +104,15 @@ class SelectSpec(FrozenModel):
     uv_wavelengths: tuple[NotNegative, NotNegative] | None = None
     """The same in wavelengths: it leaves out other rows in every channel."""
 
+    @field_validator("times", mode="before")
+    @classmethod
+    def _are_dates(cls, ranges: Any) -> Any:
+        """A number would be taken for seconds since 1970, which no table of a set counts."""
+        ends = [end for pair in ranges if isinstance(pair, list | tuple) for end in pair]
+        if any(isinstance(end, int | float) for end in ends):
+            raise ValueError('a time is a date in UTC, such as "2014-06-10T12:00:00", no number')
+        return ranges
+
     @field_validator("channels", "frequencies_hz", "times")
     @classmethod
     def _all_rise(cls, ranges: tuple[tuple[Any, Any], ...]) -> tuple[tuple[Any, Any], ...]:
@@ -174,6 +183,8 @@ class CleanSpec(FrozenModel):
     def _possible(self) -> Self:
         if isinstance(self.scales, tuple) and any(a >= b for a, b in pairwise(self.scales)):
             raise ValueError("scales must rise")
+        if self.scale_bias is not None and not self.scales:
+            raise ValueError("scale_bias is between scales, and there are none: give scales too")
         if self.auto_mask is not None and not (self.sigma or self.threshold):
             raise ValueError("auto_mask needs the depth to go on to: sigma or threshold")
         if self.auto_mask is not None and self.sigma and self.sigma >= self.auto_mask:

@@ -246,7 +246,7 @@ def plan_planes(
         partitions=every,
         bytes_to_read=_bytes(observation, every),
         largest_memory=max(memories),
-        warnings=(*observation.notes, *_sampling(spec, observation)),
+        warnings=(*observation.notes, *_sampling(spec, observation), *_unused(spec)),
         inputs=_inputs(spec, observation),
         published=(observation.url,) if observation.portable else (),
         stages=tuple(stages),
@@ -436,3 +436,11 @@ def _sampling(spec: RadioSpec, observation: Observation) -> tuple[str, ...]:
     if spec.image.cell_arcsec <= nyquist:
         return ()
     return (f"{cell} undersamples the longest baseline: use {nyquist:.3g} or less",)
+
+
+def _unused(spec: RadioSpec) -> tuple[str, ...]:
+    """A warning where a number is given that the image does not depend on."""
+    scheme, robust = spec.weighting.scheme, spec.weighting.robust
+    if scheme == "briggs" or not robust:
+        return ()
+    return (f'robust = {robust:g} changes nothing: weights are {scheme}, not scheme = "briggs"',)

@@ -297,7 +297,8 @@ def within_uv(data: Visibilities, selection: Selection) -> Visibilities:
 def remarks(choice: Choice, lost: Sequence[int], windows: Sequence[Window]) -> tuple[str, ...]:
     """What a user should know of the choice itself.
 
-    Windows of which nothing is chosen, frames that differ, and that Stokes I is none.
+    Windows of which nothing is chosen, channels that there are not, frames that differ, and that
+    Stokes I is none.
 
     Parameters
     ----------
@@ -310,6 +311,10 @@ def remarks(choice: Choice, lost: Sequence[int], windows: Sequence[Window]) -> t
     notes = []
     if lost:
         notes.append(f"nothing is chosen of data description {_listed(lost)}")
+    widest = max((len(window.frequency) for window in windows), default=0)
+    beyond = [f"{start} to {stop}" for start, stop in choice.select.channels if stop > widest]
+    if beyond:
+        notes.append(f"select.channels {_listed(beyond)}: no window has more than {widest}")
     frames = sorted({window.spectral_frame or "unknown" for window in windows})
     if len(frames) > 1:
         listed = ", ".join(frames)

@@ -75,7 +75,7 @@ def _missing(stem: str) -> DataError | DataNotFoundError:
             return DataError("a set in version 2 of Zarr; version 3 is read", older, remedy)
     if storage.is_local(stem) and storage.exists(stem):
         message = (
-            "it is there, but neither a Measurement Set (table.dat) nor a Zarr set (zarr.json)"
+            "it is there, but no Measurement Set (table.dat), Zarr set (zarr.json), UVFITS or UVH5"
         )
         packed = stem.endswith((".tar", ".tgz", ".gz", ".zip", ".bz2", ".xz"))
         return DataError(message, stem, "unpack it" if packed else "check data_set")
