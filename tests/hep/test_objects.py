@@ -298,6 +298,10 @@ MET_UP = {"up": {"pt": "a", "phi": "b"}, "down": {"pt": "a"}}
         (jets(nominal="L3"), "objects.jets: no correction 'L3' in jets.json; did you mean"),
         (jets(nominal="L1"), 'L1 takes rho (real), which comes from nowhere; add rho = "COLUMN"'),
         (jets(nominal="scale"), 'scale takes way (string), which comes from nowhere; add way = "W'),
+        (
+            jets(nominal="scale", inputs={"way": "nomm"}),
+            "objects.jets: scale knows no way = 'nomm'; did you mean nom",
+        ),
         (jets(scaled=[]), "scaled is empty"),
         (jets(scaled=["pt", "mas"]), "'Jet_mas' is no column that is read; did you mean Jet_mass"),
         (

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SpecError
+from spectrum_workflows.hep.corrections.accepted import accepted_words
 from spectrum_workflows.hep.objects.declared import (
     Call,
     Chain,
@@ -166,7 +167,23 @@ class _Resolver:
     ) -> Call:
         """A correction of some files, with its inputs in their order."""
         file, evaluator = self._evaluator(name, listed(files), where)
-        return Call(file, name, tuple(_sources(name, evaluator.inputs, inputs, where)))
+        sources = tuple(_sources(name, evaluator.inputs, inputs, where))
+        self._check_words(file, name, dict(zip(evaluator.inputs, sources, strict=True)), where)
+        return Call(file, name, sources)
+
+    def _check_words(self, file: str, name: str, sources: Mapping[Any, Source], where: str) -> None:
+        """Refuse a word that none of a correction's categories has."""
+        fixed = {
+            given.name: source.value
+            for given, source in sources.items()
+            if given.type != "real" and not source.column
+        }
+        accepted = accepted_words(self.texts[file], name) if fixed else {}
+        for given, value in fixed.items():
+            if given in accepted and value not in accepted[given]:
+                message = f"{name} knows no {given} = {value!r}"
+                remedy = closest(str(value), sorted(map(str, accepted[given])))
+                raise SpecError(message, where, remedy)
 
     def taken(self, names: Iterable[str], files: str | tuple[str, ...]) -> set[str] | None:
         """Inputs that some corrections take; nothing if one of them was never looked up."""
