@@ -295,8 +295,9 @@ def test_ones_take_no_memory():
     ones = [np.broadcast_to(np.complex64(1), shape) for shape in ((2, 3), (1, 4))]
     assert gridding._flat(ones, np.complex64).strides == (0,)
     assert gridding._flat(ones, np.complex128).tolist() == [1] * 10
-    twos = np.broadcast_to(np.complex64(2), (1, 2))
+    twos, none = (np.broadcast_to(np.complex64(2), shape) for shape in ((1, 2), (0, 3)))
     assert gridding._flat([*ones, twos], np.complex64).tolist() == [1] * 10 + [2] * 2
+    assert gridding._flat([none, *ones], np.complex64).tolist() == [1] * 10
 
 
 @pytest.mark.usefixtures("calls")

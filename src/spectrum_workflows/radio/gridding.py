@@ -225,9 +225,10 @@ def _packed_options(parts: Sequence[Visibilities], pixels: Pixels) -> dict[str, 
 
 def _flat(arrays: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
     """Arrays of several windows, row after row; not copied where they lie so, or are constant."""
-    first = arrays[0].flat[0]
-    if all(not any(array.strides) and array.flat[0] == first for array in arrays):
-        return np.broadcast_to(np.asarray(first, kind), sum(array.size for array in arrays))
+    if all(array.size and not any(array.strides) for array in arrays):
+        first, *others = [array.flat[0] for array in arrays]
+        if all(value == first for value in others):
+            return np.broadcast_to(np.asarray(first, kind), sum(array.size for array in arrays))
     whole = arrays[0].base
     if isinstance(whole, np.ndarray) and whole.dtype == kind and _fill(arrays, whole):
         return whole
