@@ -152,6 +152,7 @@ def test_no_worker_comes_back(client: Client) -> None:
 def test_workers_that_pause_for_ever(tmp_path: Path) -> None:
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
+        dask.config.set({"distributed.worker.memory.terminate": False}),  # they pause, and no more
         LocalCluster(n_workers=2, memory_limit="500 MB", **options) as cluster,
         Client(cluster) as client,
         limited(Limits(partition=60, stalled=3)),
