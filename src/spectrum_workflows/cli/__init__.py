@@ -10,13 +10,14 @@ from spectrum_workflows.interrupts import Insisting, postpone_if_deaf
 
 __all__ = ["main"]
 
-ALLOCATIONS, ROUNDS = 50_000, 20
+ALLOCATIONS, ROUNDS = 200_000, 20
 """How seldom the garbage collector looks: what a command imports makes it look in vain."""
 
 
 def main() -> None:
     """Entry point of the ``spectrum`` command."""
     gc.set_threshold(ALLOCATIONS, ROUNDS, ROUNDS)
+    atexit.register(gc.freeze)  # or Python looks for garbage several times while it ends
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, _interrupted)
         # Last of all: while Python takes itself down, Ctrl-C would end it without a word.

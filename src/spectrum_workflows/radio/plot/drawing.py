@@ -8,6 +8,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Normalize
     from matplotlib.image import AxesImage
 
     from spectrum_workflows.radio.types import Image
@@ -16,16 +18,35 @@ SIDE = 1024
 """Pixels of a side that a picture has at most: larger images are cut into blocks of pixels."""
 
 
-def draw_image(axes: Axes, image: Image, *, sparse: bool = False, **style: Any) -> AxesImage:
+def draw_image(
+    axes: Axes,
+    image: Image,
+    *,
+    sparse: bool = False,
+    norm: Normalize | None = None,
+    **style: Any,
+) -> AxesImage:
     """The image, the first pixel at the lower left and centred on (0, 0).
 
     Of a block of pixels the mean is drawn, not that of its colours, and 4096² pixels take a tenth
-    of the memory; of a ``sparse`` image, such as a model of points, the strongest pixel.
+    of the memory; of a ``sparse`` image, such as a model of points, the strongest pixel.  A
+    ``norm`` has its limits: given to matplotlib at once, it would look for them in every pixel.
     """
     rows, columns = image.shape
     extent = (-0.5, columns - 0.5, -0.5, rows - 0.5)
     options = {"origin": "lower", "extent": extent, "interpolation_stage": "data"} | style
-    return axes.imshow(strongest(image) if sparse else averaged(image), **options)
+    drawn = axes.imshow(strongest(image) if sparse else averaged(image), **options)
+    if norm is not None:
+        drawn.set_norm(norm)
+    return drawn
+
+
+def add_colour_bar(drawn: AxesImage, **style: Any) -> Colorbar:
+    """The scale of an image whose limits are given: they are not looked for in its pixels."""
+    from matplotlib.cm import ScalarMappable
+
+    scale = ScalarMappable(drawn.norm, drawn.cmap)
+    return drawn.axes.figure.colorbar(scale, ax=drawn.axes, pad=0.02, **style)
 
 
 def label_of(unit: str, image: Image, *, sparse: bool = False) -> str:

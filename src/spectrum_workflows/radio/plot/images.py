@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.radio.imaging.noise import robust_rms
-from spectrum_workflows.radio.plot.drawing import draw_image, label_of
+from spectrum_workflows.radio.plot.drawing import add_colour_bar, draw_image, label_of
 from spectrum_workflows.radio.plot.sky_axes import edges_of, label_edges
 from spectrum_workflows.radio.types import ARCSEC
 
@@ -93,11 +93,11 @@ def _show_sky(
     top, label = max(float(image.max()), 5 * rms), label_of("Jy / beam", image)
     if title == "residual":
         drawn = draw_image(axes, image, norm=Normalize(-5 * rms, 5 * rms), cmap=DIVERGING)
-        figure.colorbar(drawn, ax=axes, pad=0.02, label=label, extend="both")
+        add_colour_bar(drawn, label=label, extend="both")
     else:
         scale = AsinhNorm(linear_width=3 * rms, vmin=-3 * rms, vmax=top)
         drawn = draw_image(axes, image, norm=scale, cmap=COLOURS)
-        bar, values = figure.colorbar(drawn, ax=axes, pad=0.02, label=label), ticks(rms, top)
+        bar, values = add_colour_bar(drawn, label=label), ticks(rms, top)
         bar.set_ticks(values, labels=[f"{value:g}" for value in values])
         bar.minorticks_off()
     if edges:
@@ -148,7 +148,7 @@ def _show_psf(axes: Axes, result: ImagingResult, psf: Image) -> None:
         extent=(edge, -edge + pixel, -edge, edge - pixel),
         norm=AsinhNorm(linear_width=0.02, vmin=min(-0.05, float(psf.min())), vmax=1.0),
     )
-    bar = axes.figure.colorbar(drawn, ax=axes, pad=0.02)
+    bar = add_colour_bar(drawn)
     bar.set_ticks([-0.03, 0, 0.03, 0.1, 0.3, 1], labels=["-0.03", "0", "0.03", "0.1", "0.3", "1"])
     axes.set(xlabel="east (arcsec)", ylabel="north (arcsec)")
     axes.set_title("PSF", pad=10)

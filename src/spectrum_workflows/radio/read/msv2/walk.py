@@ -7,6 +7,7 @@ It says where it is; what it cannot read without dying is left to the reader.
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import suppress
 
@@ -65,3 +66,4 @@ def _is_small(table: casa.table, column: str) -> bool:
 
 if __name__ == "__main__":
     main(sys.argv[1])
+    gc.freeze()  # or Python looks for garbage several times while it ends
