@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from dataclasses import replace
 
 import casacore.tables as casa
 import numpy as np
@@ -16,7 +17,8 @@ from spectrum_workflows.radio.read import describe, read
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
 
 from .conftest import spec_of
-from .windowed import windowed
+from .windowed import parted, windowed
+from .written import columns_of
 
 pytestmark = pytest.mark.xdist_group("radio windows")  # what they share is made once
 
@@ -181,3 +183,24 @@ def test_windows_in_several_frames_are_told(sets, tmp_path):
     found = describe(spec_of(spectral_window="all"), str(tmp_path / "small.ms"))
     assert found.spectral_frame == ""
     assert "several frames (LSRK, TOPOCENT), taken as they are" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize("first", [2, 9])
+def test_a_narrow_window_beside_a_wide_one(sets, tmp_path, first):
+    """casacore spoils its memory where it reads cells of different shapes together."""
+    source = columns_of(sets / "source" / "small.ms")
+    cuts = [np.arange(first), np.arange(first, NCHAN)]
+    parts = [
+        replace(
+            source.rows(slice(n, None, 3)),
+            data=source.data[n::3, cut],
+            flag=source.flag[n::3, cut],
+            weight=source.weight[n::3, cut],
+            frequency=source.frequency[cut],
+        )
+        for n, cut in enumerate(cuts)
+    ]
+    parted(sets / "source" / "small.ms", tmp_path / "small.ms", parts)
+    whole = imaged(tmp_path)
+    assert whole[1].planes[0].visibilities == sum(part.data[..., 0].size for part in parts)
+    same(imaged(tmp_path, partition={"max_visibilities": 2_000}), whole)

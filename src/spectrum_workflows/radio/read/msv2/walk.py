@@ -53,15 +53,20 @@ def _column(table: casa.table, column: str) -> None:
             with suppress(Exception):
                 table.getcell(column, row)
         with suppress(Exception):
-            if not large or table.isscalarcol(column) or _is_small(table, column):
+            if not large or table.isscalarcol(column) or _is_small(table, column, start, count):
                 table.getcol(column, start, count)
             else:
                 table.getcolshapestring(column, start, count)
 
 
-def _is_small(table: casa.table, column: str) -> bool:
-    """Whether the cells of a column are a few numbers each."""
-    return bool(table.getcell(column, 0).size <= 16)
+def _is_small(table: casa.table, column: str, start: int, count: int) -> bool:
+    """Whether the cells of some rows are a few numbers each, and as many in each.
+
+    casacore writes beyond its memory where cells that are read together differ in shape.
+    """
+    if table.getcell(column, start).size > 16:
+        return False
+    return len(set(table.getcolshapestring(column, start, count))) == 1
 
 
 if __name__ == "__main__":
