@@ -86,6 +86,7 @@ def test_rows_autocorrelations_and_flags_are_counted_over_all_blocks(shown):
     assert [a["has_data"] for a in numbers["antennas"]] == [True, True, True]
     assert numbers["antennas"][1]["position_m"] == [None] * 3
     assert dict(told_.lines)["baselines (m)"] == "5 to 5"
+    assert dict(told_.lines)["median step of times (s)"] == "10"  # no integration time
 
 
 def test_one_time_has_no_interval_and_no_scan_is_no_table(shown):

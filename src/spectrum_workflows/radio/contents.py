@@ -215,7 +215,7 @@ def _lines(numbers: dict[str, Any]) -> list[tuple[str, str]]:
         ("data columns", ", ".join(numbers["columns"])),
         (f"begin to end ({numbers['time_scale']})", f"{numbers['begin']} to {numbers['end']}"),
         ("times", f"{numbers['times']:,}"),
-        ("interval (s)", f"{interval:.4g}" if interval is not None else ""),
+        ("median step of times (s)", f"{interval:.4g}" if interval is not None else ""),
         ("antennas with data", f"{numbers['antennas_present']:,}"),
         ("rows, and autocorrelations", f"{numbers['rows']:,}, {numbers['autocorrelations']:,}"),
         ("flagged (%)", f"{100 * flagged:.2f}" if flagged is not None else ""),
