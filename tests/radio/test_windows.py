@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from spectrum_workflows.errors import SpecError
+from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN, gridding, synthetic
 from spectrum_workflows.radio.convert import convert
+from spectrum_workflows.radio.imaging import chunk_tasks
 from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.read import describe, read
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
@@ -93,6 +94,20 @@ def test_small_windows_are_gridded_together(sets):
     same(cut, whole)
     checks = [result.planes[0].self_check for _, result, _ in (whole, cut)]
     assert checks[0].visibilities == checks[1].visibilities == whole[0].size
+
+
+def test_a_window_that_cannot_be_read_takes_no_other_with_it(sets, monkeypatch):
+    def failing(chunk):
+        if chunk.data_description == 2:
+            raise DataError("spoilt", chunk.where, "copy it again")
+        return read(chunk)
+
+    monkeypatch.setattr(chunk_tasks, "read", failing)
+    spec = spec_of(spectral_window="all")
+    plan = DOMAIN.plan(spec, str(sets / "four"), on_error="keep")
+    result, metrics = DOMAIN.run(spec, plan, on_error="keep")
+    assert [failure.size for failure in metrics.failures] == [plan.size // 4]
+    assert result.planes[0].visibilities == plan.size * 3 // 4
 
 
 def test_windows_of_chunks_of_any_size(sets):

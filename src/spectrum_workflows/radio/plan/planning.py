@@ -219,7 +219,8 @@ def plan_planes(
 ) -> ImagingPlan:
     """The plan for images of some planes, which are numbered through all groups.
 
-    Every group has chunks and strips of its own.
+    Every group has chunks and strips of its own.  Small chunks are partitions together, unless
+    what cannot be read is to be left out.
     """
     geometry, most = geometry_of(spec), spec.partition.max_visibilities
     cuts: list[tuple[ChunkOrGroup, ...]] = []
@@ -231,7 +232,8 @@ def plan_planes(
         run = Run(tuple(sampled), client, on_error, report, "radio")
         coverage = _coverage(run, observation) if sampled else None
         layouts.append(None if coverage is None else _layout(spec, geometry, coverage))
-        cuts.append(cut if layouts[-1] else grouped_chunks(cut, most))
+        alone = layouts[-1] is not None or on_error == "keep"  # or one would lose its neighbours
+        cuts.append(cut if alone else grouped_chunks(cut, most))
         stages += _stages(spec, observation, cuts[-1], coverage, layouts[-1])
     every = tuple(part for cut in cuts for part in cut)
     in_chunks = [cut for cut, layout in zip(cuts, layouts, strict=True) if layout is None]
