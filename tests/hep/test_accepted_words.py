@@ -60,3 +60,17 @@ def test_of_a_compound_correction_every_member_must_know_the_word():
     both |= {"inputs_update": [], "input_op": "*", "output_op": "*"}
     text = file_of(*members, compound=[both | {"stack": ["one", "two", "three"]}])
     assert accepted_words(text, "both") == {"way": {"nom"}}
+
+
+def test_a_number_that_is_rewritten_may_be_any():
+    kept = [{"key": key, "value": 1.0} for key in (0, 1)]
+    tree = {"nodetype": "category", "input": "flavour", "content": kept}
+    rewritten = {"nodetype": "transform", "input": "flavour", "rule": formula("x-4", "flavour")}
+    text = file_of(correction("x", rewritten | {"content": tree}))
+    assert accepted_words(text, "x") == {}
+
+
+def test_of_nodes_of_a_later_schema_nothing_is_said():
+    later = {"nodetype": "switch", "input": "pt", "selections": [category("way", down=1.0)]}
+    tree = category("way", nom=1.0, up=later)
+    assert accepted_words(file_of(correction("x", tree, WAY, PT)), "x") == {}

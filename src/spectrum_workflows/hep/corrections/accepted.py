@@ -7,6 +7,10 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+LEAVES = ("formula", "formularef", "hashprng", "lwtnn")
+KINDS = (*LEAVES, "binning", "category", "multibinning", "transform")
+"""Nodes of schema version 2."""
+
 
 @lru_cache(maxsize=64)
 def accepted_words(text: str, name: str) -> Mapping[str, frozenset[str | int]]:
@@ -22,8 +26,8 @@ def accepted_words(text: str, name: str) -> Mapping[str, frozenset[str | int]]:
     Returns
     -------
     mapping of str to frozenset of str or int
-        By input; without those that no category asks for, or that one has a default for.  Not
-        every word goes with every value of the others.
+        By input; without those that no category asks for, that one has a default for, or that
+        are rewritten on the way.  Not every word goes with every value of the others.
     """
     content = json.loads(text)
     simple = {each["name"]: each for each in content.get("corrections") or ()}
@@ -38,14 +42,17 @@ def accepted_words(text: str, name: str) -> Mapping[str, frozenset[str | int]]:
 
 
 def _of_tree(data: Any) -> dict[str, frozenset[str | int]]:
-    """The same of the tree of one correction."""
+    """The same of the tree of one correction; nothing of one with nodes that are not known."""
     keys: dict[str, set[str | int]] = {}
     anything = set()
     for node in _nodes(data):
-        if node["nodetype"] == "category":
+        kind = node["nodetype"]
+        if kind not in KINDS:
+            return {}
+        if kind == "category":
             keys.setdefault(node["input"], set()).update(each["key"] for each in node["content"])
-            if node.get("default") is not None:
-                anything.add(node["input"])
+        if kind == "transform" or node.get("default") is not None:
+            anything.add(node["input"])
     return {given: frozenset(words) for given, words in keys.items() if given not in anything}
 
 
