@@ -101,5 +101,13 @@ def _item(item: Any, identities: Mapping[str, str]) -> Any:
     """A partition, with the identity of its input instead of where that lies."""
     source = source_of(item)
     fields = asdict(item) if is_dataclass(item) else vars(item)  # type: ignore[arg-type]
-    identity = identities.get(source) or source
-    return {name: identity if value == source else value for name, value in fields.items()}
+    return _renamed(fields, source, identities.get(source) or source)
+
+
+def _renamed(value: Any, source: str, identity: str) -> Any:
+    """A value with the identity in place of the source, however deep, as in groups of chunks."""
+    if isinstance(value, dict):
+        return {name: _renamed(own, source, identity) for name, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [_renamed(own, source, identity) for own in value]
+    return identity if value == source else value

@@ -300,7 +300,7 @@ MET_UP = {"up": {"pt": "a", "phi": "b"}, "down": {"pt": "a"}}
         (jets(nominal="scale"), 'scale takes way (string), which comes from nowhere; add way = "W'),
         (
             jets(nominal="scale", inputs={"way": "nomm"}),
-            "objects.jets: scale knows no way = 'nomm'; did you mean nom",
+            "objects.jets.inputs: scale knows no way = 'nomm'; did you mean nom",
         ),
         (jets(scaled=[]), "scaled is empty"),
         (jets(scaled=["pt", "mas"]), "'Jet_mas' is no column that is read; did you mean Jet_mass"),

@@ -321,7 +321,7 @@ def test_remarks_tell_of_channels_that_no_window_has():
     one, two = window(0, [1, 2, 3, 4]), window(1, [1, 2])
     asked = Chosen(select=select(channels=[[0, 2], [1, 4], [3, 5], [8, 9]]))
     assert remarks(asked, (), (one, two)) == (
-        "select.channels 3 to 5, 8 to 9: no window has more than 4",
+        "select.channels 3 to 5, 8 to 9: no window that is imaged has more than 4",
     )
 
 

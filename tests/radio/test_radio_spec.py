@@ -84,9 +84,10 @@ def test_times_have_no_zone_and_rise():
     assert len(SelectSpec(times=(ends,)).times) == 1
     refused(SelectSpec, "a range ends where it begins", times=[ends[::-1]])
     refused(SelectSpec, "should not have timezone info", times=[(f"{ends[0]}Z", f"{ends[1]}Z")])
-    for numbers in ((3, 7), (4.9e9, ends[1])):
+    for numbers in ((3, 7), (4.9e9, ends[1]), ("3", "7")):
         refused(SelectSpec, "a time is a date in UTC, such as", times=[numbers])
-    refused(SelectSpec, "valid tuple", times=ends)
+    for other in (ends, 5, None, "5"):
+        refused(SelectSpec, "valid tuple", times=other)
 
 
 # CLEAN and restoring

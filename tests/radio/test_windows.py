@@ -16,6 +16,7 @@ from spectrum_workflows.radio.imaging import chunk_tasks
 from spectrum_workflows.radio.plan.chunks import chunks
 from spectrum_workflows.radio.read import describe, read
 from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
+from spectrum_workflows.resuming import question_of
 
 from .conftest import spec_of
 from .windowed import parted, windowed
@@ -108,6 +109,22 @@ def test_a_window_that_cannot_be_read_takes_no_other_with_it(sets, monkeypatch):
     result, metrics = DOMAIN.run(spec, plan, on_error="keep")
     assert [failure.size for failure in metrics.failures] == [plan.size // 4]
     assert result.planes[0].visibilities == plan.size * 3 // 4
+
+
+@pytest.mark.parametrize("limit", [20_000, 6_000])
+def test_a_run_is_asked_for_by_what_the_set_holds_and_not_by_where(sets, tmp_path, limit):
+    """Together or apart."""
+    spec = spec_of(spectral_window="all", partition={"max_visibilities": limit})
+
+    def question(root):
+        return question_of(spec, DOMAIN.plan(spec, str(root)), DOMAIN)
+
+    shutil.copytree(sets / "four", tmp_path / "four")
+    here = question(sets / "four")
+    assert question(tmp_path / "four") == here
+    with casa.table(str(tmp_path / "four" / "small.ms"), readonly=False, ack=False) as table:
+        table.putcell("DATA", 0, 2 * table.getcell("DATA", 0))
+    assert question(tmp_path / "four") != here
 
 
 def test_windows_of_chunks_of_any_size(sets):

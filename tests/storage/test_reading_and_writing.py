@@ -475,6 +475,27 @@ def test_without_files_that_have_no_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
+def test_where_a_file_cannot_be_given_a_name_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for data in (b"1", b"23"):
+        storage.write_bytes(str(tmp_path / "x"), data)
+        assert (tmp_path / "x").read_bytes() == data
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_the_longest_name_is_written_again(tmp_path: Path) -> None:
+    name = "x" * 255
+    for data in (b"1", b"23"):
+        storage.write_bytes(str(tmp_path / name), data)
+        assert (tmp_path / name).read_bytes() == data
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_file_takes_the_place_of_another_and_none_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match=r"cannot write \(Is a directory\)"):

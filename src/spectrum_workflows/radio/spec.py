@@ -108,8 +108,9 @@ class SelectSpec(FrozenModel):
     @classmethod
     def _are_dates(cls, ranges: Any) -> Any:
         """A number would be taken for seconds since 1970, which no table of a set counts."""
-        ends = [end for pair in ranges if isinstance(pair, list | tuple) for end in pair]
-        if any(isinstance(end, int | float) for end in ends):
+        pairs = ranges if isinstance(ranges, list | tuple) else ()
+        ends = [end for pair in pairs if isinstance(pair, list | tuple) for end in pair]
+        if any(isinstance(end, int | float) or str(end).strip().isdecimal() for end in ends):
             raise ValueError('a time is a date in UTC, such as "2014-06-10T12:00:00", no number')
         return ranges
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +16,9 @@ def appearing(path: str) -> Iterator[Path]:
 
     Where the file system can (``O_TMPFILE``: most local ones of Linux, not
     NFS), the file has no name before, so that it is gone with a process
-    that is killed while it writes.  Elsewhere it lies beside its place,
-    with a name that ends in ``.part``, until it is complete.
+    that is killed while it writes.  Elsewhere, and for a moment where it
+    replaces another, it lies beside its place with a name that ends in
+    ``.part``.
 
     Parameters
     ----------
@@ -47,6 +49,9 @@ def appearing(path: str) -> Iterator[Path]:
         except FileExistsError:  # only a rename replaces what is there
             with _beside(final) as part:
                 _link(unnamed, part)
+        except OSError:  # a place that has such files, and no links to them
+            with _beside(final) as part:
+                shutil.copyfile(f"/proc/self/fd/{unnamed}", part)
     finally:
         os.close(unnamed)
 
@@ -69,7 +74,7 @@ def _link(unnamed: int, path: Path) -> None:
 @contextmanager
 def _beside(final: Path) -> Iterator[Path]:
     """A file with a name of its own beside its place, which it takes if the block succeeds."""
-    part = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.part")
+    part = final.with_name(f".{uuid.uuid4().hex[:12]}.part")  # a name of 255 bytes gets no longer
     try:
         yield part
         part.replace(final)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.hep.corrections.accepted import accepted_words
+from spectrum_workflows.hep.corrections.unknown_words import parsed, unknown_word
 from spectrum_workflows.hep.objects.declared import (
     Call,
     Chain,
@@ -161,6 +161,7 @@ class _Resolver:
         self.texts: dict[str, str] = {}
         self.inputs: dict[str, str] = {}
         self.libraries: dict[str, Any] = {}
+        self.contents: dict[str, Mapping[str, Any]] = {}
 
     def call(
         self, name: str, files: str | tuple[str, ...], inputs: Mapping[str, Any], where: str
@@ -168,22 +169,19 @@ class _Resolver:
         """A correction of some files, with its inputs in their order."""
         file, evaluator = self._evaluator(name, listed(files), where)
         sources = tuple(_sources(name, evaluator.inputs, inputs, where))
-        self._check_words(file, name, dict(zip(evaluator.inputs, sources, strict=True)), where)
+        pairs = zip(evaluator.inputs, sources, strict=True)
+        fixed = {g.name: s.value for g, s in pairs if g.type != "real" and not s.column}
+        if unknown := unknown_word(self._parsed(file), name, fixed) if fixed else None:
+            message = f"{name} knows no {unknown.given} = {fixed[unknown.given]!r}"
+            remedy = closest(str(fixed[unknown.given]), sorted(map(str, unknown.known)))
+            raise SpecError(message, f"{where}.inputs", remedy)
         return Call(file, name, sources)
 
-    def _check_words(self, file: str, name: str, sources: Mapping[Any, Source], where: str) -> None:
-        """Refuse a word that none of a correction's categories has."""
-        fixed = {
-            given.name: source.value
-            for given, source in sources.items()
-            if given.type != "real" and not source.column
-        }
-        accepted = accepted_words(self.texts[file], name) if fixed else {}
-        for given, value in fixed.items():
-            if given in accepted and value not in accepted[given]:
-                message = f"{name} knows no {given} = {value!r}"
-                remedy = closest(str(value), sorted(map(str, accepted[given])))
-                raise SpecError(message, where, remedy)
+    def _parsed(self, file: str) -> Mapping[str, Any]:
+        """The content of a file that was read."""
+        if file not in self.contents:
+            self.contents[file] = parsed(self.texts[file])
+        return self.contents[file]
 
     def taken(self, names: Iterable[str], files: str | tuple[str, ...]) -> set[str] | None:
         """Inputs that some corrections take; nothing if one of them was never looked up."""

@@ -314,7 +314,9 @@ def remarks(choice: Choice, lost: Sequence[int], windows: Sequence[Window]) -> t
     widest = max((len(window.frequency) for window in windows), default=0)
     beyond = [f"{start} to {stop}" for start, stop in choice.select.channels if stop > widest]
     if beyond:
-        notes.append(f"select.channels {_listed(beyond)}: no window has more than {widest}")
+        notes.append(
+            f"select.channels {_listed(beyond)}: no window that is imaged has more than {widest}"
+        )
     frames = sorted({window.spectral_frame or "unknown" for window in windows})
     if len(frames) > 1:
         listed = ", ".join(frames)

@@ -10,7 +10,7 @@ from spectrum_workflows.radio.types.selection import EVERYTHING, Selection
 
 @dataclass(frozen=True)
 class Chunk:
-    """A partition: a range of time steps × a range of channels of one window of a data set.
+    """A range of time steps × a range of channels of one window of a data set.
 
     Attributes
     ----------
