@@ -37,9 +37,9 @@ TREE = category("year", a=INNER, b=category("way", down=formula("x", "pt")), c=1
         ({"year": "c", "way": "whatever"}, None),  # nobody asks for it there
         ({"way": "whatever"}, None),
         ({}, None),
-        ({"year": "a", "way": "down"}, ("way", {"nom", "up"})),
-        ({"year": "b", "way": "up"}, ("way", {"down"})),
-        ({"year": "d", "way": "up"}, ("year", {"a", "b", "c"})),
+        ({"year": "a", "way": "down"}, ("way", ["nom", "up"])),
+        ({"year": "b", "way": "up"}, ("way", ["down"])),
+        ({"year": "d", "way": "up"}, ("year", ["a", "b", "c"])),
     ],
     ids=str,
 )
