@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spectrum_workflows.hep.corrections.unknown_words import Unknown, parsed, unknown_word
+from spectrum_workflows.hep.corrections.unknown_words import UnknownWord, parsed, unknown_word
 
 from .declared_objects import binned, correction, formula
 
@@ -44,26 +44,26 @@ TREE = category("year", a=INNER, b=category("way", down=formula("x", "pt")), c=1
     ids=str,
 )
 def test_words_are_looked_for_where_the_others_lead(fixed, expected):
-    assert unknown(TREE, **fixed) == (expected and Unknown(expected[0], frozenset(expected[1])))
+    assert unknown(TREE, **fixed) == (expected and UnknownWord(expected[0], frozenset(expected[1])))
 
 
 def test_a_default_takes_every_word():
     assert unknown(category("year", default=1.0, a=2.0), year="b") is None
-    assert unknown(category("year", default=INNER, a=2.0), year="b", way="x").given == "way"
+    assert unknown(category("year", default=INNER, a=2.0), year="b", way="x").input == "way"
 
 
 def test_one_bin_with_a_value_is_enough():
     some = binned([0.0, 1.0, 2.0], [1.0, category("way", up=1.0)], of="pt")
     none = binned([0.0, 1.0, 2.0], [INNER, category("way", down=1.0)], of="pt")
     assert unknown(some, way="x") is None
-    assert unknown(none, way="x").known == {"nom", "up", "down"}
+    assert unknown(none, way="x").keys == {"nom", "up", "down"}
     assert unknown(none | {"flow": formula("x", "pt")}, way="x") is None
 
 
 def test_whole_numbers_are_words_unless_they_are_rewritten():
     tree = category("flavour", values={0: 1.0, 5: 1.0})
     assert unknown(tree, flavour=5) is None
-    assert unknown(tree, flavour=4).known == {0, 5}
+    assert unknown(tree, flavour=4).keys == {0, 5}
     rule = {"nodetype": "transform", "input": "flavour", "rule": formula("x-4", "flavour")}
     assert unknown(rule | {"content": tree}, flavour=4) is None
 
@@ -82,7 +82,7 @@ def test_every_member_of_a_compound_correction_must_know_the_word():
     content = file_of(*members, compound=[{"name": "both", "stack": ["one", "two", "three"]}])
     assert unknown_word(content, "both", {"way": "nom"}) is None
     for way, known in (("up", {"nom", "down"}), ("down", {"nom", "up"})):
-        assert unknown_word(content, "both", {"way": way}).known == known
+        assert unknown_word(content, "both", {"way": way}).keys == known
     assert unknown_word(content, "another", {"way": "up"}) is None
 
 

@@ -440,8 +440,11 @@ while True:
 
 
 def test_a_process_that_is_killed_while_it_writes_leaves_nothing(tmp_path: Path) -> None:
-    if appearing_in(tmp_path) == [".part"]:
+    try:  # what the system itself says: the code under test must then use it
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
+    except OSError:
         pytest.skip("this file system has no files without a name")
+    assert appearing_in(tmp_path) == []
     for rounds in range(4):
         folder = tmp_path / str(rounds)
         command = [sys.executable, "-c", WRITES_FOR_EVER, str(folder)]

@@ -11,11 +11,19 @@ Word = str | float
 
 
 @dataclass(frozen=True)
-class Unknown:
-    """An input whose word none of the categories has that ask for it; and the words they have."""
+class UnknownWord:
+    """A word that none of the categories has that ask for it.
 
-    given: str
-    known: frozenset[Word]
+    Attributes
+    ----------
+    input : str
+        Name of the input.
+    keys : frozenset of str or int
+        What the categories have instead.
+    """
+
+    input: str
+    keys: frozenset[Word]
 
 
 def parsed(text: str) -> Mapping[str, Any]:
@@ -29,7 +37,7 @@ def parsed(text: str) -> Mapping[str, Any]:
 
 def unknown_word(
     content: Mapping[str, Any], name: str, fixed: Mapping[str, Word]
-) -> Unknown | None:
+) -> UnknownWord | None:
     """The word with which a correction has no value, whatever its other inputs are.
 
     Parameters
@@ -43,16 +51,14 @@ def unknown_word(
 
     Returns
     -------
-    Unknown or None
+    UnknownWord or None
         None where there may be a value, or where that cannot be told.
     """
     simple = {each["name"]: each["data"] for each in content.get("corrections") or ()}
     compound = {each["name"]: each["stack"] for each in content.get("compound_corrections") or ()}
     for member in [name] if name in simple else compound.get(name, []):
-        lacking = _lacking(simple.get(member), fixed)
-        if lacking:
-            given, known = next(iter(lacking.items()))
-            return Unknown(given, frozenset(known))
+        for input_name, keys in _lacking(simple.get(member), fixed).items():
+            return UnknownWord(input_name, frozenset(keys))
     return None
 
 
@@ -74,8 +80,8 @@ def _lacking(data: Any, fixed: Mapping[str, Word]) -> dict[str, set[Word]]:
             if isinstance(node["flow"], dict):
                 todo.append((node["flow"], words))
         elif kind == "transform":  # below it the input is another
-            own = {given: word for given, word in words.items() if given != node["input"]}
-            todo.append((node["content"], own))
+            others = {name: word for name, word in words.items() if name != node["input"]}
+            todo.append((node["content"], others))
         else:  # a number, a formula, or a node that is not known here
             return {}
     return lacking
@@ -85,8 +91,9 @@ def _chosen(
     node: Mapping[str, Any], values: Mapping[Word, Any], words: Mapping[str, Word]
 ) -> list[Any]:
     """What a category may lead to; nothing where it lacks the word."""
-    given, default = node["input"], node.get("default")
-    others = [] if default is None else [default]
-    if given not in words:
-        return [*values.values(), *others]
-    return [values[words[given]]] if words[given] in values else others
+    input_name, default = node["input"], node.get("default")
+    otherwise = [] if default is None else [default]
+    if input_name not in words:
+        return [*values.values(), *otherwise]
+    word = words[input_name]
+    return [values[word]] if word in values else otherwise

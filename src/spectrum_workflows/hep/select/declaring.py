@@ -170,10 +170,13 @@ class _Resolver:
         file, evaluator = self._evaluator(name, listed(files), where)
         sources = tuple(_sources(name, evaluator.inputs, inputs, where))
         pairs = zip(evaluator.inputs, sources, strict=True)
-        fixed = {g.name: s.value for g, s in pairs if g.type != "real" and not s.column}
+        fixed = {
+            i.name: source.value for i, source in pairs if i.type != "real" and not source.column
+        }
         if unknown := unknown_word(self._parsed(file), name, fixed) if fixed else None:
-            message = f"{name} knows no {unknown.given} = {fixed[unknown.given]!r}"
-            remedy = closest(str(fixed[unknown.given]), sorted(map(str, unknown.known)))
+            word = fixed[unknown.input]
+            message = f"{name} knows no {unknown.input} = {word!r}"
+            remedy = closest(str(word), sorted(map(str, unknown.keys)))
             raise SpecError(message, f"{where}.inputs", remedy)
         return Call(file, name, sources)
 

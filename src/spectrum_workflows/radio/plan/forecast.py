@@ -52,7 +52,8 @@ ROW = 24 + 8
 def weights(chunks: Sequence[ChunkOrGroup], geometry: Geometry) -> Forecast:
     """The pass that uniform and Briggs weights need."""
     size, grid = sum(chunk.size for chunk in chunks), 4 * density_side(geometry.npix) ** 2
-    memory = PROCESS + max(chunk.size for chunk in chunks) * 24 + 2 * grid
+    largest = max(chunk.size for part in chunks for chunk in part.chunks)  # read one by one
+    memory = PROCESS + largest * 24 + 2 * grid
     return Forecast(
         "weights", len(chunks), (("read", size), ("weigh", size)), _merged(chunks, grid), memory
     )
