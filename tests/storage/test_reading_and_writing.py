@@ -22,7 +22,7 @@ from spectrum_workflows import storage
 from spectrum_workflows.errors import DataNotFoundError, OutputError, SpectrumError, StoreError
 from spectrum_workflows.replicas import Replica
 from spectrum_workflows.storage import Stores, stamps
-from spectrum_workflows.storage.appearing import appearing
+from spectrum_workflows.storage.atomic_file import atomic_file
 from spectrum_workflows.storage.metering import note_copy
 from spectrum_workflows.storage.reading import TruncatedError
 
@@ -444,7 +444,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_nothing(tmp_path: Path)
         os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
     except OSError:
         pytest.skip("this file system has no files without a name")
-    assert appearing_in(tmp_path) == []
+    assert seen_while_written(tmp_path) == []
     for rounds in range(4):
         folder = tmp_path / str(rounds)
         command = [sys.executable, "-c", WRITES_FOR_EVER, str(folder)]
@@ -457,9 +457,9 @@ def test_a_process_that_is_killed_while_it_writes_leaves_nothing(tmp_path: Path)
         assert not list(folder.glob("*.part"))
 
 
-def appearing_in(folder: Path) -> list[str]:
+def seen_while_written(folder: Path) -> list[str]:
     """The suffixes of what is seen in a folder while a file is written there."""
-    with appearing(str(folder / "x")) as part:
+    with atomic_file(str(folder / "x")) as part:
         part.write_bytes(b"1")
         seen = [path.suffix for path in folder.iterdir()]
     (folder / "x").unlink()
@@ -468,11 +468,11 @@ def appearing_in(folder: Path) -> list[str]:
 
 def test_without_files_that_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "O_TMPFILE", raising=False)
-    assert appearing_in(tmp_path) == [".part"]
+    assert seen_while_written(tmp_path) == [".part"]
     for data in (b"1", b"23"):
         storage.write_bytes(str(tmp_path / "x"), data)
         assert (tmp_path / "x").read_bytes() == data
-    with suppress(ZeroDivisionError), appearing(str(tmp_path / "y")) as part:
+    with suppress(ZeroDivisionError), atomic_file(str(tmp_path / "y")) as part:
         part.write_bytes(b"4")
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -35,9 +35,9 @@ from spectrum_workflows.radio.types import (
     ARCSEC,
     Beam,
     Chunk,
-    ChunkOrGroup,
     Geometry,
     GroupImages,
+    ImagingPartition,
     ImagingResult,
     Plane,
     Visibilities,
@@ -655,7 +655,7 @@ def _weighted(
     return (prepared(data, geometry, weights) if weights else data), weights
 
 
-def _one_run(data: Visibilities) -> Run[ChunkOrGroup]:
+def _one_run(data: Visibilities) -> Run[ImagingPartition]:
     """A run whose only partition is what is in memory."""
     nrow, nchan = data.weight.shape
     chunk = Chunk(HERE, "VISIBILITY", 0, 0, 0, nrow, 0, nchan, nrow * nchan)

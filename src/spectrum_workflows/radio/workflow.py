@@ -31,10 +31,10 @@ from spectrum_workflows.radio.read.mask import read_mask
 from spectrum_workflows.radio.types import (
     ARCSEC,
     Beam,
-    ChunkOrGroup,
     ComponentList,
     FieldResults,
     GroupImages,
+    ImagingPartition,
     ImagingResult,
     MajorCycle,
     PlaneImages,
@@ -139,7 +139,7 @@ def image(
     spec: RadioSpec,
     observation: Observation,
     group: PlaneGroup,
-    run: Run[ChunkOrGroup],
+    run: Run[ImagingPartition],
     mask: PixelMask | None = None,
 ) -> GroupImages:
     """Dirty images, PSFs and beams of some planes; where the spec says so, clean images.
@@ -168,7 +168,9 @@ def image(
             return replace(images, errors=errors, stop=Stop.LOST)
 
 
-def weigh(spec: RadioSpec, observation: Observation, run: Run[ChunkOrGroup]) -> Weighting | None:
+def weigh(
+    spec: RadioSpec, observation: Observation, run: Run[ImagingPartition]
+) -> Weighting | None:
     """The imaging weights; the first pass, which only uniform and Briggs weights need.
 
     Raises
@@ -216,7 +218,7 @@ def taper_of(spec: RadioSpec) -> float:
 def make_imager(
     spec: RadioSpec,
     group: PlaneGroup,
-    run: Run[ChunkOrGroup],
+    run: Run[ImagingPartition],
     weighting: Weighting | None,
     check_of: int,
 ) -> Imager:
@@ -249,7 +251,7 @@ def clean(
     spec: RadioSpec,
     imager: Imager,
     images: GroupImages,
-    run: Run[ChunkOrGroup],
+    run: Run[ImagingPartition],
     observation: Observation,
     mask: PixelMask | None = None,
     *,
@@ -304,7 +306,7 @@ def clean(
 
 
 def kept_cycles(
-    run: Run[ChunkOrGroup], planes: int
+    run: Run[ImagingPartition], planes: int
 ) -> tuple[Cycle | None, Callable[[Cycle], None]]:
     """Where an earlier run of CLEAN came to, and what keeps where this one comes to."""
     codec = cycle_codec(planes)
@@ -372,7 +374,7 @@ def with_beams(spec: RadioSpec, images: GroupImages) -> GroupImages:
     return replace(images, planes=tuple(planes), errors=tuple(errors))
 
 
-def count_use(run: Run[ChunkOrGroup], sums: Sums, weighting: Weighting | None) -> Use:
+def count_use(run: Run[ImagingPartition], sums: Sums, weighting: Weighting | None) -> Use:
     """Count the visibilities that the images hold of those in the chunks that are left."""
     planned = sum(chunk.size for chunk in run.partitions)
     counted = weighting.usable if weighting else None

@@ -18,7 +18,7 @@ from spectrum_workflows.errors import (
     SpectrumError,
     StoreError,
 )
-from spectrum_workflows.storage.appearing import appearing
+from spectrum_workflows.storage.atomic_file import atomic_file
 from spectrum_workflows.storage.filesystems import open_filesystem
 from spectrum_workflows.storage.limits import allow
 from spectrum_workflows.storage.location import Location, location_of
@@ -120,7 +120,7 @@ def _write(place: Location, action: Callable[[Any, str], None]) -> None:
 
 def _put_bytes(place: Location, fs: Any, path: str, data: bytes) -> None:
     if place.is_local:
-        with appearing(path) as part:
+        with atomic_file(path) as part:
             part.write_bytes(data)
     elif place.scheme == "root":
         _send(fs, path, io.BytesIO(data))
@@ -130,7 +130,7 @@ def _put_bytes(place: Location, fs: Any, path: str, data: bytes) -> None:
 
 def _put_file(place: Location, fs: Any, path: str, source: Path) -> None:
     if place.is_local:
-        with appearing(path) as part:
+        with atomic_file(path) as part:
             shutil.copyfile(source, part)
     elif place.scheme == "root":
         with source.open("rb") as file:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.imaging.self_check import Sample
     from spectrum_workflows.radio.types import (
         Chunk,
-        ChunkOrGroup,
         Geometry,
         Image,
+        ImagingPartition,
         Plane,
         Visibilities,
     )
@@ -51,7 +51,7 @@ class Density:
     outside: int = 0
 
 
-def density_of(part: ChunkOrGroup, geometry: Geometry) -> Density:
+def density_of(part: ImagingPartition, geometry: Geometry) -> Density:
     """First pass, for uniform and Briggs weights only."""
     return reduce(add_density, (density_in(read(chunk), geometry) for chunk in part.chunks))
 
@@ -75,7 +75,7 @@ def add_density(a: Density, b: Density) -> Density:
 
 
 def imaged(
-    part: ChunkOrGroup,
+    part: ImagingPartition,
     planes: tuple[Plane, ...],
     geometry: Geometry,
     weighting: Weighting | None,
@@ -87,7 +87,7 @@ def imaged(
 
 def sums_of(
     windows: Sequence[Visibilities],
-    part: ChunkOrGroup,
+    part: ImagingPartition,
     planes: tuple[Plane, ...],
     geometry: Geometry,
     outputs: Outputs,
@@ -105,7 +105,7 @@ def sums_of(
 def _imaged(
     plane: Plane,
     windows: Sequence[Visibilities],
-    part: ChunkOrGroup,
+    part: ImagingPartition,
     geometry: Geometry,
     outputs: Outputs,
 ) -> PlaneSums:
@@ -121,7 +121,7 @@ def _imaged(
     )
 
 
-def _sampled(windows: Sequence[Visibilities], part: ChunkOrGroup, check_of: int) -> Sample:
+def _sampled(windows: Sequence[Visibilities], part: ImagingPartition, check_of: int) -> Sample:
     """The share of the self-check's sample that is drawn from each chunk."""
     samples = []
     for chunk, data in zip(part.chunks, windows, strict=True):
@@ -141,7 +141,7 @@ def add_sums(a: Sums, b: Sums) -> Sums:
 
 
 def residual(
-    part: ChunkOrGroup,
+    part: ImagingPartition,
     planes: tuple[Plane, ...],
     geometry: Geometry,
     weighting: Weighting | None,
@@ -178,7 +178,7 @@ def read_weighted(chunk: Chunk, geometry: Geometry, weighting: Weighting | None)
 
 
 def read_together(
-    part: ChunkOrGroup, geometry: Geometry, weighting: Weighting | None
+    part: ImagingPartition, geometry: Geometry, weighting: Weighting | None
 ) -> tuple[Visibilities, ...]:
     """A partition's chunks with their imaging weights, one behind the other in memory.
 

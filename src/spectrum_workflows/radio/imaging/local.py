@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.engine import Run
     from spectrum_workflows.radio.deconvolution import Components
     from spectrum_workflows.radio.imaging.imager import Outputs, Sums
-    from spectrum_workflows.radio.types import ChunkOrGroup, Geometry, Plane
+    from spectrum_workflows.radio.types import Geometry, ImagingPartition, Plane
     from spectrum_workflows.radio.weights import Weighting
 
 
@@ -33,7 +33,7 @@ class LocalImager:
     outputs : Outputs
     """
 
-    run: Run[ChunkOrGroup]
+    run: Run[ImagingPartition]
     planes: tuple[Plane, ...]
     geometry: Geometry
     weighting: Weighting | None

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.imaging.noise import LocalNoise, Range
     from spectrum_workflows.radio.imaging.preview import Preview
     from spectrum_workflows.radio.strips.types import Coarse, StripLayout
-    from spectrum_workflows.radio.types import ChunkOrGroup, Image
+    from spectrum_workflows.radio.types import Image, ImagingPartition
 
     Kernels = Callable[[float, int], NDArray[np.float32]]
 
@@ -184,7 +184,7 @@ class DistributedPSF:
     scales: tuple[float, ...]
     kernel: Persisted[Any] | None = None
 
-    def transformed(self, run: Run[ChunkOrGroup], layout: StripLayout) -> Persisted[Any]:
+    def transformed(self, run: Run[ImagingPartition], layout: StripLayout) -> Persisted[Any]:
         """The transform, made of the blocks when it is first asked for."""
         if self.kernel is None:
             into = bands(layout.geometry.npix, len(layout.blocks))
@@ -223,7 +223,7 @@ class DistributedResidual:
         At every extended scale that can be searched, see `block_tasks.smooth_of`.
     """
 
-    run: Run[ChunkOrGroup]
+    run: Run[ImagingPartition]
     layout: StripLayout
     distributed_psf: DistributedPSF
     cycle: int

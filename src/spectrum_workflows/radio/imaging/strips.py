@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.imaging.imager import Outputs
     from spectrum_workflows.radio.imaging.strip_tasks import Counts, Slices
     from spectrum_workflows.radio.strips.types import StripData, StripLayout
-    from spectrum_workflows.radio.types import ChunkOrGroup, Image, Plane
+    from spectrum_workflows.radio.types import Image, ImagingPartition, Plane
     from spectrum_workflows.radio.weights import Weighting
 
 
 def shuffle_into_strips(
-    run: Run[ChunkOrGroup], layout: StripLayout, weighting: Weighting | None
+    run: Run[ImagingPartition], layout: StripLayout, weighting: Weighting | None
 ) -> Persisted[StripData]:
     """Read every chunk and leave the strips, with their imaging weights, on the workers."""
     cut = Shuffle(tasks.chunk_pieces, tasks.strip_of, len(layout.strips))
@@ -49,7 +49,7 @@ class StripImager:
         From `shuffle_into_strips`; it is closed with the imager.
     """
 
-    run: Run[ChunkOrGroup]
+    run: Run[ImagingPartition]
     planes: tuple[Plane, ...]
     layout: StripLayout
     outputs: Outputs

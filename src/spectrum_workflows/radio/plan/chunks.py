@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectrum_workflows.errors import SpecError
-from spectrum_workflows.radio.types import Chunk, ChunkOrGroup, Observation, Plane, Window, grouped
+from spectrum_workflows.radio.types import (
+    Chunk,
+    ImagingPartition,
+    Observation,
+    Plane,
+    Window,
+    grouped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +54,7 @@ def chunks(
     return tuple(chunk for window in pieces for chunk in window)
 
 
-def grouped_chunks(cut: Sequence[Chunk], max_visibilities: int) -> tuple[ChunkOrGroup, ...]:
+def grouped_chunks(cut: Sequence[Chunk], max_visibilities: int) -> tuple[ImagingPartition, ...]:
     """The same, neighbours that feed the same planes together as long as they are small.
 
     So a partition is no smaller where a set has many windows, or channels that do not follow

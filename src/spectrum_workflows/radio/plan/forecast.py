@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.strips.coverage import Coverage
     from spectrum_workflows.radio.strips.types import StripLayout
-    from spectrum_workflows.radio.types import ChunkOrGroup, Geometry
+    from spectrum_workflows.radio.types import Geometry, ImagingPartition
 
 Work = tuple[tuple[str, float], ...]
 
@@ -49,7 +49,7 @@ ROW = 24 + 8
 """Bytes of a row: uvw and its range of channels."""
 
 
-def weights(chunks: Sequence[ChunkOrGroup], geometry: Geometry) -> Forecast:
+def weights(chunks: Sequence[ImagingPartition], geometry: Geometry) -> Forecast:
     """The pass that uniform and Briggs weights need."""
     size, grid = sum(chunk.size for chunk in chunks), 4 * density_side(geometry.npix) ** 2
     largest = max(chunk.size for part in chunks for chunk in part.chunks)  # read one by one
@@ -60,7 +60,7 @@ def weights(chunks: Sequence[ChunkOrGroup], geometry: Geometry) -> Forecast:
 
 
 def in_chunks(
-    chunks: Sequence[ChunkOrGroup],
+    chunks: Sequence[ImagingPartition],
     geometry: Geometry,
     coverage: Coverage,
     *,
@@ -82,7 +82,7 @@ def in_chunks(
 
 
 def in_strips(
-    chunks: Sequence[ChunkOrGroup],
+    chunks: Sequence[ImagingPartition],
     layout: StripLayout,
     *,
     rows: int,
@@ -96,7 +96,7 @@ def in_strips(
 
     Parameters
     ----------
-    chunks : sequence of ChunkOrGroup
+    chunks : sequence of ImagingPartition
     layout : StripLayout
     rows : int
         Of all chunks; a row is in a strip for every strip that its channels touch.
@@ -175,7 +175,7 @@ def _times(work: Work, factor: int) -> Work:
     return tuple((kind, factor * amount) for kind, amount in work)
 
 
-def _merged(chunks: Sequence[ChunkOrGroup], nbytes: int) -> int:
+def _merged(chunks: Sequence[ImagingPartition], nbytes: int) -> int:
     """Bytes that a merge tree hands on: every value but the one that stays."""
     return (len(chunks) - 1) * nbytes
 

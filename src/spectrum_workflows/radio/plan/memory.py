@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spectrum_workflows.radio.deconvolution.scales import Scale
-    from spectrum_workflows.radio.types import ChunkOrGroup, Geometry
+    from spectrum_workflows.radio.types import Geometry, ImagingPartition
 
 PROCESS = 320_000_000
 """A Python process with the libraries and compiled kernels loaded, bytes."""
@@ -63,7 +63,7 @@ DENSE_DOUBLE = (0.06, 0.24, 0.6, 2.4), (1.65, 2.15, 3.2, 5.0)
 larger kernels where visibilities are many."""
 
 
-def task_bytes(chunks: Sequence[ChunkOrGroup], geometry: Geometry, *, psf: bool = False) -> int:
+def task_bytes(chunks: Sequence[ImagingPartition], geometry: Geometry, *, psf: bool = False) -> int:
     """Largest memory of one worker that images these chunks one after the other.
 
     One of several workers: half of what a task of the merge tree adds lies on it.  Fitted
@@ -72,7 +72,7 @@ def task_bytes(chunks: Sequence[ChunkOrGroup], geometry: Geometry, *, psf: bool 
 
     Parameters
     ----------
-    chunks : sequence of ChunkOrGroup
+    chunks : sequence of ImagingPartition
     geometry : Geometry
     psf : bool
         Whether it is made beside the dirty image.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from spectrum_workflows.radio.deconvolution.scales import Scale
     from spectrum_workflows.radio.spec import RadioSpec
-    from spectrum_workflows.radio.types import Chunk, ChunkOrGroup, Observation
+    from spectrum_workflows.radio.types import Chunk, ImagingPartition, Observation
 
 
 STRIPS_NEED_ONE = "workers exchange strips of the uv plane, which needs one scheduler"
@@ -82,7 +82,7 @@ class PlaneGroup:
     field: int | None = None
     called: str = ""
 
-    def feeds(self, part: ChunkOrGroup) -> bool:
+    def feeds(self, part: ImagingPartition) -> bool:
         """Whether a partition is one of this group's."""
         own = self.field is None or part.field == self.field
         return own and any(plane.number in part.planes for plane in self.planes)
@@ -94,13 +94,13 @@ class ImagingPlan(Plan):
 
     Attributes
     ----------
-    partitions : tuple of ChunkOrGroup
+    partitions : tuple of ImagingPartition
     observations : tuple of Observation
         What they are chunks of: one of every field that is imaged.
     groups : tuple of PlaneGroup
     """
 
-    partitions: tuple[ChunkOrGroup, ...]
+    partitions: tuple[ImagingPartition, ...]
     observations: tuple[Observation, ...] = field(kw_only=True, compare=False, repr=False)
     groups: tuple[PlaneGroup, ...] = ()
 
@@ -114,7 +114,7 @@ class ImagingPlan(Plan):
         own = self.observations[number].field
         return tuple(group for group in self.groups if group.field in (None, own))
 
-    def parts_of(self, group: PlaneGroup) -> tuple[ChunkOrGroup, ...]:
+    def parts_of(self, group: PlaneGroup) -> tuple[ImagingPartition, ...]:
         """The partitions that feed a group."""
         return tuple(part for part in self.partitions if group.feeds(part))
 
@@ -223,7 +223,7 @@ def plan_planes(
     what cannot be read is to be left out.
     """
     geometry, most = geometry_of(spec), spec.partition.max_visibilities
-    cuts: list[tuple[ChunkOrGroup, ...]] = []
+    cuts: list[tuple[ImagingPartition, ...]] = []
     layouts: list[StripLayout | None] = []
     stages: list[Forecast] = []
     for planes in groups:
@@ -288,7 +288,7 @@ def _inputs(spec: RadioSpec, observation: Observation) -> tuple[tuple[str, str],
     return (*inputs, mask_identity(spec.clean.mask, observation))
 
 
-def _bytes(observation: Observation, every: Sequence[ChunkOrGroup]) -> int:
+def _bytes(observation: Observation, every: Sequence[ImagingPartition]) -> int:
     """Bytes, as stored, of one pass over some partitions."""
     each = {window.number: window.visibility_bytes for window in observation.windows}
     return sum(chunk.size * each[chunk.data_description] for part in every for chunk in part.chunks)
@@ -306,7 +306,7 @@ def _method(layout: StripLayout | None) -> str:
 def _stages(
     spec: RadioSpec,
     observation: Observation,
-    cut: Sequence[ChunkOrGroup],
+    cut: Sequence[ImagingPartition],
     coverage: Coverage | None,
     layout: StripLayout | None,
 ) -> tuple[Forecast, ...]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from spectrum_workflows.radio.types.chunks import Chunk, ChunkGroup, ChunkOrGroup, grouped
+from spectrum_workflows.radio.types.chunks import Chunk, ChunkGroup, ImagingPartition, grouped
 from spectrum_workflows.radio.types.geometry import (
     ARCSEC,
     SINGLE_EPSILON,
@@ -52,12 +52,12 @@ __all__ = [
     "Channels",
     "Chunk",
     "ChunkGroup",
-    "ChunkOrGroup",
     "ComponentList",
     "FieldResults",
     "Geometry",
     "GroupImages",
     "Hands",
+    "ImagingPartition",
     "ImagingResult",
     "Interval",
     "MajorCycle",

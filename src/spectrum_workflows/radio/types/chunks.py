@@ -120,10 +120,10 @@ class ChunkGroup:
         return tuple(map(grouped, (self.chunks[:middle], self.chunks[middle:])))
 
 
-ChunkOrGroup: TypeAlias = Chunk | ChunkGroup
-"""A partition."""
+ImagingPartition: TypeAlias = Chunk | ChunkGroup
+"""What a worker images at a time: its ``chunks`` are one or several."""
 
 
-def grouped(chunks: tuple[Chunk, ...]) -> ChunkOrGroup:
+def grouped(chunks: tuple[Chunk, ...]) -> ImagingPartition:
     """One partition of some chunks."""
     return chunks[0] if len(chunks) == 1 else ChunkGroup(chunks)

@@ -1,4 +1,4 @@
-"""Local files that appear whole, and leave nothing behind when the process is killed."""
+"""Local files that appear whole; where that is possible, nothing is left of one that does not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @contextmanager
-def appearing(path: str) -> Iterator[Path]:
+def atomic_file(path: str) -> Iterator[Path]:
     """A file to write, which is at ``path``, all of it at once, if the block succeeds.
 
     Where the file system can (``O_TMPFILE``: most local ones of Linux, not
