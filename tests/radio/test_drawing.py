@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
-from spectrum_workflows.radio.plot.drawing import SIDE, averaged, draw_image, label_of, strongest
+from spectrum_workflows.radio.plot.drawing import (
+    SIDE,
+    add_colour_bar,
+    averaged,
+    draw_image,
+    label_of,
+    strongest,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +58,14 @@ def test_of_a_model_the_strongest_pixels_are_drawn():
     assert label_of("Jy / pixel", image, sparse=True) == "Jy / pixel, strongest of 2 × 4 pixels"
     assert label_of("Jy / beam", image) == "Jy / beam, means of 2 × 4 pixels"
     assert label_of("Jy / beam", image[:8, :8]) == "Jy / beam"
+
+
+def test_limits_that_are_given_are_those_of_image_and_scale():
+    norm = AsinhNorm(linear_width=1.0, vmin=-3.0, vmax=50.0)
+    drawn = draw_image(Figure().add_subplot(), np.full((8, 8), 1e3), norm=norm, cmap="viridis")
+    bar = add_colour_bar(drawn, label="Jy")
+    bar.set_ticks([0.0, 50.0])
+    assert drawn.norm is norm
+    assert drawn.get_cmap().name == bar.cmap.name == "viridis"
+    assert (norm.vmin, norm.vmax) == (-3.0, 50.0)
+    assert (bar.vmin, bar.vmax) == pytest.approx((-3.0, 50.0))

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from spectrum_workflows.engine.narrowing import narrowed
 from spectrum_workflows.errors import DataError, SpecError
 from spectrum_workflows.radio import DOMAIN, gridding, synthetic
 from spectrum_workflows.radio.convert import convert
 from spectrum_workflows.radio.imaging import chunk_tasks
 from spectrum_workflows.radio.plan.chunks import chunks
+from spectrum_workflows.radio.plan.planning import geometry_of
 from spectrum_workflows.radio.read import describe, read
-from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT
+from spectrum_workflows.radio.types import ARCSEC, SPEED_OF_LIGHT, ChunkGroup
 from spectrum_workflows.resuming import question_of
 
 from .conftest import spec_of
@@ -95,6 +97,57 @@ def test_small_windows_are_gridded_together(sets):
     same(cut, whole)
     checks = [result.planes[0].self_check for _, result, _ in (whole, cut)]
     assert checks[0].visibilities == checks[1].visibilities == whole[0].size
+
+
+def test_windows_that_are_read_together_are_gridded_without_a_copy(sets):
+    spec = spec_of(spectral_window="all")
+    [group] = DOMAIN.plan(spec, str(sets / "four")).partitions
+    windows = chunk_tasks.read_together(group, geometry_of(spec), None)
+    for name, kind in (("visibility", np.complex64), ("weight", np.float32)):
+        arrays = [getattr(data, name) for data in windows]
+        assert gridding._flat(arrays, kind) is arrays[0].base
+        assert all(
+            np.array_equal(a, getattr(read(c), name))
+            for a, c in zip(arrays, group.chunks, strict=True)
+        )
+
+
+def test_of_windows_whose_sizes_are_not_known_nothing_is_lost(sets):
+    spec = spec_of(spectral_window="all")
+    [group] = DOMAIN.plan(spec, str(sets / "four")).partitions
+    first, *others = group.chunks
+    halves = ChunkGroup((*first.halves(), *others))
+    windows = chunk_tasks.read_together(halves, geometry_of(spec), None)
+    joined = np.concatenate([data.visibility for data in windows[:2]])
+    assert np.array_equal(joined, read(first).visibility)
+    for data, chunk in zip(windows[2:], others, strict=True):
+        assert np.array_equal(data.visibility, read(chunk).visibility)
+
+
+@pytest.mark.parametrize("form", ["one", "one-zarr"])
+def test_the_part_that_fails_is_found_where_times_have_other_numbers_of_rows(
+    sets, tmp_path, monkeypatch, form
+):
+    """A half is not taken for a set that has changed because it has other rows than the other."""
+    with casa.table(str(sets / "one" / "small.ms"), ack=False) as table:
+        some = table.selectrows(np.arange(300, table.nrows()))  # few of the first time
+        some.copy(str(tmp_path / "small.ms"), deep=True).close()
+    if form == "one-zarr":
+        convert(str(tmp_path / "small.ms"), str(tmp_path / "small.zarr"))
+        shutil.rmtree(tmp_path / "small.ms")
+
+    def failing(chunk):
+        data = read(chunk)
+        if chunk.time_start <= 2 < chunk.time_stop:
+            raise DataError("spoilt", chunk.where, "copy it again")
+        return data
+
+    monkeypatch.setattr(chunk_tasks, "read", failing)
+    spec = spec_of()
+    [chunk] = DOMAIN.plan(spec, str(tmp_path)).partitions
+    shared = (geometry_of(spec), None)
+    said = narrowed(chunk_tasks.read_together, chunk, shared, client=None)
+    assert "times 2:3" in said
 
 
 def test_a_window_that_cannot_be_read_takes_no_other_with_it(sets, monkeypatch):

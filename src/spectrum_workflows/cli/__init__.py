@@ -10,7 +10,7 @@ from spectrum_workflows.interrupts import Insisting, postpone_if_deaf
 
 __all__ = ["main"]
 
-ALLOCATIONS, ROUNDS = 200_000, 20
+ALLOCATIONS, ROUNDS = 50_000, 20
 """How seldom the garbage collector looks: what a command imports makes it look in vain."""
 
 

@@ -191,7 +191,7 @@ def read_together(
     for chunk in part.chunks:
         data = read_weighted(chunk, geometry, weighting)
         here = slice(begin, begin := begin + data.weight.size)
-        if begin <= part.size:  # sizes of parts of a chunk are estimates
+        if begin <= part.size:  # that of halves of a chunk is not known
             visibility[here], weight[here] = data.visibility.ravel(), data.weight.ravel()
             data = replace(
                 data,

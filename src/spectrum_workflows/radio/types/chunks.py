@@ -23,7 +23,8 @@ class Chunk:
     chan_start, chan_stop : int
         Half-open range of channels.
     size : int
-        Number of visibilities: cross-correlation rows × channels.
+        Number of visibilities: cross-correlation rows × channels; 0 where it is not known, as
+        of the halves of a chunk.
     planes : tuple of int
         Numbers of the planes that it feeds.
     selection : Selection
@@ -69,11 +70,14 @@ class Chunk:
         return ()
 
     def _cut(self, axis: str, start: int, middle: int, stop: int) -> tuple[Chunk, Chunk]:
-        """Both sides of a time or channel, with their shares of the visibilities."""
-        first = self.size * (middle - start) // (stop - start)
-        left: dict[str, Any] = {f"{axis}_stop": middle, "size": first}
-        right: dict[str, Any] = {f"{axis}_start": middle, "size": self.size - first}
-        return replace(self, **left), replace(self, **right)
+        """Both sides of a time or channel; how many rows each has is not known here."""
+        first: dict[str, Any] = {f"{axis}_start": start, f"{axis}_stop": middle, "size": 0}
+        second: dict[str, Any] = {f"{axis}_start": middle, f"{axis}_stop": stop, "size": 0}
+        return replace(self, **first), replace(self, **second)
+
+    def is_of(self, count: int) -> bool:
+        """Whether there may be so many visibilities in it: those that were planned, if known."""
+        return self.size in (0, count)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def read(chunk: Chunk) -> Visibilities:
         at = _index(chunk)
         rows, place = rows_of(table, chunk, at)
         shape = (len(rows), chunk.chan_stop - chunk.chan_start)
-        if shape[0] * shape[1] != chunk.size:
+        if not chunk.is_of(shape[0] * shape[1]):
             raise DataError(
                 "the set has changed since the run was planned", chunk.where, "run again"
             )
@@ -145,7 +145,7 @@ def read(chunk: Chunk) -> Visibilities:
         for start in range(0, len(rows), step):
             block = tuple(np.asarray(array[start : start + step]) for array in (rows, place))
             unflagged += _read_block(table, chunk, hand, block, times, out)
-    storage.count(chunk.size * visibility_bytes(len(types)), chunk.url)
+    storage.count(out.weight.size * visibility_bytes(len(types)), chunk.url)
     return rising(replace(out, unflagged=unflagged))
 
 

@@ -137,7 +137,7 @@ def _cells(part: stored.StoredSet, chunk: Chunk) -> _Cells:
     times = slice(int(known[0]), int(known[-1]) + 1)
     baselines = stored.baselines(part)
     present = stored.chosen_cells(part, times, baselines, chunk.selection)
-    if np.count_nonzero(present) * (chunk.chan_stop - chunk.chan_start) != chunk.size:
+    if not chunk.is_of(int(np.count_nonzero(present)) * (chunk.chan_stop - chunk.chan_start)):
         raise stored.changed(chunk)
     return _Cells(known, times, baselines, present)
 

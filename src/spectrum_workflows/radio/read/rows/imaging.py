@@ -184,7 +184,7 @@ def _rows_of(opened: Opening, chunk: Chunk) -> tuple[RowFile, Index, NDArray[np.
         index = _index(opened, chunk.url, chosen, chunk.selection)
         if chunk.time_stop <= len(index.time):
             rows = index.of(chunk)
-            if len(rows) * (chunk.chan_stop - chunk.chan_start) == chunk.size:
+            if chunk.is_of(len(rows) * (chunk.chan_stop - chunk.chan_start)):
                 return file, index, rows
     raise DataError("the set has changed since the run was planned", chunk.where, "run again")
 
