@@ -62,6 +62,7 @@ def plot_panels(result: ImagingResult, plane: int = 0) -> Figure:
         _show_sky(figure, (1, count, number), result, shown, panel)
     if shown.psf is not None:
         _show_psf(figure.add_subplot(1, count, count), result, shown.psf)
+    layout.execute(figure)  # once more where it is drawn: so often square axes need it to fit
     return figure
 
 
