@@ -12,8 +12,8 @@ from spectrum_workflows.radio.imaging.beam import (
     draw_beam,
     fit_beam,
 )
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.types import ARCSEC, Beam
+from spectrum_workflows.radio.types.robust import robust_rms
 
 CELL = 2 * ARCSEC
 

@@ -10,10 +10,10 @@ from spectrum_workflows.radio.deconvolution import minor_cycle, residual_image, 
 from spectrum_workflows.radio.deconvolution.convolution import convolved
 from spectrum_workflows.radio.imaging import residual
 from spectrum_workflows.radio.imaging.beam import draw_beam
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.imaging.residual import local_residual
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import ARCSEC, Beam, Stop
+from spectrum_workflows.radio.types.robust import robust_rms
 
 NPIX = 64
 

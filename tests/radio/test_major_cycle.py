@@ -16,10 +16,10 @@ from spectrum_workflows.radio.deconvolution.cotton_schwab import (
 from spectrum_workflows.radio.deconvolution.masks import pixel_mask
 from spectrum_workflows.radio.deconvolution.scales import scales_of, shape
 from spectrum_workflows.radio.deconvolution.search import Search
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.imaging.residual import LocalResidual, local_residual
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import Stop
+from spectrum_workflows.radio.types.robust import robust_rms
 
 NPIX = 16
 PSF = np.zeros((NPIX, NPIX))

@@ -22,6 +22,7 @@ from spectrum_workflows.radio.imaging import noise
 from spectrum_workflows.radio.imaging.residual import LocalResidual
 from spectrum_workflows.radio.spec import CleanSpec
 from spectrum_workflows.radio.types import Stop
+from spectrum_workflows.radio.types.robust import MAD_TO_SIGMA, robust_rms
 from spectrum_workflows.radio.workflow import image
 
 from .conftest import spec_of
@@ -127,7 +128,7 @@ def test_noise_of_squares_is_the_rms_around_each_pixel():
     npix, count = 240, 4
     sigma = np.where(np.arange(npix) < npix // 2, 1.0, 4.0)[:, None]
     image = sigma * rng.normal(size=(npix, npix))
-    rms = noise.robust_rms(image)
+    rms = robust_rms(image)
     pieces = [(0, 100), (100, 130), (130, 240)]
     counts = sum(noise.square_histograms(image[:, a:b], a, count, rms) for a, b in pieces)
     np.testing.assert_array_equal(counts, noise.square_histograms(image, 0, count, rms))
@@ -165,7 +166,7 @@ def test_the_median_of_pieces_is_that_of_all(size, kind, monkeypatch):
     median = noise.exact_median(size, None, count, collect)
     assert median == np.median(every)
     deviation = noise.exact_median(size, median, count, collect)
-    assert noise.MAD_TO_SIGMA * deviation == noise.robust_rms(every)
+    assert MAD_TO_SIGMA * deviation == robust_rms(every)
 
 
 def test_the_active_set_is_bounded(monkeypatch):

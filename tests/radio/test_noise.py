@@ -10,7 +10,6 @@ from hypothesis.extra import numpy as arrays
 
 from spectrum_workflows.radio.imaging import noise
 from spectrum_workflows.radio.imaging.noise import (
-    MAD_TO_SIGMA,
     LocalNoise,
     collected,
     combined,
@@ -20,11 +19,11 @@ from spectrum_workflows.radio.imaging.noise import (
     keys,
     local_noise,
     rms_of,
-    robust_rms,
     square_histograms,
     squares,
 )
 from spectrum_workflows.radio.imaging.preview import preview
+from spectrum_workflows.radio.types.robust import MAD_TO_SIGMA, robust_rms
 
 NUMBERS = st.floats(-1e300, 1e300, allow_subnormal=True) | st.sampled_from([0.0, -0.0, 1.0, -1.0])
 

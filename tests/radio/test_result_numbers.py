@@ -15,7 +15,6 @@ from spectrum_workflows.domain.panel import Panel
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio import fields, results
 from spectrum_workflows.radio.imaging import gate
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.plot.images import ticks
 from spectrum_workflows.radio.plot.showing import _colours, round_length, shown, window_of
 from spectrum_workflows.radio.types import (
@@ -30,6 +29,7 @@ from spectrum_workflows.radio.types import (
     folders,
 )
 from spectrum_workflows.radio.types.progress import MajorCycle, jansky
+from spectrum_workflows.radio.types.robust import robust_rms
 
 from .conftest import spec_of
 from .test_write_fits_headers import FOUR, NPIX, SPEC, observation_of, plane_of, result_of, saved

@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import signal
 import sys
 from types import FrameType
@@ -13,9 +14,13 @@ __all__ = ["main"]
 ALLOCATIONS, ROUNDS = 50_000, 20
 """How seldom the garbage collector looks: what a command imports makes it look in vain."""
 
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""Runs use one, and the others would wait for work in a busy loop once NumPy is imported."""
+
 
 def main() -> None:
     """Entry point of the ``spectrum`` command."""
+    os.environ.setdefault(BLAS_THREADS, "1")
     gc.set_threshold(ALLOCATIONS, ROUNDS, ROUNDS)
     atexit.register(gc.freeze)  # or Python looks for garbage several times while it ends
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored

@@ -10,7 +10,6 @@ import numpy as np
 from spectrum_workflows.errors import DataError, SpectrumError
 from spectrum_workflows.radio.beams.dish import image_of
 from spectrum_workflows.radio.beams.tables import beam_of
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.sources import comparing, finding
 from spectrum_workflows.radio.sources.finding import SourceSearch
 from spectrum_workflows.radio.types import ARCSEC, GroupImages
@@ -106,7 +105,7 @@ def with_primary_beam(
     beam = beam_of(result.observation, asked.model, asked.diameter_m)
     frequency = result.observation.frequency
     power = image_of(beam, result.geometry, frequency[plane.plane.channels.hold(frequency)])
-    image = plane.dirty if plane.image is None else plane.image
+    image = plane.shown
     seen = power >= asked.cut
     corrected = np.full_like(image, np.nan)
     corrected[seen] = image[seen] / power[seen]
@@ -130,8 +129,8 @@ def with_sources(asked: SourcesSpec, result: ImagingResult, plane: PlaneImages) 
     if plane.beam is None:
         raise DataError("there is no beam", observation.url, "add a [restore] table")
     search = SourceSearch(
-        image=plane.dirty if plane.image is None else plane.image,
-        rms=robust_rms(plane.dirty if plane.residual is None else plane.residual),
+        image=plane.shown,
+        rms=plane.rms,
         sigma=asked.sigma,
         beam=plane.beam,
         geometry=result.geometry,

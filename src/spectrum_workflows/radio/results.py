@@ -9,7 +9,6 @@ import numpy as np
 
 from spectrum_workflows import storage
 from spectrum_workflows.domain.deviation import Deviation
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.plot import plot, plot_coverage, plot_histogram, plot_panels
 from spectrum_workflows.radio.write import components, fits, sources, zarr_dataset
 from spectrum_workflows.radio.write.axes import axes_of, band_of
@@ -82,8 +81,7 @@ def _which(result: ImagingResult, group: int, plane: PlaneImages) -> dict[str, A
 
 def _summary(result: ImagingResult, group: GroupImages, plane: PlaneImages) -> dict[str, Any]:
     """The numbers of one plane."""
-    shown = plane.dirty if plane.image is None else plane.image
-    noise = plane.dirty if plane.residual is None else plane.residual
+    shown = plane.shown
     row, column = np.unravel_index(int(np.argmax(shown)), shown.shape)
     beam = None
     if plane.beam:
@@ -95,7 +93,7 @@ def _summary(result: ImagingResult, group: GroupImages, plane: PlaneImages) -> d
     numbers: dict[str, Any] = {
         "peak": _number(shown[row, column]),
         "peak_pixel": [int(row), int(column)],
-        "rms": _number(robust_rms(noise)),
+        "rms": _number(plane.rms),
         "unit": "Jy/beam",
         "beam": beam,
         "npix": result.geometry.npix,

@@ -23,7 +23,6 @@ from spectrum_workflows.radio.imaging.beam import fit_beam
 from spectrum_workflows.radio.imaging.codecs import DENSITY, cycle_codec
 from spectrum_workflows.radio.imaging.imager import Outputs
 from spectrum_workflows.radio.imaging.local import LocalImager
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.imaging.self_check import PIXELS, compare
 from spectrum_workflows.radio.imaging.strips import StripImager, shuffle_into_strips
 from spectrum_workflows.radio.plan.planning import ImagingPlan, PlaneGroup, geometry_of
@@ -42,6 +41,7 @@ from spectrum_workflows.radio.types import (
     Stop,
     Use,
 )
+from spectrum_workflows.radio.types.robust import robust_rms
 from spectrum_workflows.radio.weights import TINY, UvDensity, Weighting, robustness
 
 if TYPE_CHECKING:

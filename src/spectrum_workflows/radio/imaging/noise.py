@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrum_workflows.radio.types.robust import MAD_TO_SIGMA, robust_rms
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from spectrum_workflows.radio.types import Image
-
-MAD_TO_SIGMA = 1.482_602_218_505_602
-"""1 / Φ⁻¹(3/4): the median absolute deviation of a Gaussian in units of sigma."""
 
 DIGIT = 16
 """Bits of a pixel's key that one histogram tells apart."""
@@ -26,12 +25,6 @@ FEW = 500_000
 
 OCTAVES, PER_OCTAVE = 16, 16
 """Bins for the noise of a square: from 2 ** -(OCTAVES / 2) of the image's to as much above."""
-
-
-def robust_rms(image: Image) -> float:
-    """Standard deviation from the median absolute deviation from the median, Jy/beam."""
-    deviation = np.abs(image - np.median(image))
-    return float(MAD_TO_SIGMA * np.median(deviation))
 
 
 def rms_of(planes: Sequence[Image]) -> float:

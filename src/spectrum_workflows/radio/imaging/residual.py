@@ -20,7 +20,6 @@ from spectrum_workflows.radio.deconvolution.sidelobes import bands
 from spectrum_workflows.radio.gridding import working_type
 from spectrum_workflows.radio.imaging import block_tasks as tasks
 from spectrum_workflows.radio.imaging.noise import (
-    MAD_TO_SIGMA,
     collected,
     combined,
     counted,
@@ -33,6 +32,7 @@ from spectrum_workflows.radio.imaging.noise import (
 )
 from spectrum_workflows.radio.imaging.preview import preview
 from spectrum_workflows.radio.strips.one_process import assembled
+from spectrum_workflows.radio.types.robust import MAD_TO_SIGMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.imaging.preview import preview
 from spectrum_workflows.radio.types import ARCSEC
+from spectrum_workflows.radio.types.robust import robust_rms
 
 if TYPE_CHECKING:
     from spectrum_workflows.radio.types import ImagingResult

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.types.progress import jansky
 
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ def plot_histogram(result: ImagingResult, plane: int = 0) -> Figure:
     from matplotlib.figure import Figure
 
     shown = result.planes[plane]
-    image = shown.dirty if shown.residual is None else shown.residual
+    image = shown.noise
     kind = "dirty image" if shown.residual is None else "residual"
-    rms = robust_rms(image) or 1.0
+    rms = shown.rms or 1.0
     edges = np.linspace(-REACH, REACH, BINS + 1)
     values = np.clip((image - np.median(image)).ravel() / rms, -REACH, REACH)
     counts, _ = np.histogram(values, edges)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.plot.drawing import add_colour_bar, draw_image, label_of
 from spectrum_workflows.radio.plot.sky_axes import edges_of, label_edges
 from spectrum_workflows.radio.types import ARCSEC
@@ -32,13 +31,12 @@ def plot(result: ImagingResult, plane: int = 0) -> Figure:
     from matplotlib.figure import Figure
 
     shown = result.planes[plane]
-    image = shown.dirty if shown.image is None else shown.image
     kind = "dirty image" if shown.image is None else "restored image"
     title = f"{result.whose}: {kind}, {result.weighting} weights"
     if len(result.planes) > 1:
         title = f"{title}\n{shown.plane.where}"
     figure = Figure(figsize=(7.4, 6.2), layout="constrained")
-    _show_sky(figure, 111, result, shown, (title, image))
+    _show_sky(figure, 111, result, shown, (title, shown.shown))
     if lines := result.warnings:
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
         text = textwrap.fill(f"warning: {lines[0]}{more}", 90)
@@ -90,7 +88,7 @@ def _show_sky(
     where = place if isinstance(place, tuple) else (place,)
     edges = edges_of(result)
     axes = figure.add_subplot(*where, projection=None if edges else celestial(result))
-    rms = robust_rms(image) or float(np.abs(image).max()) or 1.0
+    rms = plane.rms_of(image) or float(np.abs(image).max()) or 1.0
     top, label = max(float(image.max()), 5 * rms), label_of("Jy / beam", image)
     if title == "residual":
         drawn = draw_image(axes, image, norm=Normalize(-5 * rms, 5 * rms), cmap=DIVERGING)

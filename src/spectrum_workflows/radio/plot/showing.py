@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrum_workflows.radio.imaging.noise import robust_rms
 from spectrum_workflows.radio.plot.drawing import draw_image, label_of
 from spectrum_workflows.radio.plot.images import COLOURS, DIVERGING, celestial, ticks
 from spectrum_workflows.radio.types import ARCSEC
+from spectrum_workflows.radio.types.robust import robust_rms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from spectrum_workflows.radio.types.observation import folders
+from spectrum_workflows.radio.types.robust import robust_rms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,6 +124,25 @@ class PlaneImages:
     sources: tuple[Source, ...] | None = None
     agreement: Agreement | None = None
     components: ComponentList | None = None
+
+    @property
+    def shown(self) -> Image:
+        """The restored, else the dirty image."""
+        return self.dirty if self.image is None else self.image
+
+    @property
+    def noise(self) -> Image:
+        """The residual, else the dirty image: what has noise and, as far as possible, no sky."""
+        return self.dirty if self.residual is None else self.residual
+
+    @cached_property
+    def rms(self) -> float:
+        """Robust rms of `noise`, Jy/beam."""
+        return robust_rms(self.noise)
+
+    def rms_of(self, image: Image) -> float:
+        """Robust rms of one of these images, Jy/beam; that of `noise` is found once."""
+        return self.rms if image is self.noise else robust_rms(image)
 
 
 @dataclass(frozen=True)

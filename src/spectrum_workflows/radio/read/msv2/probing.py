@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import lru_cache
+from mmap import mmap
 from pathlib import Path
 
 from spectrum_workflows import storage
@@ -17,8 +21,26 @@ SECONDS = 300.0
 
 WALK = Path(__file__).with_name("walk.py")
 
+CASACORE = "casacore.tables"
+
 OF_DAMAGE = ("SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP")
 """How processes die of what they read."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a walk ended.
+
+    Attributes
+    ----------
+    code : int or None
+        Of the process: negative, the signal that it died of; ``None`` if it did not end in time.
+    where : str
+        What it touched last.
+    """
+
+    code: int | None
+    where: str
 
 
 def probe(url: str) -> None:
@@ -36,23 +58,73 @@ def probe(url: str) -> None:
 @lru_cache(maxsize=64)
 def _walked(url: str, state: str) -> None:  # noqa: ARG001 - a part of the cache's key
     path = str(storage.local_path(url))
-    command = [sys.executable, "-P", str(WALK), path]
+    ending = forked(path) if may_fork() else started(path)
     remedy = "copy the set again, whole; if it ends so again, it is damaged at its source"
+    if ending.code is None:
+        message = f"casacore does not get through it in {SECONDS:.0f} s (at {ending.where})"
+        raise DataError(message, url, remedy)
+    if ending.code >= 0:
+        return
+    name = _name(-ending.code)
+    if name in OF_DAMAGE:
+        raise DataError(f"casacore dies of it ({name} at {ending.where})", url, remedy)
+    message = f"reading it was stopped ({name} at {ending.where})"
+    raise DataError(message, url, "look at its memory")
+
+
+def may_fork() -> bool:
+    """Whether a copy of this process can walk: a new Python takes longer to start than that.
+
+    Not where another thread may hold a lock for ever in the copy, nor once casacore is loaded,
+    whose open files the copy would share.
+    """
+    try:
+        threads = sum(1 for _ in Path("/proc/self/task").iterdir())
+    except OSError:  # not Linux
+        return False
+    return threads == 1 and CASACORE not in sys.modules
+
+
+def forked(path: str) -> Ending:
+    """Walk in a copy of this process."""
+    with mmap(-1, 4096) as place:
+        process = multiprocessing.get_context("fork").Process(target=_walk, args=(path, place))
+        process.start()
+        process.join(SECONDS)
+        code = process.exitcode
+        if code is None:
+            process.kill()
+            process.join()
+        where = place.readline().decode(errors="replace").strip("\0\n")
+        process.close()
+        return Ending(code, _latest(where))
+
+
+def _walk(path: str, place: mmap) -> None:
+    """What the copy does: it is as mute as a process of its own, and ends at Ctrl-C like one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    from spectrum_workflows.radio.read.msv2.walk import walk
+
+    def say(where: str) -> None:
+        place.seek(0)
+        place.write(where.encode()[: len(place) - 1] + b"\n")
+
+    walk(path, say)
+
+
+def started(path: str) -> Ending:
+    """Walk in a new Python."""
+    command = [sys.executable, "-P", str(WALK), path]
     try:
         done = subprocess.run(  # noqa: S603 - our own program
             command, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
-        where = _latest(error.stdout)
-        message = f"casacore does not get through it in {SECONDS:.0f} s (at {where})"
-        raise DataError(message, url, remedy) from None
-    if done.returncode >= 0:
-        return
-    name = _name(-done.returncode)
-    where = _latest(done.stdout)
-    if name in OF_DAMAGE:
-        raise DataError(f"casacore dies of it ({name} at {where})", url, remedy)
-    raise DataError(f"reading it was stopped ({name} at {where})", url, "look at its memory")
+        return Ending(None, _latest(error.stdout))
+    return Ending(done.returncode, _latest(done.stdout))
 
 
 def _latest(output: str | bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""Walking through a Measurement Set; started as a program of its own, by `probing`.
+"""Walking through a Measurement Set, in a process of its own that `probing` starts or forks.
 
 casacore ends the process on some damaged tables.  This file imports casacore
 and nothing of the package, so that a process that may die is there at once.
@@ -10,34 +10,44 @@ from __future__ import annotations
 import gc
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import casacore.tables as casa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = 1 << 17
 FAR = 1 << 20
 """Rows at the beginning and at the end that are read."""
 
 
-def main(path: str) -> None:
-    """Touch all that an image or a conversion reads, but for the visibilities."""
+def walk(path: str, say: Callable[[str], None]) -> None:
+    """Touch all that an image or a conversion reads, but for the visibilities.
+
+    Parameters
+    ----------
+    path : str
+        Folder of the set.
+    say : callable
+        Is told what is touched next.
+    """
     links: list[str] = []
     with suppress(Exception), casa.table(path, ack=False, lockoptions="usernoread") as table:
         links = [str(value) for value in table.getkeywords().values()]
-    _table(path, "main table")
+    _table(path, "main table", say)
     for link in links:
         if link.startswith("Table: "):
             name = link.removeprefix("Table: ")
-            _table(name, name.rpartition("/")[2])
+            _table(name, name.rpartition("/")[2], say)
 
 
-def _table(path: str, name: str) -> None:
-    sys.stdout.write(f"{name}\n")
-    sys.stdout.flush()
+def _table(path: str, name: str, say: Callable[[str], None]) -> None:
+    say(name)
     with suppress(Exception), casa.table(path, ack=False, lockoptions="usernoread") as table:
         table.getdminfo()
         for column in table.colnames():
-            sys.stdout.write(f"{column} of {name}\n")
-            sys.stdout.flush()
+            say(f"{column} of {name}")
             with suppress(Exception):
                 _column(table, column)
 
@@ -69,6 +79,11 @@ def _is_small(table: casa.table, column: str, start: int, count: int) -> bool:
     return len(set(table.getcolshapestring(column, start, count))) == 1
 
 
+def _print(where: str) -> None:
+    sys.stdout.write(f"{where}\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    walk(sys.argv[1], _print)
     gc.freeze()  # or Python looks for garbage several times while it ends
