@@ -47,6 +47,15 @@ class Shapes:
         return self.distinct[self.which[row]]
 
 
+def selected(view: Any, rows: NDArray[np.int64]) -> Any:
+    """Some rows of a table, rising, as a table; casacore notes them one by one only if it must."""
+    if len(rows) == view.nrows():
+        return view
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return view.query(offset=int(rows[0]), limit=len(rows))
+    return view.selectrows(rows)
+
+
 def shapes(view: Any, column: str) -> Shapes:
     """The shapes of all cells of a column of arrays."""
     nrow = view.nrows()
@@ -55,7 +64,7 @@ def shapes(view: Any, column: str) -> Shapes:
     filled = defined(view, column)
     if not filled.any():
         return Shapes((EMPTY,), np.zeros(nrow, int))
-    held = view if filled.all() else view.selectrows(np.flatnonzero(filled))
+    held = selected(view, np.flatnonzero(filled))
     texts, which = np.unique(held.getcolshapestring(column), return_inverse=True)
     distinct = [tuple(int(n) for n in text.strip("[]").split(",")) for text in texts]
     distinct = [shape if all(shape) else EMPTY for shape in distinct]
@@ -97,18 +106,18 @@ def weights(view: Any, window: Window, rows: tuple[int, int]) -> NDArray[np.floa
             return cut(view, "WEIGHT_SPECTRUM", window, rows).astype(np.float32, copy=False)
         except RuntimeError:  # not in every row
             pass
-    some = view.selectrows(np.arange(start, start + count))
+    some = selected(view, np.arange(start, start + count))
     own = np.zeros(count, np.bool_)
     own[shapes(some, "WEIGHT_SPECTRUM").other_than(EMPTY)] = True
     if not own.any():
         return _plain(view, window, rows)
     with_own, without = (np.flatnonzero(which) for which in (own, ~own))
-    held = some.selectrows(with_own)
+    held = selected(some, with_own)
     spectrum = cut(held, "WEIGHT_SPECTRUM", window, (0, len(with_own)))
     out = np.empty((count, *spectrum.shape[1:]), np.float32)
     out[with_own] = spectrum
     if len(without):
-        out[without] = _plain(some.selectrows(without), window, (0, len(without)))
+        out[without] = _plain(selected(some, without), window, (0, len(without)))
     return out
 
 

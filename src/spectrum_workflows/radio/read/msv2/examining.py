@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrum_workflows.errors import DataError
-from spectrum_workflows.radio.read.msv2.cells import EMPTY, Shapes, check_type, defined, shapes
+from spectrum_workflows.radio.read.msv2.cells import (
+    EMPTY,
+    Shapes,
+    check_type,
+    defined,
+    selected,
+    shapes,
+)
 from spectrum_workflows.radio.read.msv2.row_index import ROWS, identified
 from spectrum_workflows.radio.read.msv2.tables import CONTRADICTION, opened
 from spectrum_workflows.radio.types import EVERYTHING
@@ -105,7 +112,7 @@ def check_rows(url: str, asked: Asked) -> None:
             )
             _check_numbers(table, (start, stop, nantenna), rows, time, url)
             if len(rows):
-                _check_cells(table.selectrows(rows), asked, uniform, rows, url)
+                _check_cells(selected(table, rows), asked, uniform, rows, url)
 
 
 def _uniform(table: Any, shape: tuple[int, int]) -> set[str]:
@@ -155,12 +162,12 @@ def _check_cells(
         _refuse(cell_shapes, "WEIGHT_SPECTRUM", asked.shape, rows, url, EMPTY)
     plain = np.flatnonzero(~spectrum)
     if len(plain):
-        cell_shapes = shapes(view.selectrows(plain), "WEIGHT")
+        cell_shapes = shapes(selected(view, plain), "WEIGHT")
         _refuse(cell_shapes, "WEIGHT", asked.shape[1:], rows[plain], url)
     _refuse(shapes(view, "UVW"), "UVW", (3,), rows, url)
+    uvw = np.asarray(view.getcol("UVW"))
     with np.errstate(invalid="ignore"):
-        far = (np.abs(np.asarray(view.getcol("UVW"))) > FARTHEST).any(axis=1)
-    far &= np.isfinite(np.asarray(view.getcol("UVW"))).all(axis=1)
+        far = (np.abs(uvw) > FARTHEST).any(axis=1) & np.isfinite(uvw).all(axis=1)
     if far.any():
         message = f"UVW of row {rows[far][0]} is larger than any baseline"
         raise DataError(message, url, "set it, or leave the row out")
