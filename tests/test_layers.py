@@ -226,7 +226,7 @@ MAY_TOUCH = {
     "words": {"numpy", "pydantic"},
     "pure": PURE,
     "edges": PURE | EDGES,
-    "engine": DASK | {"cloudpickle", "numpy", "rocrate", "threadpoolctl", "rich"},
+    "engine": DASK | {"cloudpickle", "numpy", "threadpoolctl", "rich"},
     "workflow": PURE | EDGES | DASK,
     "sites": DASK
     | {"bokeh", "cryptography", "dask_gateway", "dask_jobqueue", "platformdirs", "pydantic", "rich"}

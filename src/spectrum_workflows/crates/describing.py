@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from spectrum_workflows import storage
@@ -22,9 +22,7 @@ from spectrum_workflows.crates.circumstances import UNKNOWN, Circumstances
 from spectrum_workflows.crates.media import media_type
 from spectrum_workflows.crates.software import versions_of
 
-if TYPE_CHECKING:
-    from rocrate.rocrate import ROCrate
-
+SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 TERMS = "https://w3id.org/ro/terms/workflow-run#"
 EXTRA_TERMS = {name: f"{TERMS}{name}" for name in ("resourceUsage", "sha256")}
 PROFILES = {
@@ -43,8 +41,14 @@ MEASURED = {
     "memory": "bytes",
 }
 """Unit of what a record has measured of a stage."""
+ROOT = "./"
+"""Identifier of the folder that a crate is."""
 NAMESPACE = uuid.UUID("9a3c2f0e-64f1-5a9e-8a53-5e1f6c7b1d20")
 """Of identifiers of input that lies in a local folder and was not hashed."""
+
+
+Crate = dict[str, dict[str, Any]]
+"""The entities of a crate by their identifiers, in the order in which they were added."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +81,17 @@ def describe(record: Mapping[str, Any], facts: Facts) -> str:
         Of the run, with all objects but the metadata itself.
     facts : Facts
     """
-    from rocrate.rocrate import ROCrate
-
-    crate = ROCrate(version="1.1")
-    crate.metadata.extra_terms.update(EXTRA_TERMS)
+    crate: Crate = {ROOT: {"@type": "Dataset"}, layout.METADATA: {"@type": "CreativeWork"}}
     _describe_root(crate, record, facts)
     files = {entry["name"]: _add_file(crate, entry) for entry in record["objects"]}
     _add(crate, _entity("record.json", "File", name="record of the run", data=True) | _json())
     software = _describe_software(crate, record, facts)
     inputs = _describe_inputs(crate, record, facts)
     _describe_run(crate, record, facts, inputs, software, files)
-    metadata = crate.metadata.generate()
-    metadata["@graph"] = [_sorted(entity) for entity in metadata["@graph"]]
+    metadata = {
+        "@context": [f"{SPECIFICATION}/context", EXTRA_TERMS],
+        "@graph": [_sorted({"@id": name} | entity) for name, entity in crate.items()],
+    }
     return json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -107,15 +110,13 @@ def _entity(
     return {"@id": identifier, "@type": kind, "data": data, **properties}
 
 
-def _add(crate: ROCrate, entity: dict[str, Any]) -> dict[str, str]:
-    """Add an entity, and give the reference to it."""
-    from rocrate.model.contextentity import ContextEntity
-    from rocrate.model.data_entity import DataEntity
-
+def _add(crate: Crate, entity: dict[str, Any]) -> dict[str, str]:
+    """Add an entity, and give the reference to it; data are part of the crate."""
     properties = {k: v for k, v in entity.items() if v not in (None, "", [], {})}
     data, identifier = properties.pop("data", False), properties.pop("@id")
-    kind = DataEntity if data else ContextEntity
-    crate.add(kind(crate, identifier, properties={k: _compact(v) for k, v in properties.items()}))
+    if data and identifier not in crate:
+        crate[ROOT].setdefault("hasPart", []).append({"@id": identifier})
+    crate[identifier] = {k: _compact(v) for k, v in properties.items()}
     return {"@id": identifier}
 
 
@@ -134,7 +135,7 @@ def _end(record: Mapping[str, Any]) -> str:
     return (started + timedelta(seconds=record["seconds"])).isoformat(timespec="milliseconds")
 
 
-def _describe_root(crate: ROCrate, record: Mapping[str, Any], facts: Facts) -> None:
+def _describe_root(crate: Crate, record: Mapping[str, Any], facts: Facts) -> None:
     title = f"{record['name']}: a {record['workflow']} run of spectrum-workflows"
     share = f"  PARTIAL: it holds {record['fraction']:.4%} of its input." * record["partial"]
     gone = f"  Changed since, or with a secret in it, and so not here: {', '.join(facts.missing)}."
@@ -153,20 +154,21 @@ def _describe_root(crate: ROCrate, record: Mapping[str, Any], facts: Facts) -> N
         _add(crate, _entity(url, "CreativeWork", name=name, version=version))
         for url, (name, version) in PROFILES.items()
     ]
-    root = crate.root_dataset
+    root = crate[ROOT]
     root["name"] = title
     root["description"] = summary + share + (gone if facts.missing else "")
     root["datePublished"] = _end(record)
     root["identifier"] = f"sha256:{record['digest']}"
     root["license"] = licence
     root["conformsTo"] = profiles
-    crate.metadata["conformsTo"] = [
-        {"@id": "https://w3id.org/ro/crate/1.1"},
+    crate[layout.METADATA]["about"] = {"@id": ROOT}
+    crate[layout.METADATA]["conformsTo"] = [
+        {"@id": SPECIFICATION},
         {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"},
     ]
 
 
-def _add_file(crate: ROCrate, entry: Mapping[str, Any]) -> dict[str, str]:
+def _add_file(crate: Crate, entry: Mapping[str, Any]) -> dict[str, str]:
     """A file of the crate, by what the record lists of it."""
     name = entry["name"]
     entity = _entity(
@@ -196,7 +198,7 @@ class _Software:
     engine: dict[str, str]
 
 
-def _describe_software(crate: ROCrate, record: Mapping[str, Any], facts: Facts) -> _Software:
+def _describe_software(crate: Crate, record: Mapping[str, Any], facts: Facts) -> _Software:
     versions = versions_of(record)
     needed = [
         _add(
@@ -237,9 +239,7 @@ def _describe_software(crate: ROCrate, record: Mapping[str, Any], facts: Facts) 
     return _Software([science, *({"@id": metadata_id(n)} for n in code)], engine)
 
 
-def _describe_inputs(
-    crate: ROCrate, record: Mapping[str, Any], facts: Facts
-) -> list[dict[str, str]]:
+def _describe_inputs(crate: Crate, record: Mapping[str, Any], facts: Facts) -> list[dict[str, str]]:
     licences = _licences(crate, facts.circumstances)
     references = []
     for url, identity in record["inputs"].items():
@@ -276,7 +276,7 @@ def _input(url: str, identity: str, sha256: str, entry: dict[str, str] | None) -
     )
 
 
-def _licences(crate: ROCrate, circumstances: Circumstances) -> dict[str, dict[str, str]]:
+def _licences(crate: Crate, circumstances: Circumstances) -> dict[str, dict[str, str]]:
     """The catalogue's entries as entities; references to them by the names of their files."""
     references: dict[str, dict[str, str]] = {}
     for name, entry in circumstances.entries.items():
@@ -296,7 +296,7 @@ def _licences(crate: ROCrate, circumstances: Circumstances) -> dict[str, dict[st
 
 
 def _describe_run(
-    crate: ROCrate,
+    crate: Crate,
     record: Mapping[str, Any],
     facts: Facts,
     inputs: list[dict[str, str]],
@@ -346,7 +346,7 @@ def _describe_run(
         actionStatus=status,
     )
     _add(crate, engine_run)
-    spec = crate.dereference(layout.SPEC)
+    spec = crate[metadata_id(layout.SPEC)]
     spec["step"], spec["hasPart"] = _compact(steps), _compact(software.tools)
     spec["version"] = record["spec_digest"]
     spec["programmingLanguage"] = _add(
@@ -358,12 +358,12 @@ def _describe_run(
             version=" and ".join(versions_of(record).get("spectrum-workflows", ("unknown",))),
         ),
     )
-    crate.root_dataset["mainEntity"] = workflow
-    crate.root_dataset["mentions"] = [{"@id": run["@id"]}, *stages]
+    crate[ROOT]["mainEntity"] = workflow
+    crate[ROOT]["mentions"] = [{"@id": run["@id"]}, *stages]
 
 
 def _run(
-    crate: ROCrate,
+    crate: Crate,
     record: Mapping[str, Any],
     facts: Facts,
     inputs: list[dict[str, str]],
@@ -403,7 +403,7 @@ def _run(
     )
 
 
-def _site(crate: ROCrate, circumstances: Circumstances) -> dict[str, str] | None:
+def _site(crate: Crate, circumstances: Circumstances) -> dict[str, str] | None:
     if not circumstances.kind:
         return None
     about = circumstances.description
@@ -415,7 +415,7 @@ def _measured(measured: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
 
 
 def _usage(
-    crate: ROCrate, owner: str, measures: Iterable[tuple[str, Any, str]]
+    crate: Crate, owner: str, measures: Iterable[tuple[str, Any, str]]
 ) -> list[dict[str, str]]:
     return [
         _add(
