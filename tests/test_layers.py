@@ -218,7 +218,7 @@ PURE = {
 }
 EDGES = {
     *("XRootD", "aiohttp", "astropy", "bdsf", "casacore", "cloudpickle", "fsspec", "h5py"),
-    *("bokeh", "matplotlib", "mplhep", "numcodecs", "platformdirs", "pyarrow", "pydantic"),
+    *("PIL", "bokeh", "matplotlib", "mplhep", "numcodecs", "platformdirs", "pyarrow", "pydantic"),
     *("rucio", "uproot", "xarray", "xxhash", "zarr"),
 }
 DASK = {"dask", "distributed"}
