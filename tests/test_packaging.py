@@ -174,7 +174,7 @@ def third_party(folder: Path) -> set[str]:
 
 
 OTHER_NAMES = {"casacore": "python-casacore", "IPython": "ipywidgets", "XRootD": "xrootd"}
-OTHER_NAMES |= {"rucio": "rucio-clients"}
+OTHER_NAMES |= {"PIL": "pillow", "rucio": "rucio-clients"}
 
 
 ON_REQUEST = {"bokeh", "xarray", "photutils", "bdsf", "katbeam", "pyarrow"}
