@@ -228,8 +228,9 @@ def endings(kind: str, source: Path, seeds: range, scratch: Path) -> Iterator[En
 CHOSEN: dict[str, Callable[[Path], bool]] = {
     "root": lambda path: True,
     "ms": lambda path: path.name not in ("table.lock", "table.info"),
-    "zarr": lambda path: path.name == "zarr.json",
+    "zarr": lambda path: path.name == "zarr.json" and b"inline" in path.read_bytes(),
 }
+"""Files that are damaged: of a Zarr set those whose metadata are read, which hold all others'."""
 
 if __name__ == "__main__":
     kind, source, first, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])

@@ -8,20 +8,22 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from mmap import mmap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectrum_workflows import storage
 from spectrum_workflows.errors import DataError
 from spectrum_workflows.radio.read.msv2.files import stamp
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SECONDS = 300.0
 """How long a walk may take: it reads a bounded number of rows."""
 
 WALK = Path(__file__).with_name("walk.py")
-
-CASACORE = "casacore.tables"
 
 OF_DAMAGE = ("SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP")
 """How processes die of what they read."""
@@ -75,20 +77,22 @@ def _walked(url: str, state: str) -> None:  # noqa: ARG001 - a part of the cache
 def may_fork() -> bool:
     """Whether a copy of this process can walk: a new Python takes longer to start than that.
 
-    Not where another thread may hold a lock for ever in the copy, nor once casacore is loaded,
-    whose open files the copy would share.
+    Not where another thread may hold a lock for ever in the copy.
     """
     try:
-        threads = sum(1 for _ in Path("/proc/self/task").iterdir())
+        return sum(1 for _ in Path("/proc/self/task").iterdir()) == 1
     except OSError:  # not Linux
         return False
-    return threads == 1 and CASACORE not in sys.modules
 
 
 def forked(path: str) -> Ending:
     """Walk in a copy of this process."""
+    from spectrum_workflows.radio.read.msv2.walk import walk  # with casacore, here and there
+
     with mmap(-1, 4096) as place:
-        process = multiprocessing.get_context("fork").Process(target=_walk, args=(path, place))
+        process = multiprocessing.get_context("fork").Process(
+            target=_walk, args=(partial(walk, path), place)
+        )
         process.start()
         process.join(SECONDS)
         code = process.exitcode
@@ -100,19 +104,18 @@ def forked(path: str) -> Ending:
         return Ending(code, _latest(where))
 
 
-def _walk(path: str, place: mmap) -> None:
+def _walk(walk: Callable[[Callable[[str], None]], None], place: mmap) -> None:
     """What the copy does: it is as mute as a process of its own, and ends at Ctrl-C like one."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
-    from spectrum_workflows.radio.read.msv2.walk import walk
 
     def say(where: str) -> None:
         place.seek(0)
         place.write(where.encode()[: len(place) - 1] + b"\n")
 
-    walk(path, say)
+    walk(say)
 
 
 def started(path: str) -> Ending:
