@@ -87,3 +87,27 @@ def test_codecarbons_table_is_read_without_its_code() -> None:
     assert table["amd epyc 7763"] == 280.0
     assert table["intel xeon gold 6130"] == 125.0
     assert "codecarbon" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        ("AMD EPYC 7763 64-Core Processor",),
+        ("Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz", "AMD EPYC 7763 64-Core Processor"),
+        ("Intel(R) Xeon(R) Processor",),
+        ("",),
+    ],
+)
+def test_the_table_for_some_models_says_of_them_what_the_whole_one_does(models) -> None:
+    if find_spec("codecarbon") is None:
+        pytest.skip("the extra energy is not installed")
+    part, whole = design_powers(*models), design_powers()
+    for model in models:
+        assert part.get(plain_name(model)) == whole.get(plain_name(model))
+    assert part.items() <= whole.items()
+
+
+def test_the_table_for_one_model_is_a_small_part_of_it() -> None:
+    if find_spec("codecarbon") is None:
+        pytest.skip("the extra energy is not installed")
+    assert len(design_powers("AMD EPYC 7763 64-Core Processor")) < len(design_powers()) / 50

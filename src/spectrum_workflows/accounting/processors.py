@@ -28,21 +28,35 @@ def processor_here(proc: Path = PROC) -> Processor:
     return Processor(name, cores or named_cores(name), len(distinct) or os.cpu_count() or 1, memory)
 
 
-@lru_cache(maxsize=1)
-def design_powers() -> dict[str, float]:
+@lru_cache(maxsize=16)
+def design_powers(*models: str) -> dict[str, float]:
     """Watts of processors by `plain_name`, from codecarbon's data; empty where it is not installed.
 
     Its table is read and none of its code is run, so nothing leaves this machine.
+
+    Parameters
+    ----------
+    *models : str
+        In their makers' words: what has the most telling word of none of them is left out.
     """
+    words = [max(plain_name(model).split(), key=_telling, default="") for model in models]
     package = find_spec("codecarbon")
     for folder in (package.submodule_search_locations or ()) if package else ():
         try:
             text = (Path(folder) / "data" / "hardware" / "cpu_power.csv").read_text("utf-8")
         except (OSError, ValueError):
             continue
-        rows = csv.DictReader(text.splitlines())
+        head, *lines = text.splitlines()
+        if words:
+            lines = [line for line in lines if any(word in line.lower() for word in words)]
+        rows = csv.DictReader([head, *lines])
         return {plain_name(row["Name"]): watts for row in rows if (watts := _watts(row["TDP"])) > 0}
     return {}
+
+
+def _telling(word: str) -> tuple[bool, int]:
+    """A number tells more of a model than a name does, and a long one more than a short one."""
+    return any(map(str.isdigit, word)), len(word)
 
 
 def _watts(text: str | None) -> float:

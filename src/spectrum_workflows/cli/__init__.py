@@ -12,7 +12,10 @@ from spectrum_workflows.interrupts import Insisting, postpone_if_deaf
 __all__ = ["main"]
 
 ALLOCATIONS, ROUNDS = 50_000, 20
-"""How seldom the garbage collector looks: what a command imports makes it look in vain."""
+"""How seldom the garbage collector looks."""
+
+FIRST = 1_500_000
+"""After how many allocations it looks first: what a command imports makes it look in vain."""
 
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 """Runs use one, and the others would wait for work in a busy loop once NumPy is imported."""
@@ -21,7 +24,8 @@ BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 def main() -> None:
     """Entry point of the ``spectrum`` command."""
     os.environ.setdefault(BLAS_THREADS, "1")
-    gc.set_threshold(ALLOCATIONS, ROUNDS, ROUNDS)
+    gc.set_threshold(FIRST, ROUNDS, ROUNDS)
+    gc.callbacks.append(_look_more_often)
     atexit.register(gc.freeze)  # or Python looks for garbage several times while it ends
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, _interrupted)
@@ -35,6 +39,11 @@ def main() -> None:
         _insisting.end()
         if signal.getsignal(signal.SIGINT) is _interrupted:
             signal.signal(signal.SIGINT, _ending)
+
+
+def _look_more_often(_phase: str, _info: dict[str, int]) -> None:
+    gc.callbacks.remove(_look_more_often)
+    gc.set_threshold(ALLOCATIONS, ROUNDS, ROUNDS)
 
 
 _end = SystemExit(130)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -156,12 +156,13 @@ def _power(site: Site, stated: EnergySpec, kinds: Sequence[tuple[Processor, floa
     if stated.watts_per_core is not None:
         source = f"{stated.watts_per_core:g} W per core ({stated.watts_source})"
         return per_core(stated.watts_per_core, source)
-    table: Mapping[str, float] = design_powers()
-    if kinds:
-        return mean_power(kinds, table)
     here = site.cluster is None or isinstance(site.cluster, Local)
-    processor = tell().processor if here else None
-    return mean_power([(processor, 1.0)], table) if processor else DEFAULT
+    if not kinds and here and (processor := tell().processor):
+        kinds = [(processor, 1.0)]
+    if not kinds:
+        return DEFAULT
+    models = [processor.name for processor, _ in kinds if processor.cores]
+    return mean_power(kinds, design_powers(*models) if models else {})
 
 
 def _intensity(stated: EnergySpec) -> Intensity | None:
