@@ -1,6 +1,7 @@
 """The front door: what it prints, where it writes, how it refuses."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -355,3 +356,25 @@ class TestWordsInTheTerminal:
         assert (code, out) == (0, "")
         assert "stay as they are" in err
         assert notebook.read_text() == "my own"
+
+
+def test_a_command_leaves_blas_and_the_collector_at_rest() -> None:
+    """As many threads as users say; the collector looks often again once it has looked."""
+    program = """
+import gc, os, sys
+from spectrum_workflows.cli import ALLOCATIONS, FIRST, main
+sys.argv = ["spectrum", "--version"]
+try:
+    main()
+except SystemExit:
+    pass
+print(os.environ["OPENBLAS_NUM_THREADS"], gc.get_threshold()[0] == FIRST)
+gc.collect()
+print(gc.get_threshold()[0] == ALLOCATIONS)
+"""
+    for asked, given in ((None, "1"), ("4", "4")):
+        environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+        environment |= {"OPENBLAS_NUM_THREADS": asked} if asked else {}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        assert done.stdout.splitlines()[1:] == [f"{given} True", "True"]

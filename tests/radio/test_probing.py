@@ -89,6 +89,16 @@ end.set()
     assert in_a_process(program) == ["False"]
 
 
+def test_a_process_of_a_pool_is_not_copied() -> None:
+    program = """
+import multiprocessing
+from spectrum_workflows.radio.read.msv2 import probing
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(pool.apply(probing.may_fork))
+"""
+    assert in_a_process(program) == ["False"]
+
+
 @pytest.mark.parametrize(
     ("how", "said"),
     [

@@ -15,7 +15,7 @@ ALLOCATIONS, ROUNDS = 50_000, 20
 """How seldom the garbage collector looks."""
 
 FIRST = 1_500_000
-"""After how many allocations it looks first: what a command imports makes it look in vain."""
+"""Allocations before it looks for the first time: what a command imports is no garbage."""
 
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 """Runs use one, and the others would wait for work in a busy loop once NumPy is imported."""
@@ -42,8 +42,8 @@ def main() -> None:
 
 
 def _look_more_often(_phase: str, _info: dict[str, int]) -> None:
-    gc.callbacks.remove(_look_more_often)
-    gc.set_threshold(ALLOCATIONS, ROUNDS, ROUNDS)
+    if gc.get_threshold()[0] == FIRST:
+        gc.set_threshold(ALLOCATIONS, ROUNDS, ROUNDS)
 
 
 _end = SystemExit(130)

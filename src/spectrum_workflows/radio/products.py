@@ -105,7 +105,7 @@ def with_primary_beam(
     beam = beam_of(result.observation, asked.model, asked.diameter_m)
     frequency = result.observation.frequency
     power = image_of(beam, result.geometry, frequency[plane.plane.channels.hold(frequency)])
-    image = plane.shown
+    image = plane.sky
     seen = power >= asked.cut
     corrected = np.full_like(image, np.nan)
     corrected[seen] = image[seen] / power[seen]
@@ -129,7 +129,7 @@ def with_sources(asked: SourcesSpec, result: ImagingResult, plane: PlaneImages) 
     if plane.beam is None:
         raise DataError("there is no beam", observation.url, "add a [restore] table")
     search = SourceSearch(
-        image=plane.shown,
+        image=plane.sky,
         rms=plane.rms,
         sigma=asked.sigma,
         beam=plane.beam,

@@ -81,7 +81,7 @@ def _which(result: ImagingResult, group: int, plane: PlaneImages) -> dict[str, A
 
 def _summary(result: ImagingResult, group: GroupImages, plane: PlaneImages) -> dict[str, Any]:
     """The numbers of one plane."""
-    shown = plane.shown
+    shown = plane.sky
     row, column = np.unravel_index(int(np.argmax(shown)), shown.shape)
     beam = None
     if plane.beam:

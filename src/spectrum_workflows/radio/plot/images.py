@@ -36,7 +36,7 @@ def plot(result: ImagingResult, plane: int = 0) -> Figure:
     if len(result.planes) > 1:
         title = f"{title}\n{shown.plane.where}"
     figure = Figure(figsize=(7.4, 6.2), layout="constrained")
-    _show_sky(figure, 111, result, shown, (title, shown.shown))
+    _show_sky(figure, 111, result, shown, (title, shown.sky))
     if lines := result.warnings:
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
         text = textwrap.fill(f"warning: {lines[0]}{more}", 90)

@@ -126,7 +126,7 @@ class PlaneImages:
     components: ComponentList | None = None
 
     @property
-    def shown(self) -> Image:
+    def sky(self) -> Image:
         """The restored, else the dirty image."""
         return self.dirty if self.image is None else self.image
 

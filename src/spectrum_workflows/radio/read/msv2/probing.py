@@ -77,8 +77,10 @@ def _walked(url: str, state: str) -> None:  # noqa: ARG001 - a part of the cache
 def may_fork() -> bool:
     """Whether a copy of this process can walk: a new Python takes longer to start than that.
 
-    Not where another thread may hold a lock for ever in the copy.
+    Not where another thread may hold a lock for ever in the copy, nor where Python allows none.
     """
+    if multiprocessing.current_process().daemon:  # such as one of a pool
+        return False
     try:
         return sum(1 for _ in Path("/proc/self/task").iterdir()) == 1
     except OSError:  # not Linux
@@ -91,7 +93,7 @@ def forked(path: str) -> Ending:
 
     with mmap(-1, 4096) as place:
         process = multiprocessing.get_context("fork").Process(
-            target=_walk, args=(partial(walk, path), place)
+            target=_walk, args=(partial(walk, path), place), daemon=True
         )
         process.start()
         process.join(SECONDS)
