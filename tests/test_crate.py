@@ -218,6 +218,15 @@ def _types(entity: dict[str, Any]) -> list[str]:
     return kind if isinstance(kind, list) else [kind]
 
 
+def test_the_library_of_crates_reads_it_and_writes_the_same(saved: Path) -> None:
+    crate = rocrate.rocrate.ROCrate(saved)
+    assert crate.mainEntity.id == "workflow/spec.json"
+    written = crate.metadata.generate()
+    assert {entity["@id"]: entity for entity in written["@graph"]} == _graph(saved)
+    ours = json.loads((saved / "ro-crate-metadata.json").read_text())
+    assert written["@context"] == ours["@context"][0]  # it leaves out the terms that are added
+
+
 def test_the_run_is_described(hep: Path) -> None:
     graph, record = _graph(hep), _record(hep)
     action = graph["#run"]

@@ -46,7 +46,7 @@ def design_powers(*models: str) -> dict[str, float]:
             text = (Path(folder) / "data" / "hardware" / "cpu_power.csv").read_text("utf-8")
         except (OSError, ValueError):
             continue
-        head, *lines = text.splitlines()
+        head, *lines = text.splitlines() or [""]
         if words:
             lines = [line for line in lines if any(word in line.lower() for word in words)]
         rows = csv.DictReader([head, *lines])

@@ -25,7 +25,8 @@ def main() -> None:
     """Entry point of the ``spectrum`` command."""
     os.environ.setdefault(BLAS_THREADS, "1")
     gc.set_threshold(FIRST, ROUNDS, ROUNDS)
-    gc.callbacks.append(_look_more_often)
+    if _look_more_often not in gc.callbacks:
+        gc.callbacks.append(_look_more_often)
     atexit.register(gc.freeze)  # or Python looks for garbage several times while it ends
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, _interrupted)

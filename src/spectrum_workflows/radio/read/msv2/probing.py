@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from mmap import mmap
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SECONDS = 300.0
 """How long a walk may take: it reads a bounded number of rows."""
+
+CASACORE = "casacore.tables"
 
 WALK = Path(__file__).with_name("walk.py")
 
@@ -60,7 +63,7 @@ def probe(url: str) -> None:
 @lru_cache(maxsize=64)
 def _walked(url: str, state: str) -> None:  # noqa: ARG001 - a part of the cache's key
     path = str(storage.local_path(url))
-    ending = forked(path) if may_fork() else started(path)
+    ending = _ending(path)
     remedy = "copy the set again, whole; if it ends so again, it is damaged at its source"
     if ending.code is None:
         message = f"casacore does not get through it in {SECONDS:.0f} s (at {ending.where})"
@@ -74,41 +77,54 @@ def _walked(url: str, state: str) -> None:  # noqa: ARG001 - a part of the cache
     raise DataError(message, url, "look at its memory")
 
 
+def _ending(path: str) -> Ending:
+    if may_fork():
+        with suppress(OSError):
+            return walk_in_copy(path)
+    return walk_in_python(path)
+
+
 def may_fork() -> bool:
     """Whether a copy of this process can walk: a new Python takes longer to start than that.
 
-    Not where another thread may hold a lock for ever in the copy, nor where Python allows none.
+    Not where another thread may hold a lock for ever in the copy, nor where casacore is loaded
+    and may have files open that the copy would share; nor where processes may have no children,
+    or are not told how these end.
     """
-    if multiprocessing.current_process().daemon:  # such as one of a pool
+    if CASACORE in sys.modules or multiprocessing.current_process().daemon:
         return False
     try:
-        return sum(1 for _ in Path("/proc/self/task").iterdir()) == 1
+        threads = sum(1 for _ in Path("/proc/self/task").iterdir())
     except OSError:  # not Linux
         return False
+    return threads == 1 and signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
 
 
-def forked(path: str) -> Ending:
-    """Walk in a copy of this process."""
-    from spectrum_workflows.radio.read.msv2.walk import walk  # with casacore, here and there
+def walk_in_copy(path: str) -> Ending:
+    """Walk in a copy of this process; raises OSError where there is no memory for one."""
+    from spectrum_workflows.radio.read.msv2.walk import walk  # and casacore: once for both
 
     with mmap(-1, 4096) as place:
         process = multiprocessing.get_context("fork").Process(
             target=_walk, args=(partial(walk, path), place), daemon=True
         )
         process.start()
-        process.join(SECONDS)
-        code = process.exitcode
-        if code is None:
+        try:
+            process.join(SECONDS)
+            code = process.exitcode
+        finally:
             process.kill()
             process.join()
+            process.close()
         where = place.readline().decode(errors="replace").strip("\0\n")
-        process.close()
         return Ending(code, _latest(where))
 
 
 def _walk(walk: Callable[[Callable[[str], None]], None], place: mmap) -> None:
-    """What the copy does: it is as mute as a process of its own, and ends at Ctrl-C like one."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """What the copy does: it says as little, and ends at signals, as a new Python would."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
@@ -120,7 +136,7 @@ def _walk(walk: Callable[[Callable[[str], None]], None], place: mmap) -> None:
     walk(say)
 
 
-def started(path: str) -> Ending:
+def walk_in_python(path: str) -> Ending:
     """Walk in a new Python."""
     command = [sys.executable, "-P", str(WALK), path]
     try:
