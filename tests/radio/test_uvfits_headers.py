@@ -69,8 +69,10 @@ def test_values_of_an_axis_count_from_its_reference_pixel():
     assert Axis("FREQ", 2, 10.0, 0.5, -2.0).values.tolist() == [9, 7]
 
 
-def test_numbers_of_one_name_add_up():
-    names = (*NAMES[:3], "DATE", "BASELINE", "DATE")
+@pytest.mark.parametrize("second", ["DATE", "_DATE", "__DATE", "date"])
+def test_numbers_of_one_name_add_up(second):
+    """Also of the names that astropy makes of one name, which some programs then write."""
+    names = (*NAMES[:3], "DATE", "BASELINE", second)
     header = parsed(cards(names, PSCAL4=2.0, PZERO4=100.0, PSCAL6=0.5), URL)
     numbers = np.array([[0, 0, 0, 3, 258, 1], [0, 0, 0, 4, 258, 0]], ">f4")
     date = header.parameters["DATE"]

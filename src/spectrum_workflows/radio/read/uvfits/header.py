@@ -142,7 +142,7 @@ def parsed(header: Any, url: str) -> Header:
     axes = tuple(_axis(header, number) for number in range(2, header["NAXIS"] + 1))
     _check_axes(axes, url)
     count = header["PCOUNT"]
-    names = [str(header.get(f"PTYPE{n}", "")).strip().upper() for n in range(1, count + 1)]
+    names = [_name(header.get(f"PTYPE{n}", "")) for n in range(1, count + 1)]
     parameters = {name: _parameter(header, names, name) for name in names}
     coordinates, metre = _coordinates(parameters, axes, url)
     if "DATE" not in parameters:
@@ -150,6 +150,11 @@ def parsed(header: Any, url: str) -> Header:
     if "BASELINE" not in parameters and not {"ANTENNA1", "ANTENNA2"} <= {*names}:
         raise DataError("its groups have no parameter BASELINE", url, "write it again")
     return Header(dtype, header["GCOUNT"], parameters | coordinates, count, axes, metre)
+
+
+def _name(given: Any) -> str:
+    """The name of a parameter; astropy puts ``_`` before one that is there already."""
+    return str(given).strip().upper().lstrip("_")
 
 
 def _axis(header: Any, number: int) -> Axis:
