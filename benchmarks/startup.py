@@ -3,7 +3,8 @@
 Everything is started anew: the interpreter, what it imports, reading, imaging, FITS, pictures and
 the record of the run; processes that it starts in turn count too.  The radio run is a dirty image
 of 1024² pixels of 1e6 visibilities with natural weights at accuracy 1e-4, which WSClean makes as in
-``radio_vs_wsclean.py``.  Each is started several times, in turn, and the least counts; a first
+``radio_vs_wsclean.py``: without PSF in both, and without the self-check, which is ours alone and
+is made by default.  Each is started several times, in turn, and the least counts; a first
 round, which is not counted, compiles and fills caches.
 
     python benchmarks/startup.py [--rounds N] [--json] [--work DIR]

@@ -1,6 +1,7 @@
 """The power of a core by a processor's model."""
 
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -89,25 +90,49 @@ def test_codecarbons_table_is_read_without_its_code() -> None:
     assert "codecarbon" not in sys.modules
 
 
+TABLE = """Name,TDP
+AMD EPYC 7763,280
+AMD EPYC 7763P,281
+AMD EPYC 7742,225
+Intel Xeon Gold 6130,125
+"Intel Core i7, Extreme",90
+Intel Core i5 6130,
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package codecarbon that has this table and nothing else; the file of the table."""
+    file = tmp_path / "codecarbon" / "data" / "hardware" / "cpu_power.csv"
+    file.parent.mkdir(parents=True)
+    (tmp_path / "codecarbon" / "__init__.py").touch()
+    file.write_text(TABLE)
+    monkeypatch.syspath_prepend(tmp_path)
+    design_powers.cache_clear()
+    yield file
+    design_powers.cache_clear()
+
+
 @pytest.mark.parametrize(
-    "models",
+    ("models", "rows"),
     [
-        ("AMD EPYC 7763 64-Core Processor",),
-        ("Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz", "AMD EPYC 7763 64-Core Processor"),
-        ("Intel(R) Xeon(R) Processor",),
-        ("",),
+        ((), 5),
+        (("AMD EPYC 7763 64-Core Processor",), 2),
+        (("Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz", "AMD EPYC 7763 64-Core Processor"), 3),
+        (("Intel(R) Xeon(R) Processor",), 2),
+        (("Made of wood 9999",), 0),
+        (("",), 5),
     ],
 )
-def test_the_table_for_some_models_says_of_them_what_the_whole_one_does(models) -> None:
-    if find_spec("codecarbon") is None:
-        pytest.skip("the extra energy is not installed")
+def test_of_the_table_only_rows_of_some_models_are_taken(package, models, rows) -> None:
     part, whole = design_powers(*models), design_powers()
+    assert len(whole) == 5
+    assert len(part) == rows
+    assert part.items() <= whole.items()
     for model in models:
         assert part.get(plain_name(model)) == whole.get(plain_name(model))
-    assert part.items() <= whole.items()
 
 
-def test_the_table_for_one_model_is_a_small_part_of_it() -> None:
-    if find_spec("codecarbon") is None:
-        pytest.skip("the extra energy is not installed")
-    assert len(design_powers("AMD EPYC 7763 64-Core Processor")) < len(design_powers()) / 50
+def test_an_empty_table_has_no_powers(package: Path) -> None:
+    package.write_text("")
+    assert design_powers("AMD EPYC 7763 64-Core Processor") == design_powers() == {}
