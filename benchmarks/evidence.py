@@ -315,7 +315,7 @@ CLAIMS = (
         " visibilities, with interpreter, imports, pictures and record, over that of WSClean's"
         " process; and CPU seconds of imports and of `--help`. Neither program makes a PSF, and"
         " the self-check, which WSClean does not have and `spectrum run` makes by default, is left"
-        " out: with both, a run takes more than WSClean.",
+        " out: with it, a run takes somewhat more than WSClean.",
         "python benchmarks/startup.py --json",
         "startup.json",
         ratios,
